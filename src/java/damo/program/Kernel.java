@@ -1,0 +1,72 @@
+package damo.program;
+
+import damo.tensor.DType;
+import java.util.List;
+
+/** A small imperative program over buffers: the loop IR of docs/program.md. */
+public record Kernel(String name, List<Param> params, List<Stmt> body) {
+    /** How a kernel uses a parameter. */
+    public enum Access { IN, OUT, INOUT }
+
+    /** A buffer as the kernel sees it. */
+    public record Param(DType dtype, Access access) { }
+
+    /** A statement. */
+    public sealed interface Stmt { }
+
+    /** for (var = 0; var &lt; extent; var++) body. */
+    public record For(String var, Size extent, List<Stmt> body) implements Stmt { }
+
+    /** Names a value. */
+    public record Let(String name, Expr value) implements Stmt { }
+
+    /** Declares a mutable scalar. */
+    public record Var(String name, Expr init) implements Stmt { }
+
+    /** Assigns a mutable scalar. */
+    public record Set(String name, Expr value) implements Stmt { }
+
+    /** name = name op value, in any order. */
+    public record Acc(String op, String name, Expr value) implements Stmt { }
+
+    /** Writes one element. */
+    public record Store(int param, Size index, Expr value) implements Stmt { }
+
+    /** Checks a value and makes it an index variable. */
+    public record Index(String name, Expr value, Size extent, int note) implements Stmt { }
+
+    /** Fails unless the condition holds. */
+    public record Require(Expr condition, int note) implements Stmt { }
+
+    /** Runs the body when the condition holds. */
+    public record If(Expr condition, List<Stmt> body) implements Stmt { }
+
+    /** A value of one dtype. */
+    public sealed interface Expr {
+        /** The dtype, as the reader derived it. */
+        DType dtype();
+    }
+
+    /** A named value, or a loop or index variable. */
+    public record Ref(String name, DType dtype) implements Expr { }
+
+    /** A literal: {@code bits} is the value of an integer or bool, or the raw bits of a double. */
+    public record Const(DType dtype, long bits) implements Expr { }
+
+    /** One element of a parameter. */
+    public record Load(int param, Size index, DType dtype) implements Expr { }
+
+    /** An index expression as an I64. */
+    public record SizeOf(Size size) implements Expr {
+        @Override
+        public DType dtype() {
+            return DType.I64;
+        }
+    }
+
+    /** A conversion. */
+    public record Cast(DType dtype, Expr value) implements Expr { }
+
+    /** An instruction of the scalar table. */
+    public record Apply(String op, List<Expr> args, DType dtype) implements Expr { }
+}

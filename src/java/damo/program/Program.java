@@ -1,0 +1,49 @@
+package damo.program;
+
+import damo.tensor.DType;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A whole compiled function as data, read from EDN and checked; see docs/program.md. Immutable.
+ * Made only by {@link Programs#read}, so that every instance has passed the static checks.
+ */
+public record Program(
+        String name,
+        List<String> dims,
+        List<Buffer> buffers,
+        List<Port> inputs,
+        List<Port> state,
+        List<Port> outputs,
+        List<Kernel> kernels,
+        List<Step> steps,
+        List<Map<String, Object>> notes) {
+
+    /** What a buffer's memory is and who owns it. */
+    public enum Kind { INPUT, STATE, OUTPUT, CONST, TEMP }
+
+    /** A run of {@code size} elements; {@code data} holds the values of a {@code CONST} buffer (double[] or long[]), else null. */
+    public record Buffer(DType dtype, Size size, Kind kind, Object data) { }
+
+    /** An input, a state variable or an output: a name, a type, and the buffer that holds it. */
+    public record Port(String name, DType dtype, List<Size> shape, int buffer, boolean written) { }
+
+    /** One entry of the sequence that a call runs. */
+    public sealed interface Step permits RunKernel, Gemm { }
+
+    /** Runs kernel number {@code kernel} on these buffers. */
+    public record RunKernel(int kernel, List<Integer> args) implements Step { }
+
+    /** C = alpha A B + beta C, repeated over {@code batch}. */
+    public record Gemm(DType dtype, Size m, Size n, Size k, Scale alpha, Scale beta,
+                       Operand a, Operand b, Operand c, List<Batch> batch) implements Step { }
+
+    /** A factor: the number {@code value}, or element 0 of {@code buffer} when that is not negative. */
+    public record Scale(double value, int buffer) { }
+
+    /** A matrix inside a buffer; offset and strides in elements. */
+    public record Operand(int buffer, Size offset, Size rowStride, Size colStride) { }
+
+    /** One loop around a matrix product, with the strides of its operands. */
+    public record Batch(Size extent, Size a, Size b, Size c) { }
+}

@@ -1,0 +1,19 @@
+package damo.program;
+
+/**
+ * An integer expression over names: a program's dimensions and, in an index, a kernel's loop and index variables.
+ * Evaluated exactly; see docs/program.md.
+ */
+public sealed interface Size {
+    /** A literal. */
+    record Int(long value) implements Size { }
+
+    /** A dimension, loop variable or index variable. */
+    record Name(String name) implements Size { }
+
+    /** What a {@link Call} does. */
+    enum Op { ADD, SUB, MUL, QUOT, MOD, MIN, MAX }
+
+    /** An operation on two operands; longer sums and products are nested to the left. */
+    record Call(Op op, Size x, Size y) implements Size { }
+}
