@@ -1,0 +1,259 @@
+(ns damo.op
+  "What an op is: one map, registered under its name, that holds documentation, type rule, meaning, derivative, lowering and
+  generator. (defop log1p \"…\" {…}) registers one and defines the function log1p on expressions.
+  Nodes are made in one place, `construct`, for expressions and for the nodes of a builder alike."
+  (:require [clojure.string :as str]
+            [damo.expr :as expr]
+            [damo.fail :as fail :refer [fail!]]
+            [damo.graph :as graph]
+            [damo.type :as type]))
+
+(set! *warn-on-reflection* true)
+
+(def registry
+  "The ops by name: an atom, the one place where they are collected; `defop` is its only writer."
+  (atom {}))
+
+;; ## Looking ops up
+
+(defn- distance [a b]
+  (peek (reduce (fn [row c]
+                  (reduce (fn [next-row [i d]]
+                            (conj next-row (min (inc (row (inc i))) (inc (peek next-row))
+                                                (+ (row i) (if (= c d) 0 1)))))
+                          [(inc (first row))] (map-indexed vector b)))
+                (vec (range (inc (count b)))) a)))
+
+(defn- suggestions [op]
+  (let [near (sort-by second (for [known (keys @registry)] [known (distance (name op) (name known))]))]
+    (take 3 (keep (fn [[known d]] (when (<= d 2) known)) near))))
+
+(defn entry
+  "The entry of an op; fails with the nearest names when there is none."
+  [op]
+  (or (get @registry op)
+      (fail! ::unknown-op (str "there is no op " (pr-str op)
+                               (when-let [near (and (keyword? op) (seq (suggestions op)))]
+                                 (str "; did you mean " (str/join " or " near) "?")))
+             {:op op})))
+
+(defn kind
+  "The kind of an op: :elementwise, :reduce, :contract, :view, :generate, :gather …; passes ask this, never for names."
+  [op]
+  (:kind (entry op)))
+
+;; ## Making a node
+
+(defn- check-attrs [{:keys [name attrs]} given]
+  (when-let [unknown (first (remove #(contains? attrs %) (keys given)))]
+    (fail! ::unknown-attribute (str "the op " name " has no attribute " unknown
+                                    (if (seq attrs) (str "; it has " (str/join ", " (sort (keys attrs)))) "; it has none"))
+           {:op name, :attribute unknown}))
+  (reduce-kv (fn [m k schema]
+               (cond (contains? given k) m
+                     (contains? schema :default) (assoc m k (:default schema))
+                     :else (fail! ::missing-attribute (str "the op " name " needs the attribute " k ": " (:doc schema))
+                                  {:op name, :attribute k})))
+             (or given {}) attrs))
+
+(defn- check-arity [{:keys [name args]} given]
+  (when-not (or (= args :variadic) (= (count args) (count given)))
+    (fail! ::wrong-arity (str "the op " name " takes " (count args) " argument(s) " (vec args) ", given " (count given))
+           {:op name, :expected (count args), :given (count given)})))
+
+(defn- literal? [x] (or (number? x) (boolean? x)))
+
+(defn- constant [{:keys [make]} x dtype]
+  (let [type [dtype []]]
+    (make :const {:type type, :value (expr/const-value dtype x)} [] type)))
+
+(defn- converted [{:keys [type-of make]} arg dtype]
+  (let [[from shape] (type-of arg)]
+    (if (= from dtype) arg (make :cast {:dtype dtype} [arg] [dtype shape]))))
+
+(defn- common-dtype [{:keys [type-of]} rule args]
+  (let [strong (map (comp type/dtype-of type-of) (remove literal? args))
+        partner (when (seq strong) (reduce type/promote strong))
+        weak (map #(type/weak % partner) (filter literal? args))
+        dtype (reduce type/promote (cond->> weak partner (cons partner)))]
+    (if (= rule :float) (type/float-of dtype) dtype)))
+
+(defn- coerce
+  "The arguments with numbers made constants and the ones at the positions :coerce brought to one dtype."
+  [ctx {:keys [kind coerce type]} args]
+  (let [positions (set (or coerce (when (= kind :elementwise) (range (count args)))))
+        chosen (keep-indexed (fn [i a] (when (positions i) a)) args)
+        dtype (when (seq chosen) (common-dtype ctx type chosen))]
+    (vec (map-indexed (fn [i a]
+                        (cond (and (positions i) (literal? a)) (constant ctx a dtype)
+                              (positions i) (converted ctx a dtype)
+                              (literal? a) (constant ctx a (type/weak a nil))
+                              :else a))
+                      args))))
+
+(defn- elementwise-type [rule types]
+  [(if (= rule :bool) :bool (type/dtype-of (peek types)))
+   (apply type/broadcast-shapes (map type/shape-of types))])
+
+(defn result-type
+  "The type that the entry's rule gives for these attributes and argument types; fails when they do not fit."
+  [{:keys [type]} attrs types]
+  (if (keyword? type) (elementwise-type type types) (type attrs types)))
+
+(defn construct
+  "Makes the node (op attrs args) in a context: fills in attributes, checks arity, converts arguments, derives the type.
+  A context is {:type-of arg→type, :make (fn [op attrs args type]), :describe args→text}. Failures say what was given."
+  [{:keys [type-of make describe] :as ctx} op attrs args]
+  (let [{:keys [normalize] :as entry} (entry op)]
+    (try
+      (let [attrs (check-attrs entry attrs)
+            _ (check-arity entry args)
+            args (coerce ctx entry args)
+            types (mapv type-of args)
+            attrs (if normalize (normalize attrs types) attrs)]
+        (make op attrs args (result-type entry attrs types)))
+      (catch clojure.lang.ExceptionInfo e
+        (if (:damo/op (ex-data e))
+          (throw e)
+          (fail! (:damo/error (ex-data e))
+                 (str (name op) ": " (ex-message e) "\n" (describe args))
+                 (assoc (ex-data e) :damo/op op, :attrs attrs)
+                 e))))))
+
+;; ## Expressions
+
+(defn- expr-context [src]
+  {:type-of expr/type-of
+   :make (fn [op attrs args type] (expr/->Expr op attrs args type src nil))
+   :describe (fn [args] (str (expr/describe-all args)
+                             (when src (str "\n  in the expression at " (fail/position-text src)))))})
+
+(defn node
+  "The expression (op attrs args); args are expressions, numbers, tensors, nested vectors or Java arrays."
+  [op attrs args]
+  (construct (expr-context (fail/source-position)) op attrs (mapv expr/lift args)))
+
+(defn- split-call
+  "[arguments attributes] of a call of an op function: arguments first, then keywords and values."
+  [{:keys [name args]} given]
+  (let [[positional options] (split-with (complement keyword?) given)]
+    (when (odd? (count options))
+      (fail! ::missing-value (str "the op " name " was called with " (last options) " and no value after it")
+             {:op name}))
+    [(if (= args :variadic) (first positional) positional) (apply hash-map options)]))
+
+(defn call
+  "The expression for a call (op-function arg … :attribute value …). Ops marked :fold take any number of arguments."
+  [op given]
+  (let [{:keys [fold] :as entry} (entry op)
+        [args attrs] (split-call entry given)]
+    (if (and fold (< 2 (count args)))
+      (reduce (fn [x y] (node op attrs [x y])) args)
+      (node op attrs args))))
+
+(defn caller
+  "The function of an op, for users: (caller :add) adds. It lives here so that the caller's position is the user's."
+  [op]
+  (fn [& given] (call op given)))
+
+;; ## Builders
+
+;; An argument of emit!: the wrapper tells the id 3 from the number 3.
+(deftype Id [id])
+
+(defn- builder-context [b note]
+  {:type-of (fn [^Id arg] (graph/node-type b (.id arg)))
+   :make (fn [op attrs args type]
+           (->Id (graph/add-node! b (into [op attrs] (map (fn [^Id a] (.id a))) args) (assoc note :type type))))
+   :describe (fn [args]
+               (str "  arguments: "
+                    (pr-str (mapv #(if (instance? Id %) (graph/node-type b (.id ^Id %)) %) args))))})
+
+(defn emit!
+  "The id of the node (op attrs args) in a builder; args are `Id`s, numbers and booleans. `note`, {:src …} and the like, is
+  kept with new nodes."
+  [b op attrs args note]
+  (.id ^Id (construct (builder-context b note) op attrs args)))
+
+(defn emitter
+  "A function (emit op attrs args) → id that emits into the builder with that note."
+  [b note]
+  (fn [op attrs args] (emit! b op attrs args note)))
+
+(defn- substitute-attrs [attrs bindings]
+  (update-vals attrs #(if (symbol? %) (get bindings % %) %)))
+
+(defn instantiate!
+  "Emits a template through `emit` (see `emitter`) and returns the id, or the number when the template is one.
+  A template is a symbol bound in `bindings` (to an id; in attributes to any value), a number or boolean, or
+  [op attrs? template …]: [:div 1 [:add 1 ?x]]."
+  [emit bindings template]
+  (letfn [(arg [t] (cond (vector? t) (->Id (build t))
+                         (symbol? t) (->Id (or (bindings t)
+                                               (fail! ::unbound-template-name
+                                                      (str "the template names " t ", which is not bound")
+                                                      {:name t, :bound (keys bindings)})))
+                         :else t))
+          (build [[op & more]]
+            (let [[attrs args] (if (map? (first more)) [(first more) (rest more)] [{} more])]
+              (emit op (substitute-attrs attrs bindings) (mapv arg args))))]
+    (let [result (arg template)]
+      (if (instance? Id result) (.id ^Id result) result))))
+
+(defn bindings
+  "The names of an op's arguments in templates, bound to these values: {?x 3, ?y 5}, or {?0 3, ?1 5} for a variadic op."
+  [op values]
+  (let [{:keys [args]} (entry op)]
+    (zipmap (if (= args :variadic) (map #(symbol (str "?" %)) (range)) args) values)))
+
+(defn check-types
+  "The graph with every type derived anew; fails when an op, an attribute or a type does not fit, naming the node."
+  [{:keys [nodes notes] :as graph}]
+  (let [types (object-array (count nodes))]
+    (reduce-kv (fn [g id [op attrs & args]]
+                 (let [entry (entry op)
+                       arg-types (mapv #(aget types (int %)) args)
+                       type (try (check-arity entry args)
+                                 (result-type entry (check-attrs entry attrs) arg-types)
+                                 (catch clojure.lang.ExceptionInfo e
+                                   (fail! (:damo/error (ex-data e))
+                                          (str "node " id ", " (pr-str (nodes id)) ": " (ex-message e)
+                                               "\n  argument types: " (pr-str arg-types))
+                                          (assoc (ex-data e) :id id) e)))
+                       noted (get-in notes [id :type])]
+                   (when-not (or (nil? noted) (= noted type))
+                     (fail! ::wrong-note (str "node " id ", " (pr-str (nodes id)) " is noted as " (pr-str noted)
+                                              " but is " (pr-str type))
+                            {:id id, :expected type, :given noted}))
+                   (aset types id type)
+                   (assoc-in g [:notes id :type] type)))
+               graph nodes)))
+
+;; ## Defining ops
+
+(def ^:private needed [:kind :args :type :eval])
+
+(defn register!
+  "Adds an entry to the registry, replacing one of the same name; returns its name. Fails when a needed key is missing."
+  [{:keys [name kind] :as entry}]
+  (doseq [k (if (= kind :leaf) [:args :type] needed)]
+    (when-not (contains? entry k)
+      (fail! ::incomplete-entry (str "the op " name " lacks " k "; an entry needs " needed) {:op name, :missing k})))
+  (swap! registry assoc name entry)
+  name)
+
+(defmacro defop
+  "Registers an op and defines the function of its name, which makes expressions. In the entry, names that begin with ?
+  stand for themselves: [:div 1 [:add 1 ?x]]. Keys of an entry: see docs/ops-guide.md."
+  [op-name doc entry]
+  (let [template-names (distinct (filter #(and (symbol? %) (= \? (first (name %))))
+                                         (tree-seq coll? seq entry)))
+        op (keyword op-name)
+        args (:args entry)]
+    `(do
+       (let [~@(mapcat (fn [s] [s `'~s]) template-names)]
+         (register! (assoc ~entry :name ~op :doc ~doc)))
+       (def ~(vary-meta op-name assoc :doc doc
+                        :arglists `'([~@(if (= args :variadic) '[args] (map #(symbol (subs (name %) 1)) args))
+                                      ~'& ~'attributes]))
+         (caller ~op)))))

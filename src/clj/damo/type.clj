@@ -1,0 +1,224 @@
+(ns damo.type
+  "Types of expressions: [dtype [dim …]], for instance [:f32 [n 784]]; promotion, symbolic dimensions, broadcasting.
+  A dim is an integer, a symbol, or a sum, product, quotient … of dims in one normal form, so that equal dims are
+  equal values: (dim+ 'n 'm) = (dim+ 'm 'n) = [:+ m n]."
+  (:require [damo.fail :as fail :refer [fail!]]))
+
+(set! *warn-on-reflection* true)
+
+;; ## Dtypes
+
+(def dtypes
+  "The element types, by kind, narrow to wide."
+  {:bool  {:kind :bool, :bytes 1}
+   :u8    {:kind :int, :bytes 1, :lo 0, :hi 255}
+   :i8    {:kind :int, :bytes 1, :lo -128, :hi 127}
+   :i32   {:kind :int, :bytes 4, :lo Integer/MIN_VALUE, :hi Integer/MAX_VALUE}
+   :i64   {:kind :int, :bytes 8, :lo Long/MIN_VALUE, :hi Long/MAX_VALUE}
+   :f32   {:kind :float, :bytes 4}
+   :f64   {:kind :float, :bytes 8}})
+
+(defn dtype?
+  "Is x the keyword of an element type?"
+  [x]
+  (contains? dtypes x))
+
+(defn float-dtype? "Is it :f32 or :f64?" [dtype] (= :float (:kind (dtypes dtype))))
+
+(defn int-dtype? "Is it an integer dtype? (:bool is not.)" [dtype] (= :int (:kind (dtypes dtype))))
+
+(defn promote
+  "The dtype of an operation on these two, as NumPy has it (there is no 16-bit integer here: u8 with i8 gives i32)."
+  [a b]
+  (let [{ka :kind, na :bytes} (dtypes a), {kb :kind, nb :bytes} (dtypes b)]
+    (cond (= a b)                 a
+          (= ka :bool)            b
+          (= kb :bool)            a
+          (= ka kb :float)        :f64
+          (= ka kb :int)          (cond (= na nb 1) :i32, (< na nb) b, :else a)
+          (= ka :float)           (if (= 1 nb) a :f64)
+          :else                   (if (= 1 na) b :f64))))
+
+(defn float-of
+  "The floating dtype that a function such as exp gives for this dtype: f32 for one-byte ones, f64 for wider integers."
+  [dtype]
+  (cond (float-dtype? dtype) dtype
+        (= 1 (:bytes (dtypes dtype))) :f32
+        :else :f64))
+
+(defn weak
+  "The dtype of a Clojure number or boolean beside operands of `dtype` (nil: none): the partner's when its kind can hold it."
+  [x dtype]
+  (cond (boolean? x)                   (or dtype :bool)
+        (integer? x)                   (if (or (nil? dtype) (= dtype :bool)) :i64 dtype)
+        (and dtype (float-dtype? dtype)) dtype
+        :else                          :f64))
+
+;; ## Dimensions
+;; A polynomial {sorted-factors coefficient}, {[] 3, [n] 2} = 2n + 3, is the normal form behind + - *.
+
+(declare dim->poly)
+
+(defn- poly+ [p q] (into {} (remove (comp zero? val)) (merge-with +' p q)))
+
+(defn- poly* [p q]
+  (reduce poly+ {} (for [[f c] p, [g d] q] {(vec (sort-by pr-str (concat f g))) (*' c d)})))
+
+(defn- scale [c p] (into {} (map (fn [[f d]] [f (*' c d)])) p))
+
+(defn- dim->poly [d]
+  (cond (integer? d) (if (zero? d) {} {[] d})
+        (symbol? d)  {[d] 1}
+        :else (let [[op & ds] d, ps (map dim->poly ds)]
+                (case op
+                  :+ (reduce poly+ {} ps)
+                  :* (reduce poly* {[] 1} ps)
+                  :- (poly+ (first ps) (scale -1 (second ps)))
+                  {[d] 1}))))
+
+(defn- term [[factors c]]
+  (cond (empty? factors) c
+        (= c 1) (if (next factors) (into [:*] factors) (first factors))
+        :else (into [:* c] factors)))
+
+(defn- sum-of [poly]
+  (let [terms (mapv term (sort-by (fn [[f _]] [(- (count f)) (pr-str f)]) poly))]
+    (case (count terms) 0 0, 1 (first terms), (into [:+] terms))))
+
+(defn- poly->dim [poly]
+  (let [{pos true, neg false} (group-by (comp pos? val) poly)]
+    (if neg [:- (sum-of pos) (sum-of (scale -1 neg))] (sum-of pos))))
+
+(defn- fits-long! [d]
+  (when (and (integer? d) (not (<= 0 d Long/MAX_VALUE)))
+    (fail! ::bad-dimension (str "a dimension must lie between 0 and 2^63-1; this one comes to " d) {:dim d}))
+  d)
+
+(defn dim+ "The sum of dims, in normal form." [& ds] (fits-long! (poly->dim (dim->poly (into [:+] ds)))))
+
+(defn dim* "The product of dims, in normal form." [& ds] (fits-long! (poly->dim (dim->poly (into [:*] ds)))))
+
+(defn dim- "The difference of two dims, in normal form." [a b] (fits-long! (poly->dim (dim->poly [:- a b]))))
+
+(defn- constant-division [a b]
+  (let [p (dim->poly a)]
+    (when (and (integer? b) (pos? b) (every? #(zero? (mod % b)) (vals p)))
+      (poly->dim (into {} (map (fn [[f c]] [f (quot c b)])) p)))))
+
+(defn- symbolic-division [a b]
+  (let [pa (dim->poly a), pb (dim->poly b)]
+    (when (and (= 1 (count pb)) (seq pa))
+      (let [[g d] (first pb)
+            without (fn [f] (reduce (fn [f x] (when f (let [[l r] (split-with #(not= x %) f)]
+                                                        (when (seq r) (vec (concat l (rest r)))))))
+                                    f g))
+            divided (map (fn [[f c]] [(without f) (when (zero? (mod c d)) (quot c d))]) pa)]
+        (when (every? (fn [[f c]] (and f c)) divided)
+          (poly->dim (into {} divided)))))))
+
+(defn dim-quot
+  "The dim a / b rounded down; exact division of products is carried out: (dim-quot [:* 4 n] n) = 4."
+  [a b]
+  (cond (= b 0) (fail! ::bad-dimension (str "division of the dimension " (pr-str a) " by 0") {:dim a})
+        (= a b) 1
+        (and (integer? a) (integer? b)) (quot a b)
+        :else (or (constant-division a b) (symbolic-division a b) [:quot a b])))
+
+(defn dim-max "The larger of two dims." [a b]
+  (cond (= a b) a, (and (integer? a) (integer? b)) (max a b), :else [:max a b]))
+
+(defn dim-min "The smaller of two dims." [a b]
+  (cond (= a b) a, (and (integer? a) (integer? b)) (min a b), :else [:min a b]))
+
+(defn size
+  "The number of elements of a shape, as a dim."
+  [shape]
+  (apply dim* shape))
+
+(defn dim-symbols
+  "The set of symbols that a dim mentions."
+  [d]
+  (cond (symbol? d) #{d}, (vector? d) (into #{} (mapcat dim-symbols) (rest d)), :else #{}))
+
+(defn dim-value
+  "The integer that a dim is when its symbols have the values of `env`; overflow and negative results fail."
+  ^long [env d]
+  (letfn [(v [d]
+            (cond (integer? d) d
+                  (symbol? d) (or (env d) (fail! ::unbound-dimension (str "the dimension " d " has no value")
+                                                 {:dim d :env env}))
+                  :else (let [[op & ds] d, xs (map v ds)]
+                          (case op :+ (apply +' xs) :* (apply *' xs) :- (apply -' xs)
+                                :quot (apply quot xs) :mod (apply mod xs) :max (apply max xs) :min (apply min xs)))))]
+    (long (fits-long! (v d)))))
+
+;; ## Types
+
+(defn- dim? [d]
+  (or (and (integer? d) (<= 0 d Long/MAX_VALUE))
+      (and (symbol? d) (nil? (namespace d)))
+      (and (vector? d) (#{:+ :* :- :quot :mod :max :min} (first d)) (every? dim? (rest d)))))
+
+(defn type?
+  "Is x a type, [dtype [dim …]]?"
+  [x]
+  (and (vector? x) (= 2 (count x)) (dtype? (first x)) (vector? (second x)) (every? dim? (second x))))
+
+(defn check
+  "The type itself; fails with advice when it is none."
+  [x]
+  (when-not (type? x)
+    (fail! ::bad-type
+           (str "a type looks like [:f32 [n 784]]: a dtype of " (vec (sort (keys dtypes)))
+                " and a vector of dimensions, integers or symbols; got " (pr-str x))
+           {:given x}))
+  x)
+
+(defn dtype-of "The dtype of a type." [[dtype _]] dtype)
+
+(defn shape-of "The vector of dims of a type." [[_ shape]] shape)
+
+(defn rank-of "The number of axes of a type." [[_ shape]] (count shape))
+
+(defn unify-dims
+  "The common dim of two that must agree; fails otherwise. `what` says which dims they are, for the message."
+  [what a b]
+  (if (= a b)
+    a
+    (fail! ::shape-mismatch
+           (str what ": " (pr-str a) " and " (pr-str b) " differ"
+                (when (or (symbol? a) (symbol? b))
+                  "; if they are always equal, give them one name"))
+           {:expected a, :given b})))
+
+(defn broadcast-dims
+  "The dim of an axis where two operands have a and b: equal, or one of them 1."
+  [axis a b]
+  (cond (= a b) a, (= a 1) b, (= b 1) a
+        :else (unify-dims (str "axis " axis " does not broadcast") a b)))
+
+(defn broadcast-shapes
+  "The shape that these shapes broadcast to, as NumPy has it: aligned at the last axis, an axis of 1 stretches."
+  [& shapes]
+  (let [rank (reduce max 0 (map count shapes))
+        padded (map #(into (vec (repeat (- rank (count %)) 1)) %) shapes)]
+    (vec (for [axis (range rank)]
+           (reduce (partial broadcast-dims axis) 1 (map #(nth % axis) padded))))))
+
+(defn axis-index
+  "The axis as a number 0 … rank-1; negative ones count from the end. Fails when there is no such axis."
+  [rank axis]
+  (when-not (and (integer? axis) (< (- (inc rank)) axis rank) (<= (- rank) axis))
+    (fail! ::bad-axis (str "axis " (pr-str axis) " does not exist: there are " rank
+                           " axes, numbered 0 to " (dec rank) " or -1 to " (- rank))
+           {:axis axis, :rank rank}))
+  (if (neg? axis) (+ rank axis) axis))
+
+(defn axis-indices
+  "Sorted distinct axes from nil (all), an integer or a sequence of integers; fails on a duplicate or a missing axis."
+  [rank axes]
+  (let [axes (cond (nil? axes) (range rank), (integer? axes) [axes], :else axes)
+        indices (mapv (partial axis-index rank) axes)]
+    (when-not (or (empty? indices) (apply distinct? indices))
+      (fail! ::bad-axis (str "an axis is named twice in " (pr-str axes)) {:axes axes}))
+    (vec (sort indices))))
