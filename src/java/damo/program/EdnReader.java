@@ -1,0 +1,373 @@
+package damo.program;
+
+import damo.DamoException;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** One reading of one text, by recursive descent of bounded depth; {@link Edn} says what it accepts. */
+final class EdnReader {
+    /** A longer text is refused: no program needs it, and offsets must stay far from overflow. */
+    private static final int MAX_CHARS = 1 << 28;
+
+    private static final Object END = new Object();
+
+    private final String text;
+    private final Map<String, String> names = new HashMap<>();
+    private int at;
+
+    EdnReader(String text) {
+        this.text = text;
+        if (text.length() > MAX_CHARS) {
+            throw new DamoException("bad-edn", "EDN text of " + text.length() + " characters; at most "
+                    + MAX_CHARS + " are read");
+        }
+    }
+
+    Object readOnly() {
+        Object value = form(0);
+        if (value == END) {
+            throw fail(at, "the text ends where a value was expected");
+        }
+        int next = at;
+        if (form(0) != END) {
+            throw fail(next, "expected one value, found a second one");
+        }
+        return value;
+    }
+
+    /** The next value, or END at the end of the text or before a closing bracket. */
+    private Object form(int depth) {
+        if (depth > Edn.MAX_DEPTH) {
+            throw fail(at, "nested deeper than " + Edn.MAX_DEPTH);
+        }
+        for (;;) {
+            skipBlank();
+            if (at >= text.length()) {
+                return END;
+            }
+            char c = text.charAt(at);
+            switch (c) {
+                case ')', ']', '}' -> {
+                    if (depth == 0) {
+                        throw fail(at, "unmatched " + c);
+                    }
+                    return END;
+                }
+                case '(' -> {
+                    return items(depth, ')');
+                }
+                case '[' -> {
+                    return items(depth, ']');
+                }
+                case '{' -> {
+                    return map(depth);
+                }
+                case '"' -> {
+                    return string();
+                }
+                case '\\' -> {
+                    return character();
+                }
+                case '#' -> {
+                    Object value = dispatch(depth);
+                    if (value != END) {
+                        return value;
+                    }
+                }
+                default -> {
+                    return token();
+                }
+            }
+        }
+    }
+
+    /** What follows a #; END when it was a discarded form. */
+    private Object dispatch(int depth) {
+        int start = at++;
+        char c = at < text.length() ? text.charAt(at) : ' ';
+        if (c == '{') {
+            return set(depth);
+        }
+        if (c == '#') {
+            at++;
+            String name = name();
+            return switch (name) {
+                case "Inf" -> Double.POSITIVE_INFINITY;
+                case "-Inf" -> Double.NEGATIVE_INFINITY;
+                case "NaN" -> Double.NaN;
+                default -> throw fail(start, "unknown symbolic value ##" + name + "; ##Inf, ##-Inf and ##NaN exist");
+            };
+        }
+        if (c == '_') {
+            at++;
+            if (form(depth + 1) == END) {
+                throw fail(start, "#_ discards the next value, but none follows");
+            }
+            return END;
+        }
+        throw fail(start, "tagged literals and reader macros are not read");
+    }
+
+    private List<Object> items(int depth, char close) {
+        int start = at++;
+        List<Object> items = new ArrayList<>();
+        for (Object value = form(depth + 1); value != END; value = form(depth + 1)) {
+            items.add(value);
+        }
+        close(start, close);
+        return Collections.unmodifiableList(items);
+    }
+
+    private void close(int start, char close) {
+        if (at >= text.length()) {
+            throw fail(start, "the text ends before the " + close + " that closes this " + text.charAt(start));
+        }
+        if (text.charAt(at) != close) {
+            throw fail(at, "expected " + close + ", found " + text.charAt(at));
+        }
+        at++;
+    }
+
+    private Map<Object, Object> map(int depth) {
+        int start = at++;
+        Map<Object, Object> map = new LinkedHashMap<>();
+        for (;;) {
+            skipBlank();
+            int keyAt = at;
+            Object key = form(depth + 1);
+            if (key == END) {
+                break;
+            }
+            Object value = form(depth + 1);
+            if (value == END) {
+                throw fail(keyAt, "the key " + Edn.brief(key) + " has no value");
+            }
+            if (map.containsKey(key)) {
+                throw fail(keyAt, "duplicate key " + Edn.brief(key));
+            }
+            map.put(key, value);
+        }
+        close(start, '}');
+        return Collections.unmodifiableMap(map);
+    }
+
+    private Set<Object> set(int depth) {
+        int start = at++;
+        Set<Object> set = new LinkedHashSet<>();
+        for (Object value = form(depth + 1); value != END; value = form(depth + 1)) {
+            if (!set.add(value)) {
+                throw fail(at, "duplicate element " + Edn.brief(value));
+            }
+        }
+        close(start, '}');
+        return Collections.unmodifiableSet(set);
+    }
+
+    private String string() {
+        int start = at++;
+        StringBuilder out = new StringBuilder();
+        while (at < text.length()) {
+            char c = text.charAt(at++);
+            if (c == '"') {
+                return out.toString();
+            }
+            out.append(c == '\\' ? escape() : c);
+        }
+        throw fail(start, "the text ends inside this string");
+    }
+
+    private char escape() {
+        char c = at < text.length() ? text.charAt(at++) : ' ';
+        return switch (c) {
+            case 't' -> '\t';
+            case 'r' -> '\r';
+            case 'n' -> '\n';
+            case 'b' -> '\b';
+            case 'f' -> '\f';
+            case '\\', '"' -> c;
+            case 'u' -> {
+                int start = at;
+                at = Math.min(text.length(), at + 4);
+                yield unicode(start, text.substring(start, at));
+            }
+            default -> throw fail(at - 1, "unknown escape \\" + c);
+        };
+    }
+
+    private char unicode(int start, String digits) {
+        int value = 0;
+        for (int i = 0; i < digits.length(); i++) {
+            int d = Character.digit(digits.charAt(i), 16);
+            value = d < 0 ? -1 : value * 16 + d;
+            if (d < 0) {
+                break;
+            }
+        }
+        if (digits.length() != 4 || value < 0) {
+            throw fail(start, "expected four hexadecimal digits after \\u");
+        }
+        return (char) value;
+    }
+
+    private Character character() {
+        int start = at++;
+        int from = at++;
+        while (at < text.length() && !terminates(text.charAt(at))) {
+            at++;
+        }
+        String name = text.substring(Math.min(from, text.length()), Math.min(at, text.length()));
+        return switch (name) {
+            case "newline" -> '\n';
+            case "return" -> '\r';
+            case "space" -> ' ';
+            case "tab" -> '\t';
+            default -> {
+                if (name.length() == 1) {
+                    yield name.charAt(0);
+                }
+                if (name.length() == 5 && name.charAt(0) == 'u') {
+                    yield unicode(start, name.substring(1));
+                }
+                throw fail(start, "unknown character \\" + name);
+            }
+        };
+    }
+
+    private Object token() {
+        int start = at;
+        String name = name();
+        char c = name.charAt(0);
+        char d = name.length() > 1 ? name.charAt(1) : ' ';
+        if (digit(c) || (c == '-' || c == '+') && digit(d)) {
+            return number(start, name);
+        }
+        if (c == ':') {
+            if (name.length() == 1 || d == ':' || d == '/' || name.endsWith(":")) {
+                throw fail(start, "not a keyword: " + name);
+            }
+            return new Edn.Keyword(intern(name.substring(1)));
+        }
+        return switch (name) {
+            case "nil" -> null;
+            case "true" -> true;
+            case "false" -> false;
+            default -> {
+                if ("^@`~'".indexOf(c) >= 0 || digit(d) && (c == '.')) {
+                    throw fail(start, "not EDN: " + name);
+                }
+                yield new Edn.Symbol(intern(name));
+            }
+        };
+    }
+
+    /** Equal names share one String, so that comparing them is comparing references. */
+    private String intern(String name) {
+        String known = names.putIfAbsent(name, name);
+        return known == null ? name : known;
+    }
+
+    private String name() {
+        int start = at;
+        while (at < text.length() && !terminates(text.charAt(at))) {
+            at++;
+        }
+        if (at == start) {
+            throw fail(start, "expected a value");
+        }
+        return text.substring(start, at);
+    }
+
+    private Object number(int start, String name) {
+        int first = digit(name.charAt(0)) ? 0 : 1;
+        int last = name.length() - 1;
+        boolean big = name.charAt(last) == 'N';
+        int digits = first;
+        while (digits <= last && digit(name.charAt(digits))) {
+            digits++;
+        }
+        if (digits - first > 1 && name.charAt(first) == '0') {
+            throw fail(start, "a number does not begin with 0: " + name);
+        }
+        try {
+            if (digits > last || big && digits == last) {
+                return Long.parseLong(big ? name.substring(0, last) : name);
+            }
+            if (decimal(name, digits)) {
+                return Double.parseDouble(name);
+            }
+        } catch (NumberFormatException e) {
+            throw fail(start, "an integer beyond 64 bits: " + name);
+        }
+        throw fail(start, "not a number that is read here (integers of 64 bits and doubles are): " + name);
+    }
+
+    /** Whether [.digits][e[sign]digits] follows the integer part; ratios, radixes and M fall through. */
+    private static boolean decimal(String name, int from) {
+        int i = from;
+        if (name.charAt(i) == '.') {
+            i++;
+            while (i < name.length() && digit(name.charAt(i))) {
+                i++;
+            }
+        }
+        if (i < name.length() && (name.charAt(i) == 'e' || name.charAt(i) == 'E')) {
+            i++;
+            if (i < name.length() && (name.charAt(i) == '-' || name.charAt(i) == '+')) {
+                i++;
+            }
+            int exponent = i;
+            while (i < name.length() && digit(name.charAt(i))) {
+                i++;
+            }
+            if (i == exponent) {
+                return false;
+            }
+        }
+        return i == name.length();
+    }
+
+    private static boolean digit(char c) {
+        return c >= '0' && c <= '9';
+    }
+
+    private static boolean blank(char c) {
+        return c == ',' || Character.isWhitespace(c);
+    }
+
+    private static boolean terminates(char c) {
+        return blank(c) || "()[]{}\";\\".indexOf(c) >= 0;
+    }
+
+    private void skipBlank() {
+        while (at < text.length()) {
+            char c = text.charAt(at);
+            if (c == ';') {
+                while (at < text.length() && text.charAt(at) != '\n') {
+                    at++;
+                }
+            } else if (blank(c)) {
+                at++;
+            } else {
+                return;
+            }
+        }
+    }
+
+    private DamoException fail(int offset, String message) {
+        int line = 1;
+        int column = 1;
+        for (int i = 0; i < Math.min(offset, text.length()); i++) {
+            boolean newline = text.charAt(i) == '\n';
+            line += newline ? 1 : 0;
+            column = newline ? 1 : column + 1;
+        }
+        return new DamoException("bad-edn", "EDN, line " + line + ", column " + column + ": " + message,
+                Map.of("line", line, "column", column));
+    }
+}

@@ -1,0 +1,216 @@
+package damo.program;
+
+import damo.tensor.DType;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+
+/** Reads one kernel: EDN in, {@link Kernel} out, with every static rule of docs/program.md checked. */
+final class KernelReader {
+    /** How many loop and index variables a kernel may have: keeps the analysis of its bounds cheap. */
+    static final int MAX_VARIABLES = 256;
+
+    private static final Set<String> KEYS = Set.of("name", "params", "body");
+
+    private final int notes;
+    private final Map<String, ExprReader.Binding> names = new HashMap<>();
+    private final Set<String> everBound = new HashSet<>();
+    private final Deque<Integer> path = new ArrayDeque<>();
+    private final Where where;
+    private final String title;
+    private ExprReader exprs;
+    private int variables;
+
+    private KernelReader(int id, Object form, Iterable<String> dims, int notes) {
+        this.notes = notes;
+        String name = form instanceof Map<?, ?> m && m.get(new Edn.Keyword("name")) instanceof String s ? s : null;
+        this.title = "kernel " + id + (name == null ? "" : " " + Edn.write(name));
+        this.where = new Where(this::place);
+        for (String dim : dims) {
+            everBound.add(dim);
+            names.put(dim, new ExprReader.Binding(ExprReader.Role.DIM, DType.I64));
+        }
+    }
+
+    /** Kernel number {@code id} of a program with these dimensions and that many notes. */
+    static Kernel read(int id, Object form, Iterable<String> dims, int notes) {
+        return new KernelReader(id, form, dims, notes).kernel(form);
+    }
+
+    private String place() {
+        StringBuilder out = new StringBuilder(title);
+        String gap = ", statement ";
+        for (int n : path) {
+            out.append(gap).append(n);
+            gap = ".";
+        }
+        return out.toString();
+    }
+
+    private Kernel kernel(Object form) {
+        Fields fields = new Fields(form, where, KEYS);
+        List<Kernel.Param> params = new ArrayList<>();
+        for (Object p : fields.list("params")) {
+            params.add(param(p));
+        }
+        exprs = new ExprReader(params, names, where);
+        return new Kernel(fields.string("name"), List.copyOf(params), body(fields.list("body")));
+    }
+
+    private Kernel.Param param(Object form) {
+        if (form instanceof List<?> pair && pair.size() == 2 && pair.get(1) instanceof Edn.Keyword access) {
+            for (Kernel.Access a : Kernel.Access.values()) {
+                if (a.name().toLowerCase(Locale.ROOT).equals(access.name())) {
+                    return new Kernel.Param(Fields.dtype(pair.get(0), where), a);
+                }
+            }
+        }
+        throw where.expected("a parameter [dtype access], access one of :in :out :inout", form);
+    }
+
+    /** The statements of a scope; what they bind is forgotten at its end. */
+    private List<Kernel.Stmt> body(List<?> forms) {
+        List<String> mine = new ArrayList<>();
+        List<Kernel.Stmt> out = new ArrayList<>(forms.size());
+        int n = 0;
+        for (Object form : forms) {
+            path.addLast(n++);
+            out.add(statement(form, mine));
+            path.removeLast();
+        }
+        names.keySet().removeAll(mine);
+        return List.copyOf(out);
+    }
+
+    private Kernel.Stmt statement(Object form, List<String> mine) {
+        if (!(form instanceof List<?> list) || list.isEmpty() || !(list.get(0) instanceof Edn.Keyword head)) {
+            throw where.expected("a statement [:for …], [:let …], [:store …], …", form);
+        }
+        return switch (head.name()) {
+            case "for" -> loop(list);
+            case "let" -> let(list, mine);
+            case "var" -> var(list, mine);
+            case "set" -> set(list);
+            case "acc" -> acc(list);
+            case "store" -> store(list);
+            case "index" -> index(list, mine);
+            case "require" -> {
+                exprs.parts(list, 3);
+                yield new Kernel.Require(condition(list.get(1)), note(list.get(2)));
+            }
+            case "if" -> {
+                atLeast(list, 2);
+                yield new Kernel.If(condition(list.get(1)), body(list.subList(2, list.size())));
+            }
+            default -> throw where.bad("no statement :" + head.name()
+                    + "; there are :for :let :var :set :acc :store :index :require :if");
+        };
+    }
+
+    private Kernel.Stmt loop(List<?> list) {
+        atLeast(list, 3);
+        Size extent = exprs.index(list.get(2));
+        List<String> mine = new ArrayList<>();
+        String name = variable(list.get(1), mine);
+        List<Kernel.Stmt> body = body(list.subList(3, list.size()));
+        names.keySet().removeAll(mine);
+        return new Kernel.For(name, extent, body);
+    }
+
+    private Kernel.Stmt let(List<?> list, List<String> mine) {
+        exprs.parts(list, 3);
+        Kernel.Expr value = exprs.expr(list.get(2));
+        return new Kernel.Let(bind(list.get(1), ExprReader.Role.LET, value.dtype(), mine), value);
+    }
+
+    private Kernel.Stmt var(List<?> list, List<String> mine) {
+        exprs.parts(list, 3);
+        Kernel.Expr init = exprs.expr(list.get(2));
+        return new Kernel.Var(bind(list.get(1), ExprReader.Role.VAR, init.dtype(), mine), init);
+    }
+
+    private Kernel.Stmt set(List<?> list) {
+        exprs.parts(list, 3);
+        String name = symbol(list.get(1));
+        return new Kernel.Set(name, exprs.typed(list.get(2), mutable(name), "the variable " + name));
+    }
+
+    private Kernel.Stmt acc(List<?> list) {
+        exprs.parts(list, 4);
+        if (!(list.get(1) instanceof Edn.Keyword op) || !Instructions.reduces(op.name())) {
+            throw where.expected("one of :add :mul :maximum :minimum :and :or after :acc", list.get(1));
+        }
+        String name = symbol(list.get(2));
+        DType dtype = mutable(name);
+        exprs.result(op.name(), List.of(dtype, dtype));
+        return new Kernel.Acc(op.name(), name, exprs.typed(list.get(3), dtype, "the variable " + name));
+    }
+
+    private Kernel.Stmt store(List<?> list) {
+        exprs.parts(list, 4);
+        int p = exprs.param(list.get(1), Kernel.Access.OUT);
+        Size index = exprs.index(list.get(2));
+        return new Kernel.Store(p, index, exprs.typed(list.get(3), exprs.paramDtype(p), "parameter " + p));
+    }
+
+    private Kernel.Stmt index(List<?> list, List<String> mine) {
+        exprs.parts(list, 5);
+        Kernel.Expr value = exprs.typed(list.get(2), DType.I64, "the value of an :index");
+        Size extent = exprs.index(list.get(3));
+        int note = note(list.get(4));
+        return new Kernel.Index(variable(list.get(1), mine), value, extent, note);
+    }
+
+    private Kernel.Expr condition(Object form) {
+        return exprs.typed(form, DType.BOOL, "a condition");
+    }
+
+    private int note(Object form) {
+        return Fields.id(form, notes, "a note's position", where);
+    }
+
+    /** Binds a loop or index variable. */
+    private String variable(Object form, List<String> mine) {
+        if (++variables > MAX_VARIABLES) {
+            throw where.bad("more than " + MAX_VARIABLES + " loop and index variables in one kernel");
+        }
+        return bind(form, ExprReader.Role.INDEX, DType.I64, mine);
+    }
+
+    private String bind(Object form, ExprReader.Role role, DType dtype, List<String> mine) {
+        String name = symbol(form);
+        if (!everBound.add(name)) {
+            throw where.bad("the name " + name + " is bound twice");
+        }
+        names.put(name, new ExprReader.Binding(role, dtype));
+        mine.add(name);
+        return name;
+    }
+
+    private String symbol(Object form) {
+        if (form instanceof Edn.Symbol s) {
+            return s.name();
+        }
+        throw where.expected("a name (a symbol)", form);
+    }
+
+    private DType mutable(String name) {
+        ExprReader.Binding b = names.get(name);
+        if (b == null || b.role() != ExprReader.Role.VAR) {
+            throw where.bad("there is no [:var " + name + " …] here to assign");
+        }
+        return b.dtype();
+    }
+
+    private void atLeast(List<?> list, int parts) {
+        if (list.size() < parts) {
+            throw where.expected((parts - 1) + " or more parts after " + Edn.brief(list.get(0)), list);
+        }
+    }
+}

@@ -1,0 +1,173 @@
+package damo.program;
+
+import damo.tensor.DType;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+
+/** Reads programs: EDN text in, a checked {@link Program} out; docs/program.md is the format. */
+public final class Programs {
+    private static final int VERSION = 1;
+    private static final int MAX_DIMS = 256;
+    private static final int MAX_BUFFERS = 1 << 16;
+
+    private static final Set<String> KEYS = Set.of("damo/program", "name", "dims", "buffers", "inputs",
+            "state", "outputs", "consts", "kernels", "steps", "notes");
+
+    private final Set<String> dims = new LinkedHashSet<>();
+
+    private Programs() { }
+
+    /**
+     * The program that the text describes, with every static check of docs/program.md made.
+     * Throws a DamoException of kind "bad-edn" (not EDN: line and column) or "bad-program" (what was expected, what
+     * was found, and where: the kernel and statement, the step, the buffer or the port).
+     */
+    public static Program read(String edn) {
+        return new Programs().program(Edn.read(edn));
+    }
+
+    private Program program(Object form) {
+        Where top = Where.of("top level");
+        Fields f = new Fields(form, top, KEYS);
+        if (!Long.valueOf(VERSION).equals(f.required("damo/program"))) {
+            throw top.expected(":damo/program to be version " + VERSION, f.required("damo/program"));
+        }
+        readDims(f.list("dims"), top);
+        List<Program.Buffer> buffers = buffers(f.list("buffers"), f.optionalList("consts"), top);
+        PortReader ports = new PortReader(buffers, this::checkDim);
+        List<Program.Port> inputs = ports.read(f.optionalList("inputs"), Program.Kind.INPUT);
+        List<Program.Port> state = ports.read(f.optionalList("state"), Program.Kind.STATE);
+        List<Program.Port> outputs = ports.read(f.optionalList("outputs"), Program.Kind.OUTPUT);
+        ports.checkAllOwned();
+        checkDimsBound(inputs, state, top);
+        List<Map<String, Object>> notes = notes(f.optionalList("notes"));
+        List<Kernel> kernels = new ArrayList<>();
+        for (Object k : f.list("kernels")) {
+            kernels.add(KernelReader.read(kernels.size(), k, dims, notes.size()));
+        }
+        StepReader reader = new StepReader(buffers, kernels, state, this::checkDim);
+        List<Program.Step> steps = reader.read(f.list("steps"));
+        return new Program(f.string("name"), List.copyOf(dims), buffers, inputs, state, outputs,
+                List.copyOf(kernels), steps, notes);
+    }
+
+    private void readDims(List<?> forms, Where top) {
+        if (forms.size() > MAX_DIMS) {
+            throw top.bad(forms.size() + " dimensions; at most " + MAX_DIMS + " are read");
+        }
+        for (Object form : forms) {
+            if (!(form instanceof Edn.Symbol s)) {
+                throw top.expected(":dims to hold symbols", form);
+            }
+            if (!dims.add(s.name())) {
+                throw top.bad("the dimension " + s.name() + " is listed twice in :dims");
+            }
+        }
+    }
+
+    private void checkDim(String name, Where where) {
+        if (!dims.contains(name)) {
+            throw where.bad("unknown dimension " + name + "; :dims has " + dims);
+        }
+    }
+
+    private List<Program.Buffer> buffers(List<?> forms, List<?> constForms, Where top) {
+        if (forms.size() > MAX_BUFFERS) {
+            throw top.bad(forms.size() + " buffers; at most " + MAX_BUFFERS + " are read");
+        }
+        Map<Integer, List<?>> data = consts(constForms, forms.size());
+        List<Program.Buffer> out = new ArrayList<>();
+        for (Object form : forms) {
+            out.add(buffer(out.size(), form, data.remove(out.size())));
+        }
+        return List.copyOf(out);
+    }
+
+    private static Map<Integer, List<?>> consts(List<?> forms, int buffers) {
+        Map<Integer, List<?>> data = new LinkedHashMap<>();
+        for (Object form : forms) {
+            Where where = Where.of("entry " + data.size() + " of :consts");
+            Fields f = new Fields(form, where, Set.of("buffer", "data"));
+            int id = f.id("buffer", buffers);
+            if (data.put(id, f.list("data")) != null) {
+                throw where.bad("buffer " + id + " has data already");
+            }
+        }
+        return data;
+    }
+
+    private Program.Buffer buffer(int id, Object form, List<?> data) {
+        Where where = Where.of("buffer " + id);
+        Fields f = new Fields(form, where, Set.of("dtype", "size", "kind"));
+        DType dtype = f.dtype("dtype");
+        Size size = Sizes.parse(f.required("size"), n -> checkDim(n, where), false, where);
+        Program.Kind kind = kind(f.keyword("kind"), where);
+        if ((kind == Program.Kind.CONST) != (data != null)) {
+            throw where.bad(data == null ? "a :const buffer without data in :consts"
+                    : "data in :consts for a buffer that is not :const");
+        }
+        return new Program.Buffer(dtype, size, kind, data == null ? null : constant(dtype, size, data, where));
+    }
+
+    private static Program.Kind kind(String name, Where where) {
+        for (Program.Kind k : Program.Kind.values()) {
+            if (k.name().toLowerCase(Locale.ROOT).equals(name)) {
+                return k;
+            }
+        }
+        throw where.bad("expected :kind to be one of :input :state :output :const :temp, found :" + name);
+    }
+
+    /** The data of a constant, whose size depends on no dimension: it must match what is written. */
+    private static Object constant(DType dtype, Size size, List<?> data, Where where) {
+        long elements;
+        try {
+            elements = Sizes.evaluate(size, name -> {
+                throw where.bad("a :const buffer's size depends on no dimension, found " + name);
+            });
+        } catch (ArithmeticException e) {
+            throw where.bad("size " + Sizes.show(size) + ": " + e.getMessage());
+        }
+        if (elements != data.size()) {
+            throw where.bad("size " + Sizes.show(size) + ", but " + data.size() + " values in :consts");
+        }
+        return Literals.array(dtype, data, where);
+    }
+
+    private void checkDimsBound(List<Program.Port> inputs, List<Program.Port> state, Where top) {
+        Set<String> unbound = new LinkedHashSet<>(dims);
+        for (List<Program.Port> ports : List.of(inputs, state)) {
+            for (Program.Port p : ports) {
+                p.shape().forEach(s -> unbound.remove(s instanceof Size.Name n ? n.name() : null));
+            }
+        }
+        if (!unbound.isEmpty()) {
+            throw top.bad("no input or state has " + unbound + " as an axis, so its value cannot be known");
+        }
+    }
+
+    private static List<Map<String, Object>> notes(List<?> forms) {
+        List<Map<String, Object>> out = new ArrayList<>();
+        for (Object form : forms) {
+            Where where = Where.of("note " + out.size());
+            if (!(form instanceof Map<?, ?> map)) {
+                throw where.expected("a map", form);
+            }
+            Map<String, Object> note = new LinkedHashMap<>();
+            map.forEach((key, value) -> {
+                if (!(key instanceof Edn.Keyword k) || !(value instanceof String || value instanceof Long)) {
+                    throw where.expected("keywords with strings or integers", Map.of(key, Edn.brief(value)));
+                }
+                note.put(k.name(), value);
+            });
+            out.add(Collections.unmodifiableMap(note));
+        }
+        return List.copyOf(out);
+    }
+}

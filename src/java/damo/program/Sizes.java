@@ -1,0 +1,136 @@
+package damo.program;
+
+import damo.DamoException;
+import java.util.List;
+import java.util.function.ToLongFunction;
+
+/** Size and index expressions: reading them, evaluating them exactly, and showing them in messages. */
+public final class Sizes {
+    /** How many operations one expression may have: bounds the depth of every walk over it, and its cost. */
+    public static final int MAX_NODES = 256;
+
+    private Sizes() { }
+
+    /**
+     * The value of the size, in whatever it counts (mostly elements), where {@code names} gives the value of each name.
+     * Throws ArithmeticException when a step overflows 64 bits or a divisor is below 1: the caller knows what to name.
+     */
+    public static long evaluate(Size size, ToLongFunction<String> names) {
+        return switch (size) {
+            case Size.Int i -> i.value();
+            case Size.Name n -> names.applyAsLong(n.name());
+            case Size.Call c -> apply(c.op(), evaluate(c.x(), names), evaluate(c.y(), names));
+        };
+    }
+
+    /** The operation on two numbers, exactly; ArithmeticException as {@link #evaluate}. */
+    static long apply(Size.Op op, long x, long y) {
+        return switch (op) {
+            case ADD -> Math.addExact(x, y);
+            case SUB -> Math.subtractExact(x, y);
+            case MUL -> Math.multiplyExact(x, y);
+            case QUOT -> x / divisor(y);
+            case MOD -> Math.floorMod(x, divisor(y));
+            case MIN -> Math.min(x, y);
+            case MAX -> Math.max(x, y);
+        };
+    }
+
+    private static long divisor(long y) {
+        if (y < 1) {
+            throw new ArithmeticException("divisor " + y + ", which must be at least 1");
+        }
+        return y;
+    }
+
+    /** The expression as it stands in a program: {@code "[:+ [:* i 500] j]"}. */
+    public static String show(Size size) {
+        return switch (size) {
+            case Size.Int i -> Long.toString(i.value());
+            case Size.Name n -> n.name();
+            case Size.Call c -> "[" + symbol(c.op()) + " " + show(c.x()) + " " + show(c.y()) + "]";
+        };
+    }
+
+    private static String symbol(Size.Op op) {
+        return switch (op) {
+            case ADD -> ":+";
+            case SUB -> ":-";
+            case MUL -> ":*";
+            case QUOT -> ":quot";
+            case MOD -> ":mod";
+            case MIN -> ":min";
+            case MAX -> ":max";
+        };
+    }
+
+    /** Says whether a name may stand in an expression, by throwing with the reason when it may not. */
+    @FunctionalInterface
+    interface Scope {
+        void check(String name);
+    }
+
+    /** The expression that the EDN value stands for; {@code index} allows {@code :mod}. Throws through {@code where}. */
+    static Size parse(Object form, Scope scope, boolean index, Where where) {
+        return new Parser(scope, index, where).parse(form);
+    }
+
+    /** One reading: counts the operations. */
+    private static final class Parser {
+        private final Scope scope;
+        private final boolean index;
+        private final Where where;
+        private int nodes;
+
+        Parser(Scope scope, boolean index, Where where) {
+            this.scope = scope;
+            this.index = index;
+            this.where = where;
+        }
+
+        Size parse(Object form) {
+            if (++nodes > MAX_NODES) {
+                throw where.bad("a size expression of more than " + MAX_NODES + " parts");
+            }
+            return switch (form) {
+                case Long n when n >= 0 -> new Size.Int(n);
+                case Edn.Symbol s -> name(s.name());
+                case List<?> list when !list.isEmpty() && list.get(0) instanceof Edn.Keyword k -> call(k.name(), list);
+                case null, default -> throw where.expected(index ? "an index (a non-negative integer, a name, or "
+                        + "[:+ …], [:* …], [:- a b], [:quot a b], [:mod a b], [:min a b], [:max a b])"
+                        : "a size (a non-negative integer, a dimension, or [:+ …], [:* …], [:- a b], "
+                        + "[:quot a b], [:min a b], [:max a b])", form);
+            };
+        }
+
+        private Size name(String name) {
+            scope.check(name);
+            return new Size.Name(name);
+        }
+
+        private Size call(String name, List<?> list) {
+            Size.Op op = switch (name) {
+                case "+" -> Size.Op.ADD;
+                case "*" -> Size.Op.MUL;
+                case "-" -> Size.Op.SUB;
+                case "quot" -> Size.Op.QUOT;
+                case "min" -> Size.Op.MIN;
+                case "max" -> Size.Op.MAX;
+                case "mod" -> index ? Size.Op.MOD : null;
+                default -> null;
+            };
+            if (op == null) {
+                throw where.bad("no operation :" + name + (index ? " in an index" : " in a size"));
+            }
+            boolean many = op == Size.Op.ADD || op == Size.Op.MUL;
+            if (many ? list.size() < 2 : list.size() != 3) {
+                throw where.expected(many ? "one or more operands of :" + name : "two operands of :" + name, list);
+            }
+            Size result = parse(list.get(1));
+            for (Object operand : list.subList(2, list.size())) {
+                result = new Size.Call(op, result, parse(operand));
+            }
+            return result;
+        }
+    }
+}
