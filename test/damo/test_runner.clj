@@ -1,0 +1,113 @@
+(ns damo.test-runner
+  "Runs every namespace under test/ whose file ends in _test.clj; arguments name the ones to run
+  instead. The unit is the test: one deftest or defspec, passed when none of its assertions failed
+  and it threw nothing. A namespace that cannot be loaded counts as one failed test. The last line
+  of the output is `N passed, N failed`; the exit status is 0 when tests ran and none failed.
+
+  Random tests repeat: properties of test.check start from one seed, which is printed and can be
+  set with the environment variable DAMO_SEED (a defspec with a :seed of its own keeps it)."
+  (:require [clojure.java.io :as io]
+            [clojure.string :as str]
+            [clojure.test :as t]
+            [clojure.test.check.clojure-test :as check])
+  (:import [java.io File]))
+
+(set! *warn-on-reflection* true)
+
+(def ^:private default-seed 20260727)
+
+(def ^:private slow-ms
+  "Namespaces that take longer than this are listed at the end, in milliseconds."
+  2000)
+
+(defn- seed
+  "The seed of this run: DAMO_SEED, or the same one always."
+  []
+  (if-let [text (System/getenv "DAMO_SEED")]
+    (or (parse-long text)
+        (throw (ex-info (str "DAMO_SEED must be a whole number, and is " (pr-str text)) {})))
+    default-seed))
+
+(defn- test-namespaces
+  "The names of all test namespaces under the folder `root`, sorted."
+  [root]
+  (let [root (io/file root)]
+    (sort (for [^File f (file-seq root)
+                :let [path (str (.relativize (.toPath root) (.toPath f)))]
+                :when (str/ends-with? path "_test.clj")]
+            (-> (subs path 0 (- (count path) 4))
+                (str/replace #"[/\\]" ".") (str/replace "_" "-") symbol)))))
+
+(defn- load-namespace
+  "Requires the namespace `name`; returns the exception if that fails, else nil."
+  [name]
+  (try (require name) nil
+       (catch Throwable e e)))
+
+(defn- counting-reporter
+  "A reporter for clojure.test: reports as usual and notes in the atom `failed` which tests failed."
+  [report failed]
+  (fn [{:keys [type] :as event}]
+    (when (#{:fail :error} type)
+      (swap! failed conj (or (last t/*testing-vars*) :fixture)))
+    ;; test.check reports every property it has finished; only failures are worth a line.
+    (when-not (#{::check/complete :summary} type)
+      (report event))))
+
+(defn- run-loaded
+  "Runs the tests of a loaded namespace; returns {:passed n :failed n}."
+  [name]
+  (let [failed (atom #{})]
+    (with-redefs [t/report (counting-reporter t/report failed)]
+      (let [{:keys [test]} (t/test-ns name)]
+        {:passed (max 0 (- test (count (disj @failed :fixture))))
+         :failed (count @failed)}))))
+
+(defn- report-unloaded [name ^Throwable e]
+  (println "\nERROR: cannot load" name)
+  (doseq [cause (take-while some? (iterate #(.getCause ^Throwable %) e))]
+    (println "  " (.getMessage ^Throwable cause)))
+  {:passed 0 :failed 1})
+
+(defn- run-namespace
+  "Loads and runs one namespace: {:name :ms :passed :failed}, with the time for both together."
+  [name]
+  (let [start (System/nanoTime)
+        result (if-let [e (load-namespace name)] (report-unloaded name e) (run-loaded name))]
+    (assoc result :name name :ms (quot (- (System/nanoTime) start) 1000000))))
+
+(defn- print-slow [results]
+  (doseq [{:keys [name ms]} (sort-by (comp - :ms) results) :when (< slow-ms ms)]
+    (println (format "slow: %6.1f s  %s" (/ ms 1000.0) name))))
+
+(defn run
+  "Runs the test namespaces `names` from the seed given and prints what happened; returns
+  {:passed n :failed n}, counted in tests."
+  [names seed]
+  (binding [t/*test-out* *out*
+            check/*default-opts* (assoc check/*default-opts* :seed seed)]
+    (println "seed" seed)
+    (let [results (mapv run-namespace names)
+          totals (select-keys (apply merge-with + {:passed 0 :failed 0}
+                                     (map #(select-keys % [:passed :failed]) results))
+                              [:passed :failed])]
+      (println)
+      (print-slow results)
+      totals)))
+
+(defn- refuse [message]
+  (binding [*out* *err*] (println (str "bin/damo test: " message)))
+  (System/exit 2))
+
+(defn -main
+  "Runs all tests, or those of the namespaces named; exits with 0 when tests ran and all passed, 1
+  when one failed or none ran, 2 when the arguments make no sense."
+  [& args]
+  (when-let [option (first (filter #(str/starts-with? % "-") args))]
+    (refuse (str "there is no option " option "; arguments are names of test namespaces")))
+  (let [names (if (seq args) (map symbol args) (test-namespaces "test"))
+        {:keys [passed failed]} (run names (seed))]
+    (println (str passed " passed, " failed " failed"))
+    (flush)
+    (shutdown-agents)
+    (System/exit (if (and (pos? passed) (zero? failed)) 0 1))))
