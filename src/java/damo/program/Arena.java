@@ -1,0 +1,122 @@
+package damo.program;
+
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Lays the temporaries of a call out in one run of memory. Two of them share bytes only if no step lies in both
+ * lifetimes, a lifetime being the steps from the first that mentions the buffer to the last.
+ */
+public final class Arena {
+    /** Every offset is a multiple of this many bytes: a cache line, and the widest vector register. */
+    public static final int ALIGNMENT = 64;
+
+    private final long[] offsets;
+    private long total;
+
+    private final int[] first;
+    private final int[] last;
+    private final long[] room;
+    private final int[] placed;
+    private int count;
+
+    private Arena(Program p, long[] bytes) {
+        int n = bytes.length;
+        offsets = new long[n];
+        first = new int[n];
+        last = new int[n];
+        room = new long[n];
+        placed = new int[n];
+        Arrays.fill(offsets, -1);
+        Arrays.fill(first, Integer.MAX_VALUE);
+        Arrays.fill(last, -1);
+        for (int s = 0; s < p.steps().size(); s++) {
+            mention(p.steps().get(s), s);
+        }
+        int[] temps = new int[n];
+        int k = 0;
+        for (int id = 0; id < n; id++) {
+            if (p.buffers().get(id).kind() == Program.Kind.TEMP) {
+                room[id] = Math.addExact(bytes[id], ALIGNMENT - 1) & -ALIGNMENT;
+                temps[k++] = id;
+            }
+        }
+        for (int id : bySize(temps, k)) {
+            place(id);
+        }
+    }
+
+    /** The layout for buffers of these sizes. Throws ArithmeticException when the total overflows 64 bits. */
+    static Arena layOut(Program p, long[] bytes) {
+        return new Arena(p, bytes);
+    }
+
+    /** The offset in bytes of each temporary; -1 for other buffers. */
+    long[] offsets() {
+        return offsets;
+    }
+
+    /** The size of the arena in bytes. */
+    long total() {
+        return total;
+    }
+
+    private void mention(Program.Step step, int s) {
+        switch (step) {
+            case Program.RunKernel k -> {
+                List<Integer> args = k.args();
+                for (int i = 0; i < args.size(); i++) {
+                    mention(args.get(i), s);
+                }
+            }
+            case Program.Gemm g -> {
+                mention(g.a().buffer(), s);
+                mention(g.b().buffer(), s);
+                mention(g.c().buffer(), s);
+                mention(g.alpha().buffer(), s);
+                mention(g.beta().buffer(), s);
+            }
+        }
+    }
+
+    private void mention(int id, int step) {
+        if (id >= 0) {
+            first[id] = Math.min(first[id], step);
+            last[id] = step;
+        }
+    }
+
+    /** Largest first, then by id, so that the layout is the same for equal programs. */
+    private int[] bySize(int[] ids, int n) {
+        return Arrays.stream(ids, 0, n).boxed()
+                .sorted((x, y) -> room[x] != room[y] ? Long.compare(room[y], room[x]) : Integer.compare(x, y))
+                .mapToInt(Integer::intValue).toArray();
+    }
+
+    /** Puts a buffer into the smallest gap that fits between those alive with it, or after them. */
+    private void place(int id) {
+        long end = 0;
+        long best = -1;
+        long bestGap = Long.MAX_VALUE;
+        for (int i = 0; i < count; i++) {
+            int other = placed[i];
+            if (first[other] > last[id] || last[other] < first[id]) {
+                continue;
+            }
+            long gap = offsets[other] - end;
+            if (gap >= room[id] && gap < bestGap) {
+                best = end;
+                bestGap = gap;
+            }
+            end = Math.max(end, offsets[other] + room[other]);
+        }
+        offsets[id] = best >= 0 ? best : end;
+        total = Math.max(total, Math.addExact(offsets[id], room[id]));
+        int at = count++;
+        while (at > 0 && offsets[placed[at - 1]] > offsets[id]) {
+            placed[at] = placed[at - 1];
+            at--;
+        }
+        placed[at] = id;
+    }
+}

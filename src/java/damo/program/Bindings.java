@@ -1,0 +1,149 @@
+package damo.program;
+
+import damo.DamoException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Binds a program's dimensions: sizes, memory layout, and the proof that every index stays inside its buffer.
+ * Pure functions; run when dimensions change, not at each call.
+ */
+public final class Bindings {
+    private Bindings() { }
+
+    /**
+     * The program's sizes and layout for these values of its dimensions, in the order of {@code :dims}.
+     * Throws a DamoException of kind "out-of-bounds" (an index that may leave its buffer), "size-overflow" (beyond
+     * 64 bits), "bad-size" (a negative size or a zero divisor) or "bad-program" (a port and its buffer disagree).
+     * Linear in the program's text, except that the layout is quadratic in the number of temporaries.
+     */
+    public static Binding bind(Program p, long[] dims) {
+        checkDims(p, dims);
+        SizeValues sizes = new SizeValues(p.dims(), dims);
+        int n = p.buffers().size();
+        long[] elements = new long[n];
+        long[] bytes = new long[n];
+        for (int id = 0; id < n; id++) {
+            measure(p.buffers().get(id), id, sizes, elements, bytes);
+        }
+        List<long[]> inputs = shapes(p.inputs(), sizes, elements, "input ");
+        List<long[]> state = shapes(p.state(), sizes, elements, "state ");
+        List<long[]> outputs = shapes(p.outputs(), sizes, elements, "output ");
+        checkSteps(p, dims, sizes, elements);
+        Arena arena = arena(p, bytes);
+        return new Binding(dims.clone(), elements, bytes, arena.offsets(), arena.total(), inputs, state, outputs);
+    }
+
+    /**
+     * The values of the program's dimensions, in the order of {@code :dims}, from the shapes of its inputs followed by
+     * those of its state. Throws a DamoException of kind "shape-mismatch" that names the port, the axis, what was
+     * expected and given, and which port bound the dimension; its data has the same by name.
+     */
+    public static long[] dimsOf(Program p, long[][] shapes) {
+        return new ShapeMatch(p, shapes).dims();
+    }
+
+    private static void checkDims(Program p, long[] dims) {
+        if (dims.length != p.dims().size()) {
+            throw new DamoException("shape-mismatch", "program " + Edn.write(p.name()) + " has the dimensions "
+                    + p.dims() + ", given " + dims.length + " values");
+        }
+        for (int d = 0; d < dims.length; d++) {
+            if (dims[d] < 0) {
+                throw new DamoException("shape-mismatch", "dimension " + p.dims().get(d) + " is negative: " + dims[d]);
+            }
+        }
+    }
+
+    private static void measure(Program.Buffer b, int id, SizeValues sizes, long[] elements, long[] bytes) {
+        elements[id] = sizes.of(b.size(), () -> "buffer " + id);
+        try {
+            bytes[id] = Math.multiplyExact(elements[id], (long) b.dtype().bytes());
+        } catch (ArithmeticException e) {
+            throw SizeValues.fail("size-overflow", "buffer " + id + ": " + sizes.explain(b.size()) + " elements of :"
+                    + b.dtype().label() + " are more bytes than 64 bits count", b.size());
+        }
+    }
+
+    /** The axis lengths of ports, whose product must be the size of their buffer: that much memory is what they bring. */
+    private static List<long[]> shapes(List<Program.Port> ports, SizeValues sizes, long[] elements, String kind) {
+        List<long[]> out = new ArrayList<>(ports.size());
+        for (Program.Port port : ports) {
+            long[] shape = new long[port.shape().size()];
+            for (int axis = 0; axis < shape.length; axis++) {
+                int a = axis;
+                shape[axis] = sizes.of(port.shape().get(axis), () -> kind + Edn.write(port.name()) + ", axis " + a);
+            }
+            long count = count(shape, kind, port);
+            if (count != elements[port.buffer()]) {
+                throw new DamoException("bad-program", "bad program: " + kind + Edn.write(port.name()) + " of shape "
+                        + Arrays.toString(shape) + " has " + count + " elements, but its buffer "
+                        + port.buffer() + " has " + elements[port.buffer()]);
+            }
+            out.add(shape);
+        }
+        return List.copyOf(out);
+    }
+
+    /** The product of the axes; 0 when one is 0, however large the others. */
+    private static long count(long[] shape, String kind, Program.Port port) {
+        long count = 1;
+        for (long axis : shape) {
+            if (axis == 0) {
+                return 0;
+            }
+        }
+        for (long axis : shape) {
+            try {
+                count = Math.multiplyExact(count, axis);
+            } catch (ArithmeticException e) {
+                throw new DamoException("size-overflow", kind + Edn.write(port.name()) + " of shape "
+                        + Arrays.toString(shape) + " has more elements than 64 bits count");
+            }
+        }
+        return count;
+    }
+
+    private static void checkSteps(Program p, long[] dims, SizeValues sizes, long[] elements) {
+        Ranges ranges = new Ranges(p.dims(), dims);
+        KernelBounds.Reach[][] known = new KernelBounds.Reach[p.kernels().size()][];
+        for (int s = 0; s < p.steps().size(); s++) {
+            switch (p.steps().get(s)) {
+                case Program.Gemm g -> GemmBounds.check(s, g, sizes, elements);
+                case Program.RunKernel k -> {
+                    int id = k.kernel();
+                    if (known[id] == null) {
+                        known[id] = KernelBounds.analyse(id, p.kernels().get(id), ranges);
+                    }
+                    checkArguments(p, s, k, known[id], sizes, elements);
+                }
+            }
+        }
+    }
+
+    private static void checkArguments(Program p, int step, Program.RunKernel k, KernelBounds.Reach[] reach,
+                                       SizeValues sizes, long[] elements) {
+        for (int i = 0; i < reach.length; i++) {
+            int buffer = k.args().get(i);
+            if (reach[i].max >= elements[buffer]) {
+                String place = "step " + step + ", "
+                        + KernelBounds.place(k.kernel(), p.kernels().get(k.kernel()), reach[i].path);
+                throw new DamoException("out-of-bounds", place + ": index " + Sizes.show(reach[i].index)
+                        + " of parameter " + i + " reaches " + reach[i].max + ", but buffer " + buffer + " has "
+                        + elements[buffer] + " elements, " + sizes.explain(p.buffers().get(buffer).size()),
+                        Map.of("where", place, "index", reach[i].max, "buffer", buffer, "elements", elements[buffer]));
+            }
+        }
+    }
+
+    private static Arena arena(Program p, long[] bytes) {
+        try {
+            return Arena.layOut(p, bytes);
+        } catch (ArithmeticException e) {
+            throw new DamoException("size-overflow", "the temporaries of program " + Edn.write(p.name())
+                    + " need more bytes than 64 bits count");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+package damo.program;
+
+import damo.DamoException;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * How far the loads and stores of one kernel reach, for given dimensions. What cannot run (the body of a loop of
+ * extent 0, what follows an {@code :index} that always fails) is left out.
+ */
+final class KernelBounds {
+    /** The largest index of one parameter, and where; {@code max} is -1 when nothing is touched. */
+    static final class Reach {
+        long max = -1;
+        Size index;
+        int[] path;
+    }
+
+    private final int id;
+    private final Kernel kernel;
+    private final Ranges ranges;
+    private final Reach[] reach;
+    private int[] path = new int[8];
+    private int depth;
+
+    private KernelBounds(int id, Kernel kernel, Ranges ranges) {
+        this.id = id;
+        this.kernel = kernel;
+        this.ranges = ranges;
+        this.reach = new Reach[kernel.params().size()];
+        Arrays.setAll(reach, p -> new Reach());
+    }
+
+    /**
+     * The reach of each parameter. Throws a DamoException of kind "out-of-bounds" for an index or extent that may be
+     * negative or a divisor that may be below 1, of kind "size-overflow" for an index that may overflow 64 bits.
+     */
+    static Reach[] analyse(int id, Kernel kernel, Ranges ranges) {
+        ranges.clear();
+        KernelBounds b = new KernelBounds(id, kernel, ranges);
+        b.body(kernel.body());
+        return b.reach;
+    }
+
+    /** The kernel and the statement, for messages. */
+    static String place(int id, Kernel kernel, int[] path) {
+        StringBuilder out = new StringBuilder("kernel ").append(id).append(' ').append(Edn.write(kernel.name()));
+        String gap = ", statement ";
+        for (int n : path) {
+            out.append(gap).append(n);
+            gap = ".";
+        }
+        return out.toString();
+    }
+
+    private void body(List<Kernel.Stmt> body) {
+        if (depth == path.length) {
+            path = Arrays.copyOf(path, 2 * depth);
+        }
+        int mine = depth++;
+        boolean live = true;
+        for (int n = 0; n < body.size() && live; n++) {
+            path[mine] = n;
+            live = statement(body.get(n));
+        }
+        depth = mine;
+    }
+
+    /** Whether what follows can run. */
+    private boolean statement(Kernel.Stmt stmt) {
+        switch (stmt) {
+            case Kernel.For f -> {
+                Affine extent = extent(f.extent());
+                if (max(extent, f.extent()) > 0) {
+                    ranges.bind(f.var(), extent);
+                    body(f.body());
+                }
+            }
+            case Kernel.Index i -> {
+                expr(i.value());
+                Affine extent = extent(i.extent());
+                if (max(extent, i.extent()) <= 0) {
+                    return false;
+                }
+                ranges.bind(i.name(), extent);
+            }
+            case Kernel.Store s -> {
+                expr(s.value());
+                access(s.param(), s.index());
+            }
+            case Kernel.If f -> {
+                expr(f.condition());
+                body(f.body());
+            }
+            case Kernel.Let l -> expr(l.value());
+            case Kernel.Var v -> expr(v.init());
+            case Kernel.Set s -> expr(s.value());
+            case Kernel.Acc a -> expr(a.value());
+            case Kernel.Require r -> expr(r.condition());
+        }
+        return true;
+    }
+
+    private void expr(Kernel.Expr expr) {
+        switch (expr) {
+            case Kernel.Load l -> access(l.param(), l.index());
+            case Kernel.SizeOf s -> range(s.size());
+            case Kernel.Cast c -> expr(c.value());
+            case Kernel.Apply a -> {
+                List<Kernel.Expr> args = a.args();
+                for (int i = 0; i < args.size(); i++) {
+                    expr(args.get(i));
+                }
+            }
+            case Kernel.Ref r -> { }
+            case Kernel.Const c -> { }
+        }
+    }
+
+    private Affine extent(Size size) {
+        Affine extent = range(size);
+        long min = min(extent, size);
+        if (min < 0) {
+            throw fail("out-of-bounds", "extent " + Sizes.show(size) + " may be as small as " + min
+                    + "; write [:max 0 …] where an empty range is meant", size);
+        }
+        return extent;
+    }
+
+    private void access(int param, Size index) {
+        Affine a = range(index);
+        long min = min(a, index);
+        if (min < 0) {
+            throw fail("out-of-bounds", "index " + Sizes.show(index) + " of parameter " + param
+                    + " may be as small as " + min, index);
+        }
+        long max = max(a, index);
+        Reach r = reach[param];
+        if (max > r.max) {
+            r.max = max;
+            r.index = index;
+            r.path = Arrays.copyOf(path, depth);
+        }
+    }
+
+    private Affine range(Size size) {
+        try {
+            return ranges.of(size);
+        } catch (ArithmeticException e) {
+            throw fail(e, size);
+        }
+    }
+
+    private long min(Affine a, Size size) {
+        try {
+            return ranges.min(a);
+        } catch (ArithmeticException e) {
+            throw fail(e, size);
+        }
+    }
+
+    private long max(Affine a, Size size) {
+        try {
+            return ranges.max(a);
+        } catch (ArithmeticException e) {
+            throw fail(e, size);
+        }
+    }
+
+    private DamoException fail(ArithmeticException e, Size size) {
+        if (e.getMessage().startsWith("divisor")) {
+            return fail("out-of-bounds", Sizes.show(size) + ": " + e.getMessage(), size);
+        }
+        return fail("size-overflow", Sizes.show(size) + ": a step may overflow 64 bits", size);
+    }
+
+    private DamoException fail(String kind, String message, Size size) {
+        String place = place(id, kernel, Arrays.copyOf(path, depth));
+        return new DamoException(kind, place + ": " + message,
+                Map.of("where", place, "expression", Sizes.show(size)));
+    }
+}

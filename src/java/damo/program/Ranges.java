@@ -1,0 +1,163 @@
+package damo.program;
+
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What values an index can take: interval analysis, exact for affine expressions over the loops around them.
+ *
+ * <p>A variable v has 0 ≤ v ≤ upper(v), where upper is itself affine in the variables bound before it. The largest
+ * value of {@code c·v + rest} is therefore that of {@code c·upper(v) + rest} for c > 0, and that of {@code rest}
+ * otherwise; eliminating the innermost variable first makes {@code i*500+j}, {@code n-1-i} and triangular loops tight.
+ * Not for sharing between threads.
+ */
+final class Ranges {
+    private final Map<String, Affine> names = new HashMap<>();
+    private Affine[] upper = new Affine[16];
+    private int variables;
+
+    /** With these dimensions. */
+    Ranges(List<String> dims, long[] values) {
+        for (int d = 0; d < values.length; d++) {
+            names.put(dims.get(d), Affine.of(values[d]));
+        }
+    }
+
+    /** Forgets all variables. Their names may be bound again, and must be before they are used. */
+    void clear() {
+        variables = 0;
+    }
+
+    /** Binds a variable that runs over 0 … extent-1. */
+    void bind(String name, Affine extent) {
+        if (variables == upper.length) {
+            upper = Arrays.copyOf(upper, 2 * variables);
+        }
+        upper[variables] = extent.minus(Affine.of(1));
+        names.put(name, Affine.variable(variables++, Math.max(1, extent.size())));
+    }
+
+    /** The values of an expression; ArithmeticException when a step may overflow or a divisor may be below 1. */
+    Affine of(Size size) {
+        return switch (size) {
+            case Size.Int i -> Affine.of(i.value());
+            case Size.Name n -> names.get(n.name());
+            case Size.Call c -> apply(c.op(), of(c.x()), of(c.y()));
+        };
+    }
+
+    /** The largest value. */
+    long max(Affine a) {
+        Affine x = a;
+        while (!x.flat()) {
+            int k = x.ids().length - 1;
+            long c = x.coefs()[k];
+            Affine bound = upper[x.ids()[k]];
+            x = x.withoutLast();
+            if (c > 0) {
+                x = x.plus(bound.times(c));
+            }
+        }
+        return x.hi();
+    }
+
+    /** The smallest value. */
+    long min(Affine a) {
+        Affine x = a;
+        while (!x.flat()) {
+            int k = x.ids().length - 1;
+            long c = x.coefs()[k];
+            Affine bound = upper[x.ids()[k]];
+            x = x.withoutLast();
+            if (c < 0) {
+                x = x.plus(bound.times(c));
+            }
+        }
+        return x.lo();
+    }
+
+    private Affine apply(Size.Op op, Affine x, Affine y) {
+        if (x.constant() && y.constant()) {
+            return Affine.of(Sizes.apply(op, x.lo(), y.lo()));
+        }
+        return switch (op) {
+            case ADD -> x.plus(y);
+            case SUB -> x.minus(y);
+            case MUL -> y.constant() ? x.times(y.lo()) : x.constant() ? y.times(x.lo()) : product(x, y);
+            case QUOT -> quotient(x, y);
+            case MOD -> remainder(x, y);
+            case MIN -> smaller(x, y);
+            case MAX -> larger(x, y);
+        };
+    }
+
+    private Affine product(Affine x, Affine y) {
+        long a = min(x);
+        long b = max(x);
+        long c = min(y);
+        long d = max(y);
+        long size = Math.multiplyExact(x.size(), y.size());
+        return hull(Math.multiplyExact(a, c), Math.multiplyExact(a, d), Math.multiplyExact(b, c),
+                Math.multiplyExact(b, d), size);
+    }
+
+    private static Affine hull(long a, long b, long c, long d, long size) {
+        return Affine.interval(Math.min(Math.min(a, b), Math.min(c, d)),
+                Math.max(Math.max(a, b), Math.max(c, d)), size);
+    }
+
+    private Affine quotient(Affine x, Affine y) {
+        long d = divisor(y);
+        Affine exact = y.constant() ? x.dividedBy(d) : null;
+        if (exact != null) {
+            return exact;
+        }
+        long a = min(x);
+        long b = max(x);
+        long e = max(y);
+        return hull(a / d, a / e, b / d, b / e, x.size());
+    }
+
+    private Affine remainder(Affine x, Affine y) {
+        long d = divisor(y);
+        long a = min(x);
+        long b = max(x);
+        if (y.constant() && Math.floorDiv(a, d) == Math.floorDiv(b, d)) {
+            return x.minus(Affine.of(a - Math.floorMod(a, d)));
+        }
+        return a >= 0 && b < d ? x : Affine.interval(0, Math.subtractExact(max(y), 1),
+                Math.max(x.size(), y.size()));
+    }
+
+    private long divisor(Affine y) {
+        long d = min(y);
+        if (d < 1) {
+            throw new ArithmeticException("divisor as small as " + d + ", which must be at least 1");
+        }
+        return d;
+    }
+
+    private Affine smaller(Affine x, Affine y) {
+        long a = max(x);
+        long c = min(y);
+        if (a <= c) {
+            return x;
+        }
+        long b = min(x);
+        long d = max(y);
+        return d <= b ? y : Affine.interval(Math.min(b, c), Math.min(a, d), Math.max(x.size(), y.size()));
+    }
+
+    private Affine larger(Affine x, Affine y) {
+        long a = min(x);
+        long d = max(y);
+        if (a >= d) {
+            return x;
+        }
+        long b = max(x);
+        long c = min(y);
+        return c >= b ? y : Affine.interval(Math.max(a, c), Math.max(b, d), Math.max(x.size(), y.size()));
+    }
+}

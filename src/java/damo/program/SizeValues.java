@@ -1,0 +1,72 @@
+package damo.program;
+
+import damo.DamoException;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Supplier;
+
+/** The sizes of one program for given dimensions, and the exceptions for those that have no value. */
+final class SizeValues {
+    private final Map<String, Long> dims = new HashMap<>();
+
+    SizeValues(List<String> names, long[] values) {
+        for (int d = 0; d < values.length; d++) {
+            dims.put(names.get(d), values[d]);
+        }
+    }
+
+    /**
+     * The value, which is not negative. Throws a DamoException of kind "size-overflow" or "bad-size" that names
+     * {@code what} (called only then), the expression and its dimensions.
+     */
+    long of(Size size, Supplier<String> what) {
+        if (size instanceof Size.Int i) {
+            return i.value();
+        }
+        long value;
+        try {
+            value = Sizes.evaluate(size, dims::get);
+        } catch (ArithmeticException e) {
+            boolean divisor = e.getMessage().startsWith("divisor");
+            throw fail(divisor ? "bad-size" : "size-overflow", what.get() + ": size " + explain(size)
+                    + (divisor ? " has a " + e.getMessage() : " overflows 64 bits"), size);
+        }
+        if (value < 0) {
+            throw fail("bad-size", what.get() + ": size " + explain(size) + " is negative: " + value, size);
+        }
+        return value;
+    }
+
+    /** The expression, and the values of the dimensions in it: {@code "[:* n 784] with n = 60"}. */
+    String explain(Size size) {
+        Set<String> names = new TreeSet<>();
+        collect(size, names);
+        StringBuilder out = new StringBuilder(Sizes.show(size));
+        String gap = " with ";
+        for (String name : names) {
+            out.append(gap).append(name).append(" = ").append(dims.get(name));
+            gap = ", ";
+        }
+        return out.toString();
+    }
+
+    /** An exception of that kind about a size. */
+    static DamoException fail(String kind, String message, Size size) {
+        return new DamoException(kind, message, Map.of("expression", Sizes.show(size)));
+    }
+
+    /** Adds the names in an expression. */
+    static void collect(Size size, Set<String> names) {
+        switch (size) {
+            case Size.Int i -> { }
+            case Size.Name n -> names.add(n.name());
+            case Size.Call c -> {
+                collect(c.x(), names);
+                collect(c.y(), names);
+            }
+        }
+    }
+}
