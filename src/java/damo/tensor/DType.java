@@ -2,9 +2,12 @@ package damo.tensor;
 
 import java.util.Locale;
 
-/** The element types of tensors. {@code BOOL} is one byte, 0 or 1; {@code U8} counts from 0 to 255. */
+/**
+ * The element types of tensors. {@code BOOL} is one byte, 0 or 1; {@code U8} counts from 0 to 255.
+ */
 public enum DType {
-    F64(8, true), F32(4, true), I64(8, false), I32(4, false), I8(1, false), U8(1, false), BOOL(1, false);
+    F64(8, true), F32(4, true), I64(8, false), I32(4, false), I8(1, false), U8(1, false),
+            BOOL(1, false);
 
     private final int bytes;
     private final boolean floating;
