@@ -1,0 +1,105 @@
+package damo.codegen;
+
+import damo.program.Instructions;
+import damo.program.Kernel;
+import damo.tensor.DType;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Expressions of one kernel (or one math function) as LLVM values, with what its names stand for.
+ */
+final class ExprWriter {
+    /** Allowed inside a reduction only, whose order and rounding are free: see docs/program.md. */
+    static final String REDUCTION_FLAGS = "reassoc contract ";
+    private static final String NO_FLAGS = "";
+
+    private final Lines lines;
+    private final List<Kernel.Param> params;
+    private final MathLibrary library;
+    private final Map<String, String> values = new HashMap<>();
+    private final Map<String, String> slots = new HashMap<>();
+    private final SizeWriter sizes;
+
+    ExprWriter(Lines lines, List<Kernel.Param> params, MathLibrary library) {
+        this.lines = lines;
+        this.params = params;
+        this.library = library;
+        this.sizes = new SizeWriter(lines, values);
+    }
+
+    /** From now on the name stands for this operand. */
+    void bind(String name, String operand) {
+        values.put(name, operand);
+    }
+
+    /** From now on the name is a mutable scalar at this address. */
+    void bindSlot(String name, String address) {
+        slots.put(name, address);
+    }
+
+    /** The address of a mutable scalar. */
+    String slot(String name) {
+        return slots.get(name);
+    }
+
+    /** Appends a size or index expression; returns its i64 operand. */
+    String size(damo.program.Size size) {
+        return sizes.write(size);
+    }
+
+    /** Appends the expression; returns its operand. */
+    String write(Kernel.Expr expr) {
+        return write(expr, NO_FLAGS);
+    }
+
+    /** The same for a term of a reduction: its outermost multiplication may join the addition. */
+    String term(Kernel.Expr expr) {
+        return write(expr, REDUCTION_FLAGS);
+    }
+
+    private String write(Kernel.Expr expr, String flags) {
+        return switch (expr) {
+            case Kernel.Ref r -> ref(r);
+            case Kernel.Const c -> Types.literal(c.dtype(), c.bits());
+            case Kernel.Load l -> load(l);
+            case Kernel.SizeOf s -> sizes.write(s.size());
+            case Kernel.Cast c ->
+                    Casts.write(lines, c.value().dtype(), c.dtype(), write(c.value()));
+            case Kernel.Apply a -> apply(a, flags);
+        };
+    }
+
+    private String ref(Kernel.Ref r) {
+        String slot = slots.get(r.name());
+        return slot == null ? values.get(r.name())
+                : lines.value("load ", Types.value(r.dtype()), ", ptr ", slot);
+    }
+
+    private String load(Kernel.Load l) {
+        String type = Types.memory(l.dtype());
+        String element = lines.value("load ", type, ", ptr ", address(l.param(), l.index()));
+        return l.dtype() == DType.BOOL ? lines.value("icmp ne i8 ", element, ", 0") : element;
+    }
+
+    private String apply(Kernel.Apply a, String flags) {
+        List<String> operands = new ArrayList<>(a.args().size());
+        for (Kernel.Expr arg : a.args()) {
+            operands.add(write(arg));
+        }
+        DType t = a.args().get(a.op().equals("select") ? 1 : 0).dtype();
+        if (Instructions.row(a.op()).math()) {
+            return lines.call(Types.value(t), library.require(a.op(), t), Types.value(t),
+                    operands.toArray(String[]::new));
+        }
+        return Arithmetic.write(lines, a.op(), t, operands, flags);
+    }
+
+    /** Appends the computation of an element's address; returns it. */
+    String address(int param, damo.program.Size index) {
+        return lines.value("getelementptr inbounds ", Types.memory(params.get(param).dtype()),
+                ", ptr %p", Integer.toString(param), ", i64 ", sizes.write(index));
+    }
+}

@@ -1,0 +1,164 @@
+package damo.codegen;
+
+import damo.program.Kernel;
+import damo.tensor.DType;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * One kernel as an internal LLVM function: a pointer for each parameter, an i64 for each dimension
+ * that it mentions, the failure record last when it may fail. It returns nothing, or an i32 status
+ * when it may fail.
+ *
+ * <p>Pointers carry no alignment beyond the element's: on aligned data vector loads are as fast
+ * without the promise, and a buffer that a caller supplies cannot break one.
+ */
+final class KernelWriter {
+    private final Kernel kernel;
+    private final Usage usage;
+    private final Loops loops;
+    private final Lines lines = new Lines();
+    private final ExprWriter exprs;
+
+    private KernelWriter(Kernel kernel, Usage usage, MathLibrary library, Loops loops) {
+        this.kernel = kernel;
+        this.usage = usage;
+        this.loops = loops;
+        this.exprs = new ExprWriter(lines, kernel.params(), library);
+    }
+
+    /** The text of the function {@code name}. */
+    static String write(String name, Kernel kernel, Usage usage, MathLibrary library, Loops loops) {
+        KernelWriter writer = new KernelWriter(kernel, usage, library, loops);
+        for (String dim : usage.dims()) {
+            writer.exprs.bind(dim, Names.local("d", dim));
+        }
+        writer.statements(kernel.body());
+        writer.lines.add(usage.fails() ? "ret i32 0" : "ret void");
+        return "define internal " + usage.resultType() + " " + name + "(" + writer.parameters()
+                + ") #0 {\n" + writer.lines.text() + "}\n";
+    }
+
+    private String parameters() {
+        StringBuilder text = new StringBuilder();
+        for (int i = 0; i < kernel.params().size(); i++) {
+            text.append(i == 0 ? "" : ", ").append("ptr noalias nocapture ")
+                    .append(usage.access(i)).append("%p").append(i);
+        }
+        for (String dim : usage.dims()) {
+            text.append(text.isEmpty() ? "" : ", ").append("i64 ").append(Names.local("d", dim));
+        }
+        if (usage.fails()) {
+            text.append(text.isEmpty() ? "" : ", ").append("ptr noalias nocapture %failure");
+        }
+        return text.toString();
+    }
+
+    private void statements(List<Kernel.Stmt> body) {
+        for (Kernel.Stmt statement : body) {
+            switch (statement) {
+                case Kernel.For s -> loop(s);
+                case Kernel.Let s -> exprs.bind(s.name(), exprs.write(s.value()));
+                case Kernel.Var s -> declare(s);
+                case Kernel.Set s -> assign(s.name(), s.value().dtype(), exprs.write(s.value()));
+                case Kernel.Acc s -> accumulate(s);
+                case Kernel.Store s -> store(s);
+                case Kernel.Index s -> index(s);
+                case Kernel.Require s -> require(s);
+                case Kernel.If s -> branch(s);
+            }
+        }
+    }
+
+    /**
+     * The test stands at the bottom, as LLVM's loop passes want it; an empty loop is stepped over.
+     */
+    private void loop(Kernel.For s) {
+        String extent = exprs.size(s.extent());
+        String body = lines.freshLabel("loop");
+        String done = lines.freshLabel("done");
+        String before = lines.currentLabel();
+        String variable = Names.local("n", s.var());
+        String next = lines.fresh();
+        String latch = lines.freshLabel("next");
+        String some = lines.value("icmp sgt i64 ", extent, ", 0");
+        lines.add("br i1 ", some, ", label %", body, ", label %", done);
+        lines.label(body);
+        lines.add(variable, " = phi i64 [ 0, %", before, " ], [ ", next, ", %", latch, " ]");
+        exprs.bind(s.var(), variable);
+        statements(s.body());
+        lines.add("br label %", latch);
+        lines.label(latch);
+        lines.add(next, " = add nuw nsw i64 ", variable, ", 1");
+        String more = lines.value("icmp slt i64 ", next, ", ", extent);
+        lines.add("br i1 ", more, ", label %", body, ", label %", done, loops.hints(s));
+        lines.label(done);
+    }
+
+    private void declare(Kernel.Var s) {
+        DType t = s.init().dtype();
+        String init = exprs.write(s.init());
+        exprs.bindSlot(s.name(), lines.slot(Names.local("v", s.name()), Types.value(t)));
+        assign(s.name(), t, init);
+    }
+
+    private void assign(String name, DType t, String operand) {
+        lines.add("store ", Types.value(t), " ", operand, ", ptr ", exprs.slot(name));
+    }
+
+    private void accumulate(Kernel.Acc s) {
+        DType t = s.value().dtype();
+        String term = exprs.term(s.value());
+        String old = lines.value("load ", Types.value(t), ", ptr ", exprs.slot(s.name()));
+        String sum = Arithmetic.write(lines, s.op(), t, List.of(old, term),
+                ExprWriter.REDUCTION_FLAGS);
+        assign(s.name(), t, sum);
+    }
+
+    private void store(Kernel.Store s) {
+        DType t = kernel.params().get(s.param()).dtype();
+        String operand = exprs.write(s.value());
+        String element = t == DType.BOOL ? lines.value("zext i1 ", operand, " to i8") : operand;
+        lines.add("store ", Types.memory(t), " ", element, ", ptr ",
+                exprs.address(s.param(), s.index()));
+    }
+
+    private void index(Kernel.Index s) {
+        String operand = exprs.write(s.value());
+        String extent = exprs.size(s.extent());
+        String inside = lines.value("icmp ult i64 ", operand, ", ", extent);
+        stopUnless(inside, s.note(), operand, extent);
+        exprs.bind(s.name(), operand);
+    }
+
+    private void require(Kernel.Require s) {
+        stopUnless(exprs.write(s.condition()), s.note(), "0", "0");
+    }
+
+    private void stopUnless(String condition, int note, String value, String extent) {
+        String fine = lines.freshLabel("fine");
+        String fail = lines.freshLabel("fail");
+        lines.add("br i1 ", condition, ", label %", fine, ", label %", fail);
+        lines.label(fail);
+        lines.add("store i64 ", Integer.toString(note), ", ptr %failure");
+        int word = 1;
+        for (String part : new String[] {value, extent}) {
+            String address = lines.value("getelementptr inbounds i64, ptr %failure, i64 ",
+                    Integer.toString(word++));
+            lines.add("store i64 ", part, ", ptr ", address);
+        }
+        lines.add("ret i32 1");
+        lines.label(fine);
+    }
+
+    private void branch(Kernel.If s) {
+        String then = lines.freshLabel("then");
+        String after = lines.freshLabel("after");
+        lines.add("br i1 ", exprs.write(s.condition()), ", label %", then, ", label %", after);
+        lines.label(then);
+        statements(s.body());
+        lines.add("br label %", after);
+        lines.label(after);
+    }
+}

@@ -1,0 +1,61 @@
+package damo.codegen;
+
+import damo.DamoException;
+import damo.program.Kernel;
+import damo.tensor.DType;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The math functions that one module uses. Each becomes an internal function that LLVM inlines into
+ * the loops around its calls, where it is vectorised like everything else.
+ */
+final class MathLibrary {
+    private final Map<String, String> functions = new LinkedHashMap<>();
+
+    /**
+     * The name (without {@code @}) of the function for that dtype, written now if it is new. Throws
+     * kind {@code "codegen"} when math.edn does not define it.
+     */
+    String require(String op, DType t) {
+        String name = "damo." + op + "." + t.label();
+        if (!functions.containsKey(name)) {
+            functions.put(name, "");
+            functions.put(name, write(name, definition(op, t), t));
+        }
+        return name;
+    }
+
+    private static MathTable.Definition definition(String op, DType t) {
+        MathTable.Definition d = MathTable.get(op, t);
+        if (d == null) {
+            throw new DamoException("codegen", "math.edn has no definition of :" + op + " for :"
+                    + t.label(), Map.of("instruction", op, "dtype", t.label()));
+        }
+        return d;
+    }
+
+    private String write(String name, MathTable.Definition d, DType t) {
+        Lines lines = new Lines();
+        ExprWriter exprs = new ExprWriter(lines, List.of(), this);
+        StringBuilder parameters = new StringBuilder();
+        for (String arg : d.args()) {
+            String operand = Names.local("a", arg);
+            exprs.bind(arg, operand);
+            parameters.append(parameters.isEmpty() ? "" : ", ").append(Types.value(t)).append(' ')
+                    .append(operand);
+        }
+        for (Kernel.Let let : d.lets()) {
+            exprs.bind(let.name(), exprs.write(let.value()));
+        }
+        lines.add("ret ", Types.value(t), " ", exprs.write(d.result()));
+        return "define internal " + Types.value(t) + " @" + name + "(" + parameters + ") #1 {\n"
+                + lines.text() + "}\n";
+    }
+
+    /** The text of all functions asked for so far, in the order of asking. */
+    String text() {
+        return String.join("\n", functions.values());
+    }
+}

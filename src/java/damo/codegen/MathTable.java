@@ -1,0 +1,155 @@
+package damo.codegen;
+
+import damo.DamoException;
+import damo.program.Edn;
+import damo.program.Instructions;
+import damo.program.Kernel;
+import damo.tensor.DType;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The definitions of resources/damo/math.edn, read once: for each math function and float dtype its
+ * arguments, named intermediate values and result, as expressions of docs/program.md without loads.
+ */
+final class MathTable {
+    private static final String RESOURCE = "/damo/math.edn";
+
+    private MathTable() { }
+
+    /** One function for one dtype. */
+    record Definition(List<String> args, List<Kernel.Let> lets, Kernel.Expr result) { }
+
+    /**
+     * The definition, or {@code null}. Throws kind {@code "internal"} when the table is malformed.
+     */
+    static Definition get(String op, DType t) {
+        return Table.ROWS.get(op + "." + t.label());
+    }
+
+    private static final class Table {
+        static final Map<String, Definition> ROWS = read();
+
+        private static Map<String, Definition> read() {
+            Map<String, Definition> rows = new HashMap<>();
+            map(Edn.read(text())).forEach((op, variants) -> map(variants).forEach((label, form) -> {
+                String key = keyword(op) + "." + keyword(label);
+                try {
+                    rows.put(key, new Reader(dtype(label)).definition(map(form)));
+                } catch (ClassCastException | IllegalArgumentException | NullPointerException e) {
+                    throw bad(key + ": " + e.getMessage());
+                }
+            }));
+            return rows;
+        }
+
+        private static String text() {
+            try (InputStream in = MathTable.class.getResourceAsStream(RESOURCE)) {
+                if (in == null) {
+                    throw bad("it is not on the class path");
+                }
+                return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+            } catch (IOException e) {
+                throw bad(e.toString());
+            }
+        }
+    }
+
+    /** Reads one definition; remembers the dtype of each name. */
+    private static final class Reader {
+        private final DType t;
+        private final Map<String, DType> names = new HashMap<>();
+
+        Reader(DType t) {
+            this.t = t;
+        }
+
+        Definition definition(Map<?, ?> form) {
+            List<String> args = new ArrayList<>();
+            for (Object arg : list(form.get(new Edn.Keyword("args")))) {
+                args.add(symbol(arg));
+                names.put(symbol(arg), t);
+            }
+            List<Kernel.Let> lets = new ArrayList<>();
+            Object bindings = form.get(new Edn.Keyword("let"));
+            List<?> pairs = bindings == null ? List.of() : list(bindings);
+            for (int i = 0; i + 1 < pairs.size(); i += 2) {
+                String name = symbol(pairs.get(i));
+                Kernel.Expr value = expr(pairs.get(i + 1));
+                names.put(name, value.dtype());
+                lets.add(new Kernel.Let(name, value));
+            }
+            Kernel.Expr result = expr(form.get(new Edn.Keyword("return")));
+            if (result.dtype() != t) {
+                throw new IllegalArgumentException("it returns :" + result.dtype().label());
+            }
+            return new Definition(List.copyOf(args), List.copyOf(lets), result);
+        }
+
+        private Kernel.Expr expr(Object form) {
+            if (form instanceof Edn.Symbol s) {
+                DType type = names.get(s.name());
+                if (type == null) {
+                    throw new IllegalArgumentException("unknown name " + s.name());
+                }
+                return new Kernel.Ref(s.name(), type);
+            }
+            List<?> parts = list(form);
+            String head = keyword(parts.get(0));
+            return switch (head) {
+                case "const" -> constant(dtype(parts.get(1)), parts.get(2));
+                case "cast" -> new Kernel.Cast(dtype(parts.get(1)), expr(parts.get(2)));
+                default -> apply(head, parts.subList(1, parts.size()));
+            };
+        }
+
+        private Kernel.Expr apply(String op, List<?> forms) {
+            List<Kernel.Expr> args = new ArrayList<>();
+            forms.forEach(form -> args.add(expr(form)));
+            DType result = Instructions.result(op, args.stream().map(Kernel.Expr::dtype).toList());
+            return new Kernel.Apply(op, List.copyOf(args), result);
+        }
+
+        private static Kernel.Const constant(DType type, Object value) {
+            if (value instanceof Boolean b) {
+                return new Kernel.Const(type, b ? 1 : 0);
+            }
+            Number n = (Number) value;
+            return new Kernel.Const(type, type.floating()
+                    ? Double.doubleToLongBits(n.doubleValue()) : n.longValue());
+        }
+    }
+
+    private static Map<?, ?> map(Object form) {
+        return (Map<?, ?>) form;
+    }
+
+    private static List<?> list(Object form) {
+        return (List<?>) form;
+    }
+
+    private static String symbol(Object form) {
+        return ((Edn.Symbol) form).name();
+    }
+
+    private static String keyword(Object form) {
+        return ((Edn.Keyword) form).name();
+    }
+
+    private static DType dtype(Object form) {
+        DType t = DType.of(keyword(form));
+        if (t == null) {
+            throw new IllegalArgumentException("unknown dtype " + form);
+        }
+        return t;
+    }
+
+    private static DamoException bad(String message) {
+        return new DamoException("internal", "the resource damo/math.edn is malformed: " + message);
+    }
+}

@@ -1,0 +1,35 @@
+package damo.codegen;
+
+import java.nio.charset.StandardCharsets;
+
+/** Names of a program as LLVM identifiers; no name, however odd, can break the text. */
+final class Names {
+    private Names() { }
+
+    /** A local value: {@code local("n", "i")} is {@code %n.i}. */
+    static String local(String prefix, String name) {
+        return "%" + identifier(prefix + "." + name);
+    }
+
+    /** A function: {@code global("k3", "add-tanh")} is {@code @k3.add-tanh}. */
+    static String global(String prefix, String name) {
+        return "@" + identifier(prefix + "." + name);
+    }
+
+    private static String identifier(String text) {
+        boolean plain = text.chars().allMatch(c -> c < 128
+                && (Character.isLetterOrDigit(c) || c == '.' || c == '_' || c == '-' || c == '$'));
+        if (plain) {
+            return text;
+        }
+        StringBuilder quoted = new StringBuilder("\"");
+        for (byte b : text.getBytes(StandardCharsets.UTF_8)) {
+            if (b < ' ' || b == '"' || b == '\\' || b == 127) {
+                quoted.append(String.format("\\%02X", b & 0xff));
+            } else {
+                quoted.append((char) b);
+            }
+        }
+        return quoted.append('"').toString();
+    }
+}

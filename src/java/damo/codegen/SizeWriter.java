@@ -1,0 +1,59 @@
+package damo.codegen;
+
+import damo.program.Size;
+import java.util.Map;
+
+/**
+ * Size and index expressions as i64 arithmetic. The bounds check has shown, before the code runs,
+ * that no step overflows and that divisors are at least 1: hence {@code nsw}, and division without
+ * guards.
+ */
+final class SizeWriter {
+    private final Lines lines;
+    private final Map<String, String> names;
+
+    /** {@code names} gives the operand of each dimension, loop and index variable in scope. */
+    SizeWriter(Lines lines, Map<String, String> names) {
+        this.lines = lines;
+        this.names = names;
+    }
+
+    /** Appends the computation; returns its operand. */
+    String write(Size size) {
+        return switch (size) {
+            case Size.Int i -> Long.toString(i.value());
+            case Size.Name n -> names.get(n.name());
+            case Size.Call c -> call(c);
+        };
+    }
+
+    private String call(Size.Call c) {
+        String x = write(c.x());
+        String y = write(c.y());
+        return switch (c.op()) {
+            case ADD -> lines.value("add nsw i64 ", x, ", ", y);
+            case SUB -> lines.value("sub nsw i64 ", x, ", ", y);
+            case MUL -> lines.value("mul nsw i64 ", x, ", ", y);
+            case QUOT -> lines.value(natural(c.x()) ? "udiv i64 " : "sdiv i64 ", x, ", ", y);
+            case MOD -> natural(c.x()) ? lines.value("urem i64 ", x, ", ", y) : floorMod(x, y);
+            case MIN -> lines.call("i64", "llvm.smin.i64", "i64", x, y);
+            case MAX -> lines.call("i64", "llvm.smax.i64", "i64", x, y);
+        };
+    }
+
+    private String floorMod(String x, String y) {
+        String r = lines.value("srem i64 ", x, ", ", y);
+        String negative = lines.value("icmp slt i64 ", r, ", 0");
+        String shifted = lines.value("add nsw i64 ", r, ", ", y);
+        return lines.select(negative, "i64", shifted, r);
+    }
+
+    /** Whether the value is plainly not negative: names are not, and only a difference can be. */
+    private static boolean natural(Size size) {
+        return switch (size) {
+            case Size.Int i -> i.value() >= 0;
+            case Size.Name n -> true;
+            case Size.Call c -> c.op() != Size.Op.SUB && natural(c.x()) && natural(c.y());
+        };
+    }
+}

@@ -1,0 +1,180 @@
+package damo.jit;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
+import java.nio.charset.StandardCharsets;
+
+/**
+ * One compilation: IR text in, an object file or assembly text out. Owns a context, a module and a
+ * target machine, all disposed of by {@link #close}; used by one thread.
+ */
+final class Compiler implements AutoCloseable {
+    /** Loops are kept apart (a kernel is one loop nest already fused), so inlining is all that is
+     * asked of the call graph; the rest is the part of O2 that matters to such loops. */
+    private static final String PASSES = "default<O2>";
+    private static final int RETURN_STATUS = 2;
+    private static final int ASSEMBLY = 0;
+    private static final int OBJECT = 1;
+
+    private final Arena arena = Arena.ofConfined();
+    private final MemorySegment out = arena.allocate(ValueLayout.JAVA_LONG);
+    private final MemorySegment message = arena.allocate(ValueLayout.JAVA_LONG);
+    private final long context = Llvm.call("LLVMContextCreate");
+    private final long machine;
+    private long module;
+
+    private Compiler() {
+        machine = Host.get().machine();
+        Diagnostics.install(context);
+    }
+
+    /** The object file of a module, as a memory buffer owned by the caller. */
+    static long object(String ir) {
+        return compile(ir, OBJECT);
+    }
+
+    /** The assembly text of a module. */
+    @SuppressWarnings("restricted")
+    static String assembly(String ir) {
+        long buffer = compile(ir, ASSEMBLY);
+        try {
+            long size = Llvm.call("LLVMGetBufferSize", buffer);
+            byte[] bytes = MemorySegment.ofAddress(Llvm.call("LLVMGetBufferStart", buffer))
+                    .reinterpret(size).toArray(ValueLayout.JAVA_BYTE);
+            return new String(bytes, StandardCharsets.UTF_8);
+        } finally {
+            Llvm.call("LLVMDisposeMemoryBuffer", buffer);
+        }
+    }
+
+    private static long compile(String ir, int kind) {
+        Diagnostics.clear();
+        try (Compiler compiler = new Compiler()) {
+            compiler.parse(ir);
+            compiler.verify();
+            compiler.optimise();
+            return compiler.emit(kind);
+        }
+    }
+
+    private void parse(String ir) {
+        byte[] bytes = ir.getBytes(StandardCharsets.UTF_8);
+        MemorySegment text = arena.allocate(bytes.length + 1L);
+        MemorySegment.copy(bytes, 0, text, ValueLayout.JAVA_BYTE, 0, bytes.length);
+        long buffer = Llvm.call("LLVMCreateMemoryBufferWithMemoryRange", text.address(),
+                bytes.length, Llvm.string(arena, "damo"), 1);
+        if (Llvm.callInt("LLVMParseIRInContext", context, buffer, out.address(),
+                message.address()) != 0) {
+            throw Llvm.failure("read the generated code", takeMessage());
+        }
+        module = out.get(ValueLayout.JAVA_LONG, 0);
+        Llvm.call("LLVMSetTarget", module, Llvm.string(arena, Host.get().triple()));
+        long layout = Llvm.call("LLVMCreateTargetDataLayout", machine);
+        Llvm.call("LLVMSetModuleDataLayout", module, layout);
+        Llvm.call("LLVMDisposeTargetData", layout);
+    }
+
+    private void verify() {
+        int broken = Llvm.callInt("LLVMVerifyModule", module, RETURN_STATUS, message.address());
+        String text = takeMessage();
+        if (broken != 0) {
+            throw Llvm.failure("accept the generated code", text);
+        }
+    }
+
+    private void optimise() {
+        long options = Llvm.call("LLVMCreatePassBuilderOptions");
+        try {
+            Llvm.check(Llvm.call("LLVMRunPasses", module, Llvm.string(arena, PASSES), machine,
+                    options), "optimise the generated code");
+        } finally {
+            Llvm.call("LLVMDisposePassBuilderOptions", options);
+        }
+        Diagnostics.check("optimise the generated code");
+    }
+
+    private long emit(int kind) {
+        if (Llvm.callInt("LLVMTargetMachineEmitToMemoryBuffer", machine, module, kind,
+                message.address(), out.address()) != 0) {
+            throw Llvm.failure("emit machine code", takeMessage());
+        }
+        long buffer = out.get(ValueLayout.JAVA_LONG, 0);
+        try {
+            Diagnostics.check("emit machine code");
+            return buffer;
+        } catch (RuntimeException e) {
+            Llvm.call("LLVMDisposeMemoryBuffer", buffer);
+            throw e;
+        }
+    }
+
+    private String takeMessage() {
+        String text = Llvm.takeMessage(message.get(ValueLayout.JAVA_LONG, 0));
+        message.set(ValueLayout.JAVA_LONG, 0, 0);
+        return text;
+    }
+
+    @Override
+    public void close() {
+        if (module != 0) {
+            Llvm.call("LLVMDisposeModule", module);
+        }
+        Llvm.call("LLVMContextDispose", context);
+        Llvm.call("LLVMDisposeTargetMachine", machine);
+        arena.close();
+    }
+
+    /**
+     * LLVM's error messages of this thread's compilation. Without a handler LLVM ends the process
+     * at the first error that a code generator reports.
+     */
+    private static final class Diagnostics {
+        private static final int SEVERITY_ERROR = 0;
+        private static final ThreadLocal<StringBuilder> ERRORS =
+                ThreadLocal.withInitial(StringBuilder::new);
+        private static final long HANDLER = stub();
+
+        static void install(long context) {
+            Llvm.call("LLVMContextSetDiagnosticHandler", context, HANDLER, 0);
+        }
+
+        static void clear() {
+            ERRORS.get().setLength(0);
+        }
+
+        static void check(String doing) {
+            if (!ERRORS.get().isEmpty()) {
+                throw Llvm.failure(doing, ERRORS.get().toString());
+            }
+        }
+
+        /** Called by LLVM; an exception must not leave it. Warnings and remarks are passed over. */
+        private static void diagnose(long info, long unused) {
+            try {
+                if (Llvm.callInt("LLVMGetDiagInfoSeverity", info) == SEVERITY_ERROR) {
+                    String text = Llvm.takeMessage(Llvm.call("LLVMGetDiagInfoDescription", info));
+                    ERRORS.get().append(text).append('\n');
+                }
+            } catch (RuntimeException e) {
+                ERRORS.get().append(e).append('\n');
+            }
+        }
+
+        @SuppressWarnings("restricted")
+        private static long stub() {
+            try {
+                var method = MethodHandles.lookup().findStatic(Diagnostics.class, "diagnose",
+                        MethodType.methodType(void.class, long.class, long.class));
+                return Linker.nativeLinker().upcallStub(method, FunctionDescriptor.ofVoid(
+                        ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG), Arena.global()).address();
+            } catch (ReflectiveOperationException e) {
+                throw new ExceptionInInitializerError(e);
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+package damo.jit;
+
+import damo.DamoException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Map;
+
+/** The processor that this process runs on, as LLVM sees it; found out once. */
+record Host(String triple, String cpu, String features, long target) {
+    private static final int LEVEL_DEFAULT = 2;
+    private static final int RELOCATION_PIC = 2;
+    private static final int MODEL_SMALL = 3;
+
+    /**
+     * This machine. Throws kind {@code "codegen"} when the library has no code generator for it.
+     */
+    static Host get() {
+        return Found.HOST;
+    }
+
+    private static final class Found {
+        static final Host HOST = find();
+    }
+
+    private static Host find() {
+        String arch = System.getProperty("os.arch");
+        String backend = switch (arch) {
+            case "amd64", "x86_64" -> "X86";
+            case "aarch64", "arm64" -> "AArch64";
+            default -> throw new DamoException("codegen", "no code generator for processor " + arch
+                    + "; x86-64 and AArch64 are supported", Map.of("arch", arch));
+        };
+        for (String part : new String[] {"TargetInfo", "Target", "TargetMC", "AsmPrinter"}) {
+            Llvm.call("LLVMInitialize" + backend + part);
+        }
+        String triple = Llvm.takeMessage(Llvm.call("LLVMGetDefaultTargetTriple"));
+        String cpu = Llvm.takeMessage(Llvm.call("LLVMGetHostCPUName"));
+        String features = Llvm.takeMessage(Llvm.call("LLVMGetHostCPUFeatures"));
+        return new Host(triple, cpu, features, target(triple));
+    }
+
+    private static long target(String triple) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment result = arena.allocate(ValueLayout.JAVA_LONG);
+            MemorySegment message = arena.allocate(ValueLayout.JAVA_LONG);
+            if (Llvm.callInt("LLVMGetTargetFromTriple", Llvm.string(arena, triple),
+                    result.address(), message.address()) != 0) {
+                throw Llvm.failure("find a target for " + triple,
+                        Llvm.takeMessage(message.get(ValueLayout.JAVA_LONG, 0)));
+            }
+            return result.get(ValueLayout.JAVA_LONG, 0);
+        }
+    }
+
+    /**
+     * A fresh target machine, to be disposed of by the caller; not to be shared between threads.
+     */
+    long machine() {
+        try (Arena arena = Arena.ofConfined()) {
+            long machine = Llvm.call("LLVMCreateTargetMachine", target, Llvm.string(arena, triple),
+                    Llvm.string(arena, cpu), Llvm.string(arena, features),
+                    LEVEL_DEFAULT, RELOCATION_PIC, MODEL_SMALL);
+            if (machine == 0) {
+                throw Llvm.failure("make a target machine", triple + " " + cpu);
+            }
+            return machine;
+        }
+    }
+
+    /** Width in bits of the vectors that loops should use. */
+    int vectorBits() {
+        return features.contains("+avx512f") ? 512 : features.contains("+avx2") ? 256 : 128;
+    }
+}

@@ -1,0 +1,103 @@
+package damo.jit;
+
+import damo.DamoException;
+import damo.lib.Natives;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemoryLayout;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * LLVM's C functions by name. All parameters and results that Damo needs are pointers, sizes and
+ * small integers, which the calling conventions of x86-64 and AArch64 pass alike in 64-bit
+ * registers: so one method serves for all, pointers are {@code long}, and a process that compiles
+ * little prepares few kinds of call.
+ */
+final class Llvm {
+    private static final Natives.Group FILES = new Natives.Group("org/bytedeco/llvm",
+            List.of("libLLVM.so"),
+            "org.bytedeco/llvm 20.1.7-1.5.12, classifier " + Natives.platform());
+    private static final Map<String, MethodHandle> HANDLES = new ConcurrentHashMap<>();
+
+    private Llvm() { }
+
+    /** The open library; loaded when first needed, which takes about 0.1 s. */
+    private static final class Library {
+        static final SymbolLookup SYMBOLS =
+                Natives.open(Natives.unpack(FILES).resolve("libLLVM.so"));
+    }
+
+    /** Calls a function; the result of a {@code void} function means nothing. */
+    static long call(String function, long... args) {
+        MethodHandle handle = HANDLES.computeIfAbsent(function, name -> handle(name, args.length));
+        try {
+            return (long) handle.invokeExact(args);
+        } catch (Throwable e) {
+            throw new DamoException("internal", "cannot call " + function + ": " + e, Map.of(), e);
+        }
+    }
+
+    /** The same for a function that gives a C {@code int} or {@code LLVMBool}. */
+    static int callInt(String function, long... args) {
+        return (int) call(function, args);
+    }
+
+    @SuppressWarnings("restricted")
+    private static MethodHandle handle(String function, int arity) {
+        MemorySegment address = Library.SYMBOLS.find(function).orElseThrow(() ->
+                new DamoException("missing-library", "libLLVM.so has no function " + function
+                        + "; version 20 is needed", Map.of("function", function)));
+        MemoryLayout[] parameters = new MemoryLayout[arity];
+        Arrays.fill(parameters, ValueLayout.JAVA_LONG);
+        return Linker.nativeLinker()
+                .downcallHandle(address, FunctionDescriptor.of(ValueLayout.JAVA_LONG, parameters))
+                .asSpreader(long[].class, arity);
+    }
+
+    /** The address of a C string that lives as long as the arena. */
+    static long string(Arena arena, String text) {
+        return arena.allocateFrom(text).address();
+    }
+
+    /** The text at an address owned by LLVM, which is disposed of; the empty string for null. */
+    static String takeMessage(long address) {
+        if (address == 0) {
+            return "";
+        }
+        try {
+            return text(address);
+        } finally {
+            call("LLVMDisposeMessage", address);
+        }
+    }
+
+    /** The C string at an address. */
+    @SuppressWarnings("restricted")
+    static String text(long address) {
+        return MemorySegment.ofAddress(address).reinterpret(Long.MAX_VALUE).getString(0);
+    }
+
+    /** Throws kind {@code "codegen"} with LLVM's message when {@code error} is not null. */
+    static void check(long error, String doing) {
+        if (error != 0) {
+            long message = call("LLVMGetErrorMessage", error);
+            String text = text(message);
+            call("LLVMDisposeErrorMessage", message);
+            throw failure(doing, text);
+        }
+    }
+
+    /** The exception for a step that LLVM refused. */
+    static DamoException failure(String doing, String message) {
+        return new DamoException("codegen", "LLVM cannot " + doing + ": " + message.strip(),
+                Map.of("step", doing, "message", message));
+    }
+}
