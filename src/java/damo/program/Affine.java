@@ -3,9 +3,10 @@ package damo.program;
 import java.util.Arrays;
 
 /**
- * A set of integers: some number of {@code lo … hi} plus {@code coefs[k]} times variable {@code ids[k]}, ids rising.
- * Immutable. {@code size} bounds the absolute value of every step of the evaluation, so that native code, which
- * computes in 64 bits, meets no overflow. Arithmetic is exact: what does not fit throws ArithmeticException.
+ * A set of integers: some number of {@code lo … hi} plus {@code coefs[k]} times variable {@code
+ * ids[k]}, ids rising. Immutable. {@code size} bounds the absolute value of every step of the
+ * evaluation, so that native code, which computes in 64 bits, meets no overflow. Arithmetic is
+ * exact: what does not fit throws ArithmeticException.
  */
 record Affine(long lo, long hi, int[] ids, long[] coefs, long size) {
     private static final int[] NO_IDS = {};
@@ -89,7 +90,10 @@ record Affine(long lo, long hi, int[] ids, long[] coefs, long size) {
                 Math.multiplyExact(size, Math.absExact(c)));
     }
 
-    /** The quotient by a positive number that divides every part, or null when one leaves a remainder. */
+    /**
+     * The quotient by a positive number that divides every part, or null when one leaves a
+     * remainder.
+     */
     Affine dividedBy(long d) {
         if (lo != hi || lo % d != 0) {
             return null;

@@ -1,14 +1,18 @@
 package damo.program;
 
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 
 /**
- * Lays the temporaries of a call out in one run of memory. Two of them share bytes only if no step lies in both
- * lifetimes, a lifetime being the steps from the first that mentions the buffer to the last.
+ * Lays the temporaries of a call out in one run of memory. Two of them share bytes only if no step
+ * lies in both lifetimes, a lifetime being the steps from the first that mentions the buffer to the
+ * last.
  */
 public final class Arena {
-    /** Every offset is a multiple of this many bytes: a cache line, and the widest vector register. */
+    /**
+     * Every offset is a multiple of this many bytes: a cache line, and the widest vector register.
+     */
     public static final int ALIGNMENT = 64;
 
     private final long[] offsets;
@@ -46,7 +50,10 @@ public final class Arena {
         }
     }
 
-    /** The layout for buffers of these sizes. Throws ArithmeticException when the total overflows 64 bits. */
+    /**
+     * The layout for buffers of these sizes. Throws ArithmeticException when the total overflows 64
+     * bits.
+     */
     static Arena layOut(Program p, long[] bytes) {
         return new Arena(p, bytes);
     }
@@ -89,7 +96,8 @@ public final class Arena {
     /** Largest first, then by id, so that the layout is the same for equal programs. */
     private int[] bySize(int[] ids, int n) {
         return Arrays.stream(ids, 0, n).boxed()
-                .sorted((x, y) -> room[x] != room[y] ? Long.compare(room[y], room[x]) : Integer.compare(x, y))
+                .sorted(Comparator.comparingLong((Integer id) -> -room[id])
+                        .thenComparing(Comparator.naturalOrder()))
                 .mapToInt(Integer::intValue).toArray();
     }
 

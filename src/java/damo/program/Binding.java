@@ -3,8 +3,9 @@ package damo.program;
 import java.util.List;
 
 /**
- * A program with its dimensions bound: what a call needs to know about memory. Made by {@link Bindings#bind}, so every
- * index of the program is known to be inside its buffer for these dimensions. The arrays must not be changed.
+ * A program with its dimensions bound: what a call needs to know about memory. Made by
+ * {@link Bindings#bind}, so every index of the program is known to be inside its buffer for these
+ * dimensions. The arrays must not be changed.
  *
  * @param dims         value of each dimension, in the order of {@code :dims}
  * @param elements     size of each buffer, in elements
@@ -17,4 +18,5 @@ import java.util.List;
  * @param outputShapes axis lengths of each output
  */
 public record Binding(long[] dims, long[] elements, long[] bytes, long[] offsets, long arenaBytes,
-                      List<long[]> inputShapes, List<long[]> stateShapes, List<long[]> outputShapes) { }
+                      List<long[]> inputShapes, List<long[]> stateShapes,
+                      List<long[]> outputShapes) { }

@@ -7,17 +7,18 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Binds a program's dimensions: sizes, memory layout, and the proof that every index stays inside its buffer.
- * Pure functions; run when dimensions change, not at each call.
+ * Binds a program's dimensions: sizes, memory layout, and the proof that every index stays inside
+ * its buffer. Pure functions; run when dimensions change, not at each call.
  */
 public final class Bindings {
     private Bindings() { }
 
     /**
-     * The program's sizes and layout for these values of its dimensions, in the order of {@code :dims}.
-     * Throws a DamoException of kind "out-of-bounds" (an index that may leave its buffer), "size-overflow" (beyond
-     * 64 bits), "bad-size" (a negative size or a zero divisor) or "bad-program" (a port and its buffer disagree).
-     * Linear in the program's text, except that the layout is quadratic in the number of temporaries.
+     * The program's sizes and layout for these values of its dimensions, in the order of {@code
+     * :dims}. Throws a DamoException of kind "out-of-bounds" (an index that may leave its buffer),
+     * "size-overflow" (beyond 64 bits), "bad-size" (a negative size or a zero divisor) or
+     * "bad-program" (a port and its buffer disagree). Linear in the program's text, except that the
+     * layout is quadratic in the number of temporaries.
      */
     public static Binding bind(Program p, long[] dims) {
         checkDims(p, dims);
@@ -33,13 +34,15 @@ public final class Bindings {
         List<long[]> outputs = shapes(p.outputs(), sizes, elements, "output ");
         checkSteps(p, dims, sizes, elements);
         Arena arena = arena(p, bytes);
-        return new Binding(dims.clone(), elements, bytes, arena.offsets(), arena.total(), inputs, state, outputs);
+        return new Binding(dims.clone(), elements, bytes, arena.offsets(), arena.total(), inputs,
+                state, outputs);
     }
 
     /**
-     * The values of the program's dimensions, in the order of {@code :dims}, from the shapes of its inputs followed by
-     * those of its state. Throws a DamoException of kind "shape-mismatch" that names the port, the axis, what was
-     * expected and given, and which port bound the dimension; its data has the same by name.
+     * The values of the program's dimensions, in the order of {@code :dims}, from the shapes of its
+     * inputs followed by those of its state. Throws a DamoException of kind "shape-mismatch" that
+     * names the port, the axis, what was expected and given, and which port bound the dimension;
+     * its data has the same by name.
      */
     public static long[] dimsOf(Program p, long[][] shapes) {
         return new ShapeMatch(p, shapes).dims();
@@ -47,39 +50,48 @@ public final class Bindings {
 
     private static void checkDims(Program p, long[] dims) {
         if (dims.length != p.dims().size()) {
-            throw new DamoException("shape-mismatch", "program " + Edn.write(p.name()) + " has the dimensions "
-                    + p.dims() + ", given " + dims.length + " values");
+            throw new DamoException("shape-mismatch", "program " + Edn.write(p.name())
+                    + " has the dimensions " + p.dims() + ", given " + dims.length + " values");
         }
         for (int d = 0; d < dims.length; d++) {
             if (dims[d] < 0) {
-                throw new DamoException("shape-mismatch", "dimension " + p.dims().get(d) + " is negative: " + dims[d]);
+                throw new DamoException("shape-mismatch", "dimension " + p.dims().get(d)
+                        + " is negative: " + dims[d]);
             }
         }
     }
 
-    private static void measure(Program.Buffer b, int id, SizeValues sizes, long[] elements, long[] bytes) {
+    private static void measure(Program.Buffer b, int id, SizeValues sizes, long[] elements,
+            long[] bytes) {
         elements[id] = sizes.of(b.size(), () -> "buffer " + id);
         try {
             bytes[id] = Math.multiplyExact(elements[id], (long) b.dtype().bytes());
         } catch (ArithmeticException e) {
-            throw SizeValues.fail("size-overflow", "buffer " + id + ": " + sizes.explain(b.size()) + " elements of :"
-                    + b.dtype().label() + " are more bytes than 64 bits count", b.size());
+            throw SizeValues.fail("size-overflow", "buffer " + id + ": " + sizes.explain(b.size())
+                    + " elements of :" + b.dtype().label()
+                    + " are more bytes than 64 bits count", b.size());
         }
     }
 
-    /** The axis lengths of ports, whose product must be the size of their buffer: that much memory is what they bring. */
-    private static List<long[]> shapes(List<Program.Port> ports, SizeValues sizes, long[] elements, String kind) {
+    /**
+     * The axis lengths of ports, whose product must be the size of their buffer: that much memory
+     * is what they bring.
+     */
+    private static List<long[]> shapes(List<Program.Port> ports, SizeValues sizes, long[] elements,
+            String kind) {
         List<long[]> out = new ArrayList<>(ports.size());
         for (Program.Port port : ports) {
             long[] shape = new long[port.shape().size()];
             for (int axis = 0; axis < shape.length; axis++) {
                 int a = axis;
-                shape[axis] = sizes.of(port.shape().get(axis), () -> kind + Edn.write(port.name()) + ", axis " + a);
+                shape[axis] = sizes.of(port.shape().get(axis), () -> kind + Edn.write(port.name())
+                        + ", axis " + a);
             }
             long count = count(shape, kind, port);
             if (count != elements[port.buffer()]) {
-                throw new DamoException("bad-program", "bad program: " + kind + Edn.write(port.name()) + " of shape "
-                        + Arrays.toString(shape) + " has " + count + " elements, but its buffer "
+                throw new DamoException("bad-program", "bad program: " + kind
+                        + Edn.write(port.name()) + " of shape " + Arrays.toString(shape)
+                        + " has " + count + " elements, but its buffer "
                         + port.buffer() + " has " + elements[port.buffer()]);
             }
             out.add(shape);
@@ -99,8 +111,9 @@ public final class Bindings {
             try {
                 count = Math.multiplyExact(count, axis);
             } catch (ArithmeticException e) {
-                throw new DamoException("size-overflow", kind + Edn.write(port.name()) + " of shape "
-                        + Arrays.toString(shape) + " has more elements than 64 bits count");
+                throw new DamoException("size-overflow", kind + Edn.write(port.name())
+                        + " of shape " + Arrays.toString(shape)
+                        + " has more elements than 64 bits count");
             }
         }
         return count;
@@ -123,17 +136,20 @@ public final class Bindings {
         }
     }
 
-    private static void checkArguments(Program p, int step, Program.RunKernel k, KernelBounds.Reach[] reach,
-                                       SizeValues sizes, long[] elements) {
+    private static void checkArguments(Program p, int step, Program.RunKernel k,
+            KernelBounds.Reach[] reach, SizeValues sizes, long[] elements) {
         for (int i = 0; i < reach.length; i++) {
             int buffer = k.args().get(i);
             if (reach[i].max >= elements[buffer]) {
+                Kernel kernel = p.kernels().get(k.kernel());
                 String place = "step " + step + ", "
-                        + KernelBounds.place(k.kernel(), p.kernels().get(k.kernel()), reach[i].path);
-                throw new DamoException("out-of-bounds", place + ": index " + Sizes.show(reach[i].index)
-                        + " of parameter " + i + " reaches " + reach[i].max + ", but buffer " + buffer + " has "
-                        + elements[buffer] + " elements, " + sizes.explain(p.buffers().get(buffer).size()),
-                        Map.of("where", place, "index", reach[i].max, "buffer", buffer, "elements", elements[buffer]));
+                        + KernelBounds.place(k.kernel(), kernel, reach[i].path);
+                String message = place + ": index " + Sizes.show(reach[i].index) + " of parameter "
+                        + i + " reaches " + reach[i].max + ", but buffer " + buffer + " has "
+                        + elements[buffer] + " elements, "
+                        + sizes.explain(p.buffers().get(buffer).size());
+                throw new DamoException("out-of-bounds", message, Map.of("where", place,
+                        "index", reach[i].max, "buffer", buffer, "elements", elements[buffer]));
             }
         }
     }
@@ -142,7 +158,8 @@ public final class Bindings {
         try {
             return Arena.layOut(p, bytes);
         } catch (ArithmeticException e) {
-            throw new DamoException("size-overflow", "the temporaries of program " + Edn.write(p.name())
+            throw new DamoException("size-overflow", "the temporaries of program "
+                    + Edn.write(p.name())
                     + " need more bytes than 64 bits count");
         }
     }

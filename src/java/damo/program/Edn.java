@@ -7,22 +7,29 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * EDN as plain Java values: {@code null}, Boolean, Long, Double, String, Character, {@link Keyword}, {@link Symbol},
- * List (for lists and vectors), Map and Set. Maps and sets keep the order of the text; all are unmodifiable.
+ * EDN as plain Java values: {@code null}, Boolean, Long, Double, String, Character, {@link
+ * Keyword}, {@link Symbol}, List (for lists and vectors), Map and Set. Maps and sets keep the order
+ * of the text; all are unmodifiable.
  *
- * <p>Strict: tagged literals, ratios, big decimals, metadata and everything that would need evaluation are refused,
- * as are duplicate keys and integers beyond 64 bits. Example: {@code Edn.read("{:a [1 2.5]}")} is a map from
- * {@code new Keyword("a")} to {@code List.of(1L, 2.5)}.
+ * <p>Strict: tagged literals, ratios, big decimals, metadata and everything that would need
+ * evaluation are refused, as are duplicate keys and integers beyond 64 bits. Example: {@code
+ * Edn.read("{:a [1 2.5]}")} is a map from {@code new Keyword("a")} to {@code List.of(1L, 2.5)}.
  */
 public final class Edn {
-    /** How deep collections may be nested; deeper text is refused, so that reading it cannot exhaust the stack. */
+    /**
+     * How deep collections may be nested; deeper text is refused, so that reading it cannot exhaust
+     * the stack.
+     */
     public static final int MAX_DEPTH = 512;
 
     private static final int BRIEF = 100;
 
     private Edn() { }
 
-    /** A keyword; {@code name} is without the colon and may hold a namespace: {@code "damo/program"}. */
+    /**
+     * A keyword; {@code name} is without the colon and may hold a namespace: {@code
+     * "damo/program"}.
+     */
     public record Keyword(String name) {
         @Override
         public String toString() {
@@ -46,7 +53,10 @@ public final class Edn {
         return new EdnReader(text).readOnly();
     }
 
-    /** The value of text that is read as a map's worth of data from a trusted resource; the same as {@link #read}. */
+    /**
+     * The value of text that is read as a map's worth of data from a trusted resource; the same as
+     * {@link #read}.
+     */
     static Map<?, ?> readMap(String text) {
         if (read(text) instanceof Map<?, ?> map) {
             return map;
@@ -55,8 +65,8 @@ public final class Edn {
     }
 
     /**
-     * Text that {@link #read} turns back into an equal value. Throws a DamoException of kind "bad-edn" for a value
-     * that EDN does not have, or nested deeper than {@link #MAX_DEPTH}.
+     * Text that {@link #read} turns back into an equal value. Throws a DamoException of kind
+     * "bad-edn" for a value that EDN does not have, or nested deeper than {@link #MAX_DEPTH}.
      */
     public static String write(Object value) {
         StringBuilder out = new StringBuilder();
@@ -64,7 +74,10 @@ public final class Edn {
         return out.toString();
     }
 
-    /** The beginning of the value's text, for messages: at most about a hundred characters, never an exception. */
+    /**
+     * The beginning of the value's text, for messages: at most about a hundred characters, never an
+     * exception.
+     */
     public static String brief(Object value) {
         StringBuilder out = new StringBuilder();
         write(out, value, 0, BRIEF);
@@ -74,7 +87,8 @@ public final class Edn {
     private static void write(StringBuilder out, Object value, int depth, int limit) {
         boolean exact = limit == Integer.MAX_VALUE;
         if (depth > MAX_DEPTH && exact) {
-            throw new DamoException("bad-edn", "cannot write a value nested deeper than " + MAX_DEPTH);
+            throw new DamoException("bad-edn", "cannot write a value nested deeper than "
+                    + MAX_DEPTH);
         }
         switch (value) {
             case null -> out.append("nil");

@@ -10,22 +10,26 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** One reading of one text, by recursive descent of bounded depth; {@link Edn} says what it accepts. */
+/**
+ * One reading of one text, by recursive descent of bounded depth; {@link Edn} says what it accepts.
+ */
 final class EdnReader {
     /** A longer text is refused: no program needs it, and offsets must stay far from overflow. */
     private static final int MAX_CHARS = 1 << 28;
 
+    private static final String CLOSERS = ")]}";
     private static final Object END = new Object();
+    private static final Object DISCARDED = new Object();
 
     private final String text;
-    private final Map<String, String> names = new HashMap<>();
+    private final Map<String, Edn.Symbol> symbols = new HashMap<>();
     private int at;
 
     EdnReader(String text) {
         this.text = text;
         if (text.length() > MAX_CHARS) {
-            throw new DamoException("bad-edn", "EDN text of " + text.length() + " characters; at most "
-                    + MAX_CHARS + " are read");
+            throw new DamoException("bad-edn", "EDN text of " + text.length()
+                    + " characters; at most " + MAX_CHARS + " are read");
         }
     }
 
@@ -52,42 +56,26 @@ final class EdnReader {
                 return END;
             }
             char c = text.charAt(at);
-            switch (c) {
-                case ')', ']', '}' -> {
-                    if (depth == 0) {
-                        throw fail(at, "unmatched " + c);
-                    }
-                    return END;
-                }
-                case '(' -> {
-                    return items(depth, ')');
-                }
-                case '[' -> {
-                    return items(depth, ']');
-                }
-                case '{' -> {
-                    return map(depth);
-                }
-                case '"' -> {
-                    return string();
-                }
-                case '\\' -> {
-                    return character();
-                }
-                case '#' -> {
-                    Object value = dispatch(depth);
-                    if (value != END) {
-                        return value;
-                    }
-                }
-                default -> {
-                    return token();
-                }
+            if (depth == 0 && CLOSERS.indexOf(c) >= 0) {
+                throw fail(at, "unmatched " + c);
+            }
+            Object value = switch (c) {
+                case ')', ']', '}' -> END;
+                case '(' -> items(depth, ')');
+                case '[' -> items(depth, ']');
+                case '{' -> map(depth);
+                case '"' -> string();
+                case '\\' -> character();
+                case '#' -> dispatch(depth);
+                default -> atom(at, name());
+            };
+            if (value != DISCARDED) {
+                return value;
             }
         }
     }
 
-    /** What follows a #; END when it was a discarded form. */
+    /** What follows a #; DISCARDED when that was #_. */
     private Object dispatch(int depth) {
         int start = at++;
         char c = at < text.length() ? text.charAt(at) : ' ';
@@ -96,20 +84,14 @@ final class EdnReader {
         }
         if (c == '#') {
             at++;
-            String name = name();
-            return switch (name) {
-                case "Inf" -> Double.POSITIVE_INFINITY;
-                case "-Inf" -> Double.NEGATIVE_INFINITY;
-                case "NaN" -> Double.NaN;
-                default -> throw fail(start, "unknown symbolic value ##" + name + "; ##Inf, ##-Inf and ##NaN exist");
-            };
+            return atom(start, "##" + name());
         }
         if (c == '_') {
             at++;
             if (form(depth + 1) == END) {
                 throw fail(start, "#_ discards the next value, but none follows");
             }
-            return END;
+            return DISCARDED;
         }
         throw fail(start, "tagged literals and reader macros are not read");
     }
@@ -126,7 +108,8 @@ final class EdnReader {
 
     private void close(int start, char close) {
         if (at >= text.length()) {
-            throw fail(start, "the text ends before the " + close + " that closes this " + text.charAt(start));
+            throw fail(start, "the text ends before the " + close + " that closes this "
+                    + text.charAt(start));
         }
         if (text.charAt(at) != close) {
             throw fail(at, "expected " + close + ", found " + text.charAt(at));
@@ -239,37 +222,20 @@ final class EdnReader {
         };
     }
 
-    private Object token() {
-        int start = at;
-        String name = name();
-        char c = name.charAt(0);
-        char d = name.length() > 1 ? name.charAt(1) : ' ';
-        if (digit(c) || (c == '-' || c == '+') && digit(d)) {
-            return number(start, name);
+    /** The number, keyword, symbol or literal of that text. */
+    private Object atom(int start, String name) {
+        try {
+            Object value = EdnAtoms.read(name);
+            return value instanceof Edn.Symbol s ? shared(s) : value;
+        } catch (IllegalArgumentException e) {
+            throw fail(start, e.getMessage());
         }
-        if (c == ':') {
-            if (name.length() == 1 || d == ':' || d == '/' || name.endsWith(":")) {
-                throw fail(start, "not a keyword: " + name);
-            }
-            return new Edn.Keyword(intern(name.substring(1)));
-        }
-        return switch (name) {
-            case "nil" -> null;
-            case "true" -> true;
-            case "false" -> false;
-            default -> {
-                if ("^@`~'".indexOf(c) >= 0 || digit(d) && (c == '.')) {
-                    throw fail(start, "not EDN: " + name);
-                }
-                yield new Edn.Symbol(intern(name));
-            }
-        };
     }
 
     /** Equal names share one String, so that comparing them is comparing references. */
-    private String intern(String name) {
-        String known = names.putIfAbsent(name, name);
-        return known == null ? name : known;
+    private Edn.Symbol shared(Edn.Symbol symbol) {
+        Edn.Symbol known = symbols.putIfAbsent(symbol.name(), symbol);
+        return known == null ? symbol : known;
     }
 
     private String name() {
@@ -281,59 +247,6 @@ final class EdnReader {
             throw fail(start, "expected a value");
         }
         return text.substring(start, at);
-    }
-
-    private Object number(int start, String name) {
-        int first = digit(name.charAt(0)) ? 0 : 1;
-        int last = name.length() - 1;
-        boolean big = name.charAt(last) == 'N';
-        int digits = first;
-        while (digits <= last && digit(name.charAt(digits))) {
-            digits++;
-        }
-        if (digits - first > 1 && name.charAt(first) == '0') {
-            throw fail(start, "a number does not begin with 0: " + name);
-        }
-        try {
-            if (digits > last || big && digits == last) {
-                return Long.parseLong(big ? name.substring(0, last) : name);
-            }
-            if (decimal(name, digits)) {
-                return Double.parseDouble(name);
-            }
-        } catch (NumberFormatException e) {
-            throw fail(start, "an integer beyond 64 bits: " + name);
-        }
-        throw fail(start, "not a number that is read here (integers of 64 bits and doubles are): " + name);
-    }
-
-    /** Whether [.digits][e[sign]digits] follows the integer part; ratios, radixes and M fall through. */
-    private static boolean decimal(String name, int from) {
-        int i = from;
-        if (name.charAt(i) == '.') {
-            i++;
-            while (i < name.length() && digit(name.charAt(i))) {
-                i++;
-            }
-        }
-        if (i < name.length() && (name.charAt(i) == 'e' || name.charAt(i) == 'E')) {
-            i++;
-            if (i < name.length() && (name.charAt(i) == '-' || name.charAt(i) == '+')) {
-                i++;
-            }
-            int exponent = i;
-            while (i < name.length() && digit(name.charAt(i))) {
-                i++;
-            }
-            if (i == exponent) {
-                return false;
-            }
-        }
-        return i == name.length();
-    }
-
-    private static boolean digit(char c) {
-        return c >= '0' && c <= '9';
     }
 
     private static boolean blank(char c) {
@@ -367,7 +280,8 @@ final class EdnReader {
             line += newline ? 1 : 0;
             column = newline ? 1 : column + 1;
         }
-        return new DamoException("bad-edn", "EDN, line " + line + ", column " + column + ": " + message,
+        return new DamoException("bad-edn", "EDN, line " + line + ", column " + column + ": "
+                + message,
                 Map.of("line", line, "column", column));
     }
 }

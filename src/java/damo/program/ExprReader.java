@@ -7,7 +7,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
-/** Expressions of one kernel: EDN in, typed {@link Kernel.Expr} out, every name and dtype checked. */
+/**
+ * Expressions of one kernel: EDN in, typed {@link Kernel.Expr} out, every name and dtype checked.
+ */
 final class ExprReader {
     /** What a name in a kernel stands for. */
     enum Role { DIM, INDEX, LET, VAR }
@@ -31,9 +33,10 @@ final class ExprReader {
         if (form instanceof Edn.Symbol s) {
             return ref(s.name());
         }
-        if (!(form instanceof List<?> list) || list.isEmpty() || !(list.get(0) instanceof Edn.Keyword head)) {
-            throw where.expected("an expression (a name, [:const dtype x], [:load p index], [:size index], "
-                    + "[:cast dtype e] or [instruction e …])", form);
+        if (!(form instanceof List<?> list) || list.isEmpty()
+                || !(list.get(0) instanceof Edn.Keyword head)) {
+            throw where.expected("an expression (a name, [:const dtype x], [:load p index], "
+                    + "[:size index], [:cast dtype e] or [instruction e …])", form);
         }
         return switch (head.name()) {
             case "const" -> {
@@ -61,8 +64,8 @@ final class ExprReader {
     Kernel.Expr typed(Object form, DType dtype, String what) {
         Kernel.Expr e = expr(form);
         if (e.dtype() != dtype) {
-            throw where.bad(what + " has dtype :" + dtype.label() + ", found :" + e.dtype().label() + " in "
-                    + Edn.brief(form));
+            throw where.bad(what + " has dtype :" + dtype.label() + ", found :" + e.dtype().label()
+                    + " in " + Edn.brief(form));
         }
         return e;
     }
@@ -98,7 +101,8 @@ final class ExprReader {
     private Kernel.Expr ref(String name) {
         Binding b = bound(name);
         if (b.role == Role.DIM) {
-            throw where.bad("the dimension " + name + " is not a value; write [:size " + name + "]");
+            throw where.bad("the dimension " + name + " is not a value; write [:size " + name
+                    + "]");
         }
         return new Kernel.Ref(name, b.dtype);
     }
@@ -106,7 +110,8 @@ final class ExprReader {
     private void checkIndexName(String name) {
         Role role = bound(name).role;
         if (role == Role.LET || role == Role.VAR) {
-            throw where.bad(name + " is a value, which an index may not use; make it an index variable with [:index …]");
+            throw where.bad(name + " is a value, which an index may not use; "
+                    + "make it an index variable with [:index …]");
         }
     }
 

@@ -5,7 +5,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** A map of a program with its known keys: each method returns the value of a key or throws what was expected there. */
+/**
+ * A map of a program with its known keys: each method returns the value of a key or throws what was
+ * expected there.
+ */
 final class Fields {
     private final Map<?, ?> map;
     private final Where where;

@@ -4,7 +4,10 @@ import damo.DamoException;
 import java.util.List;
 import java.util.Map;
 
-/** Checks that a matrix product stays inside its buffers and within what BLAS can be told, for given dimensions. */
+/**
+ * Checks that a matrix product stays inside its buffers and within what BLAS can be told, for given
+ * dimensions.
+ */
 final class GemmBounds {
     private final int step;
     private final Program.Gemm gemm;
@@ -20,8 +23,9 @@ final class GemmBounds {
     }
 
     /**
-     * Returns when step number {@code step} is safe. Throws a DamoException of kind "out-of-bounds" (an operand beyond
-     * its buffer, strides that BLAS does not take, sizes beyond 32 bits), "bad-size" or "size-overflow".
+     * Returns when step number {@code step} is safe. Throws a DamoException of kind "out-of-bounds"
+     * (an operand beyond its buffer, strides that BLAS does not take, sizes beyond 32 bits),
+     * "bad-size" or "size-overflow".
      */
     static void check(int step, Program.Gemm gemm, SizeValues sizes, long[] elements) {
         new GemmBounds(step, gemm, sizes, elements).check();
@@ -45,7 +49,10 @@ final class GemmBounds {
         scale(":beta", gemm.beta());
     }
 
-    /** Strides are checked even where nothing is touched: native code narrows them to 32 bits before it looks. */
+    /**
+     * Strides are checked even where nothing is touched: native code narrows them to 32 bits before
+     * it looks.
+     */
     private void operand(String name, Program.Operand o, long rows, long cols, long[] extents) {
         long offset = size(o.offset(), name + " offset");
         long rowStride = blas(o.rowStride(), name + " row stride");
@@ -62,27 +69,32 @@ final class GemmBounds {
         boolean byRows = (colStride == 1 || cols == 1) && (rowStride >= cols || rows == 1);
         boolean byColumns = (rowStride == 1 || rows == 1) && (colStride >= rows || cols == 1);
         if (!byRows && (name.equals(":c") || !byColumns)) {
-            throw fail(name + " of " + rows + " x " + cols + " has strides [" + rowStride + " " + colStride
-                    + "], which BLAS does not take; one is 1 and the other steps over a whole line"
+            throw fail(name + " of " + rows + " x " + cols + " has strides [" + rowStride + " "
+                    + colStride + "], which BLAS does not take; "
+                    + "one is 1 and the other steps over a whole line"
                     + (name.equals(":c") ? "; :c has unit stride along its last axis" : ""));
         }
         reach(name, o.buffer(), offset, rows, rowStride, cols, colStride, extents, strides);
     }
 
-    private void reach(String name, int buffer, long offset, long rows, long rowStride, long cols, long colStride,
+    private void reach(String name, int buffer, long offset, long rows, long rowStride,
+            long cols, long colStride,
                        long[] extents, long[] strides) {
         long last;
         try {
-            last = Math.addExact(offset, Math.addExact((rows - 1) * rowStride, (cols - 1) * colStride));
+            last = Math.addExact(offset, Math.addExact((rows - 1) * rowStride,
+                    (cols - 1) * colStride));
             for (int i = 0; i < extents.length; i++) {
                 last = Math.addExact(last, Math.multiplyExact(extents[i] - 1, strides[i]));
             }
         } catch (ArithmeticException e) {
-            throw new DamoException("size-overflow", "step " + step + ", a :gemm: the extent of " + name
+            throw new DamoException("size-overflow", "step " + step + ", a :gemm: the extent of "
+                    + name
                     + " overflows 64 bits", Map.of("step", step, "buffer", buffer));
         }
         if (last >= elements[buffer]) {
-            throw fail(name + " reaches element " + last + ", but buffer " + buffer + " has " + elements[buffer]);
+            throw fail(name + " reaches element " + last + ", but buffer " + buffer + " has "
+                    + elements[buffer]);
         }
     }
 
@@ -107,6 +119,7 @@ final class GemmBounds {
     }
 
     private DamoException fail(String message) {
-        return new DamoException("out-of-bounds", "step " + step + ", a :gemm: " + message, Map.of("step", step));
+        return new DamoException("out-of-bounds", "step " + step + ", a :gemm: " + message,
+                Map.of("step", step));
     }
 }

@@ -13,22 +13,28 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * The scalar instruction table, {@code resources/damo/scalar.edn}: what may stand at the head of an expression.
- * Read once; immutable. Example: {@code Instructions.result("lt", List.of(F32, F32))} is {@code BOOL}.
+ * The scalar instruction table, {@code resources/damo/scalar.edn}: what may stand at the head of an
+ * expression. Read once; immutable. Example: {@code Instructions.result("lt", List.of(F32, F32))}
+ * is {@code BOOL}.
  */
 public final class Instructions {
     private static final Map<String, Row> ROWS = load();
 
-    private static final Set<String> REDUCERS = Set.of("add", "mul", "maximum", "minimum", "and", "or");
+    private static final Set<String> REDUCERS = Set.of("add", "mul", "maximum", "minimum", "and",
+            "or");
 
     private Instructions() { }
 
     /**
-     * One instruction: number of operands, the class of dtypes it takes (the {@code :on} of the table), the dtype it
-     * gives ({@code :gives}), and whether it is a function defined in math.edn.
+     * One instruction: number of operands, the class of dtypes it takes (the {@code :on} of the
+     * table), the dtype it gives ({@code :gives}), and whether it is a function defined in
+     * math.edn.
      */
     public record Row(String name, int args, String on, String gives, boolean math) {
-        /** Whether operands of that dtype are taken; for {@code select}, whether its two choices may have it. */
+        /**
+         * Whether operands of that dtype are taken; for {@code select}, whether its two choices may
+         * have it.
+         */
         public boolean takes(DType t) {
             return switch (on) {
                 case "any" -> true;
@@ -68,8 +74,8 @@ public final class Instructions {
     }
 
     /**
-     * The dtype of the instruction applied to operands of these dtypes.
-     * Throws a DamoException of kind "bad-program" for an unknown name, a wrong number of operands or wrong dtypes.
+     * The dtype of the instruction applied to operands of these dtypes. Throws a DamoException of
+     * kind "bad-program" for an unknown name, a wrong number of operands or wrong dtypes.
      */
     public static DType result(String op, List<DType> operands) {
         Row row = ROWS.get(op);
@@ -83,13 +89,15 @@ public final class Instructions {
         if (op.equals("select")) {
             first = 1;
             if (operands.get(0) != DType.BOOL) {
-                throw bad("the first operand of :select is a :bool, found :" + operands.get(0).label());
+                throw bad("the first operand of :select is a :bool, found :"
+                        + operands.get(0).label());
             }
         }
         DType t = operands.get(first);
         for (DType other : operands.subList(first, operands.size())) {
             if (other != t) {
-                throw bad("the operands of :" + op + " have one dtype, found :" + t.label() + " and :"
+                throw bad("the operands of :" + op + " have one dtype, found :" + t.label()
+                        + " and :"
                         + other.label() + "; convert with [:cast dtype e]");
             }
         }
@@ -125,7 +133,8 @@ public final class Instructions {
     private static String text(String resource) {
         try (InputStream in = Instructions.class.getResourceAsStream(resource)) {
             if (in == null) {
-                throw new DamoException("missing-resource", "the class path lacks the resource " + resource
+                throw new DamoException("missing-resource", "the class path lacks the resource "
+                        + resource
                         + "; add Damo's resources folder or its jar");
             }
             return new String(in.readAllBytes(), StandardCharsets.UTF_8);

@@ -6,8 +6,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * How far the loads and stores of one kernel reach, for given dimensions. What cannot run (the body of a loop of
- * extent 0, what follows an {@code :index} that always fails) is left out.
+ * How far the loads and stores of one kernel reach, for given dimensions. What cannot run (the body
+ * of a loop of extent 0, what follows an {@code :index} that always fails) is left out.
  */
 final class KernelBounds {
     /** The largest index of one parameter, and where; {@code max} is -1 when nothing is touched. */
@@ -33,8 +33,9 @@ final class KernelBounds {
     }
 
     /**
-     * The reach of each parameter. Throws a DamoException of kind "out-of-bounds" for an index or extent that may be
-     * negative or a divisor that may be below 1, of kind "size-overflow" for an index that may overflow 64 bits.
+     * The reach of each parameter. Throws a DamoException of kind "out-of-bounds" for an index or
+     * extent that may be negative or a divisor that may be below 1, of kind "size-overflow" for an
+     * index that may overflow 64 bits.
      */
     static Reach[] analyse(int id, Kernel kernel, Ranges ranges) {
         ranges.clear();
@@ -45,7 +46,8 @@ final class KernelBounds {
 
     /** The kernel and the statement, for messages. */
     static String place(int id, Kernel kernel, int[] path) {
-        StringBuilder out = new StringBuilder("kernel ").append(id).append(' ').append(Edn.write(kernel.name()));
+        StringBuilder out = new StringBuilder("kernel ").append(id).append(' ');
+        out.append(Edn.write(kernel.name()));
         String gap = ", statement ";
         for (int n : path) {
             out.append(gap).append(n);

@@ -11,9 +11,13 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 
-/** Reads one kernel: EDN in, {@link Kernel} out, with every static rule of docs/program.md checked. */
+/**
+ * Reads one kernel: EDN in, {@link Kernel} out, with every static rule of docs/program.md checked.
+ */
 final class KernelReader {
-    /** How many loop and index variables a kernel may have: keeps the analysis of its bounds cheap. */
+    /**
+     * How many loop and index variables a kernel may have: keeps the analysis of its bounds cheap.
+     */
     static final int MAX_VARIABLES = 256;
 
     private static final Set<String> KEYS = Set.of("name", "params", "body");
@@ -29,7 +33,8 @@ final class KernelReader {
 
     private KernelReader(int id, Object form, Iterable<String> dims, int notes) {
         this.notes = notes;
-        String name = form instanceof Map<?, ?> m && m.get(new Edn.Keyword("name")) instanceof String s ? s : null;
+        String name = form instanceof Map<?, ?> m
+                && m.get(new Edn.Keyword("name")) instanceof String s ? s : null;
         this.title = "kernel " + id + (name == null ? "" : " " + Edn.write(name));
         this.where = new Where(this::place);
         for (String dim : dims) {
@@ -64,7 +69,8 @@ final class KernelReader {
     }
 
     private Kernel.Param param(Object form) {
-        if (form instanceof List<?> pair && pair.size() == 2 && pair.get(1) instanceof Edn.Keyword access) {
+        if (form instanceof List<?> pair && pair.size() == 2
+                && pair.get(1) instanceof Edn.Keyword access) {
             for (Kernel.Access a : Kernel.Access.values()) {
                 if (a.name().toLowerCase(Locale.ROOT).equals(access.name())) {
                     return new Kernel.Param(Fields.dtype(pair.get(0), where), a);
@@ -89,7 +95,8 @@ final class KernelReader {
     }
 
     private Kernel.Stmt statement(Object form, List<String> mine) {
-        if (!(form instanceof List<?> list) || list.isEmpty() || !(list.get(0) instanceof Edn.Keyword head)) {
+        if (!(form instanceof List<?> list) || list.isEmpty()
+                || !(list.get(0) instanceof Edn.Keyword head)) {
             throw where.expected("a statement [:for …], [:let …], [:store …], …", form);
         }
         return switch (head.name()) {
@@ -138,25 +145,29 @@ final class KernelReader {
     private Kernel.Stmt set(List<?> list) {
         exprs.parts(list, 3);
         String name = symbol(list.get(1));
-        return new Kernel.Set(name, exprs.typed(list.get(2), mutable(name), "the variable " + name));
+        String what = "the variable " + name;
+        return new Kernel.Set(name, exprs.typed(list.get(2), mutable(name), what));
     }
 
     private Kernel.Stmt acc(List<?> list) {
         exprs.parts(list, 4);
         if (!(list.get(1) instanceof Edn.Keyword op) || !Instructions.reduces(op.name())) {
-            throw where.expected("one of :add :mul :maximum :minimum :and :or after :acc", list.get(1));
+            throw where.expected("one of :add :mul :maximum :minimum :and :or after :acc",
+                    list.get(1));
         }
         String name = symbol(list.get(2));
         DType dtype = mutable(name);
         exprs.result(op.name(), List.of(dtype, dtype));
-        return new Kernel.Acc(op.name(), name, exprs.typed(list.get(3), dtype, "the variable " + name));
+        String what = "the variable " + name;
+        return new Kernel.Acc(op.name(), name, exprs.typed(list.get(3), dtype, what));
     }
 
     private Kernel.Stmt store(List<?> list) {
         exprs.parts(list, 4);
         int p = exprs.param(list.get(1), Kernel.Access.OUT);
         Size index = exprs.index(list.get(2));
-        return new Kernel.Store(p, index, exprs.typed(list.get(3), exprs.paramDtype(p), "parameter " + p));
+        DType dtype = exprs.paramDtype(p);
+        return new Kernel.Store(p, index, exprs.typed(list.get(3), dtype, "parameter " + p));
     }
 
     private Kernel.Stmt index(List<?> list, List<String> mine) {
@@ -178,7 +189,8 @@ final class KernelReader {
     /** Binds a loop or index variable. */
     private String variable(Object form, List<String> mine) {
         if (++variables > MAX_VARIABLES) {
-            throw where.bad("more than " + MAX_VARIABLES + " loop and index variables in one kernel");
+            throw where.bad("more than " + MAX_VARIABLES
+                    + " loop and index variables in one kernel");
         }
         return bind(form, ExprReader.Role.INDEX, DType.I64, mine);
     }
@@ -210,7 +222,8 @@ final class KernelReader {
 
     private void atLeast(List<?> list, int parts) {
         if (list.size() < parts) {
-            throw where.expected((parts - 1) + " or more parts after " + Edn.brief(list.get(0)), list);
+            throw where.expected((parts - 1) + " or more parts after " + Edn.brief(list.get(0)),
+                    list);
         }
     }
 }

@@ -7,7 +7,10 @@ import java.util.List;
 final class Literals {
     private Literals() { }
 
-    /** The number as a float of that dtype, widened to double; refuses what is not a number or overflows to infinity. */
+    /**
+     * The number as a float of that dtype, widened to double; refuses what is not a number or
+     * overflows to infinity.
+     */
     static double floating(DType dtype, Object form, Where where) {
         if (!(form instanceof Number n)) {
             throw where.expected("a number of dtype :" + dtype.label(), form);
@@ -46,7 +49,8 @@ final class Literals {
     /** The literal as an expression. */
     static Kernel.Const constant(DType dtype, Object form, Where where) {
         return new Kernel.Const(dtype, dtype.floating()
-                ? Double.doubleToLongBits(floating(dtype, form, where)) : integral(dtype, form, where));
+                ? Double.doubleToLongBits(floating(dtype, form, where))
+                : integral(dtype, form, where));
     }
 
     /** The literals as a double[] (floats) or long[] (everything else). */

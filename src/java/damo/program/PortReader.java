@@ -7,7 +7,10 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.function.BiConsumer;
 
-/** Reads inputs, state and outputs, and checks that each buffer of such a kind belongs to exactly one of them. */
+/**
+ * Reads inputs, state and outputs, and checks that each buffer of such a kind belongs to exactly
+ * one of them.
+ */
 final class PortReader {
     private final List<Program.Buffer> buffers;
     private final BiConsumer<String, Where> dims;
@@ -35,7 +38,8 @@ final class PortReader {
     }
 
     private Program.Port port(Object form, Program.Kind kind, Where where) {
-        Set<String> keys = kind == Program.Kind.STATE ? Set.of("name", "dtype", "shape", "buffer", "written")
+        Set<String> keys = kind == Program.Kind.STATE
+                ? Set.of("name", "dtype", "shape", "buffer", "written")
                 : Set.of("name", "dtype", "shape", "buffer");
         Fields f = new Fields(form, where, keys);
         List<Size> shape = new ArrayList<>();
@@ -45,15 +49,18 @@ final class PortReader {
         int id = f.id("buffer", buffers.size());
         Program.Buffer buffer = buffers.get(id);
         if (buffer.kind() != kind || buffer.dtype() != f.dtype("dtype")) {
-            throw where.bad("buffer " + id + " is a :" + buffer.kind().name().toLowerCase(Locale.ROOT) + " of :"
-                    + buffer.dtype().label() + ", expected a :" + kind.name().toLowerCase(Locale.ROOT) + " of :"
+            throw where.bad("buffer " + id + " is a :"
+                    + buffer.kind().name().toLowerCase(Locale.ROOT) + " of :"
+                    + buffer.dtype().label() + ", expected a :"
+                    + kind.name().toLowerCase(Locale.ROOT) + " of :"
                     + f.dtype("dtype").label());
         }
         if (owned[id]) {
             throw where.bad("buffer " + id + " belongs to another port already");
         }
         owned[id] = true;
-        return new Program.Port(f.string("name"), buffer.dtype(), List.copyOf(shape), id, f.flag("written"));
+        return new Program.Port(f.string("name"), buffer.dtype(), List.copyOf(shape), id,
+                f.flag("written"));
     }
 
     /** Refuses a buffer of a port's kind that no port has claimed. */
@@ -61,7 +68,8 @@ final class PortReader {
         for (int id = 0; id < owned.length; id++) {
             Program.Kind kind = buffers.get(id).kind();
             if (!owned[id] && kind != Program.Kind.CONST && kind != Program.Kind.TEMP) {
-                throw Where.of("buffer " + id).bad("no " + kind.name().toLowerCase(Locale.ROOT) + " has it");
+                throw Where.of("buffer " + id).bad("no " + kind.name().toLowerCase(Locale.ROOT)
+                        + " has it");
             }
         }
     }

@@ -22,7 +22,10 @@ public record Program(
     /** What a buffer's memory is and who owns it. */
     public enum Kind { INPUT, STATE, OUTPUT, CONST, TEMP }
 
-    /** A run of {@code size} elements; {@code data} holds the values of a {@code CONST} buffer (double[] or long[]), else null. */
+    /**
+     * A run of {@code size} elements; {@code data} holds the values of a {@code CONST} buffer
+     * (double[] or long[]), else null.
+     */
     public record Buffer(DType dtype, Size size, Kind kind, Object data) { }
 
     /** An input, a state variable or an output: a name, a type, and the buffer that holds it. */
@@ -38,7 +41,9 @@ public record Program(
     public record Gemm(DType dtype, Size m, Size n, Size k, Scale alpha, Scale beta,
                        Operand a, Operand b, Operand c, List<Batch> batch) implements Step { }
 
-    /** A factor: the number {@code value}, or element 0 of {@code buffer} when that is not negative. */
+    /**
+     * A factor: the number {@code value}, or element 0 of {@code buffer} when that is not negative.
+     */
     public record Scale(double value, int buffer) { }
 
     /** A matrix inside a buffer; offset and strides in elements. */

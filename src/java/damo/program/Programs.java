@@ -16,17 +16,18 @@ public final class Programs {
     private static final int MAX_DIMS = 256;
     private static final int MAX_BUFFERS = 1 << 16;
 
-    private static final Set<String> KEYS = Set.of("damo/program", "name", "dims", "buffers", "inputs",
-            "state", "outputs", "consts", "kernels", "steps", "notes");
+    private static final Set<String> KEYS = Set.of("damo/program", "name", "dims", "buffers",
+            "inputs", "state", "outputs", "consts", "kernels", "steps", "notes");
 
     private final Set<String> dims = new LinkedHashSet<>();
 
     private Programs() { }
 
     /**
-     * The program that the text describes, with every static check of docs/program.md made.
-     * Throws a DamoException of kind "bad-edn" (not EDN: line and column) or "bad-program" (what was expected, what
-     * was found, and where: the kernel and statement, the step, the buffer or the port).
+     * The program that the text describes, with every static check of docs/program.md made. Throws
+     * a DamoException of kind "bad-edn" (not EDN: line and column) or "bad-program" (what was
+     * expected, what was found, and where: the kernel and statement, the step, the buffer or the
+     * port).
      */
     public static Program read(String edn) {
         return new Programs().program(Edn.read(edn));
@@ -36,7 +37,8 @@ public final class Programs {
         Where top = Where.of("top level");
         Fields f = new Fields(form, top, KEYS);
         if (!Long.valueOf(VERSION).equals(f.required("damo/program"))) {
-            throw top.expected(":damo/program to be version " + VERSION, f.required("damo/program"));
+            throw top.expected(":damo/program to be version " + VERSION,
+                    f.required("damo/program"));
         }
         readDims(f.list("dims"), top);
         List<Program.Buffer> buffers = buffers(f.list("buffers"), f.optionalList("consts"), top);
@@ -112,7 +114,8 @@ public final class Programs {
             throw where.bad(data == null ? "a :const buffer without data in :consts"
                     : "data in :consts for a buffer that is not :const");
         }
-        return new Program.Buffer(dtype, size, kind, data == null ? null : constant(dtype, size, data, where));
+        Object values = data == null ? null : constant(dtype, size, data, where);
+        return new Program.Buffer(dtype, size, kind, values);
     }
 
     private static Program.Kind kind(String name, Where where) {
@@ -121,10 +124,13 @@ public final class Programs {
                 return k;
             }
         }
-        throw where.bad("expected :kind to be one of :input :state :output :const :temp, found :" + name);
+        throw where.bad("expected :kind to be one of :input :state :output :const :temp, found :"
+                + name);
     }
 
-    /** The data of a constant, whose size depends on no dimension: it must match what is written. */
+    /**
+     * The data of a constant, whose size depends on no dimension: it must match what is written.
+     */
     private static Object constant(DType dtype, Size size, List<?> data, Where where) {
         long elements;
         try {
@@ -135,7 +141,8 @@ public final class Programs {
             throw where.bad("size " + Sizes.show(size) + ": " + e.getMessage());
         }
         if (elements != data.size()) {
-            throw where.bad("size " + Sizes.show(size) + ", but " + data.size() + " values in :consts");
+            throw where.bad("size " + Sizes.show(size) + ", but " + data.size()
+                    + " values in :consts");
         }
         return Literals.array(dtype, data, where);
     }
@@ -148,7 +155,8 @@ public final class Programs {
             }
         }
         if (!unbound.isEmpty()) {
-            throw top.bad("no input or state has " + unbound + " as an axis, so its value cannot be known");
+            throw top.bad("no input or state has " + unbound
+                    + " as an axis, so its value cannot be known");
         }
     }
 
@@ -161,8 +169,9 @@ public final class Programs {
             }
             Map<String, Object> note = new LinkedHashMap<>();
             map.forEach((key, value) -> {
-                if (!(key instanceof Edn.Keyword k) || !(value instanceof String || value instanceof Long)) {
-                    throw where.expected("keywords with strings or integers", Map.of(key, Edn.brief(value)));
+                if (!(key instanceof Edn.Keyword k)
+                        || !(value instanceof String || value instanceof Long)) {
+                    throw where.expected("keywords with strings or integers", map);
                 }
                 note.put(k.name(), value);
             });

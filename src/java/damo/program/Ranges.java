@@ -6,12 +6,13 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What values an index can take: interval analysis, exact for affine expressions over the loops around them.
+ * What values an index can take: interval analysis, exact for affine expressions over the loops
+ * around them.
  *
- * <p>A variable v has 0 ≤ v ≤ upper(v), where upper is itself affine in the variables bound before it. The largest
- * value of {@code c·v + rest} is therefore that of {@code c·upper(v) + rest} for c > 0, and that of {@code rest}
- * otherwise; eliminating the innermost variable first makes {@code i*500+j}, {@code n-1-i} and triangular loops tight.
- * Not for sharing between threads.
+ * <p>A variable v has 0 ≤ v ≤ upper(v), where upper is itself affine in the variables bound before
+ * it. The largest value of {@code c·v + rest} is therefore that of {@code c·upper(v) + rest} for c
+ * > 0, and that of {@code rest} otherwise; eliminating the innermost variable first makes {@code
+ * i*500+j}, {@code n-1-i} and triangular loops tight. Not for sharing between threads.
  */
 final class Ranges {
     private final Map<String, Affine> names = new HashMap<>();
@@ -39,7 +40,10 @@ final class Ranges {
         names.put(name, Affine.variable(variables++, Math.max(1, extent.size())));
     }
 
-    /** The values of an expression; ArithmeticException when a step may overflow or a divisor may be below 1. */
+    /**
+     * The values of an expression; ArithmeticException when a step may overflow or a divisor may be
+     * below 1.
+     */
     Affine of(Size size) {
         return switch (size) {
             case Size.Int i -> Affine.of(i.value());
@@ -85,7 +89,7 @@ final class Ranges {
         return switch (op) {
             case ADD -> x.plus(y);
             case SUB -> x.minus(y);
-            case MUL -> y.constant() ? x.times(y.lo()) : x.constant() ? y.times(x.lo()) : product(x, y);
+            case MUL -> product(x, y);
             case QUOT -> quotient(x, y);
             case MOD -> remainder(x, y);
             case MIN -> smaller(x, y);
@@ -94,6 +98,9 @@ final class Ranges {
     }
 
     private Affine product(Affine x, Affine y) {
+        if (y.constant() || x.constant()) {
+            return y.constant() ? x.times(y.lo()) : y.times(x.lo());
+        }
         long a = min(x);
         long b = max(x);
         long c = min(y);
@@ -134,7 +141,8 @@ final class Ranges {
     private long divisor(Affine y) {
         long d = min(y);
         if (d < 1) {
-            throw new ArithmeticException("divisor as small as " + d + ", which must be at least 1");
+            throw new ArithmeticException("divisor as small as " + d
+                    + ", which must be at least 1");
         }
         return d;
     }
@@ -147,7 +155,8 @@ final class Ranges {
         }
         long b = min(x);
         long d = max(y);
-        return d <= b ? y : Affine.interval(Math.min(b, c), Math.min(a, d), Math.max(x.size(), y.size()));
+        long size = Math.max(x.size(), y.size());
+        return d <= b ? y : Affine.interval(Math.min(b, c), Math.min(a, d), size);
     }
 
     private Affine larger(Affine x, Affine y) {
@@ -158,6 +167,7 @@ final class Ranges {
         }
         long b = max(x);
         long c = min(y);
-        return c >= b ? y : Affine.interval(Math.max(a, c), Math.max(b, d), Math.max(x.size(), y.size()));
+        long size = Math.max(x.size(), y.size());
+        return c >= b ? y : Affine.interval(Math.max(a, c), Math.max(b, d), size);
     }
 }

@@ -28,8 +28,9 @@ final class ShapeMatch {
     /** The dimensions; see {@link Bindings#dimsOf}. */
     long[] dims() {
         if (shapes.length != ports.size()) {
-            throw new DamoException("shape-mismatch", "program " + Edn.write(program.name()) + " has " + inputs
-                    + " inputs and " + (ports.size() - inputs) + " state variables, given " + shapes.length + " shapes");
+            throw new DamoException("shape-mismatch", "program " + Edn.write(program.name())
+                    + " has " + inputs + " inputs and " + (ports.size() - inputs)
+                    + " state variables, given " + shapes.length + " shapes");
         }
         long[] dims = new long[program.dims().size()];
         Arrays.fill(dims, -1);
@@ -46,8 +47,10 @@ final class ShapeMatch {
     private void bindNames(int port, long[] dims) {
         List<Size> shape = ports.get(port).shape();
         if (shapes[port].length != shape.size()) {
-            throw new DamoException("shape-mismatch", title(port) + ": expected " + shape.size() + " axes, "
-                    + show(shape) + ", given " + shapes[port].length + ", " + Arrays.toString(shapes[port]),
+            throw new DamoException("shape-mismatch", title(port) + ": expected " + shape.size()
+                    + " axes, "
+                    + show(shape) + ", given " + shapes[port].length + ", "
+                    + Arrays.toString(shapes[port]),
                     Map.of("port", ports.get(port).name(), "expected", show(shape),
                             "given", Arrays.toString(shapes[port])));
         }
@@ -89,7 +92,8 @@ final class ShapeMatch {
             data.put("dimension", name);
             data.put("bound-by", binder);
         }
-        return new DamoException("shape-mismatch", title(port) + ", axis " + axis + ": expected " + expected
+        return new DamoException("shape-mismatch", title(port) + ", axis " + axis + ": expected "
+                + expected
                 + ", given " + shapes[port][axis] + why, data);
     }
 

@@ -1,8 +1,8 @@
 package damo.program;
 
 /**
- * An integer expression over names: a program's dimensions and, in an index, a kernel's loop and index variables.
- * Evaluated exactly; see docs/program.md.
+ * An integer expression over names: a program's dimensions and, in an index, a kernel's loop and
+ * index variables. Evaluated exactly; see docs/program.md.
  */
 public sealed interface Size {
     /** A literal. */

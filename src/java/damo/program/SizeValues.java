@@ -8,7 +8,9 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Supplier;
 
-/** The sizes of one program for given dimensions, and the exceptions for those that have no value. */
+/**
+ * The sizes of one program for given dimensions, and the exceptions for those that have no value.
+ */
 final class SizeValues {
     private final Map<String, Long> dims = new HashMap<>();
 
@@ -19,8 +21,8 @@ final class SizeValues {
     }
 
     /**
-     * The value, which is not negative. Throws a DamoException of kind "size-overflow" or "bad-size" that names
-     * {@code what} (called only then), the expression and its dimensions.
+     * The value, which is not negative. Throws a DamoException of kind "size-overflow" or
+     * "bad-size" that names {@code what} (called only then), the expression and its dimensions.
      */
     long of(Size size, Supplier<String> what) {
         if (size instanceof Size.Int i) {
@@ -31,11 +33,13 @@ final class SizeValues {
             value = Sizes.evaluate(size, dims::get);
         } catch (ArithmeticException e) {
             boolean divisor = e.getMessage().startsWith("divisor");
-            throw fail(divisor ? "bad-size" : "size-overflow", what.get() + ": size " + explain(size)
+            throw fail(divisor ? "bad-size" : "size-overflow", what.get() + ": size "
+                    + explain(size)
                     + (divisor ? " has a " + e.getMessage() : " overflows 64 bits"), size);
         }
         if (value < 0) {
-            throw fail("bad-size", what.get() + ": size " + explain(size) + " is negative: " + value, size);
+            throw fail("bad-size", what.get() + ": size " + explain(size) + " is negative: "
+                    + value, size);
         }
         return value;
     }

@@ -4,16 +4,22 @@ import damo.DamoException;
 import java.util.List;
 import java.util.function.ToLongFunction;
 
-/** Size and index expressions: reading them, evaluating them exactly, and showing them in messages. */
+/**
+ * Size and index expressions: reading them, evaluating them exactly, and showing them in messages.
+ */
 public final class Sizes {
-    /** How many operations one expression may have: bounds the depth of every walk over it, and its cost. */
+    /**
+     * How many operations one expression may have: bounds the depth of every walk over it, and its
+     * cost.
+     */
     public static final int MAX_NODES = 256;
 
     private Sizes() { }
 
     /**
-     * The value of the size, in whatever it counts (mostly elements), where {@code names} gives the value of each name.
-     * Throws ArithmeticException when a step overflows 64 bits or a divisor is below 1: the caller knows what to name.
+     * The value of the size, in whatever it counts (mostly elements), where {@code names} gives the
+     * value of each name. Throws ArithmeticException when a step overflows 64 bits or a divisor is
+     * below 1: the caller knows what to name.
      */
     public static long evaluate(Size size, ToLongFunction<String> names) {
         return switch (size) {
@@ -64,13 +70,18 @@ public final class Sizes {
         };
     }
 
-    /** Says whether a name may stand in an expression, by throwing with the reason when it may not. */
+    /**
+     * Says whether a name may stand in an expression, by throwing with the reason when it may not.
+     */
     @FunctionalInterface
     interface Scope {
         void check(String name);
     }
 
-    /** The expression that the EDN value stands for; {@code index} allows {@code :mod}. Throws through {@code where}. */
+    /**
+     * The expression that the EDN value stands for; {@code index} allows {@code :mod}. Throws
+     * through {@code where}.
+     */
     static Size parse(Object form, Scope scope, boolean index, Where where) {
         return new Parser(scope, index, where).parse(form);
     }
@@ -95,11 +106,12 @@ public final class Sizes {
             return switch (form) {
                 case Long n when n >= 0 -> new Size.Int(n);
                 case Edn.Symbol s -> name(s.name());
-                case List<?> list when !list.isEmpty() && list.get(0) instanceof Edn.Keyword k -> call(k.name(), list);
-                case null, default -> throw where.expected(index ? "an index (a non-negative integer, a name, or "
-                        + "[:+ …], [:* …], [:- a b], [:quot a b], [:mod a b], [:min a b], [:max a b])"
-                        : "a size (a non-negative integer, a dimension, or [:+ …], [:* …], [:- a b], "
-                        + "[:quot a b], [:min a b], [:max a b])", form);
+                case List<?> list when !list.isEmpty() && list.get(0) instanceof Edn.Keyword k ->
+                        call(k.name(), list);
+                case null, default -> throw where.expected((index
+                        ? "an index (a non-negative integer, a name, [:mod a b], "
+                        : "a size (a non-negative integer, a dimension, ")
+                        + "[:+ …], [:* …], [:- a b], [:quot a b], [:min a b] or [:max a b])", form);
             };
         }
 
@@ -124,7 +136,8 @@ public final class Sizes {
             }
             boolean many = op == Size.Op.ADD || op == Size.Op.MUL;
             if (many ? list.size() < 2 : list.size() != 3) {
-                throw where.expected(many ? "one or more operands of :" + name : "two operands of :" + name, list);
+                throw where.expected(many ? "one or more operands of :" + name : "two operands of :"
+                        + name, list);
             }
             Size result = parse(list.get(1));
             for (Object operand : list.subList(2, list.size())) {

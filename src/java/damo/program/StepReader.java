@@ -10,13 +10,13 @@ import java.util.Set;
 import java.util.function.BiConsumer;
 
 /**
- * Reads the steps in order, and follows what they write: buffers' kinds and dtypes, aliasing, and that what is read
- * of a temporary or an output was written by an earlier step.
+ * Reads the steps in order, and follows what they write: buffers' kinds and dtypes, aliasing, and
+ * that what is read of a temporary or an output was written by an earlier step.
  */
 final class StepReader {
     private static final Set<String> KERNEL_KEYS = Set.of("do", "kernel", "args");
-    private static final Set<String> GEMM_KEYS = Set.of("do", "dtype", "m", "n", "k", "alpha", "beta", "a", "b",
-            "c", "batch");
+    private static final Set<String> GEMM_KEYS = Set.of("do", "dtype", "m", "n", "k", "alpha",
+            "beta", "a", "b", "c", "batch");
 
     private final List<Program.Buffer> buffers;
     private final List<Kernel> kernels;
@@ -71,8 +71,8 @@ final class StepReader {
         List<Kernel.Param> params = kernels.get(id).params();
         List<?> forms = f.list("args");
         if (forms.size() != params.size()) {
-            throw where.bad("kernel " + id + " has " + params.size() + " parameters, found " + forms.size()
-                    + " arguments");
+            throw where.bad("kernel " + id + " has " + params.size() + " parameters, found "
+                    + forms.size() + " arguments");
         }
         List<Integer> args = new ArrayList<>();
         for (Object form : forms) {
@@ -94,7 +94,8 @@ final class StepReader {
         String what = "argument " + position + ", buffer " + arg + ",";
         DType dtype = buffers.get(arg).dtype();
         if (dtype != param.dtype()) {
-            throw where.bad(what + " is of :" + dtype.label() + ", the parameter of :" + param.dtype().label());
+            throw where.bad(what + " is of :" + dtype.label() + ", the parameter of :"
+                    + param.dtype().label());
         }
         if (param.access() == Kernel.Access.IN) {
             checkDefined(arg, what, where);
@@ -131,7 +132,8 @@ final class StepReader {
         checkDefined(b.buffer(), "operand :b, buffer " + b.buffer() + ",", where);
         checkWritable(c.buffer(), "operand :c, buffer " + c.buffer() + ",", where);
         if (beta.buffer() >= 0 || beta.value() != 0) {
-            checkDefined(c.buffer(), "operand :c, buffer " + c.buffer() + ", with :beta not 0,", where);
+            checkDefined(c.buffer(), "operand :c, buffer " + c.buffer() + ", with :beta not 0,",
+                    where);
         }
         for (int other : new int[] {a.buffer(), b.buffer(), alpha.buffer(), beta.buffer()}) {
             if (other == c.buffer()) {
@@ -142,11 +144,11 @@ final class StepReader {
         List<Program.Batch> batch = new ArrayList<>();
         for (Object form : f.optionalList("batch")) {
             Fields g = new Fields(form, where, Set.of("extent", "a", "b", "c"));
-            batch.add(new Program.Batch(size(g, "extent", where), size(g, "a", where), size(g, "b", where),
-                    size(g, "c", where)));
+            batch.add(new Program.Batch(size(g, "extent", where), size(g, "a", where),
+                    size(g, "b", where), size(g, "c", where)));
         }
-        return new Program.Gemm(dtype, size(f, "m", where), size(f, "n", where), size(f, "k", where),
-                alpha, beta, a, b, c, List.copyOf(batch));
+        return new Program.Gemm(dtype, size(f, "m", where), size(f, "n", where),
+                size(f, "k", where), alpha, beta, a, b, c, List.copyOf(batch));
     }
 
     private Size size(Fields f, String key, Where where) {

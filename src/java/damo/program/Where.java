@@ -20,7 +20,8 @@ final class Where {
     /** An exception with that message at this place. */
     DamoException bad(String message) {
         String at = place.get();
-        return new DamoException("bad-program", "bad program: " + at + ": " + message, Map.of("where", at));
+        return new DamoException("bad-program", "bad program: " + at + ": " + message,
+                Map.of("where", at));
     }
 
     /** An exception saying what was expected and what was found instead. */

@@ -1,12 +1,12 @@
 /**
- * Programs as data: the EDN reader, the static checks made when a program is read, and the checks made when its
- * dimensions are bound. docs/program.md is the contract.
+ * Programs as data: the EDN reader, the static checks made when a program is read, and the checks
+ * made when its dimensions are bound. docs/program.md is the contract.
  *
- * <p>Memory: everything here is plain Java data; nothing is allocated off-heap and no native code is called.
- * Threads: every public value is immutable after construction and may be shared; every public method is a pure
- * function of its arguments.
+ * <p>Memory: everything here is plain Java data; nothing is allocated off-heap and no native code
+ * is called. Threads: every public value is immutable after construction and may be shared; every
+ * public method is a pure function of its arguments.
  *
- * <p>A program is not trusted. Nothing that it says may exhaust the stack or make a check run for ever: nesting,
- * the size of one index expression and the number of dimensions are capped.
+ * <p>A program is not trusted. Nothing that it says may exhaust the stack or make a check run for
+ * ever: nesting, the size of one index expression and the number of dimensions are capped.
  */
 package damo.program;
