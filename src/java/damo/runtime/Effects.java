@@ -1,0 +1,94 @@
+package damo.runtime;
+
+import damo.program.Kernel;
+import damo.program.Program;
+import java.util.List;
+
+/** What a program may do that a caller must be ready for: fail, and write state before it fails. */
+final class Effects {
+    private Effects() { }
+
+    /**
+     * Whether a call may fail after it has written state, so that the state must be saved before.
+     * Programs that check their indices first and update last, as most do, need no copy.
+     */
+    static boolean failsAfterWrite(Program p) {
+        boolean written = false;
+        for (Program.Step step : p.steps()) {
+            written |= writesState(p, step);
+            if (written && step instanceof Program.RunKernel r && fails(kernel(p, r).body())) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Whether a call may both fail and write state, so that one of many repetitions may. */
+    static boolean failsAndWrites(Program p) {
+        boolean written = false;
+        boolean fails = false;
+        for (Program.Step step : p.steps()) {
+            written |= writesState(p, step);
+            fails |= step instanceof Program.RunKernel r && fails(kernel(p, r).body());
+        }
+        return written && fails;
+    }
+
+    /** For each note, whether a failed {@code :require} refers to it, and not an index. */
+    static boolean[] requirements(Program p) {
+        boolean[] required = new boolean[p.notes().size()];
+        for (Kernel k : p.kernels()) {
+            markRequirements(k.body(), required);
+        }
+        return required;
+    }
+
+    private static void markRequirements(List<Kernel.Stmt> body, boolean[] required) {
+        for (Kernel.Stmt s : body) {
+            if (s instanceof Kernel.Require r && r.note() >= 0 && r.note() < required.length) {
+                required[r.note()] = true;
+            }
+            markRequirements(inner(s), required);
+        }
+    }
+
+    private static boolean fails(List<Kernel.Stmt> body) {
+        for (Kernel.Stmt s : body) {
+            if (s instanceof Kernel.Require || s instanceof Kernel.Index || fails(inner(s))) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static List<Kernel.Stmt> inner(Kernel.Stmt s) {
+        return switch (s) {
+            case Kernel.For f -> f.body();
+            case Kernel.If f -> f.body();
+            default -> List.of();
+        };
+    }
+
+    private static boolean writesState(Program p, Program.Step step) {
+        return switch (step) {
+            case Program.Gemm g -> isState(p, g.c().buffer());
+            case Program.RunKernel r -> {
+                boolean writes = false;
+                List<Kernel.Param> params = kernel(p, r).params();
+                for (int i = 0; i < r.args().size(); i++) {
+                    writes |= params.get(i).access() != Kernel.Access.IN && isState(p,
+                            r.args().get(i));
+                }
+                yield writes;
+            }
+        };
+    }
+
+    private static Kernel kernel(Program p, Program.RunKernel step) {
+        return p.kernels().get(step.kernel());
+    }
+
+    private static boolean isState(Program p, int buffer) {
+        return p.buffers().get(buffer).kind() == Program.Kind.STATE;
+    }
+}

@@ -1,0 +1,137 @@
+package damo.runtime;
+
+import damo.DamoException;
+import damo.jit.NativeCode;
+import damo.program.Program;
+import damo.program.Programs;
+import damo.tensor.Tensor;
+import java.lang.ref.Cleaner;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A compiled program with its states: tensors, numbers or nested data in, tensors out. May be
+ * called from many threads at once. A call that fails leaves every state as it was.
+ *
+ * <p>Example: {@code Function f = Function.compile(edn, Map.of()); f.call(x)[0].doubleValue();}
+ */
+public final class Function implements AutoCloseable {
+    private static final Cleaner CLEANER = Cleaner.create();
+
+    private final Plan plan;
+    private final FramePool frames;
+
+    private Function(Plan plan) {
+        this.plan = plan;
+        this.frames = new FramePool(plan);
+        // The pool frees the code when its last frame is back, so this is safe during a call.
+        CLEANER.register(this, frames::close);
+    }
+
+    /**
+     * Compiles the program that the EDN text describes; {@code states} has those it mentions, by
+     * name.
+     *
+     * @throws DamoException "bad-edn", "bad-program", "unknown-state", "state-mismatch", "codegen"
+     */
+    public static Function compile(String edn, Map<String, State> states) {
+        return compile(Programs.read(edn), states, false);
+    }
+
+    /**
+     * The same for a program that was read, allowing f64 data to be rounded to f32 inputs or not.
+     */
+    public static Function compile(Program program, Map<String, State> states, boolean downcast) {
+        NativeCode code = NativeCode.compile(program);
+        try {
+            return new Function(new Plan(program, code, states, downcast));
+        } catch (Throwable e) {
+            code.close();
+            throw e;
+        }
+    }
+
+    /** The program's name. */
+    public String name() {
+        return plan.program().name();
+    }
+
+    /** The program, with the types of inputs and outputs. */
+    public Program program() {
+        return plan.program();
+    }
+
+    /** The names of the inputs, in the order of arguments. */
+    public List<String> inputs() {
+        return plan.program().inputs().stream().map(Program.Port::name).toList();
+    }
+
+    /** The names of the outputs, in the order of results. */
+    public List<String> outputs() {
+        return plan.program().outputs().stream().map(Program.Port::name).toList();
+    }
+
+    /** The LLVM text that the code was made from, before LLVM's passes. */
+    public String ir() {
+        return plan.code().ir();
+    }
+
+    /**
+     * One call with positional arguments; the outputs are new tensors, which the caller owns.
+     *
+     * @throws DamoException "arity-mismatch", "dtype-mismatch", "shape-mismatch", "ragged",
+     * "bad-data"     for arguments; "index-out-of-bounds", "requirement-failed" from the program,
+     * with the note of     the expression in its data; "out-of-bounds", "size-overflow",
+     * "out-of-memory" for sizes;     "closed"
+     */
+    public Tensor[] call(Object... args) {
+        return run(1, null, args);
+    }
+
+    /** The same with arguments by name. Missing and unknown names are an "arity-mismatch". */
+    public Tensor[] callNamed(Map<String, ?> args) {
+        return run(1, null, Arguments.ordered(plan.program(), args));
+    }
+
+    /**
+     * One call into those buffers, one for each output: of its dtype and shape, sharing memory with
+     * no input and no other output ("aliasing" otherwise). After a failed call they hold anything.
+     */
+    public Tensor[] callInto(Tensor[] outputs, Object... args) {
+        return run(1, outputs, args);
+    }
+
+    /** Runs {@code n} times, at least once, inside native code; returns the last outputs. */
+    public Tensor[] callN(long n, Object... args) {
+        return run(n, null, args);
+    }
+
+    /**
+     * Runs {@code n} times, into buffers unless {@code outputs} is null; all or no state is kept.
+     */
+    public Tensor[] run(long n, Tensor[] outputs, Object[] args) {
+        if (n < 1) {
+            throw new DamoException("bad-data", "expected 1 or more repetitions, got " + n);
+        }
+        Frame frame = frames.acquire();
+        try {
+            return frame.run(n, outputs, args);
+        } finally {
+            frames.release(frame);
+        }
+    }
+
+    /**
+     * Frees code and constants once calls in progress are done; states live on. Twice does nothing.
+     */
+    @Override
+    public void close() {
+        frames.close();
+    }
+
+    /** The name with the inputs and outputs. */
+    @Override
+    public String toString() {
+        return "#damo/function " + name() + " " + inputs() + " -> " + outputs();
+    }
+}

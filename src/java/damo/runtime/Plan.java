@@ -1,0 +1,142 @@
+package damo.runtime;
+
+import damo.DamoException;
+import damo.jit.NativeCode;
+import damo.program.Program;
+import damo.tensor.DType;
+import damo.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** All that the calls of one function share and never change: program, code, constants, states. */
+final class Plan implements AutoCloseable {
+    private final Program program;
+    private final NativeCode code;
+    private final boolean downcast;
+    private final Tensor[] constants;
+
+    /** The addresses of {@code damo_call} and {@code damo_repeat}. */
+    final MemorySegment entry;
+    final MemorySegment repeat;
+    /** The states in the order of the program's state ports, and which of them it writes. */
+    final State[] states;
+    final boolean[] written;
+    final StateLocks locks;
+    /** Whether written states must be saved before one call, or before several. */
+    final boolean savesOne;
+    final boolean savesMany;
+    final boolean[] requirements;
+    /** Dtype and buffer of each input port, as arrays for the hot path. */
+    final DType[] inputDtypes;
+    final int[] inputBuffers;
+    final int[] outputBuffers;
+
+    Plan(Program program, NativeCode code, Map<String, State> byName, boolean downcast) {
+        this.program = program;
+        this.downcast = downcast;
+        this.states = states(program, byName);
+        this.code = code;
+        this.entry = code.entry();
+        this.repeat = code.repeat();
+        this.written = new boolean[states.length];
+        for (int i = 0; i < written.length; i++) {
+            written[i] = program.state().get(i).written();
+        }
+        this.locks = new StateLocks(states, written);
+        this.savesOne = Effects.failsAfterWrite(program);
+        this.savesMany = Effects.failsAndWrites(program);
+        this.requirements = Effects.requirements(program);
+        this.inputDtypes = program.inputs().stream().map(Program.Port::dtype).toArray(DType[]::new);
+        this.inputBuffers = buffers(program.inputs());
+        this.outputBuffers = buffers(program.outputs());
+        this.constants = constants(program);
+    }
+
+    /** The program. */
+    Program program() {
+        return program;
+    }
+
+    /** Its machine code. */
+    NativeCode code() {
+        return code;
+    }
+
+    /** Whether f64 data may be rounded to an f32 input. */
+    boolean downcast() {
+        return downcast;
+    }
+
+    /** The values of constant buffers, null for others, by buffer. */
+    Tensor constant(int buffer) {
+        return constants[buffer];
+    }
+
+    /** Frees machine code and constants; no call may be in progress. */
+    @Override
+    public void close() {
+        code.close();
+        for (Tensor t : constants) {
+            if (t != null) {
+                t.close();
+            }
+        }
+    }
+
+    private static int[] buffers(List<Program.Port> ports) {
+        return ports.stream().mapToInt(Program.Port::buffer).toArray();
+    }
+
+    private static State[] states(Program p, Map<String, State> byName) {
+        State[] states = new State[p.state().size()];
+        Set<State> seen = new HashSet<>();
+        for (int i = 0; i < states.length; i++) {
+            Program.Port port = p.state().get(i);
+            State state = byName.get(port.name());
+            if (state == null) {
+                throw new DamoException("unknown-state", "the program " + p.name()
+                        + " needs a state named "
+                        + port.name() + ", given " + byName.keySet(), Map.of("state", port.name()));
+            }
+            if (state.dtype() != port.dtype() || state.rank() != port.shape().size()) {
+                throw new DamoException("state-mismatch", "the program " + p.name()
+                        + " needs the state "
+                        + port.name() + " as :" + port.dtype().label() + " with "
+                                + port.shape().size()
+                        + " axes, given :" + state.dtype().label() + " with " + state.rank(),
+                        Map.of("state", port.name()));
+            }
+            if (!seen.add(state)) {
+                throw new DamoException("state-mismatch", "the program " + p.name()
+                        + " was given one state under two names, the second being " + port.name(),
+                        Map.of("state", port.name()));
+            }
+            states[i] = state;
+        }
+        return states;
+    }
+
+    private static Tensor[] constants(Program p) {
+        Tensor[] constants = new Tensor[p.buffers().size()];
+        for (int i = 0; i < constants.length; i++) {
+            Program.Buffer b = p.buffers().get(i);
+            if (b.kind() == Program.Kind.CONST) {
+                // The reader checked the range of every value, and doubles are meant to be rounded.
+                constants[i] = b.dtype() == DType.BOOL ? Tensor.of(booleans((long[]) b.data()))
+                        : Tensor.of(b.data(), b.dtype(), true);
+            }
+        }
+        return constants;
+    }
+
+    private static boolean[] booleans(long[] values) {
+        boolean[] out = new boolean[values.length];
+        for (int i = 0; i < out.length; i++) {
+            out[i] = values[i] != 0;
+        }
+        return out;
+    }
+}

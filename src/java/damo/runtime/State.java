@@ -1,0 +1,170 @@
+package damo.runtime;
+
+import damo.DamoException;
+import damo.tensor.DType;
+import damo.tensor.Tensor;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.StampedLock;
+
+/**
+ * A named cell that holds a tensor between calls and may be shared by many functions. Values are
+ * copied in and out: nobody outside holds the memory that functions write in place.
+ *
+ * <p>The dtype and the rank never change; an axis keeps its length unless it was declared free.
+ * Example: {@code State w = State.of("w", Tensor.zeros(DType.F32, 784, 10));}
+ */
+public final class State implements AutoCloseable {
+    private static final AtomicLong IDS = new AtomicLong();
+
+    /** The place in the global order in which locks are taken. */
+    final long id = IDS.getAndIncrement();
+    final StampedLock lock = new StampedLock();
+
+    private final String name;
+    private final DType dtype;
+    private final long[] declared;
+    private final boolean[] free;
+    private Tensor value;
+
+    private State(String name, Tensor value, boolean[] free) {
+        this.name = name;
+        this.dtype = value.dtype();
+        this.declared = value.shape();
+        this.free = free;
+        this.value = value;
+    }
+
+    /**
+     * A state with a copy of that value. {@code free} tells for each axis whether its length may
+     * change; without it none may.
+     *
+     * @throws DamoException "shape-mismatch" when {@code free} has another number of axes
+     */
+    public static State of(String name, Tensor initial, boolean... free) {
+        if (free.length != 0 && free.length != initial.rank()) {
+            throw new DamoException("shape-mismatch", "state " + name + " has " + initial.rank()
+                    + " axes, got " + free.length + " flags for free axes");
+        }
+        return new State(name, initial.copy(), free.length == 0 ? new boolean[initial.rank()]
+                : free.clone());
+    }
+
+    /** The name. */
+    public String name() {
+        return name;
+    }
+
+    /** The dtype, for good. */
+    public DType dtype() {
+        return dtype;
+    }
+
+    /** The number of axes, for good. */
+    public int rank() {
+        return declared.length;
+    }
+
+    /** For each axis, whether its length may change. */
+    public boolean[] free() {
+        return free.clone();
+    }
+
+    /** The shape at this moment. */
+    public long[] shape() {
+        long stamp = lock.readLock();
+        try {
+            return value.shape();
+        } finally {
+            lock.unlockRead(stamp);
+        }
+    }
+
+    /** A copy of the value; waits for calls that write it. Throws "closed". */
+    public Tensor value() {
+        long stamp = lock.readLock();
+        try {
+            return value.copy();
+        } finally {
+            lock.unlockRead(stamp);
+        }
+    }
+
+    /**
+     * Replaces the value by a copy of that tensor or nested data; waits for calls that use it.
+     *
+     * @throws DamoException "dtype-mismatch" unless lossless, "shape-mismatch" when the rank or the
+     *     length of an axis that is not free differs; the old value stays then
+     */
+    public void set(Object data) {
+        Tensor fresh = data instanceof Tensor t && t.dtype() == dtype ? t.copy() : Tensor.of(data,
+                dtype);
+        long stamp = 0;
+        Tensor old = fresh;
+        try {
+            checkShape(fresh.shape());
+            stamp = lock.writeLock();
+            if (value.isClosed()) {
+                throw new DamoException("closed", "state " + name + " was closed");
+            }
+            old = value;
+            value = fresh;
+        } finally {
+            if (stamp != 0) {
+                lock.unlockWrite(stamp);
+            }
+            old.close();
+        }
+    }
+
+    private void checkShape(long[] shape) {
+        boolean same = shape.length == declared.length;
+        for (int axis = 0; same && axis < shape.length; axis++) {
+            same = free[axis] || shape[axis] == declared[axis];
+        }
+        if (!same) {
+            throw new DamoException("shape-mismatch", "state " + name + " has the shape "
+                    + expected()
+                    + ", got " + Arrays.toString(shape),
+                    Map.of("state", name, "expected", declared.clone(), "given", shape));
+        }
+    }
+
+    private String expected() {
+        StringBuilder text = new StringBuilder("[");
+        for (int axis = 0; axis < declared.length; axis++) {
+            text.append(axis == 0 ? "" : ", ").append(free[axis] ? "any" : declared[axis]);
+        }
+        return text.append(']').toString();
+    }
+
+    /** The value itself, for those who hold the lock. */
+    Tensor current() {
+        return value;
+    }
+
+    /**
+     * Frees the value, after calls that use it; further use throws "closed". Twice does nothing.
+     */
+    @Override
+    public void close() {
+        long stamp = lock.writeLock();
+        try {
+            value.close();
+        } finally {
+            lock.unlockWrite(stamp);
+        }
+    }
+
+    /** The name, the type and the corner of the values. */
+    @Override
+    public String toString() {
+        long stamp = lock.readLock();
+        try {
+            return "#damo/state " + name + " " + value;
+        } finally {
+            lock.unlockRead(stamp);
+        }
+    }
+}

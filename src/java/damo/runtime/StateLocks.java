@@ -1,0 +1,41 @@
+package damo.runtime;
+
+import java.util.Comparator;
+import java.util.List;
+
+/** The locks of one function's states, in the global order, each for reading or for writing. */
+final class StateLocks {
+    private final State[] states;
+    private final boolean[] writes;
+
+    /**
+     * {@code written[i]} tells whether the function writes {@code states[i]}; all states differ.
+     */
+    StateLocks(State[] states, boolean[] written) {
+        List<Integer> order = java.util.stream.IntStream.range(0, states.length).boxed()
+                .sorted(Comparator.comparingLong(i -> states[i].id)).toList();
+        this.states = new State[states.length];
+        this.writes = new boolean[states.length];
+        for (int k = 0; k < states.length; k++) {
+            this.states[k] = states[order.get(k)];
+            this.writes[k] = written[order.get(k)];
+        }
+    }
+
+    /** Takes all locks, waiting as needed; {@code stamps} has one entry a state. */
+    void lock(long[] stamps) {
+        for (int k = 0; k < states.length; k++) {
+            stamps[k] = writes[k] ? states[k].lock.writeLock() : states[k].lock.readLock();
+        }
+    }
+
+    /** Gives back those locks whose stamps are not 0, and clears the stamps. */
+    void unlock(long[] stamps) {
+        for (int k = states.length - 1; k >= 0; k--) {
+            if (stamps[k] != 0) {
+                states[k].lock.unlock(stamps[k]);
+                stamps[k] = 0;
+            }
+        }
+    }
+}
