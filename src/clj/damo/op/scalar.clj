@@ -1,0 +1,135 @@
+(ns damo.op.scalar
+  "The meaning of arithmetic on single elements, for the :eval of elementwise ops: doubles, longs and
+  booleans in, one out. Right at NaN, infinities and signed zeros; independent of the compiled code.
+  (floor-mod -7 3) = 2.")
+
+(set! *warn-on-reflection* true)
+
+(defn number
+  "x as a number: false is 0, true is 1."
+  [x]
+  (cond (true? x) 1, (false? x) 0, :else x))
+
+(defn truth
+  "x as a boolean: everything but 0 is true, NaN too."
+  [x]
+  (if (boolean? x) x (not (zero? x))))
+
+(defn by-kind
+  "A function that applies `on-floats` when its first argument is a double, else `on-integers`."
+  [on-floats on-integers]
+  (fn
+    ([x] (if (float? x) (on-floats x) (on-integers x)))
+    ([x y] (if (float? x) (on-floats x y) (on-integers x y)))))
+
+(defn floor-div
+  "x / y rounded down; integer division by zero gives 0."
+  [x y]
+  (cond (float? x) (Math/floor (/ (double x) (double y)))
+        (zero? y) 0
+        :else (Math/floorDiv (long x) (long y))))
+
+(defn- float-mod ^double [^double x ^double y]
+  (let [r (rem x y)]
+    (cond (Double/isNaN r) r
+          (zero? r) (Math/copySign 0.0 y)
+          (not= (neg? r) (neg? y)) (+ r y)
+          :else r)))
+
+(defn floor-mod
+  "The remainder of floor-div, with the sign of y; NaN for a float y of 0, 0 for an integer one."
+  [x y]
+  (cond (float? x) (if (or (zero? y) (Double/isInfinite x))
+                     ##NaN
+                     (if (Double/isInfinite y)
+                       (cond (zero? x) (Math/copySign 0.0 (double y))
+                             (= (neg? x) (neg? y)) x
+                             :else y)
+                       (float-mod x y)))
+        (zero? y) 0
+        :else (Math/floorMod (long x) (long y))))
+
+(defn sign
+  "-1, 0 or 1 as x is negative, zero or positive; NaN for NaN."
+  [x]
+  (if (float? x)
+    (cond (pos? x) 1.0, (neg? x) -1.0, (zero? x) 0.0, :else x)
+    (Long/signum (long x))))
+
+(defn trunc
+  "The float x without its fraction, sign kept."
+  [^double x]
+  (Math/copySign (Math/floor (Math/abs x)) x))
+
+(defn pow
+  "x to the power y as C99 has it: 1 to any power is 1, -1 to an infinite one too."
+  [^double x ^double y]
+  (if (or (== x 1.0) (and (== x -1.0) (Double/isInfinite y)))
+    1.0
+    (Math/pow x y)))
+
+(defn maximum
+  "The larger of two; NaN when either is NaN."
+  [x y]
+  (if (float? x) (Math/max (double x) (double y)) (if (< (number x) (number y)) y x)))
+
+(defn minimum
+  "The smaller of two; NaN when either is NaN."
+  [x y]
+  (if (float? x) (Math/min (double x) (double y)) (if (< (number y) (number x)) y x)))
+
+(defn comparison
+  "The function of two elements that compares them with `f`, such as <, as numbers; false for NaN."
+  [f]
+  (fn [x y] (f (number x) (number y))))
+
+(defn sigmoid
+  "1 / (1 + e^-x), without overflow."
+  [^double x]
+  (if (neg? x)
+    (let [e (Math/exp x)] (/ e (+ 1.0 e)))
+    (/ 1.0 (+ 1.0 (Math/exp (- x))))))
+
+(defn softplus
+  "log(1 + e^x), without overflow."
+  [^double x]
+  (+ (Math/max x 0.0) (Math/log1p (Math/exp (- (Math/abs x))))))
+
+(defn log2
+  "The logarithm to base 2, exact for powers of 2 and accurate near 1."
+  [^double x]
+  (if (and (>= x Double/MIN_NORMAL) (< x ##Inf))
+    (let [e (Math/getExponent (* x (Math/sqrt 2.0)))      ; x / 2^e lies between √½ and √2
+          e (Math/min e (int Double/MAX_EXPONENT))]
+      (+ (double e) (/ (Math/log (Math/scalb x (int (- e)))) (Math/log 2.0))))
+    (/ (Math/log x) (Math/log 2.0))))
+
+(defn asinh
+  "The inverse of sinh; keeps the sign of zero, does not overflow."
+  [^double x]
+  (let [a (Math/abs x)]
+    (Math/copySign (if (> a 1e150)
+                     (+ (Math/log a) (Math/log 2.0))
+                     (Math/log1p (+ a (/ (* a a) (+ 1.0 (Math/sqrt (+ 1.0 (* a a))))))))
+                   x)))
+
+(defn acosh
+  "The inverse of cosh for x ≥ 1, NaN below."
+  [^double x]
+  (cond (> x 1e150) (+ (Math/log x) (Math/log 2.0))
+        (< x 1.0) ##NaN
+        :else (let [t (- x 1.0)]
+                (Math/log1p (+ t (Math/sqrt (+ (* 2.0 t) (* t t))))))))
+
+(defn atanh
+  "The inverse of tanh on [-1, 1], NaN outside."
+  [^double x]
+  (let [a (Math/abs x)]
+    (Math/copySign (* 0.5 (Math/log1p (/ (* 2.0 a) (- 1.0 a)))) x)))
+
+(defn logaddexp
+  "log(e^x + e^y), without overflow."
+  [^double x ^double y]
+  (if (== x y)
+    (+ x (Math/log 2.0))
+    (+ (Math/max x y) (Math/log1p (Math/exp (- (Math/abs (- x y))))))))

@@ -1,0 +1,126 @@
+(ns damo.op.typing
+  "Type rules that ops share: which dtypes an op takes, how axes are named, what is left of a shape.
+  A rule is (fn [attrs types] type); it fails on misfits. ((same :num) {} [[:f32 [3 1]] [:f32 [4]]]) = [:f32 [3 4]]."
+  (:require [clojure.string :as str]
+            [damo.fail :as fail :refer [fail!]]
+            [damo.type :as type]))
+
+(set! *warn-on-reflection* true)
+
+;; ## Dtypes
+
+(def ^:private groups
+  {:any [#{:bool :int :float} "any dtype"]
+   :num [#{:int :float} "numbers; convert booleans with cast first, or use the logical ops"]
+   :float [#{:float} "floats; convert with cast first"]
+   :int [#{:int} "integers"]
+   :integral [#{:bool :int} "integers or booleans"]
+   :bool [#{:bool} "booleans, such as the result of a comparison: (ne x 0)"]})
+
+(defn check-dtype
+  "Nil when `dtype` belongs to the group, :any :num :float :int :integral :bool; fails otherwise."
+  [group dtype]
+  (let [[kinds text] (groups group)]
+    (when-not (kinds (:kind (type/dtypes dtype)))
+      (fail! ::bad-dtype (str "takes " text "; got " dtype) {:expected group, :given dtype}))))
+
+(defn elementwise
+  "A rule: the arguments have dtypes of these groups and broadcast; the result has the dtype that
+  `result` gives for the argument dtypes."
+  [groups result]
+  (fn [_ types]
+    (let [dtypes (mapv type/dtype-of types)]
+      (dorun (map check-dtype groups dtypes))
+      [(result dtypes) (apply type/broadcast-shapes (map type/shape-of types))])))
+
+(defn same
+  "A rule: arguments of one dtype of that group broadcast; the result has that dtype."
+  [group]
+  (elementwise (repeat group) peek))
+
+(defn like-first
+  "The rule of an op whose result has the type of its first argument, of that group of dtypes."
+  [group]
+  (fn [_ [[dtype _ :as type]]]
+    (check-dtype group dtype)
+    type))
+
+(defn accumulator
+  "The dtype in which elements of `dtype` are summed: integers and booleans in :i64."
+  [dtype]
+  (if (type/float-dtype? dtype) dtype :i64))
+
+;; ## Axes
+
+(defn normal-axes
+  "Attributes with :axis, nil or an axis or several, as the sorted vector of axes of the argument."
+  [{:keys [axis] :as attrs} [[_ shape]]]
+  (assoc attrs :axis (type/axis-indices (count shape) axis)))
+
+(defn normal-axis
+  "Attributes with :axis, one axis of the first argument, counted from the front."
+  [{:keys [axis] :as attrs} [[_ shape]]]
+  (assoc attrs :axis (type/axis-index (count shape) axis)))
+
+(defn reduced-shape
+  "The shape left when these axes (a sorted vector) are reduced: kept with extent 1, or dropped."
+  [shape axes keepdims]
+  (let [reduced? (set axes)]
+    (vec (keep-indexed (fn [i d] (cond (not (reduced? i)) d, keepdims 1)) shape))))
+
+(defn replace-axis
+  "The shape with its axis replaced by these dims, a sequence."
+  [shape axis dims]
+  (vec (concat (subvec shape 0 axis) dims (subvec shape (inc axis)))))
+
+(defn row-major
+  "The strides of a dense row-major layout of the shape, as dims."
+  [shape]
+  (vec (rest (reverse (reductions type/dim* 1 (reverse shape))))))
+
+(defn check-shape
+  "Nil when x is a vector of dims, integers ≥ 0 or symbols or arithmetic on them; fails otherwise."
+  [x]
+  (type/check [:f32 x])
+  nil)
+
+(defn unify-shapes
+  "The common shape of two that must agree axis by axis; fails otherwise, saying `what` they are."
+  [what a b]
+  (when-not (= (count a) (count b))
+    (fail! ::rank-mismatch (str what ": " (pr-str a) " has " (count a) " axes, " (pr-str b)
+                                " has " (count b))
+           {:expected a, :given b}))
+  (vec (map-indexed (fn [i [x y]] (type/unify-dims (str what ", axis " i) x y)) (map vector a b))))
+
+;; ## Templates of derivatives and expansions
+
+(defn const
+  "The template of a 0-d constant of that dtype."
+  [dtype x]
+  [:const {:type [dtype []]
+           :value (case (:kind (type/dtypes dtype)) :float (double x), :int (long x), :bool x)}])
+
+(defn filled
+  "The template of an array of that dtype and shape, x everywhere."
+  [dtype shape x]
+  [:broadcast-to {:shape shape} (const dtype x)])
+
+(defn count-of
+  "The template of the product of dims as a 0-d float of that dtype; exact below 2^24 for :f32."
+  [dtype dims]
+  (let [n (apply type/dim* dims)]
+    (if (integer? n)
+      (const dtype (if (= dtype :f32) (double (unchecked-float (double n))) n))
+      [:cast {:dtype dtype} [:dim {:dim n}]])))
+
+(defn keep-axes
+  "The template t of a reduction with these attributes (normal) where the reduced axes are back with
+  extent 1, so that it broadcasts against the operand."
+  [{:keys [axis keepdims]} t]
+  (if (or keepdims (empty? axis)) t [:expand-dims {:axis axis} t]))
+
+(defn shape-text
+  "Shapes for messages: \"[3 4] and [5 6]\"."
+  [& shapes]
+  (str/join " and " (map pr-str shapes)))
