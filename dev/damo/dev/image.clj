@@ -73,14 +73,15 @@
   JVM refuses to archive classes when there is a folder on the class path, so that has none."
   [dir jar {:keys [jobs]}]
   (let [shared (get-in jobs [:script :jars])
-        root (str "-Ddamo.root=" (.getAbsolutePath (io/file "")))]
+        properties [(str "-Ddamo.root=" (.getAbsolutePath (io/file "")))
+                    (str "-Ddamo.image=" (.getParent (io/file jar)))]]
     (doseq [[job {:keys [jvm-opts main-opts] :as spec}] jobs
             :let [class-path (class-path jar shared spec)]]
       (write-arg-file (io/file dir (str (name job) ".args"))
-                      (concat jvm-opts [root "-cp" class-path "clojure.main"] main-opts)))
+                      (concat jvm-opts properties ["-cp" class-path "clojure.main"] main-opts)))
     (write-arg-file (io/file dir "archive.args")
-                    (concat (get-in jobs [:script :jvm-opts])
-                            [root "-cp" (class-path jar shared {}) "clojure.main"]))))
+                    (concat (get-in jobs [:script :jvm-opts]) properties
+                            ["-cp" (class-path jar shared {}) "clojure.main"]))))
 
 (defn- core-class-path
   "The class path of the Java core alone: its classes, the resources and the native libraries."
@@ -102,6 +103,13 @@
         old (drop images-kept (sort-by #(- (.lastModified ^File %)) (remove draft? folders)))]
     (run! compile/delete-tree (concat (filter draft? folders) old))))
 
+(defn- report
+  "What the structure tests want to know: {:warnings {ns [text]}, :errors {ns text}}."
+  [results]
+  {:warnings (into (sorted-map) (for [[name {:keys [warnings]}] results :when (seq warnings)]
+                                  [name warnings]))
+   :errors (into (sorted-map) (for [[name {:keys [error]}] results :when error] [name error]))})
+
 (defn- write-image [stamp resolved results]
   (let [draft (io/file images (str stamp ".draft"))
         place (io/file images stamp)]
@@ -109,9 +117,7 @@
     (write-jar (io/file draft "damo.jar"))
     (write-args draft (.getAbsolutePath (io/file place "damo.jar")) resolved)
     (spit (io/file draft "core.cp") (core-class-path resolved))
-    (spit (io/file draft "warnings.edn")
-          (pr-str (into (sorted-map) (for [[name {:keys [warnings]}] results :when (seq warnings)]
-                                       [name warnings]))))
+    (spit (io/file draft "report.edn") (pr-str (report results)))
     (Files/move (.toPath draft) (.toPath place)
                 (into-array [StandardCopyOption/ATOMIC_MOVE]))))
 

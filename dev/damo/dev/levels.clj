@@ -1,0 +1,62 @@
+(ns damo.dev.levels
+  "Which namespace may require which: the levels of the compiler, from the ground up, as data.
+  (violations {'damo.fail {:requires '#{damo.core}}}) => (\"damo.fail requires damo.core, …\")"
+  (:require [clojure.string :as str]))
+
+(set! *warn-on-reflection* true)
+
+(def levels
+  "The levels, lowest first. A namespace may require what stands in lower levels and, in its own
+  level, what stands to its left. `a.*` stands for all namespaces below a that are not named, and
+  `a.**` for such that may also require each other."
+  '[[damo.fail damo.type damo.array]
+    [damo.graph damo.expr]
+    [damo.op]
+    [damo.op.typing damo.op.scalar damo.op.*]
+    [damo.rule damo.eval]
+    [damo.rewrite damo.rules.* damo.diff]
+    [damo.pass damo.schedule damo.lower]
+    [damo.plan]
+    [damo.run damo.viz]
+    [damo.core]
+    [damo.cli damo.demo.** damo.bench.**]])
+
+(defn- stem
+  "What the names that a pattern stands for begin with, or nil when it is itself a name."
+  [pattern]
+  (second (re-matches #"(.*\.)\*+" (str pattern))))
+
+(defn- matches? [pattern name]
+  (if-let [begin (stem pattern)]
+    (str/starts-with? (str name) begin)
+    (= pattern name)))
+
+(defn place-of
+  "The place [level column] of a namespace in the table, or nil when it has none. A name in the
+  table goes before a pattern."
+  [table name]
+  (let [places (for [[level row] (map-indexed vector table)
+                     [column pattern] (map-indexed vector row)
+                     :when (matches? pattern name)]
+                 [(some? (stem pattern)) [level column]])]
+    (second (first (sort places)))))
+
+(defn- may-require?
+  "True when what stands at the place `from` may require what stands at `to`."
+  [table from to]
+  (or (neg? (compare to from))
+      (and (= from to) (str/ends-with? (str (get-in table from)) ".**"))))
+
+(defn violations
+  "What is wrong in `graph`, {ns {:requires #{ns}}}, by `table`: a sentence for each namespace of
+  the graph without a place, and for each require between two of them that does not lead down."
+  ([graph] (violations levels graph))
+  ([table graph]
+   (concat
+    (for [name (sort (keys graph)) :when (not (place-of table name))]
+      (str name " has no level; give it one in damo.dev.levels"))
+    (for [[name {:keys [requires]}] (sort-by key graph)
+          lib (sort (filter graph requires))
+          :let [from (place-of table name), to (place-of table lib)]
+          :when (and from to (not (may-require? table from to)))]
+      (str name " requires " lib ", which is not below it")))))
