@@ -17,6 +17,9 @@ import java.util.Arrays;
  */
 final class Frame implements AutoCloseable {
     private static final int FAILURE_WORDS = 3;
+    /** Outputs of at most so many bytes are cut from a slab: one allocation serves many of them. */
+    private static final long SMALL = 256;
+    private static final long SLAB = 4096;
 
     private final Plan plan;
     private final Program program;
@@ -39,6 +42,8 @@ final class Frame implements AutoCloseable {
     private int pinnedOutputs;
     private Binding binding;
     private Tensor arena;
+    private Tensor slab;
+    private long slabUsed = SLAB;
 
     Frame(Plan plan) {
         this.plan = plan;
@@ -174,8 +179,7 @@ final class Frame implements AutoCloseable {
         Tensor[] outputs = new Tensor[outputAt.length];
         try {
             for (int i = 0; i < outputs.length; i++) {
-                outputs[i] = Tensor.uninitialized(program.outputs().get(i).dtype(),
-                        binding.outputShapes().get(i));
+                outputs[i] = output(program.outputs().get(i), binding.outputShapes().get(i));
                 outputAt[i] = outputs[i].pinAddress();
                 outputs[i].unpin();
             }
@@ -184,6 +188,26 @@ final class Frame implements AutoCloseable {
             throw e;
         }
         return outputs;
+    }
+
+    /**
+     * A new tensor for an output. A small one lives in a slab that it shares with its neighbours:
+     * the slab is freed when all of them are unreachable, which costs a scalar far less than a
+     * registration with the garbage collector of its own.
+     */
+    private Tensor output(Program.Port port, long[] shape) {
+        long bytes = binding.bytes()[port.buffer()];
+        if (bytes > SMALL) {
+            return Tensor.uninitialized(port.dtype(), shape);
+        }
+        if (slabUsed + bytes > SLAB) {
+            slab = Tensor.uninitialized(DType.U8, SLAB);
+            slabUsed = 0;
+        }
+        Tensor output = slab.reinterpret(slabUsed, port.dtype(), shape);
+        slabUsed += Math.max(Arguments.ALIGNMENT, bytes
+                + Arguments.ALIGNMENT - 1 & -Arguments.ALIGNMENT);
+        return output;
     }
 
     /**

@@ -90,7 +90,8 @@ final class Plan implements AutoCloseable {
         return ports.stream().mapToInt(Program.Port::buffer).toArray();
     }
 
-    private static State[] states(Program p, Map<String, State> byName) {
+    /** The states of the program in its order; refuses missing ones and other types. */
+    static State[] states(Program p, Map<String, State> byName) {
         State[] states = new State[p.state().size()];
         Set<State> seen = new HashSet<>();
         for (int i = 0; i < states.length; i++) {

@@ -52,17 +52,6 @@ final class Nested {
         return tensor;
     }
 
-    /**
-     * The dtype that {@link #read} would give that data; f64 for data without any element.
-     *
-     * @throws DamoException "ragged" or "bad-data", with the position
-     */
-    static DType dtypeOf(Object data) {
-        Nested nested = new Nested(data);
-        nested.infer(data, 0);
-        return nested.dtype == null ? DType.F64 : nested.dtype;
-    }
-
     private void fill(Tensor tensor, boolean allowDowncast) {
         downcast = allowDowncast;
         dtype = tensor.dtype();

@@ -3,7 +3,6 @@ package damo.tensor;
 import damo.DamoException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.util.AbstractList;
 import java.util.Arrays;
@@ -37,13 +36,12 @@ public final class Tensor extends AbstractList<Object> implements RandomAccess, 
     private final boolean owner;
     private volatile boolean ended;
 
-    private Tensor(Memory memory, long address, DType dtype, long[] shape, long elements,
-            boolean owner) {
+    private Tensor(Memory memory, long address, DType dtype, long[] shape, boolean owner) {
         this.memory = memory;
         this.address = address;
         this.dtype = dtype;
         this.shape = shape;
-        this.elements = elements;
+        this.elements = Shapes.elements(shape);
         this.owner = owner;
     }
 
@@ -52,17 +50,17 @@ public final class Tensor extends AbstractList<Object> implements RandomAccess, 
      * "size-overflow" or "out-of-memory" naming the size, "shape-mismatch" for a bad shape.
      */
     public static Tensor uninitialized(DType dtype, long... shape) {
-        long elements = Shapes.elements(shape);
-        Memory memory = Memory.allocate(Shapes.bytes(elements, dtype, shape));
-        return new Tensor(memory, memory.address, dtype, shape.clone(), elements, true);
+        Memory memory = Memory.allocate(Shapes.bytes(Shapes.elements(shape), dtype, shape));
+        return new Tensor(memory, memory.address, dtype, shape.clone(), true);
     }
 
     /** A new tensor of zeros (false for bool). Throws as {@link #uninitialized}. */
     public static Tensor zeros(DType dtype, long... shape) {
         Tensor t = uninitialized(dtype, shape);
-        t.memory.segment().fill((byte) 0);
-        Reference.reachabilityFence(t);
-        return t;
+        return t.with(data -> {
+            data.fill((byte) 0);
+            return t;
+        });
     }
 
     /** A new tensor with that number or boolean everywhere. */
@@ -99,21 +97,15 @@ public final class Tensor extends AbstractList<Object> implements RandomAccess, 
         return Nested.read(data, dtype, downcast);
     }
 
-    /** The dtype that {@link #of(Object)} would give that data. Throws "ragged" or "bad-data". */
-    public static DType dtypeOf(Object data) {
-        return data instanceof Tensor t ? t.dtype : Nested.dtypeOf(data);
-    }
-
     /**
      * A tensor over that native segment, without a copy; the segment's arena must stay open while
      * it is used. Throws "bad-data" for a heap or mapped segment, "shape-mismatch" for one of the
      * wrong length.
      */
     public static Tensor wrap(MemorySegment segment, DType dtype, long... shape) {
-        long elements = Shapes.elements(shape);
-        Wrapped.check(segment, dtype, shape, Shapes.bytes(elements, dtype, shape));
+        Wrapped.check(segment, dtype, shape, Shapes.bytes(Shapes.elements(shape), dtype, shape));
         Memory lent = Memory.lent(segment);
-        return new Tensor(lent, lent.address, dtype, shape.clone(), elements, true);
+        return new Tensor(lent, lent.address, dtype, shape.clone(), true);
     }
 
     /** The same over a direct buffer, position to limit, in the byte order of the machine. */
@@ -166,7 +158,7 @@ public final class Tensor extends AbstractList<Object> implements RandomAccess, 
         Shapes.checkRange(from, to, extent());
         long[] sliced = shape.clone();
         sliced[0] = to - from;
-        return view(from * rowBytes(), sliced);
+        return view(from * rowBytes(), dtype, sliced);
     }
 
     /** A view with another shape. Throws "shape-mismatch" unless the counts agree. */
@@ -174,7 +166,16 @@ public final class Tensor extends AbstractList<Object> implements RandomAccess, 
         if (Shapes.elements(to) != elements) {
             throw Shapes.mismatch(shape, to);
         }
-        return view(0, to.clone());
+        return view(0, dtype, to.clone());
+    }
+
+    /**
+     * The bytes from {@code at} on as a tensor; shares the memory. Throws "index-out-of-bounds".
+     */
+    public Tensor reinterpret(long at, DType as, long... to) {
+        long bytes = Shapes.bytes(Shapes.elements(to), as, to);
+        Shapes.checkRange(at, at + bytes, byteSize());
+        return view(at, as, to.clone());
     }
 
     /** A number of a 1-d tensor, else a view. Throws "index-out-of-bounds". */
@@ -182,7 +183,7 @@ public final class Tensor extends AbstractList<Object> implements RandomAccess, 
     public Object get(int index) {
         Shapes.checkIndex(index, extent());
         if (shape.length > 1) {
-            return view(index * rowBytes(), Shapes.rest(shape));
+            return view(index * rowBytes(), dtype, Shapes.rest(shape));
         }
         return with(data -> Elements.get(data, dtype, index));
     }
@@ -205,11 +206,11 @@ public final class Tensor extends AbstractList<Object> implements RandomAccess, 
         return shape[0] == 0 ? 0 : byteSize() / shape[0];
     }
 
-    private Tensor view(long offset, long[] viewed) {
+    private Tensor view(long offset, DType as, long[] viewed) {
         if (isClosed()) {
             throw Memory.closed();
         }
-        return new Tensor(memory, address + offset, dtype, viewed, Shapes.elements(viewed), false);
+        return new Tensor(memory, address + offset, as, viewed, false);
     }
 
     /** This tensor, or a converted copy. Throws "dtype-mismatch" when not lossless. */
@@ -356,7 +357,7 @@ public final class Tensor extends AbstractList<Object> implements RandomAccess, 
 
     /** False: there is nothing to cancel. */
     @Override
-    public boolean cancel(boolean mayInterrupt) {
+    public boolean cancel(boolean interrupt) {
         return false;
     }
 
