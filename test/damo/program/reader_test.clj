@@ -149,7 +149,8 @@
    [(at [:steps 0 :do] :gemv) #"step 0: expected a step"]
    [(at [:steps 1 :kernel] 3) #"step 1: expected :kernel to be an integer below 3, found 3"]
    [(at [:steps 1 :args] [3 2]) #"kernel 0 has 3 parameters, found 2"]
-   [(at [:steps 1 :args] [3 3 4]) #"arguments of a kernel are all different buffers, found \[3, 3, 4\]"]
+   [(at [:steps 1 :args] [3 3 4])
+    #"arguments of a kernel are all different buffers, found \[3, 3, 4\]"]
    [(at [:steps 1 :args] [3 5 4]) #"argument 1, buffer 5, is of :i64, the parameter of :f32"]
    [(at [:steps 1 :args] [3 2 0]) #"argument 2, buffer 0, is written, but it is of kind :input"]
    [(at [:steps 1 :args] [3 2 1]) #"buffer 1, is written, but it is a state without :written true"]

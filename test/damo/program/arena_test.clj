@@ -1,0 +1,56 @@
+(ns damo.program.arena-test
+  "The layout of temporaries: aligned, inside the arena, and shared only between lifetimes that do
+  not meet."
+  (:require [clojure.test :refer [deftest is testing]]
+            [clojure.test.check :as check]
+            [clojure.test.check.generators :as gen]
+            [clojure.test.check.properties :as prop])
+  (:import (damo DamoException)
+           (damo.program Binding Bindings Programs)))
+
+(set! *warn-on-reflection* true)
+
+(defn- chain
+  "A program whose steps mention these lists of temporaries, temp t of (sizes t) elements."
+  [sizes steps]
+  (let [arities (vec (distinct (map count steps)))]
+    {:damo/program 1 :name "chain" :dims []
+     :buffers (mapv (fn [s] {:dtype :i8 :size s :kind :temp}) sizes)
+     :kernels (mapv (fn [n] {:name (str "touch" n) :params (vec (repeat n [:i8 :inout])) :body []})
+                    arities)
+     :steps (mapv (fn [ids] {:do :kernel :kernel (.indexOf ^java.util.List arities (count ids))
+                             :args ids}) steps)}))
+
+(defn- bind ^Binding [sizes steps]
+  (Bindings/bind (Programs/read (pr-str (chain sizes steps))) (long-array 0)))
+
+(defn- lifetime [steps id]
+  (let [at (keep-indexed (fn [s ids] (when (some #{id} ids) s)) steps)]
+    (when (seq at) [(first at) (last at)])))
+
+(defn- sound-layout? [sizes steps]
+  (let [b (bind sizes steps)
+        offsets (vec (.offsets b))
+        ids (range (count sizes))
+        alive (into {} (map (juxt identity #(lifetime steps %))) ids)]
+    (and (every? #(zero? (mod % 64)) offsets)
+         (every? #(<= (+ (offsets %) (sizes %)) (.arenaBytes b)) ids)
+         (<= (.arenaBytes b) (reduce + (map #(* 64 (quot (+ % 63) 64)) sizes)))
+         (every? (fn [[x y]]
+                   (let [[a b] (alive x) [c d] (alive y)]
+                     (or (nil? a) (nil? c) (< b c) (< d a)
+                         (<= (+ (offsets x) (sizes x)) (offsets y))
+                         (<= (+ (offsets y) (sizes y)) (offsets x)))))
+                 (for [x ids, y ids :when (< x y)] [x y])))))
+
+(deftest temporaries-share-memory-only-when-not-alive-together
+  (let [step (gen/fmap vec (gen/set (gen/choose 0 7) {:min-elements 1 :max-elements 3}))
+        law (prop/for-all [sizes (gen/vector (gen/choose 0 500) 8)
+                           steps (gen/vector step 1 12)]
+              (sound-layout? sizes steps))]
+    (is (:pass? (check/quick-check 300 law :seed 6))))
+  (testing "a chain of ten needs two places"
+    (is (= 2048 (.arenaBytes (bind (vec (repeat 10 1000))
+                                   (mapv #(vector % (inc %)) (range 9)))))))
+  (is (thrown-with-msg? DamoException #"temporaries of program \"chain\" need more bytes"
+                        (bind [Long/MAX_VALUE Long/MAX_VALUE] [[0 1]]))))
