@@ -7,7 +7,7 @@
             [damo.fail :as fail :refer [fail!]])
   (:import [clojure.lang ExceptionInfo]
            [damo DamoException]
-           [java.io File FileNotFoundException IOException PrintWriter]
+           [java.io File FileNotFoundException IOException PrintWriter Writer]
            [java.nio.file AccessDeniedException FileSystemException NoSuchFileException]))
 
 (set! *warn-on-reflection* true)
@@ -128,7 +128,7 @@
         (if-let [{:keys [status message]} (problem e)]
           (do (println (str program ": " message)) status)
           (do (println (str program ": this is a bug in the program"))
-              (.printStackTrace e (PrintWriter. *err* true)) 1))))))
+              (.printStackTrace e (PrintWriter. ^Writer *err* true)) 1))))))
 
 (defn folder!
   "The folder `name` as a File, made if need be; fails unless files can be written there."
