@@ -65,13 +65,20 @@
   [jar shared {:keys [jars folders]}]
   (str/join File/pathSeparator (concat [jar] shared (remove (set shared) jars) folders)))
 
+(defn- core-class-path
+  "The class path of the Java core alone: its classes, the resources and the native libraries."
+  [{:keys [jobs]}]
+  (str/join File/pathSeparator
+            (concat (map #(.getAbsolutePath (io/file %)) ["target/classes" "resources"])
+                    (filter #(str/includes? % "bytedeco") (get-in jobs [:script :jars])))))
+
 (defn- write-arg-file [file args]
   (spit file (str/join "\n" (map quoted args))))
 
 (defn- write-args
-  "Writes JOB.args for each job, and archive.args: the class path that all jobs have in common. The
-  JVM refuses to archive classes when there is a folder on the class path, so that has none."
-  [dir jar {:keys [jobs]}]
+  "Writes JOB.args for each job, java.args, for the core alone, and archive.args: the class path that
+  all jobs have in common. The JVM archives no classes when there is a folder on it."
+  [dir jar {:keys [jobs] :as resolved}]
   (let [shared (get-in jobs [:script :jars])
         properties [(str "-Ddamo.root=" (.getAbsolutePath (io/file "")))
                     (str "-Ddamo.image=" (.getParent (io/file jar)))]]
@@ -79,16 +86,11 @@
             :let [class-path (class-path jar shared spec)]]
       (write-arg-file (io/file dir (str (name job) ".args"))
                       (concat jvm-opts properties ["-cp" class-path "clojure.main"] main-opts)))
+    (write-arg-file (io/file dir "java.args")
+                    (concat (get-in jobs [:script :jvm-opts]) ["-cp" (core-class-path resolved)]))
     (write-arg-file (io/file dir "archive.args")
                     (concat (get-in jobs [:script :jvm-opts]) properties
                             ["-cp" (class-path jar shared {}) "clojure.main"]))))
-
-(defn- core-class-path
-  "The class path of the Java core alone: its classes, the resources and the native libraries."
-  [{:keys [jobs]}]
-  (str/join File/pathSeparator
-            (concat (map #(.getAbsolutePath (io/file %)) ["target/classes" "resources"])
-                    (filter #(str/includes? % "bytedeco") (get-in jobs [:script :jars])))))
 
 ;; ## The image
 
