@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Checks that a matrix product stays inside its buffers and within what BLAS can be told, for given
- * dimensions.
+ * Checks that a matrix product stays inside its buffers, for given dimensions. Sizes and strides
+ * that BLAS cannot be told are the generator's affair: it has loops for them.
  */
 final class GemmBounds {
     private final int step;
@@ -24,17 +24,17 @@ final class GemmBounds {
 
     /**
      * Returns when step number {@code step} is safe. Throws a DamoException of kind "out-of-bounds"
-     * (an operand beyond its buffer, strides that BLAS does not take, sizes beyond 32 bits),
-     * "bad-size" or "size-overflow".
+     * (an operand beyond its buffer, or a layout that is not a product's), "bad-size" or
+     * "size-overflow".
      */
     static void check(int step, Program.Gemm gemm, SizeValues sizes, long[] elements) {
         new GemmBounds(step, gemm, sizes, elements).check();
     }
 
     private void check() {
-        long m = blas(gemm.m(), ":m");
-        long n = blas(gemm.n(), ":n");
-        long k = blas(gemm.k(), ":k");
+        long m = size(gemm.m(), ":m");
+        long n = size(gemm.n(), ":n");
+        long k = size(gemm.k(), ":k");
         List<Program.Batch> batch = gemm.batch();
         long[] extents = new long[batch.size()];
         for (int i = 0; i < extents.length; i++) {
@@ -49,14 +49,11 @@ final class GemmBounds {
         scale(":beta", gemm.beta());
     }
 
-    /**
-     * Strides are checked even where nothing is touched: native code narrows them to 32 bits before
-     * it looks.
-     */
+    /** Every size is evaluated, also where nothing is touched: native code evaluates it too. */
     private void operand(String name, Program.Operand o, long rows, long cols, long[] extents) {
         long offset = size(o.offset(), name + " offset");
-        long rowStride = blas(o.rowStride(), name + " row stride");
-        long colStride = blas(o.colStride(), name + " column stride");
+        long rowStride = size(o.rowStride(), name + " row stride");
+        long colStride = size(o.colStride(), name + " column stride");
         long[] strides = new long[extents.length];
         for (int i = 0; i < extents.length; i++) {
             Program.Batch b = gemm.batch().get(i);
@@ -66,36 +63,39 @@ final class GemmBounds {
         if (!runs || rows == 0 || cols == 0) {
             return;
         }
-        boolean byRows = (colStride == 1 || cols == 1) && (rowStride >= cols || rows == 1);
-        boolean byColumns = (rowStride == 1 || rows == 1) && (colStride >= rows || cols == 1);
-        if (!byRows && (name.equals(":c") || !byColumns)) {
-            throw fail(name + " of " + rows + " x " + cols + " has strides [" + rowStride + " "
-                    + colStride + "], which BLAS does not take; "
-                    + "one is 1 and the other steps over a whole line"
-                    + (name.equals(":c") ? "; :c has unit stride along its last axis" : ""));
-        }
-        reach(name, o.buffer(), offset, rows, rowStride, cols, colStride, extents, strides);
-    }
-
-    private void reach(String name, int buffer, long offset, long rows, long rowStride,
-            long cols, long colStride,
-                       long[] extents, long[] strides) {
-        long last;
+        layout(name, rows, rowStride, cols, colStride);
         try {
-            last = Math.addExact(offset, Math.addExact((rows - 1) * rowStride,
-                    (cols - 1) * colStride));
+            long last = Math.addExact(span(rows, rowStride), span(cols, colStride));
             for (int i = 0; i < extents.length; i++) {
-                last = Math.addExact(last, Math.multiplyExact(extents[i] - 1, strides[i]));
+                last = Math.addExact(last, span(extents[i], strides[i]));
             }
+            reach(name, o.buffer(), Math.addExact(last, offset));
         } catch (ArithmeticException e) {
             throw new DamoException("size-overflow", "step " + step + ", a :gemm: the extent of "
-                    + name
-                    + " overflows 64 bits", Map.of("step", step, "buffer", buffer));
+                    + name + " overflows 64 bits", Map.of("step", step, "buffer", o.buffer()));
         }
+    }
+
+    private void layout(String name, long rows, long rowStride, long cols, long colStride) {
+        boolean unit = colStride == 1 || cols == 1;
+        boolean apart = rowStride >= cols || rows == 1;
+        boolean output = name.equals(":c");
+        if (output ? !(unit && apart) : !(unit || rowStride == 1 || rows == 1)) {
+            throw fail(name + " of " + rows + " x " + cols + " has strides [" + rowStride + " "
+                    + colStride + "]; " + (output
+                    ? "its last axis has stride 1 and its rows do not overlap" : "one of them is 1"));
+        }
+    }
+
+    private void reach(String name, int buffer, long last) {
         if (last >= elements[buffer]) {
             throw fail(name + " reaches element " + last + ", but buffer " + buffer + " has "
                     + elements[buffer]);
         }
+    }
+
+    private static long span(long extent, long stride) {
+        return Math.multiplyExact(extent - 1, stride);
     }
 
     private void scale(String name, Program.Scale s) {
@@ -106,16 +106,6 @@ final class GemmBounds {
 
     private long size(Size size, String what) {
         return sizes.of(size, () -> "step " + step + ", a :gemm, " + what);
-    }
-
-    /** A size that BLAS takes as a 32-bit integer. */
-    private long blas(Size size, String what) {
-        long value = size(size, what);
-        if (value > Integer.MAX_VALUE) {
-            throw fail(what + " is " + sizes.explain(size) + ": " + value + ", but BLAS counts to "
-                    + Integer.MAX_VALUE);
-        }
-        return value;
     }
 
     private DamoException fail(String message) {
