@@ -30,7 +30,7 @@
   (none? (levels/violations (source/namespaces (map in-root ["src/clj" "demo" "bench"])))))
 
 (deftest layout-of-all-files
-  (none? (map format/text-of (format/offences root))))
+  (none? (map format/text-of (format/offences root (format/files root)))))
 
 ;; ## Documentation
 

@@ -38,42 +38,45 @@
             (-> (subs path 0 (- (count path) 4))
                 (str/replace #"[/\\]" ".") (str/replace "_" "-") symbol)))))
 
-(defn- load-namespace
-  "Requires the namespace `name`; returns the exception if that fails, else nil."
-  [name]
-  (try (require name) nil
-       (catch Throwable e e)))
+(def ^:private print-report
+  "The reporter of clojure.test itself, also when the runner runs inside a test of its own."
+  t/report)
 
 (defn- counting-reporter
-  "A reporter for clojure.test: reports as usual and notes in the atom `failed` which tests failed."
-  [report failed]
+  "A reporter for clojure.test: reports as usual and notes in the atom `failed` which tests failed.
+  What fails outside a test, as in a fixture, counts as one more."
+  [failed]
   (fn [{:keys [type] :as event}]
     (when (#{:fail :error} type)
-      (swap! failed conj (or (last t/*testing-vars*) :fixture)))
+      (swap! failed conj (or (last t/*testing-vars*) :outside)))
     ;; test.check reports every property it has finished; only failures are worth a line.
     (when-not (#{::check/complete :summary} type)
-      (report event))))
+      (print-report event))))
 
 (defn- run-loaded
   "Runs the tests of a loaded namespace; returns {:passed n :failed n}."
   [name]
   (let [failed (atom #{})]
-    (with-redefs [t/report (counting-reporter t/report failed)]
+    (binding [t/report (counting-reporter failed)]
       (let [{:keys [test]} (t/test-ns name)]
-        {:passed (max 0 (- test (count (disj @failed :fixture))))
+        {:passed (- test (count (disj @failed :outside)))
          :failed (count @failed)}))))
 
-(defn- report-unloaded [name ^Throwable e]
-  (println "\nERROR: cannot load" name)
+(defn- report-thrown
+  "Tells of an exception that kept the tests of a namespace from running; counts as one failure."
+  [name ^Throwable e]
+  (println "\nERROR in" (str name ": its tests did not run"))
   (doseq [cause (take-while some? (iterate #(.getCause ^Throwable %) e))]
-    (println "  " (.getMessage ^Throwable cause)))
+    (println "  " (str (.getSimpleName (class cause)) ":") (.getMessage ^Throwable cause)))
   {:passed 0 :failed 1})
 
 (defn- run-namespace
   "Loads and runs one namespace: {:name :ms :passed :failed}, with the time for both together."
   [name]
   (let [start (System/nanoTime)
-        result (if-let [e (load-namespace name)] (report-unloaded name e) (run-loaded name))]
+        result (try (require name)
+                    (run-loaded name)
+                    (catch Throwable e (report-thrown name e)))]
     (assoc result :name name :ms (quot (- (System/nanoTime) start) 1000000))))
 
 (defn- print-slow [results]
@@ -85,13 +88,13 @@
   {:passed n :failed n}, counted in tests."
   [names seed]
   (binding [t/*test-out* *out*
+            t/*testing-vars* (list)
             check/*default-opts* (assoc check/*default-opts* :seed seed)]
     (println "seed" seed)
     (let [results (mapv run-namespace names)
           totals (select-keys (apply merge-with + {:passed 0 :failed 0}
                                      (map #(select-keys % [:passed :failed]) results))
                               [:passed :failed])]
-      (println)
       (print-slow results)
       totals)))
 
@@ -107,6 +110,7 @@
     (refuse (str "there is no option " option "; arguments are names of test namespaces")))
   (let [names (if (seq args) (map symbol args) (test-namespaces "test"))
         {:keys [passed failed]} (run names (seed))]
+    (println)
     (println (str passed " passed, " failed " failed"))
     (flush)
     (shutdown-agents)

@@ -1,11 +1,12 @@
 (ns damo.dev.format
-  "`bin/damo format`: lists the layout offences of all files as FILE:LINE: message, and with --fix
-  first mends those that need no thought: blanks at line ends, the end of the file, and lines of
-  Clojure that begin in the wrong column."
+  "`bin/damo format [--fix] [PATH...]`: lists the layout offences of all files as FILE:LINE:
+  message, and with --fix first mends those that need no thought: blanks at line ends, the end of
+  the file, long lines of prose, and lines of Clojure that begin in the wrong column."
   (:require [clojure.java.io :as io]
             [clojure.string :as str]
             [damo.dev.layout :as layout]
-            [damo.dev.lexer :as lexer])
+            [damo.dev.lexer :as lexer]
+            [damo.dev.prose :as prose])
   (:import [java.io File]))
 
 (set! *warn-on-reflection* true)
@@ -29,10 +30,10 @@
             path))))
 
 (defn offences
-  "The layout offences of all files below `root`: {:path :line :message}, by file and line."
-  [root]
+  "The layout offences of `paths`, files below `root`: {:path :line :message}, by file and line."
+  [root paths]
   (sort-by (juxt :path :line)
-           (mapcat #(layout/of-file % (slurp (io/file root %))) (files root))))
+           (mapcat #(layout/of-file % (slurp (io/file root %))) paths)))
 
 (defn text-of
   "An offence as the line FILE:LINE: message."
@@ -84,25 +85,32 @@
 (defn mended
   "The text of a file at `path` with all offences mended that can be."
   [path text]
-  (let [tidy (if (str/ends-with? path ".md") text (tidy-lines text))]
+  (let [tidy (if (str/ends-with? path ".md")
+               text
+               (prose/rewrapped path (tidy-lines text) (:columns layout/caps)))]
     (if (and (re-find #"\.cljc?$" path) (empty? (:faults (lexer/outline tidy))))
       ;; Every round moves one form; the bound only guards against a text that never settles.
       (last (take 2000 (take-while some? (iterate mend-one tidy))))
       tidy)))
 
-(defn- fix! [root]
-  (doseq [path (files root)
+(defn- fix! [root paths]
+  (doseq [path paths
           :let [file (io/file root path), text (slurp file), better (mended path text)]
           :when (not= text better)]
     (spit file better)
     (println "mended" path)))
 
 (defn -main
-  "Lists the offences; exits with 1 when there are some. --fix mends what it can before."
+  "Lists the offences of all files, or of those whose paths begin with one of `args`; exits with 1
+  when there are some. With --fix as the first argument it mends what it can before."
   [& args]
-  (when (= ["--fix"] args) (fix! "."))
-  (let [found (offences ".")]
-    (run! (comp println text-of) found)
-    (println (str (count (files ".")) " files, " (count found) " offences"))
-    (shutdown-agents)
-    (System/exit (if (empty? found) 0 1))))
+  (let [fix? (= "--fix" (first args))
+        begins (if fix? (rest args) args)
+        paths (filter (fn [path] (or (empty? begins) (some #(str/starts-with? path %) begins)))
+                      (files "."))]
+    (when fix? (fix! "." paths))
+    (let [found (offences "." paths)]
+      (run! (comp println text-of) found)
+      (println (str (count paths) " files, " (count found) " offences"))
+      (shutdown-agents)
+      (System/exit (if (and (seq paths) (empty? found)) 0 1)))))

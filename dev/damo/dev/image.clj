@@ -42,8 +42,8 @@
     (.closeEntry out)))
 
 (defn- write-jar
-  "Packs the class files and the resources. Their time is a little ahead: Clojure takes a class for outdated when its
-  source is newer, and the times in a jar are cut to even seconds."
+  "Packs the class files and the resources. Their time is a little ahead: Clojure takes a class for
+  outdated when its source is newer, and the times in a jar are cut to even seconds."
   [file]
   (let [millis (+ 4000 (System/currentTimeMillis))]
     (with-open [out (JarOutputStream. (io/output-stream file))]
@@ -76,8 +76,8 @@
   (spit file (str/join "\n" (map quoted args))))
 
 (defn- write-args
-  "Writes JOB.args for each job, java.args, for the core alone, and archive.args: the class path that
-  all jobs have in common. The JVM archives no classes when there is a folder on it."
+  "Writes JOB.args for each job, java.args, for the core alone, and archive.args: the class path
+  that all jobs have in common. The JVM archives no classes when there is a folder on it."
   [dir jar {:keys [jobs] :as resolved}]
   (let [shared (get-in jobs [:script :jars])
         properties [(str "-Ddamo.root=" (.getAbsolutePath (io/file "")))

@@ -1,7 +1,8 @@
 (ns damo.dev.lexer
   "Splits Clojure text into tokens with their places, for checks that need more than the reader
   keeps: comments, columns, line breaks. It knows brackets, strings and prefixes, not meaning.
-  (tokens \"(a)\") => ({:kind :open, :text \"(\", :line 1, :col 1} {:kind :atom, …} {:kind :close, …})"
+  (tokens \"(a)\")
+  => ({:kind :open, :text \"(\", :line 1, :col 1} {:kind :atom, …} {:kind :close, …})"
   (:require [clojure.string :as str])
   (:import [java.util.regex Matcher]))
 

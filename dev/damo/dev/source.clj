@@ -67,7 +67,8 @@
     (:order (reduce visit {:done #{} :path #{} :order []} (sort (keys graph))))))
 
 (defn with-dependents
-  "The set of `names` and of all namespaces of `graph` that require one of them, however indirectly."
+  "The set of `names` and of all namespaces of `graph` that require one of them, however
+  indirectly."
   [graph names]
   (reduce (fn [stale name]
             (if (some stale (:requires (graph name))) (conj stale name) stale))
