@@ -1,0 +1,128 @@
+(ns damo.demo.main
+  "`bin/damo demo`: trains a classifier of digits, shows how well it does, and saves it; with
+  --predict it loads a saved one and shows the same. See damo.demo.model for what is trained."
+  (:require [clojure.java.io :as io]
+            [damo.cli :as cli]
+            [damo.core :as d]
+            [damo.demo.digits :as digits]
+            [damo.demo.idx :as idx]
+            [damo.demo.model :as model]
+            [damo.demo.plots :as plots]
+            [damo.demo.progress :as progress]
+            [damo.demo.report :as report]
+            [damo.demo.train :as train]
+            [damo.fail :as fail :refer [fail!]]))
+
+(set! *warn-on-reflection* true)
+
+(def ^:private options
+  [["--data" {:key :data, :read (cli/path), :hint "DIR"
+              :doc "MNIST's IDX files, gzipped or not; otherwise digits are drawn"}]
+   ["--model" {:key :model, :read (cli/path), :hint "FILE", :default "examples/mlp.edn"
+               :doc "what to train, in let form"}]
+   ["--predict" {:key :predict, :read (cli/path), :hint "FILE"
+                 :doc "classify with this saved model, do not train"}]
+   ["--epochs" {:key :epochs, :read (cli/whole 1 10000), :hint "N", :default 10
+                :doc "passes over the training digits"}]
+   ["--batch" {:key :batch, :read (cli/whole 1 100000), :hint "N", :default 20
+               :doc "digits a step"}]
+   ["--rate" {:key :rate, :read (cli/positive), :hint "X", :default 0.1, :doc "learning rate"}]
+   ["--seed" {:key :seed, :read (cli/whole 0 1000000000), :hint "N", :default 1
+              :doc "of first values and of the order of digits"}]
+   ["--threads" {:key :threads, :read (cli/whole 1 1024), :hint "N"
+                 :doc "of matrix products (default: as many as cores)"}]
+   ["--out" {:key :out, :read (cli/path), :hint "DIR", :default "target/demo"
+             :doc "where the model and the pictures go"}]])
+
+(def ^:private intro
+  "usage: bin/damo demo [OPTION...]
+Trains a network on handwritten digits, prints its accuracy and confusion table, and saves it.")
+
+;; ## Data
+
+(def ^:private drawn-digits 10000)
+
+;; One seed for all: a saved model meets the same test digits again.
+(def ^:private drawing-seed 20260727)
+
+(defn- data-sets [{:keys [data]}]
+  (if data
+    (idx/read-folder data)
+    (idx/split (digits/draw-set {:name "drawn digits", :count drawn-digits
+                                 :seed drawing-seed}))))
+
+(defn- check-size [{:keys [rows cols name]} width]
+  (when-not (= width (* rows cols))
+    (fail! ::size-mismatch (str name " holds digits of " rows "x" cols " = " (* rows cols)
+                                " pixels; the model takes " width)
+           {:expected width, :given (* rows cols)})))
+
+(defn- amount [{:keys [count name]}]
+  (format "%,d of %s" count name))
+
+;; ## Results
+
+(defn- print-result [table]
+  (println)
+  (println (report/confusion-text table))
+  (println (format "\ntest accuracy %.2f %%" (* 100.0 (report/accuracy table)))))
+
+(defn- pictures!
+  "Draws the learning curve and the page of misclassified digits; returns the names of the files.
+  Where Java cannot draw text, for want of fonts, says so and draws none."
+  [folder history {:keys [labels] :as test} predictions]
+  (try
+    [(plots/learning-curve! (io/file folder "learning-curve.png") history)
+     (plots/misclassified! (io/file folder "misclassified.png") test predictions
+                           (report/misclassified labels predictions))]
+    (catch java.awt.AWTError e (println "no pictures:" (ex-message e)) [])
+    (catch LinkageError e (println "no pictures: Java cannot draw here:" (ex-message e)) [])
+    (catch InternalError e (println "no pictures: Java has no fonts here:" (ex-message e)) [])))
+
+(defn- test-predictions [predict test]
+  (train/predictions predict (train/fill! (train/tensors test) test
+                                          (train/in-order (:count test)))))
+
+(defn- train-and-show! [{:keys [out model rate seed] :as opts}]
+  (let [folder (cli/folder! out)
+        built (model/build (model/read-model model) seed)
+        {:keys [train test] :as data} (data-sets opts)
+        _ (check-size train (:inputs built))
+        functions (model/functions built rate)
+        _ (println "training on" (str (amount train) ", testing on " (amount test)))
+        start (System/nanoTime)
+        history (train/train! functions data opts (progress/reporter (progress/terminal?)))
+        seconds (* 1e-9 (- (System/nanoTime) start))
+        predictions (test-predictions (:predict functions) test)
+        saved (str (d/save (str (io/file folder "model.damo")) functions))]
+    (print-result (report/confusion (:labels test) predictions))
+    (println (format "trained in %.1f s" seconds))
+    (doseq [file (cons saved (pictures! folder history test predictions))]
+      (println "wrote" file))))
+
+(defn- predict-and-show! [{:keys [predict] :as opts}]
+  (let [functions (d/load predict)
+        {:keys [test]} (data-sets opts)]
+    (when-not (:predict functions)
+      (fail! ::no-predict (str predict " holds no function predict; it has "
+                               (vec (sort (map name (keys functions)))))
+             {:file predict}))
+    (println "testing on" (amount test))
+    (print-result (report/confusion (:labels test)
+                                    (test-predictions (:predict functions) test)))))
+
+(defn- main [args]
+  (let [{:keys [help predict threads] :as opts} (cli/parse options args)]
+    (when threads (d/set-threads! threads))
+    (cond help (println (cli/help intro options))
+          predict (predict-and-show! opts)
+          :else (train-and-show! opts))))
+
+(defn -main
+  "Runs the demo with the options given and ends the process; see --help."
+  [& args]
+  ;; Pictures are drawn into memory: no display is needed, nor looked for.
+  (System/setProperty "java.awt.headless" "true")
+  (let [status (cli/run "bin/damo demo" #(main args))]
+    (shutdown-agents)
+    (System/exit status)))
