@@ -1,7 +1,8 @@
 ; C[m n] = alpha A[m k] B[k n] + beta C, for the sizes and strides (in elements) of this moment.
 ; {t} is the dtype, {T} its LLVM type, {s} its BLAS letter. A and B have a unit stride along one axis;
 ; C has one along its last axis. What BLAS would refuse (a stride shorter than the row beside it, as
-; broadcasting makes them; sizes over 31 bits) and k = 0 go to plain loops. beta = 0 never reads C.
+; broadcasting makes them; sizes over 31 bits) and k = 0 go to plain loops, which are not vectorised:
+; they are rare, and would cost more to compile than all the rest. beta = 0 never reads C.
 define internal void @damo.gemm.{t}(i64 %m, i64 %n, i64 %k, {T} %alpha, ptr %a, i64 %a.row, i64 %a.col, ptr %b, i64 %b.row, i64 %b.col, {T} %beta, ptr %c, i64 %c.row) #0 {
 entry:
   %some.m = icmp sgt i64 %m, 0
@@ -135,7 +136,7 @@ plain.term:
   %partial.next = fadd reassoc contract {T} %partial, %xy
   %l.next = add nuw nsw i64 %l, 1
   %l.more = icmp slt i64 %l.next, %k
-  br i1 %l.more, label %plain.term, label %plain.scaled
+  br i1 %l.more, label %plain.term, label %plain.scaled, !llvm.loop !0
 
 plain.scaled:
   %scaled = fmul {T} %alpha, %partial.next

@@ -22,20 +22,18 @@ public final class Codegen {
      */
     public static Module module(Program program, int vectorBits) {
         MathLibrary library = new MathLibrary();
-        Loops loops = new Loops();
         List<String> functions = new ArrayList<>();
         List<Usage> usages = new ArrayList<>();
         for (int i = 0; i < program.kernels().size(); i++) {
             Kernel kernel = program.kernels().get(i);
             Usage usage = Usage.of(kernel);
             usages.add(usage);
-            functions.add(KernelWriter.write(kernelName(i, kernel), kernel, usage, library, loops));
+            functions.add(KernelWriter.write(kernelName(i, kernel), kernel, usage, library));
         }
         Products products = new Products();
         functions.add(CallWriter.write(program, usages, products));
         functions.add(products.text());
         functions.add(library.text());
-        functions.add(loops.text());
         return new Module("; damo program " + comment(program.name()) + "\n"
                 + String.join("\n", functions) + attributes(vectorBits), products.externals());
     }

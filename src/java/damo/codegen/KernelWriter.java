@@ -3,8 +3,6 @@ package damo.codegen;
 import damo.program.Kernel;
 import damo.tensor.DType;
 import java.util.List;
-import java.util.Map;
-import java.util.Set;
 
 /**
  * One kernel as an internal LLVM function: a pointer for each parameter, an i64 for each dimension
@@ -17,20 +15,18 @@ import java.util.Set;
 final class KernelWriter {
     private final Kernel kernel;
     private final Usage usage;
-    private final Loops loops;
     private final Lines lines = new Lines();
     private final ExprWriter exprs;
 
-    private KernelWriter(Kernel kernel, Usage usage, MathLibrary library, Loops loops) {
+    private KernelWriter(Kernel kernel, Usage usage, MathLibrary library) {
         this.kernel = kernel;
         this.usage = usage;
-        this.loops = loops;
         this.exprs = new ExprWriter(lines, kernel.params(), library);
     }
 
     /** The text of the function {@code name}. */
-    static String write(String name, Kernel kernel, Usage usage, MathLibrary library, Loops loops) {
-        KernelWriter writer = new KernelWriter(kernel, usage, library, loops);
+    static String write(String name, Kernel kernel, Usage usage, MathLibrary library) {
+        KernelWriter writer = new KernelWriter(kernel, usage, library);
         for (String dim : usage.dims()) {
             writer.exprs.bind(dim, Names.local("d", dim));
         }
@@ -92,7 +88,7 @@ final class KernelWriter {
         lines.label(latch);
         lines.add(next, " = add nuw nsw i64 ", variable, ", 1");
         String more = lines.value("icmp slt i64 ", next, ", ", extent);
-        lines.add("br i1 ", more, ", label %", body, ", label %", done, loops.hints(s));
+        lines.add("br i1 ", more, ", label %", body, ", label %", done);
         lines.label(done);
     }
 

@@ -15,7 +15,8 @@ import java.util.Map;
 
 /**
  * The definitions of resources/damo/math.edn, read once: for each math function and float dtype its
- * arguments, named intermediate values and result, as expressions of docs/program.md without loads.
+ * arguments, named intermediate values and result, as expressions of docs/program.md without loads. A
+ * bare number is a constant of the definition's dtype.
  */
 final class MathTable {
     private static final String RESOURCE = "/damo/math.edn";
@@ -98,6 +99,9 @@ final class MathTable {
                     throw new IllegalArgumentException("unknown name " + s.name());
                 }
                 return new Kernel.Ref(s.name(), type);
+            }
+            if (form instanceof Number) {
+                return constant(t, form);
             }
             List<?> parts = list(form);
             String head = keyword(parts.get(0));

@@ -19,6 +19,13 @@ import java.util.Set;
 final class Products {
     private static final String TEMPLATE = template();
 
+    /** What the template's loops refer to. */
+    private static final String METADATA = """
+            !0 = distinct !{!0, !1, !2}
+            !1 = !{!"llvm.loop.vectorize.enable", i1 false}
+            !2 = !{!"llvm.loop.unroll.disable"}
+            """;
+
     private final Set<DType> dtypes = EnumSet.noneOf(DType.class);
 
     /**
@@ -41,7 +48,7 @@ final class Products {
             text.append(TEMPLATE.replace("{t}", t.label()).replace("{T}", Types.value(t))
                     .replace("{s}", letter(t)));
         }
-        return text.toString();
+        return dtypes.isEmpty() ? "" : text.append(METADATA).toString();
     }
 
     /** The library functions that the text declares. */

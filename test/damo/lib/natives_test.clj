@@ -1,0 +1,78 @@
+(ns damo.lib.natives-test
+  "Unpacking and opening of native libraries."
+  (:require [clojure.java.io :as io]
+            [clojure.test :refer [deftest is testing]])
+  (:import (damo DamoException)
+           (damo.lib Natives Natives$Group)
+           (java.nio.file Files Path)
+           (java.nio.file.attribute FileAttribute)))
+
+(set! *warn-on-reflection* true)
+
+(def ^:private small
+  "A group whose file is small, so that the tests are fast."
+  (Natives$Group. "org/bytedeco/openblas" ["libgcc_s.so.1"] "org.bytedeco/openblas"))
+
+(defn- with-cache
+  "Calls (f folder) while damo.cache names a fresh folder."
+  [f]
+  (let [folder (.toFile (Files/createTempDirectory "natives" (make-array FileAttribute 0)))
+        before (System/getProperty "damo.cache")]
+    (try
+      (System/setProperty "damo.cache" (str folder))
+      (f folder)
+      (finally
+        (if before
+          (System/setProperty "damo.cache" before)
+          (System/clearProperty "damo.cache"))
+        (run! io/delete-file (reverse (file-seq folder)))))))
+
+(defn- failure [f]
+  (try (f) nil (catch DamoException e e)))
+
+(deftest unpack-test
+  (with-cache
+    (fn [folder]
+      (let [library (.resolve (Natives/unpack small) "libgcc_s.so.1")
+            size (Files/size library)]
+        (is (.startsWith library (.toPath (io/file folder))))
+        (is (< 100000 size))
+        (testing "a file of the right size is left alone"
+          (let [stamp (.lastModified (.toFile library))]
+            (.setLastModified (.toFile library) (- stamp 5000))
+            (Natives/unpack small)
+            (is (= (- stamp 5000) (.lastModified (.toFile library))))))
+        (testing "a file that is cut short is replaced"
+          (spit (.toFile library) "broken")
+          (Natives/unpack small)
+          (is (= size (Files/size library))))
+        (testing "nothing is left behind"
+          (is (= ["libgcc_s.so.1"] (vec (.list (.toFile (.getParent library)))))))))))
+
+(deftest unpack-together-test
+  (with-cache
+    (fn [_]
+      (let [folders (->> (repeatedly 8 #(future (str (Natives/unpack small))))
+                         doall (map deref) set)]
+        (is (= 1 (count folders)))
+        (is (= 1 (count (.list (io/file (first folders))))))))))
+
+(deftest missing-library-test
+  (let [e ^DamoException (failure #(Natives/unpack (Natives$Group. "org/bytedeco/none" ["libnone.so"]
+                                                                   "org.bytedeco/none 1.0")))]
+    (is (= "missing-library" (.kind e)))
+    (is (re-find #"libnone.so.*add the dependency org.bytedeco/none 1.0" (.getMessage e))))
+  (let [absent (Path/of "/nowhere/libnone.so" (make-array String 0))
+        e ^DamoException (failure #(Natives/open absent))]
+    (is (= "missing-library" (.kind e)))
+    (is (re-find #"loader refuses /nowhere/libnone.so" (.getMessage e)))))
+
+(deftest unwritable-cache-test
+  (with-cache
+    (fn [folder]
+      (let [file (io/file folder "file")]
+        (spit file "")
+        (System/setProperty "damo.cache" (str file))
+        (let [e ^DamoException (failure #(Natives/unpack small))]
+          (is (= "io" (.kind e)))
+          (is (re-find #"damo.cache" (.getMessage e))))))))
