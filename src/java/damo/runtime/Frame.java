@@ -107,10 +107,12 @@ final class Frame implements AutoCloseable {
             long address = t.pinAddress();
             inputs[i] = t;
             pinnedInputs = i + 1;
+            // Where the argument lies, copied or not: whether an output may overlap it should not
+            // depend on how it happens to be aligned.
+            inputAt[i] = address;
             if (address % Arguments.ALIGNMENT != 0) {
                 address = align(i, t);
             }
-            inputAt[i] = address;
             lenders += inputs[i].lender() == null ? 0 : 1;
             words.setAtIndex(ValueLayout.JAVA_LONG, plan.inputBuffers[i], address);
         }

@@ -32,8 +32,8 @@ public final class Model implements AutoCloseable {
         this.info = Map.copyOf(info);
         this.ownsStates = ownsStates;
         if (new HashSet<>(this.states.values()).size() != this.states.size()) {
-            throw new DamoException("state-mismatch", "a model was given one state under two names; "
-                    + "its states are " + this.states.keySet());
+            throw new DamoException("state-mismatch", "a model was given one state under two "
+                    + "names; its states are " + this.states.keySet());
         }
         this.programs.forEach((name, text) -> checked.put(name, Programs.read(text)));
         checked.values().forEach(p -> Plan.states(p, this.states));

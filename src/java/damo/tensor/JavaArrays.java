@@ -22,7 +22,7 @@ final class JavaArrays {
             case short[] a -> DType.I32;
             case byte[] a -> DType.I8;
             case boolean[] a -> DType.BOOL;
-            default -> null;
+            case null, default -> null;
         };
     }
 
@@ -36,7 +36,7 @@ final class JavaArrays {
             case short[] a -> a.length;
             case byte[] a -> a.length;
             case boolean[] a -> a.length;
-            default -> -1;
+            case null, default -> -1;
         };
     }
 

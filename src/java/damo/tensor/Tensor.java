@@ -26,8 +26,8 @@ import java.util.function.Function;
  * }
  * }</pre>
  */
-public final class Tensor extends AbstractList<Object> implements RandomAccess, Future<Object>,
-        AutoCloseable {
+public final class Tensor extends AbstractList<Object>
+        implements RandomAccess, Future<Object>, AutoCloseable {
     private final Memory memory;
     private final long address;
     private final DType dtype;
@@ -196,8 +196,8 @@ public final class Tensor extends AbstractList<Object> implements RandomAccess, 
 
     private long extent() {
         if (shape.length == 0) {
-            throw new DamoException("shape-mismatch", "a 0-d tensor has no first axis to walk; "
-                    + "take its number with get() or doubleValue()");
+            throw new DamoException("shape-mismatch",
+                    "a 0-d tensor has no first axis to walk; take its number with get()");
         }
         return shape[0];
     }
@@ -249,10 +249,7 @@ public final class Tensor extends AbstractList<Object> implements RandomAccess, 
         }));
     }
 
-    /**
-     * The elements as a flat Java array: double[], float[], long[], int[] (i32 and u8), byte[] (i8)
-     * or boolean[]. Throws "size-overflow" when no array is that long.
-     */
+    /** A flat double[], float[], long[], int[] (i32, u8), byte[] (i8) or boolean[]. */
     public Object toJavaArray() {
         return with(data -> JavaArrays.copyOut(data, dtype, elements));
     }
@@ -345,7 +342,7 @@ public final class Tensor extends AbstractList<Object> implements RandomAccess, 
 
     /** The same; never waits. */
     @Override
-    public Object get(long timeout, TimeUnit unit) {
+    public Object get(long time, TimeUnit unit) {
         return get();
     }
 

@@ -11,8 +11,8 @@ final class Wrapped {
     private Wrapped() { }
 
     /**
-     * Refuses segments on the Java heap, whose address moves; mapped files, which another process may
-     * cut short under a running call; and wrong lengths.
+     * Refuses segments on the Java heap, whose address moves; mapped files, which another process
+     * may cut short under a running call; and wrong lengths.
      */
     static void check(MemorySegment segment, DType dtype, long[] shape, long bytes) {
         if (!segment.isNative() || segment.isMapped()) {
