@@ -5,7 +5,8 @@
   Simple before fast, but linear. (nested (of :i64 [2 2] [1 2 3 4])) = [[1 2] [3 4]]."
   (:refer-clojure :exclude [cast])
   (:require [damo.fail :as fail :refer [fail!]]
-            [damo.type :as type]))
+            [damo.type :as type])
+  (:import [java.util ArrayList]))
 
 (set! *warn-on-reflection* true)
 
@@ -127,9 +128,10 @@
 ;; ## Addresses
 
 (defn strides
-  "The distance in elements between neighbours along each axis of a dense row-major array."
+  "The distance in elements between neighbours along each axis of a dense row-major array of that
+  shape; dims may be symbolic."
   [shape]
-  (vec (rest (reverse (reductions * 1 (reverse shape))))))
+  (vec (rest (reverse (reductions type/dim* 1 (reverse shape))))))
 
 (defn addresses
   "A long-array of the positions of all elements, in row-major order, of a shape that is laid out
@@ -159,48 +161,82 @@
   [{:keys [shape] :as a} index]
   (element a (reduce + (map * index (strides shape)))))
 
-(defn- broadcast-addresses [shape operand-shape]
-  (let [missing (- (count shape) (count operand-shape))
-        own (map (fn [d s] (if (= d 1) 0 s)) operand-shape (strides operand-shape))]
-    (addresses shape (concat (repeat missing 0) own) 0)))
+(defn broadcast-strides
+  "The strides with which an operand of shape `own`, whose own strides are given, is read as one of
+  `shape`: 0 on new and on stretched axes."
+  [shape own own-strides]
+  (into (vec (repeat (- (count shape) (count own)) 0))
+        (map (fn [d e s] (if (and (= d 1) (not= e 1)) 0 s))
+             own (take-last (count own) shape) own-strides)))
 
 ;; ## Whole-array operations
 
+(defn- reader
+  "A function from the position in `shape` to the element of the array broadcast to it."
+  [shape {own :shape :as a}]
+  (let [^longs where (addresses shape (broadcast-strides shape own (strides own)) 0)]
+    (fn [i] (element a (aget where i)))))
+
 (defn map-elements
-  "The array of `dtype` whose elements are (f x y …) of the elements of the arrays, broadcast as NumPy does."
+  "The array of `dtype` whose elements are (f x y …) of the elements of the arrays, which broadcast
+  as NumPy's do."
   [dtype f arrays]
   (let [shape (apply type/broadcast-shapes (map :shape arrays))
-        readers (mapv (fn [a] (let [^longs where (broadcast-addresses shape (:shape a))]
-                                #(element a (aget where %))))
-                      arrays)]
+        [x y & more :as readers] (map (partial reader shape) arrays)]
     (build dtype shape
-           (case (count readers)
-             1 (let [[x] readers] (fn [i] (f (x i))))
-             2 (let [[x y] readers] (fn [i] (f (x i) (y i))))
-             (fn [i] (apply f (map #(% i) readers)))))))
+           (cond more (fn [i] (apply f (map #(% i) readers)))
+                 y    (fn [i] (f (x i) (y i)))
+                 :else (fn [i] (f (x i)))))))
 
 (defn reduced-shape
-  "The shape left of `shape` when these axes are reduced: kept with extent 1, or dropped."
+  "The shape (dims may be symbolic) left when these axes are reduced: kept with extent 1, or
+  dropped."
   [shape axes keepdims]
   (let [reduced? (set axes)]
     (vec (keep-indexed (fn [i d] (cond (not (reduced? i)) d, keepdims 1)) shape))))
 
-(defn- reduced-addresses
-  "For every element of `shape` the position of its group in the result of reducing these axes."
-  [shape axes]
-  (let [kept (strides (reduced-shape shape axes true)), reduced? (set axes)]
-    (addresses shape (map-indexed (fn [i s] (if (reduced? i) 0 s)) kept) 0)))
+(defn- groups
+  "For each element left when these axes are reduced: the list of those that fall together in it."
+  [{:keys [shape] :as a} axes]
+  (let [reduced? (set axes)
+        kept (map-indexed (fn [i s] (if (reduced? i) 0 s)) (strides (reduced-shape shape axes true)))
+        ^longs where (addresses shape kept 0)
+        lists (vec (repeatedly (size (reduced-shape shape axes false)) #(ArrayList.)))]
+    (dotimes [i (alength where)]
+      (.add ^ArrayList (lists (aget where i)) (element a i)))
+    lists))
 
 (defn reduce-axes
-  "The array of `dtype` that f folds from `init` over these axes of the array, in row-major order:
-  (f accumulated x). Rounding to the dtype happens once, at the end."
-  [dtype f init {:keys [shape] :as a} axes keepdims]
-  (let [out (object-array (repeat (size (reduced-shape shape axes false)) init))
-        ^longs where (reduced-addresses shape axes)]
-    (dotimes [i (alength where)]
-      (let [j (aget where i)]
-        (aset out j (f (aget out j) (element a i)))))
-    (build dtype (reduced-shape shape axes keepdims) #(aget out %))))
+  "The array of `dtype` whose elements are (f xs) of the elements xs (row-major) that fall together
+  when these axes are reduced."
+  [dtype f {:keys [shape] :as a} axes keepdims]
+  (let [lists (groups a axes)]
+    (build dtype (reduced-shape shape axes keepdims) #(f (vec (lists %))))))
+
+(defn- dot-doubles [^doubles x i di ^doubles y j dj k]
+  (let [di (long di), dj (long dj), k (long k)]
+    (loop [n 0, i (long i), j (long j), sum 0.0]
+      (if (< n k)
+        (recur (inc n) (+ i di) (+ j dj) (+ sum (* (aget x i) (aget y j))))
+        sum))))
+
+(defn- dot-longs [^longs x i di ^longs y j dj k]
+  (let [di (long di), dj (long dj), k (long k)]
+    (loop [n 0, i (long i), j (long j), sum 0]
+      (if (< n k)
+        (recur (inc n) (+ i di) (+ j dj)
+               (unchecked-add sum (unchecked-multiply (aget x i) (aget y j))))
+        sum))))
+
+(defn dots
+  "The array of that shape whose elements are inner products over k elements of the arrays x and
+  y, of one dtype. Each operand is [array strides step]: where the elements of a product begin,
+  for each axis of the result, and the distance between them."
+  [shape k [x x-strides x-step] [y y-strides y-step]]
+  (let [^longs i (addresses shape x-strides 0), ^longs j (addresses shape y-strides 0)
+        inner (if (type/float-dtype? (:dtype x)) dot-doubles dot-longs)]
+    (build (:dtype x) shape
+           (fn [n] (inner (:data x) (aget i n) x-step (:data y) (aget j n) y-step k)))))
 
 (defn reshape
   "The same elements under another shape of the same size, data shared."
@@ -211,3 +247,14 @@
   "The array converted to another dtype."
   [dtype {:keys [shape] :as a}]
   (if (= dtype (:dtype a)) a (build dtype shape #(element a %))))
+
+(defn checked-indices
+  "An array of integers as :i64, after a check that each lies in 0 … extent-1; fails on the first
+  that does not."
+  [indices extent]
+  (let [wide (cast :i64 indices)]
+    (when-let [i (first (remove #(< -1 (element wide %) extent) (range (size (:shape wide)))))]
+      (fail! ::index-out-of-range
+             (str "the index " (element wide i) " at position " i " is out of range: the extent is " extent)
+             {:index (element wide i), :position i, :extent extent}))
+    wide))

@@ -81,7 +81,8 @@
 (defn- coerce
   "The arguments with numbers made constants and the ones at the positions :coerce brought to one dtype."
   [ctx {:keys [kind coerce type]} args]
-  (let [positions (set (or coerce (when (= kind :elementwise) (range (count args)))))
+  (let [all? (or (= coerce :all) (and (nil? coerce) (= kind :elementwise)))
+        positions (set (if all? (range (count args)) coerce))
         chosen (keep-indexed (fn [i a] (when (positions i) a)) args)
         dtype (when (seq chosen) (common-dtype ctx type chosen))]
     (vec (map-indexed (fn [i a]

@@ -1,7 +1,9 @@
 (ns damo.op.arith
-  "Elementwise arithmetic, rounding, and the cast. Operands broadcast and are promoted to one dtype; integers wrap."
+  "Elementwise arithmetic, rounding, and the cast. Operands broadcast and are promoted to one
+  dtype; integers wrap."
   (:refer-clojure :exclude [abs cast mod])
   (:require [damo.op :as op :refer [defop]]
+            [damo.op.gens :as gens]
             [damo.op.scalar :as scalar]
             [damo.op.typing :as typing]
             [damo.type :as type]))
@@ -35,14 +37,17 @@
    :examples [[[:mul 1.5 2.0] 3.0] [[:mul -2 3] -6]]})
 
 (defop div
-  "x / y, elementwise; true division: of integers it gives a float (:f64, or :f32 for one-byte ones)."
+  "x / y, elementwise; true division: of integers it gives a float (:f64, or :f32 for one-byte
+  ones)."
   {:kind :elementwise, :args [?x ?y], :type :float
-   :eval /, :partials [[:div 1 ?y] [:neg [:div ?out ?y]]]
+   :eval (fn [^double x ^double y] (/ x y))
+   :partials [[:div 1 ?y] [:neg [:div ?out ?y]]]
    :scalar :div, :gen {?y [0.5 3]}
    :examples [[[:div 3.0 2.0] 1.5] [[:div 1 4] 0.25] [[:div 1.0 0.0] ##Inf]]})
 
 (defop int-div
-  "x / y rounded down, elementwise; keeps the dtype. An integer divided by zero gives 0. Its derivative is 0."
+  "x / y rounded down, elementwise; keeps the dtype. An integer divided by zero gives 0. Its
+  derivative is 0."
   {:kind :elementwise, :args [?x ?y], :type (typing/same :num)
    :eval scalar/floor-div
    :partials [0 0]
@@ -51,7 +56,8 @@
    :examples [[[:int-div -7 2] -4] [[:int-div 7.5 2.0] 3.0] [[:int-div 1 0] 0]]})
 
 (defop mod
-  "x - y · int-div(x, y), elementwise: the remainder with the sign of y. For y = 0 NaN, and 0 for integers."
+  "x - y · int-div(x, y), elementwise: the remainder with the sign of y. For y = 0 NaN, and 0 for
+  integers."
   {:kind :elementwise, :args [?x ?y], :type (typing/same :num)
    :eval scalar/floor-mod
    :partials [1 [:neg [:int-div ?x ?y]]]
@@ -91,8 +97,8 @@
    :examples [[[:sqrt 9.0] 3.0]]})
 
 (defop pow
-  "x to the power y, elementwise; a float also for integers. pow(x, 0) = 1. The derivative by x is 0 where
-  y = 0, the one by y is 0 where x = 0."
+  "x to the power y, elementwise; a float also for integers. pow(x, 0) = 1. The derivative by x is
+  0 where y = 0, the one by y is 0 where x = 0."
   {:kind :elementwise, :args [?x ?y], :type :float
    :eval scalar/pow
    :partials [[:where [:eq ?y 0] 0 [:mul ?y [:pow ?x [:sub ?y 1]]]]
@@ -124,7 +130,8 @@
    :examples [[[:sign -2.5] -1.0] [[:sign 7] 1] [[:sign 0.0] 0.0]]})
 
 (defop maximum
-  "The larger of x and y, elementwise; NaN when either is. Where they are equal, x takes the gradient."
+  "The larger of x and y, elementwise; NaN when either is. Where they are equal, x takes the
+  gradient."
   {:kind :elementwise, :args [?x ?y], :type (typing/same :any), :fold true, :commutes true
    :eval scalar/maximum
    :lop [[:where [:ge ?x ?y] ?g 0] [:where [:ge ?x ?y] 0 ?g]]
@@ -133,7 +140,8 @@
    :examples [[[:maximum 1.0 2.0] 2.0] [[:maximum 1.0 ##NaN] ##NaN]]})
 
 (defop minimum
-  "The smaller of x and y, elementwise; NaN when either is. Where they are equal, x takes the gradient."
+  "The smaller of x and y, elementwise; NaN when either is. Where they are equal, x takes the
+  gradient."
   {:kind :elementwise, :args [?x ?y], :type (typing/same :any), :fold true, :commutes true
    :eval scalar/minimum
    :lop [[:where [:le ?x ?y] ?g 0] [:where [:le ?x ?y] 0 ?g]]
@@ -142,7 +150,8 @@
    :examples [[[:minimum 1.0 2.0] 1.0] [[:minimum 1.0 ##NaN] ##NaN]]})
 
 (defop clip
-  "x held between lo and hi, elementwise: minimum(maximum(x, lo), hi). At the bounds x takes the gradient."
+  "x held between lo and hi, elementwise: minimum(maximum(x, lo), hi). At the bounds x takes the
+  gradient."
   {:kind :elementwise, :args [?x ?lo ?hi], :type (typing/same :num)
    :eval (fn [x lo hi] (scalar/minimum (scalar/maximum x lo) hi))
    :lop [[:where [:logical-and [:ge ?x ?lo] [:le [:maximum ?x ?lo] ?hi]] ?g 0]
@@ -204,12 +213,13 @@
 ;; ## Conversion
 
 (defop cast
-  "x as another dtype, elementwise: floats become integers by truncation (NaN gives 0, beyond the range its
-  nearest end), wide integers wrap, everything but 0 is true. Differentiable from float to float."
+  "x as another dtype, elementwise: floats become integers by truncation (NaN gives 0, beyond the
+  range its nearest end), wide integers wrap, everything but 0 is true. Differentiable from float
+  to float."
   {:kind :elementwise, :args [?x]
    :attrs {:dtype {:doc "the dtype of the result"}}
    :type (fn [{:keys [dtype]} [[_ shape]]] (type/check [dtype shape]))
-   :eval identity                       ; the result is converted to the node's dtype, as all results are
+   :eval identity                       ; every result is converted to the dtype of its node
    :lop (fn [{:keys [types type]}]
           [(if (type/float-dtype? (type/dtype-of type))
              [:cast {:dtype (type/dtype-of (first types))} ?g]
@@ -217,5 +227,8 @@
    :rop (fn [{:keys [type]}]
           (if (type/float-dtype? (type/dtype-of type)) [:cast {:dtype (type/dtype-of type)} ?dx] 0))
    :scalar (fn [{:keys [dtype]} _] [:cast dtype ?x])
+   :gen (fn [{:keys [dtype size] :as ctx}]
+          {:attrs {:dtype (gens/variant ctx (sort (keys type/dtypes)))}
+           :args [(gens/random-array ctx dtype (gens/choose ctx [[size] [2 size] []]))]})
    :examples [[[:cast {:dtype :i32} -2.7] -2] [[:cast {:dtype :bool} 0.5] true]
               [[:cast {:dtype :u8} 300] 44] [[:cast {:dtype :u8} 300.0] 255]]})

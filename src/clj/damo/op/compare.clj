@@ -1,5 +1,6 @@
 (ns damo.op.compare
-  "Comparisons, choice, and the algebra of booleans and bits. Elementwise; comparisons with NaN are false, but ne."
+  "Comparisons, choice, and the algebra of booleans and bits. Elementwise; comparisons with NaN
+  are false, but ne."
   (:refer-clojure :exclude [bit-and bit-not bit-or bit-xor])
   (:require [damo.op :as op :refer [defop]]
             [damo.op.scalar :as scalar]
@@ -74,7 +75,8 @@
 ;; ## Choice
 
 (defop where
-  "x where the :bool c is true, else y, elementwise. The value that is not chosen has no influence, nor has its gradient."
+  "x where the :bool c is true, else y, elementwise. The value that is not chosen has no
+  influence, nor has its gradient."
   {:kind :elementwise, :args [?c ?x ?y], :coerce [1 2]
    :type (typing/elementwise [:bool :any :any] peek)
    :eval (fn [c x y] (if c x y))

@@ -1,7 +1,7 @@
 (ns damo.op.scalar
-  "The meaning of arithmetic on single elements, for the :eval of elementwise ops: doubles, longs and
-  booleans in, one out. Right at NaN, infinities and signed zeros; independent of the compiled code.
-  (floor-mod -7 3) = 2.")
+  "The meaning of arithmetic on single elements, for the :eval of elementwise ops: doubles, longs
+  and booleans in, one out. Right at NaN, infinities and signed zeros; independent of the compiled
+  code. (floor-mod -7 3) = 2.")
 
 (set! *warn-on-reflection* true)
 

@@ -1,5 +1,6 @@
 (ns damo.op.trig
-  "Trigonometric and hyperbolic functions and their inverses. Elementwise; angles in radians; integers give floats."
+  "Trigonometric and hyperbolic functions and their inverses. Elementwise; angles in radians;
+  integers give floats."
   (:require [damo.op :as op :refer [defop]]
             [damo.op.scalar :as scalar]))
 

@@ -1,7 +1,8 @@
 (ns damo.op.typing
   "Type rules that ops share: which dtypes an op takes, how axes are named, what is left of a shape.
-  A rule is (fn [attrs types] type); it fails on misfits. ((same :num) {} [[:f32 [3 1]] [:f32 [4]]]) = [:f32 [3 4]]."
-  (:require [clojure.string :as str]
+  A rule is (fn [attrs types] type); it fails on misfits.
+  ((same :num) {} [[:f32 [3 1]] [:f32 [4]]]) = [:f32 [3 4]]."
+  (:require [damo.expr :as expr]
             [damo.fail :as fail :refer [fail!]]
             [damo.type :as type]))
 
@@ -62,21 +63,10 @@
   [{:keys [axis] :as attrs} [[_ shape]]]
   (assoc attrs :axis (type/axis-index (count shape) axis)))
 
-(defn reduced-shape
-  "The shape left when these axes (a sorted vector) are reduced: kept with extent 1, or dropped."
-  [shape axes keepdims]
-  (let [reduced? (set axes)]
-    (vec (keep-indexed (fn [i d] (cond (not (reduced? i)) d, keepdims 1)) shape))))
-
 (defn replace-axis
   "The shape with its axis replaced by these dims, a sequence."
   [shape axis dims]
   (vec (concat (subvec shape 0 axis) dims (subvec shape (inc axis)))))
-
-(defn row-major
-  "The strides of a dense row-major layout of the shape, as dims."
-  [shape]
-  (vec (rest (reverse (reductions type/dim* 1 (reverse shape))))))
 
 (defn check-shape
   "Nil when x is a vector of dims, integers ≥ 0 or symbols or arithmetic on them; fails otherwise."
@@ -93,13 +83,30 @@
            {:expected a, :given b}))
   (vec (map-indexed (fn [i [x y]] (type/unify-dims (str what ", axis " i) x y)) (map vector a b))))
 
+(defn check-nonempty
+  "Nil unless one of these axes of the shape is empty for certain; then it fails, for no element can
+  be chosen from none."
+  [shape axes]
+  (doseq [a axes]
+    (when (= 0 (nth shape a))
+      (fail! ::empty-reduction (str "there is no element to choose from: axis " a " of "
+                                    (pr-str shape) " is empty")
+             {:shape shape, :axis a}))))
+
+(defn choosing
+  "The function f of a vector of elements that fails on an empty one."
+  [f]
+  (fn [xs]
+    (when (empty? xs)
+      (fail! ::empty-reduction "there is no element to choose from: a reduced axis is empty"))
+    (f xs)))
+
 ;; ## Templates of derivatives and expansions
 
 (defn const
-  "The template of a 0-d constant of that dtype."
+  "The template of a 0-d constant of that dtype; fails when x does not fit."
   [dtype x]
-  [:const {:type [dtype []]
-           :value (case (:kind (type/dtypes dtype)) :float (double x), :int (long x), :bool x)}])
+  [:const {:type [dtype []], :value (expr/const-value dtype x)}])
 
 (defn filled
   "The template of an array of that dtype and shape, x everywhere."
@@ -111,16 +118,16 @@
   [dtype dims]
   (let [n (apply type/dim* dims)]
     (if (integer? n)
-      (const dtype (if (= dtype :f32) (double (unchecked-float (double n))) n))
+      (const dtype n)
       [:cast {:dtype dtype} [:dim {:dim n}]])))
+
+(defn as-dtype
+  "The template t, of the dtype `from`, as `dtype`."
+  [dtype from t]
+  (if (= dtype from) t [:cast {:dtype dtype} t]))
 
 (defn keep-axes
   "The template t of a reduction with these attributes (normal) where the reduced axes are back with
   extent 1, so that it broadcasts against the operand."
   [{:keys [axis keepdims]} t]
   (if (or keepdims (empty? axis)) t [:expand-dims {:axis axis} t]))
-
-(defn shape-text
-  "Shapes for messages: \"[3 4] and [5 6]\"."
-  [& shapes]
-  (str/join " and " (map pr-str shapes)))

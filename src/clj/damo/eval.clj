@@ -1,0 +1,120 @@
+(ns damo.eval
+  "The reference interpreter: graphs evaluated op by op on reference arrays (damo.array), by the
+  :eval of each entry. The oracle of every test, and what folds constants. (run graph {'x array})
+  gives one array an output."
+  (:require [damo.array :as array]
+            [damo.fail :as fail :refer [fail!]]
+            [damo.graph :as graph]
+            [damo.op :as op]
+            [damo.type :as type]))
+
+(set! *warn-on-reflection* true)
+
+;; ## One op
+
+(defn- elementwise [{:keys [eval] :as entry} attrs arrays]
+  (let [[dtype _] (op/result-type entry attrs (mapv array/type-of arrays))]
+    (array/map-elements dtype eval arrays)))
+
+(defn constant
+  "The array that an op gives for arrays; its attributes are in normal form and mention no
+  symbolic dims."
+  [op attrs arrays]
+  (let [{:keys [kind eval] :as entry} (op/entry op)]
+    (cond (= op :const) (let [{[dtype shape] :type, value :value} attrs]
+                          (array/of dtype shape (if (empty? shape) [value] value)))
+          (= kind :elementwise) (elementwise entry attrs arrays)
+          :else (apply eval attrs arrays))))
+
+;; ## Dimensions
+
+(defn- bind-dim [dims name [axis dim extent]]
+  (cond (not (symbol? dim)) dims
+        (= extent (get dims dim extent)) (assoc dims dim extent)
+        :else (fail! ::shape-mismatch
+                     (str "axis " axis " of " name " has the extent " extent ", but the dimension " dim " is "
+                          (dims dim) " elsewhere")
+                     {:name name, :axis axis, :dim dim, :expected (dims dim), :given extent})))
+
+(defn- check-value
+  "The array given for a leaf of that name and type, when its dtype and rank fit."
+  [env name [dtype shape]]
+  (let [given (or (get env name)
+                  (fail! ::missing-input (str "no array is given for " name "; given are " (pr-str (keys env)))
+                         {:name name}))]
+    (when-not (and (= dtype (:dtype given)) (= (count shape) (count (:shape given))))
+      (fail! ::wrong-input (str name " has the type " (pr-str [dtype shape]) ", given an array of type "
+                                (pr-str (array/type-of given)))
+             {:name name, :expected [dtype shape], :given (array/type-of given)}))
+    given))
+
+(defn- leaves [{:keys [nodes]} live]
+  (keep (fn [id] (let [[op {:keys [name type]}] (nth nodes id)] (when (#{:input :shared} op) [name type]))) live))
+
+(defn- bind-dims
+  "The map of dimension to extent that the arrays of the leaves give; fails when they disagree."
+  [leaves env]
+  (reduce (fn [dims [name type]]
+            (let [{:keys [shape]} (check-value env name type)]
+              (reduce #(bind-dim %1 name %2) dims (map vector (range) (type/shape-of type) shape))))
+          {} leaves))
+
+(defn- check-shape [dims what [dtype shape] array]
+  (let [expected [dtype (mapv #(type/dim-value dims %) shape)]]
+    (when-not (= expected (array/type-of array))
+      (fail! ::wrong-type (str what " must have the type " (pr-str expected)
+                               (when-not (= shape (second expected)) (str ", " (pr-str [dtype shape])))
+                               "; it has " (pr-str (array/type-of array)))
+             {:expected expected, :given (array/type-of array)}))
+    array))
+
+(defn- with-values
+  "An attribute with symbolic dims replaced by their values."
+  [dims x]
+  (cond (symbol? x) (type/dim-value dims x)
+        (and (vector? x) (#{:+ :* :- :quot :mod :max :min} (first x))) (type/dim-value dims x)
+        (vector? x) (mapv #(with-values dims %) x)
+        :else x))
+
+;; ## Graphs
+
+(defn- node-value [dims env [op attrs] args]
+  (case op
+    (:input :shared) (env (:name attrs))
+    :const (constant :const attrs [])
+    (constant op (update-vals attrs #(with-values dims %)) args)))
+
+(defn- explained
+  "The failure `e` of a node, with the node's number, op and position in front."
+  [{:keys [nodes notes]} id e]
+  (fail! (:damo/error (ex-data e) ::failed)
+         (str "node " id ", " (name (graph/op-of (nth nodes id)))
+              (when-let [src (get-in notes [id :src])] (str ", written at " (fail/position-text src)))
+              ": " (ex-message e))
+         (assoc (ex-data e) :id id) e))
+
+(defn all-values
+  "A vector of the values of all nodes of a graph that its outputs need, by id (nil for the
+  others); see `run`."
+  [{:keys [nodes notes] :as graph} env]
+  (let [live (graph/live graph)
+        leaf-types (leaves graph live)
+        dims (bind-dims leaf-types env)
+        values (object-array (count nodes))]
+    (doseq [[name type] leaf-types] (check-shape dims name type (env name)))
+    (doseq [id live]
+      (try
+        (let [node (nth nodes id)
+              value (node-value dims env node (mapv #(aget values (int %)) (graph/args-of node)))
+              declared (get-in notes [id :type])]
+          (aset values id (if declared (check-shape dims "the value" declared value) value)))
+        (catch clojure.lang.ExceptionInfo e (explained graph id e))))
+    (vec values)))
+
+(defn run
+  "The arrays of the outputs of a graph, a vector. `env` maps the names of inputs and shared
+  variables to arrays, which give the symbolic dims their extents. Every value is rounded to its
+  dtype and checked against the noted type; failures name the node. Linear in the graph and in the
+  work of the ops; no recursion."
+  [graph env]
+  (mapv (all-values graph env) (:outputs graph)))

@@ -1,0 +1,17 @@
+(ns damo.op.all
+  "All families of ops: requiring this namespace fills the registry."
+  (:require [damo.op.arith]
+            [damo.op.argmax]
+            [damo.op.compare]
+            [damo.op.create]
+            [damo.op.exp]
+            [damo.op.index]
+            [damo.op.leaf]
+            [damo.op.linear]
+            [damo.op.reduce]
+            [damo.op.shape]
+            [damo.op.slice]
+            [damo.op.softmax]
+            [damo.op.stats]
+            [damo.op.trig]
+            [damo.op.view]))

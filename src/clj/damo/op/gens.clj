@@ -1,0 +1,170 @@
+(ns damo.op.gens
+  "Generated calls of ops, for the laws over the registry: (case :add :f32 13 7) is one call of
+  add on arrays with axes of about 13 elements. The seed chooses shapes, axes and values; equal
+  arguments give equal cases. An entry's :gen is {?x [lo hi] or a dtype} for elementwise ops, else
+  a function of a context {:dtype :size :seed :random} to {:attrs … :args [array …]}."
+  (:refer-clojure :exclude [case])
+  (:require [damo.array :as array]
+            [damo.graph :as graph]
+            [damo.op :as op]
+            [damo.op.typing :as typing]
+            [damo.type :as type])
+  (:import [java.util Random]))
+
+(set! *warn-on-reflection* true)
+
+;; ## Values
+
+(defn choose
+  "One of the choices, by the context's source of randomness."
+  [{:keys [^Random random]} choices]
+  (nth choices (.nextInt random (count choices))))
+
+(defn- random-value [^Random random dtype [lo hi]]
+  (let [{:keys [kind] :as info} (type/dtypes dtype)]
+    (clojure.core/case kind
+      :float (array/convert dtype (+ lo (* (- hi lo) (.nextDouble random))))
+      :bool (.nextBoolean random)
+      :int (let [lo (long (max (Math/ceil lo) (:lo info)))
+                 hi (long (min (Math/floor hi) (:hi info)))]
+             (+ lo (.nextInt random (int (inc (max 0 (- hi lo))))))))))
+
+(defn random-array
+  "An array of that dtype and shape with values in [lo hi] (default [-3 3]), as far as the dtype
+  holds them."
+  ([ctx dtype shape] (random-array ctx dtype shape [-3 3]))
+  ([{:keys [random]} dtype shape range]
+   (array/of dtype shape (repeatedly (array/size shape) #(random-value random dtype range)))))
+
+;; ## Contexts of generator functions
+
+(defn variant
+  "One of the choices, by the seed alone: consecutive seeds go through all of them."
+  [{:keys [seed]} choices]
+  (nth choices (mod seed (count choices))))
+
+(def ^:private elementwise-shapes
+  {1 (fn [n] [[[n]] [[2 n]] [[]]])
+   2 (fn [n] [[[n] [n]] [[3 n] [n]] [[n] []] [[n 1] [1 n]] [[2 n 3] [n 1]] [[] [n]] [[1] [n]]])
+   3 (fn [n] [[[n] [n] [n]] [[n] [] []] [[n 1] [1 n] []] [[2 n] [n] [2 1]]])})
+
+(defn- elementwise [{:keys [dtype size] :as ctx} args gen]
+  (let [shapes (variant ctx ((elementwise-shapes (count args)) size))]
+    {:attrs {}
+     :args (mapv (fn [arg shape]
+                   (let [g (get gen arg [-3 3])]
+                     (if (keyword? g) (random-array ctx g shape) (random-array ctx dtype shape g))))
+                 args shapes)}))
+
+(defn reduction
+  "A case of a reduction: some axes of an array of rank 0 to 3."
+  [{:keys [dtype size] :as ctx}]
+  (let [[shape axis] (variant ctx [[[size] nil] [[size 3] 0] [[2 size] -1] [[2 size 3] [0 2]] [[2 size 3] 1]
+                                   [[size 1] [1]] [[] nil] [[3 size] []]])]
+    {:attrs {:axis axis, :keepdims (choose ctx [true false])}
+     :args [(random-array ctx dtype shape)]}))
+
+(defn arg-reduction
+  "A case of argmax and the like: one axis of an array, with ties."
+  [{:keys [dtype size] :as ctx}]
+  (let [[shape axis] (variant ctx [[[size] nil] [[size 3] 0] [[2 size] -1] [[2 size 3] 1] [[2 size] nil]])
+        ties (array/map-elements dtype #(if (float? %) (Math/rint %) %) [(random-array ctx dtype shape)])]
+    {:attrs {:axis axis, :keepdims (choose ctx [true false])}, :args [ties]}))
+
+(defn on-shapes
+  "A generator function: `f` of the size gives the choices [attrs shape …] of attributes and
+  shapes of arguments."
+  [f]
+  (fn [{:keys [dtype size] :as ctx}]
+    (let [[attrs & shapes] (variant ctx (f size))]
+      {:attrs attrs, :args (mapv #(random-array ctx dtype %) shapes)})))
+
+(defn without-arguments
+  "A generator function of an op without arguments: `f` of dtype and size gives the choices of
+  attributes."
+  [f]
+  (fn [{:keys [dtype size] :as ctx}]
+    {:attrs (variant ctx (f dtype size)), :args []}))
+
+(defn indices
+  "An array of indices of that shape, :i64 or narrower, into an axis of that extent, from `lowest`
+  on (negative ones count from the end)."
+  [ctx shape lowest extent]
+  (random-array ctx (choose ctx [:i64 :i32 :i8]) shape [lowest (dec extent)]))
+
+;; ## Cases
+
+(defn- context [op dtype size seed]
+  {:dtype dtype, :size size, :seed seed, :random (Random. (hash [op dtype size seed]))})
+
+(def ^:private plain
+  "The context of op/construct for arrays in place of expressions."
+  {:type-of (fn [{:keys [type] :as x}] (if (:op x) type (array/type-of x)))
+   :make (fn [op attrs args type] {:op op, :attrs attrs, :args (vec args), :type type})
+   :describe pr-str})
+
+(defn- construct [op attrs args]
+  (try
+    (let [made (op/construct plain op attrs args)]
+      (when-not (some :op (:args made)) made))
+    (catch clojure.lang.ExceptionInfo e
+      (when-not (#{::typing/bad-dtype ::typing/empty-reduction} (:damo/error (ex-data e))) (throw e)))))
+
+(defn case
+  "A call of an op, {:op :attrs :args [array …] :type}, attributes in normal form; nil when the op
+  does not take that dtype as it is, or not that size. Sizes are extents; `seed` is a natural
+  number."
+  [op dtype size seed]
+  (let [{:keys [kind args gen]} (op/entry op)
+        ctx (context op dtype size seed)
+        {:keys [attrs args]} (if (fn? gen) (gen ctx) (elementwise ctx args gen))]
+    (assert (or (fn? gen) (= kind :elementwise)) (str "the op " op " has no :gen"))
+    (construct op attrs args)))
+
+(def ^:private special-values
+  {:float [0.0 -0.0 1.0 -1.0 0.5 -2.5 3.0 7.0 1e-30 -1e10 88.5 ##Inf ##-Inf ##NaN]
+   :int [0 1 -1 2 -7 13 100 Long/MAX_VALUE Long/MIN_VALUE]
+   :bool [true false]})
+
+(defn- specials-of [dtype]
+  (let [{:keys [kind lo hi]} (type/dtypes dtype)]
+    (distinct (map #(if (= kind :int) (-> % (max lo) (min hi)) (array/convert dtype %)) (special-values kind)))))
+
+(defn special-case
+  "A call of an elementwise op on all combinations of special values (zeros, infinities, NaN,
+  extremes); nil for other ops and dtypes that it does not take."
+  [op dtype]
+  (let [{:keys [kind args gen]} (op/entry op)
+        attrs (:attrs (case op dtype 1 0))]
+    (when (and (= kind :elementwise) attrs)
+      (let [dtypes (map #(let [g (when (map? gen) (gen %))] (if (keyword? g) g dtype)) args)
+            rows (reduce (fn [rows d] (for [r rows, v (specials-of d)] (conj r v))) [[]] dtypes)]
+        (construct op attrs
+                   (map-indexed (fn [i d] (array/of d [(count rows)] (map #(nth % i) rows))) dtypes))))))
+
+;; ## Graphs of cases
+
+(defn- symbolic-dim [d] (if (< 1 d) (symbol (str "n" d)) d))
+
+(def ^:private symbolic-attrs
+  {:shape #(mapv symbolic-dim %), :extent symbolic-dim, :classes symbolic-dim})
+
+(defn- symbolic [attrs]
+  (reduce-kv (fn [m k f] (if (contains? m k) (update m k f) m)) attrs symbolic-attrs))
+
+(defn graph
+  "{:graph g :env {name array}} of a case: its arguments are the inputs x0, x1 …, its value the
+  output. With `named` extents above 1 are the dimensions n2, n3 … where the op takes that (nil
+  where it does not)."
+  ([c] (graph c false))
+  ([{:keys [op attrs args]} named]
+   (let [b (graph/builder)
+         names (map #(symbol (str "x" %)) (range (count args)))
+         input (fn [name {:keys [dtype shape]}]
+                 (let [type [dtype (if named (mapv symbolic-dim shape) shape)]]
+                   (op/->Id (graph/add-node! b [:input {:name name, :type type}] {:type type}))))]
+     (try
+       (let [out (op/emit! b op (if named (symbolic attrs) attrs) (mapv input names args) nil)]
+         {:graph (graph/finish b [out]), :env (zipmap names args)})
+       (catch clojure.lang.ExceptionInfo e
+         (when-not named (throw e)))))))

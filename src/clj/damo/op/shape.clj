@@ -1,0 +1,109 @@
+(ns damo.op.shape
+  "Changes of shape made of views: flatten, swapaxes, moveaxis; and sum-to, the way back from
+  broadcasting."
+  (:refer-clojure :exclude [flatten])
+  (:require [damo.array :as array]
+            [damo.fail :as fail :refer [fail!]]
+            [damo.op :as op :refer [defop]]
+            [damo.op.gens :as gens]
+            [damo.op.typing :as typing]
+            [damo.type :as type]))
+
+(set! *warn-on-reflection* true)
+
+(defop flatten
+  "All elements as a vector, row-major."
+  {:kind :composite, :args [?x]
+   :type (fn [_ [[dtype shape]]] [dtype [(type/size shape)]])
+   :eval (fn [_ {:keys [shape] :as x}] (array/reshape x [(array/size shape)]))
+   :expand (fn [{[_ shape] :type}] [:reshape {:shape shape} ?x])
+   :gen (gens/on-shapes (fn [n] [[{} [n 3]] [{} []] [{} [2 n 2]]]))
+   :examples [[[:flatten 1.5] [1.5]]]})
+
+(defn- reordered-type [order]
+  (fn [attrs [[dtype shape]]] [dtype (mapv shape (order attrs (count shape)))]))
+
+(defn- reordered
+  "The :eval of an op that is a transpose: `order` gives the order of axes for attributes and rank."
+  [order]
+  (fn [attrs {:keys [dtype shape] :as x}]
+    (let [order (order attrs (count shape))
+          back (mapv second (sort (map vector order (range))))]
+      (array/from-indices dtype (mapv shape order) (fn [index] (array/at x (map index back)))))))
+
+(defn- as-transpose [order]
+  (fn [{[[_ shape]] :types, attrs :attrs}] [:transpose {:axes (order attrs (count shape))} '?x]))
+
+(defn- swapped [{:keys [a b]} rank]
+  (let [a (type/axis-index rank a), b (type/axis-index rank b)]
+    (assoc (vec (range rank)) a b b a)))
+
+(defop swapaxes
+  "The array with the axes :a and :b exchanged."
+  {:kind :composite, :args [?x], :attrs {:a {:doc "one axis"}, :b {:doc "the other axis"}}
+   :type (reordered-type swapped), :eval (reordered swapped), :expand (as-transpose swapped)
+   :gen (gens/on-shapes (fn [n] [[{:a 0, :b 1} [n 3]] [{:a 0, :b -1} [2 n 3]]
+                                 [{:a 1, :b 1} [n 2]]]))
+   :examples [[[:max {:axis 0} [:swapaxes {:a 0, :b 1} [:iota {:shape [2 2] :axis 0}]]] [0 1]]]})
+
+(defn- moved [{:keys [from to]} rank]
+  (let [from (type/axis-index rank from), to (type/axis-index rank to)
+        others (vec (remove #{from} (range rank)))]
+    (-> (subvec others 0 to) (conj from) (into (subvec others to)))))
+
+(defop moveaxis
+  "The array with the axis :from moved to the position :to; the others keep their order."
+  {:kind :composite, :args [?x]
+   :attrs {:from {:doc "the axis to move"}, :to {:doc "its position in the result"}}
+   :type (reordered-type moved), :eval (reordered moved), :expand (as-transpose moved)
+   :gen (gens/on-shapes (fn [n] [[{:from 0, :to -1} [2 n 3]] [{:from 2, :to 0} [n 1 2]]
+                                 [{:from 0, :to 0} [n]]]))
+   :examples [[[:max {:axis 0} [:moveaxis {:from 0, :to 1} [:iota {:shape [2 2] :axis 0}]]]
+               [0 1]]]})
+
+;; ## The way back from broadcasting
+
+(defn- stretched-axes
+  "[new stretched]: the axes that broadcasting `to` to `from` added in front, and those it
+  stretched."
+  [from to]
+  (let [added (- (count from) (count to))]
+    [(vec (range added))
+     (vec (keep (fn [i] (when (and (= 1 (nth to (- i added))) (not= 1 (nth from i))) i))
+                (range added (count from))))]))
+
+(defn- sum-to-type [{:keys [shape]} [[dtype from]]]
+  (typing/check-dtype :float dtype)
+  (typing/check-shape shape)
+  (when-not (and (<= (count shape) (count from))
+                 (every? true? (map (fn [d e] (or (= d 1) (= d e)))
+                                    (reverse shape) (reverse from))))
+    (fail! ::shape-mismatch (str (pr-str shape) " is no shape that broadcasts to " (pr-str from))
+           {:from from, :to shape}))
+  [dtype shape])
+
+(defn- summed [{:keys [shape]} {:keys [dtype] :as x}]
+  (let [[added stretched] (stretched-axes (:shape x) shape)]
+    (array/reshape (array/reduce-axes dtype #(reduce + 0.0 %) x (into added stretched) true)
+                   shape)))
+
+(defn- as-sums
+  "A sum over all axes at once; stretched ones come back with extent 1 by a reshape."
+  [{[[_ from]] :types, [_ shape] :type}]
+  (let [[added stretched] (stretched-axes from shape)]
+    (cond (= from shape) '?x
+          (empty? added) [:sum {:axis stretched, :keepdims true} '?x]
+          (empty? stretched) [:sum {:axis added, :keepdims false} '?x]
+          :else [:reshape {:shape shape} [:sum {:axis (into added stretched)} '?x]])))
+
+(defop sum-to
+  "x, of a shape that :shape broadcasts to, summed over the axes that broadcasting adds or
+  stretches: the transpose of broadcast-to. (sum-to x :shape [1 3]) of [2 5 3] sums over 2 and 5."
+  {:kind :composite, :args [?x], :attrs {:shape {:doc "the shape to sum to, a vector of dims"}}
+   :normalize (fn [attrs _] (update attrs :shape (partial mapv type/dim+)))
+   :type sum-to-type, :eval summed, :expand as-sums
+   :linear-in #{0}
+   :transpose (fn [{[[_ from]] :types}] [[:broadcast-to {:shape from} ?g]])
+   :gen (gens/on-shapes (fn [n] [[{:shape [n]} [2 n]] [{:shape [n 1]} [n 3]] [{:shape []} [n 2]]
+                                 [{:shape [1 n]} [2 3 n]] [{:shape [n]} [n]]]))
+   :examples [[[:sum-to {:shape [1]} [:ones {:shape [3]}]] [3.0]]]})

@@ -1,0 +1,141 @@
+(ns damo.op.softmax
+  "Softmax and the losses of classification, stable for all logits, with derivatives of their own.
+  All are sums and choices that fuse with what is around them; a label is compared, never used to
+  address memory."
+  (:require [damo.array :as array]
+            [damo.fail :as fail :refer [fail!]]
+            [damo.op :as op :refer [defop]]
+            [damo.op.gens :as gens]
+            [damo.op.scalar :as scalar]
+            [damo.op.typing :as typing]
+            [damo.type :as type]))
+
+(set! *warn-on-reflection* true)
+
+(def ^:private axis-attr {:axis {:default -1, :doc "the axis of the classes"}})
+
+(defn- rule [attrs [[dtype shape] :as types]]
+  (typing/check-dtype :float dtype)
+  (typing/check-nonempty shape [(:axis (typing/normal-axis attrs types))])
+  [dtype shape])
+
+(defn- kept [{:keys [axis]}]
+  {:axis [axis], :keepdims true})
+
+;; ## Reference
+
+(defn- logits-of
+  "[max log-sum-exp] over the axis, kept, as :f64 arrays."
+  [{:keys [axis]} x]
+  (let [x (array/cast :f64 x)
+        highest (array/reduce-axes :f64 #(reduce max %) x [axis] true)
+        total (array/reduce-axes :f64 #(reduce + 0.0 %)
+                                 (array/map-elements :f64 (fn [a m] (Math/exp (- a m))) [x highest])
+                                 [axis] true)]
+    [x highest (array/map-elements :f64 (fn [t] (Math/log t)) [total])]))
+
+(defn- log-softmax-of
+  "log softmax as an :f64 array."
+  [attrs x]
+  (array/map-elements :f64 (fn [a m l] (- a m l)) (logits-of attrs x)))
+
+;; ## Softmax
+
+(defn- shifted [attrs]
+  [:sub '?x [:max (kept attrs) '?x]])
+
+(defop softmax
+  "e^x / Σ e^x along an axis, without overflow; sums to 1."
+  {:kind :composite, :args [?x], :attrs axis-attr, :normalize typing/normal-axis, :type rule
+   :eval (fn [attrs {:keys [dtype] :as x}]
+           (array/map-elements dtype (fn [a] (Math/exp a)) [(log-softmax-of attrs x)]))
+   :expand (fn [{:keys [attrs]}]
+             (let [e [:exp (shifted attrs)]] [:div e [:sum (kept attrs) e]]))
+   :lop (fn [{:keys [attrs]}] [[:mul ?out [:sub ?g [:sum (kept attrs) [:mul ?g ?out]]]]])
+   :rop (fn [{:keys [attrs]}] [:mul ?out [:sub ?dx [:sum (kept attrs) [:mul ?dx ?out]]]])
+   :gen (gens/on-shapes (fn [n] [[{} [n]] [{} [3 n]] [{:axis 0} [n 3]] [{:axis 1} [2 n 3]]]))
+   :examples [[[:softmax [:mul 1000.0 [:iota {:shape [2] :axis 0}]]] [0.0 1.0]]]})
+
+(defop log-softmax
+  "log(softmax x) along an axis: x - log Σ e^x, without overflow."
+  {:kind :composite, :args [?x], :attrs axis-attr, :normalize typing/normal-axis, :type rule
+   :eval (fn [attrs {:keys [dtype] :as x}] (array/cast dtype (log-softmax-of attrs x)))
+   :expand (fn [{:keys [attrs]}]
+             [:sub (shifted attrs) [:log [:sum (kept attrs) [:exp (shifted attrs)]]]])
+   :lop (fn [{:keys [attrs]}] [[:sub ?g [:mul [:exp ?out] [:sum (kept attrs) ?g]]]])
+   :rop (fn [{:keys [attrs]}] [:sub ?dx [:sum (kept attrs) [:mul [:exp ?out] ?dx]]])
+   :gen (gens/on-shapes (fn [n] [[{} [n]] [{} [3 n]] [{:axis 0} [n 3]] [{:axis 1} [2 n 3]]]))
+   :examples [[[:log-softmax [:mul 1000.0 [:iota {:shape [2] :axis 0}]]] [-1000.0 0.0]]]})
+
+;; ## Cross-entropy of labels
+
+(defn- cross-entropy-type [_ [[dtype logits :as type] [label-dtype labels]]]
+  (typing/check-dtype :int label-dtype)
+  (when (empty? logits)
+    (fail! ::rank-mismatch "the logits need an axis of classes; they are 0-d" {:shape logits}))
+  (rule {:axis -1} [type])
+  [dtype (typing/unify-shapes "one label is needed for each row of logits" (pop logits) labels)])
+
+(defn- cross-entropy-of [_ {:keys [dtype shape] :as logits} labels]
+  (let [checked (array/checked-indices labels (peek shape))
+        log-p (log-softmax-of {:axis (dec (count shape))} logits)]
+    (array/from-indices dtype (pop shape) (fn [row] (- (array/at log-p (conj row (array/at checked row))))))))
+
+(defn- last-axis [{[[_ logits]] :types}]
+  {:axis [(dec (count logits))]})
+
+(defn- at-label
+  "The template of a :bool array like the logits, true at the label of each row; fails for labels
+  out of range."
+  [{[[_ logits]] :types :as node}]
+  [:eq [:expand-dims (last-axis node) [:check-index {:extent (peek logits)} '?labels]]
+   [:iota {:shape [(peek logits)], :axis 0}]])
+
+(defn- slope
+  "The template of softmax(logits) - one-hot(labels)."
+  [node]
+  (let [p [:softmax '?logits]] [:where (at-label node) [:sub p 1] p]))
+
+(defop cross-entropy
+  "The loss -log softmax(logits) at the label, for each row: logits [… c], integer labels […] →
+  […]. A label outside 0 … c-1 fails."
+  {:kind :composite, :args [?logits ?labels], :coerce [0], :type cross-entropy-type
+   :eval cross-entropy-of
+   :expand (fn [node]
+             [:sub [:logsumexp (last-axis node) ?logits]
+              [:sum (last-axis node) [:where (at-label node) ?logits 0]]])
+   :lop (fn [node] [[:mul [:expand-dims (last-axis node) ?g] (slope node)] 0])
+   :rop (fn [node] [:sum (last-axis node) [:mul (slope node) ?dlogits]])
+   :gen (fn [{:keys [dtype size] :as ctx}]
+          (let [shape (gens/variant ctx [[size 3] [3] [2 size 4]])]
+            {:attrs {}, :args [(gens/random-array ctx dtype shape) (gens/indices ctx (pop shape) 0 (peek shape))]}))
+   :examples [[[:cross-entropy [:zeros {:shape [2], :dtype :f64}] 1] (Math/log 2.0)]
+              [[:cross-entropy [:mul 1000.0 [:iota {:shape [2] :axis 0}]] 0] 1000.0]]})
+
+;; ## Cross-entropy of two classes
+
+(defn- xlogy
+  "x·log(y), 0 where x is 0."
+  [x y]
+  (if (zero? x) 0.0 (* x (Math/log y))))
+
+(defop binary-cross-entropy
+  "-(t·log p + (1-t)·log(1-p)) of probabilities p and targets t, elementwise; 0·log 0 counts as 0.
+  For logits see sigmoid-cross-entropy, which is stable."
+  {:kind :elementwise, :args [?p ?t], :type :float
+   :eval (fn [p t] (- (+ (xlogy t p) (xlogy (- 1.0 t) (- 1.0 p)))))
+   :partials [[:div [:sub ?p ?t] [:mul ?p [:sub 1 ?p]]] [:sub [:log [:sub 1 ?p]] [:log ?p]]]
+   :scalar [:neg [:add [:select [:eq ?t 0] 0 [:mul ?t [:log ?p]]]
+                  [:select [:eq ?t 1] 0 [:mul [:sub 1 ?t] [:log1p [:neg ?p]]]]]]
+   :gen {?p [0.1 0.9], ?t [0.1 0.9]}
+   :examples [[[:binary-cross-entropy 0.5 1.0] (Math/log 2.0)] [[:binary-cross-entropy 0.0 0.0] 0.0]]})
+
+(defop sigmoid-cross-entropy
+  "The loss of logits x and targets t (probabilities of class 1), elementwise:
+  binary-cross-entropy(sigmoid x, t) = softplus(x) - t·x, without overflow."
+  {:kind :elementwise, :args [?x ?t], :type :float
+   :eval (fn [x t] (- (scalar/softplus x) (* t x)))
+   :partials [[:sub [:sigmoid ?x] ?t] [:neg ?x]]
+   :scalar [:sub [:softplus ?x] [:mul ?t ?x]]
+   :gen {?t [0 1]}
+   :examples [[[:sigmoid-cross-entropy -800.0 0.0] 0.0] [[:sigmoid-cross-entropy 0.0 1.0] (Math/log 2.0)]]})

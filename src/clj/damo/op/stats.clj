@@ -1,0 +1,174 @@
+(ns damo.op.stats
+  "Means, variances, norms and log-sum-exp over axes: reductions made of others. Integers give
+  floats."
+  (:require [damo.array :as array]
+            [damo.fail :as fail :refer [fail!]]
+            [damo.op :as op :refer [defop]]
+            [damo.op.gens :as gens]
+            [damo.op.typing :as typing]
+            [damo.type :as type]))
+
+(set! *warn-on-reflection* true)
+
+(def ^:private attributes
+  {:axis {:default nil, :doc "the axis or axes to reduce; nil: all"}
+   :keepdims {:default false, :doc "true: reduced axes stay, with extent 1"}})
+
+(def ^:private with-ddof
+  (assoc attributes :ddof {:default 0, :doc "subtracted from the number of elements in the divisor"}))
+
+(defn- rule [{:keys [axis keepdims]} [[dtype shape]]]
+  [(type/float-of dtype)
+   (array/reduced-shape shape (type/axis-indices (count shape) axis) keepdims)])
+
+(defn- meaning
+  "The :eval of a reduction: (f xs attrs) of the elements that fall together, as doubles."
+  [f]
+  (fn [{:keys [axis keepdims] :as attrs} {:keys [dtype] :as x}]
+    (let [wide (type/float-of dtype)]
+      (array/reduce-axes wide #(f % attrs) (array/cast wide x) axis keepdims))))
+
+(defn- over
+  "The attributes of the inner reductions of a node."
+  [attrs]
+  (select-keys attrs [:axis :keepdims]))
+
+(defn- kept [{:keys [axis]}]
+  {:axis axis, :keepdims true})
+
+(defn- operand
+  "The template of the argument in the dtype of the result."
+  [{:keys [types type]}]
+  (typing/as-dtype (type/dtype-of type) (type/dtype-of (first types)) '?x))
+
+(defn- extent-of
+  "The template of the number of elements that fall together, in the dtype of the result."
+  [{:keys [attrs types type]}]
+  (typing/count-of (type/dtype-of type) (map (type/shape-of (first types)) (:axis attrs))))
+
+;; ## Moments
+
+(defn- mean-of ^double [xs]
+  (/ (double (reduce + 0.0 xs)) (double (count xs))))
+
+(defop mean
+  "The arithmetic mean over the axes; NaN over no elements."
+  {:kind :composite, :args [?x], :attrs attributes, :normalize typing/normal-axes, :type rule
+   :eval (meaning (fn [xs _] (mean-of xs)))
+   :expand (fn [{:keys [attrs] :as node}] [:div [:sum attrs (operand node)] (extent-of node)])
+   :linear-in #{0}
+   :transpose (fn [{:keys [attrs types] :as node}]
+                [[:broadcast-to {:shape (type/shape-of (first types))}
+                  (typing/keep-axes attrs [:div ?g (extent-of node)])]])
+   :gen gens/reduction
+   :examples [[[:mean [:iota {:shape [4] :axis 0}]] 1.5]]})
+
+(defn- variance ^double [xs {:keys [ddof]}]
+  (let [m (mean-of xs)]
+    (/ (double (reduce + 0.0 (map (fn [^double x] (* (- x m) (- x m))) xs)))
+       (double (- (count xs) (long ddof))))))
+
+(defn- divisor [{:keys [attrs] :as node}]
+  (if (= 0 (:ddof attrs)) (extent-of node) [:sub (extent-of node) (:ddof attrs)]))
+
+(defn- deviation [{:keys [attrs] :as node}]
+  [:sub (operand node) [:mean (kept attrs) (operand node)]])
+
+(defop var
+  "The variance over the axes: the sum of squared deviations from the mean, divided by n - :ddof."
+  {:kind :composite, :args [?x], :attrs with-ddof, :normalize typing/normal-axes, :type rule
+   :eval (meaning variance)
+   :expand (fn [{:keys [attrs] :as node}]
+             [:div [:sum (over attrs) [:sqr (deviation node)]] (divisor node)])
+   :lop (fn [{:keys [attrs] :as node}]
+          [[:mul (typing/keep-axes attrs [:div [:mul 2 ?g] (divisor node)]) (deviation node)]])
+   :rop (fn [{:keys [attrs] :as node}]
+          [:div [:mul 2 [:sum (over attrs) [:mul (deviation node) ?dx]]] (divisor node)])
+   :gen gens/reduction
+   :examples [[[:var [:iota {:shape [4] :axis 0}]] 1.25]
+              [[:var {:ddof 1} [:iota {:shape [3] :axis 0}]] 1.0]]})
+
+(defop std
+  "The standard deviation over the axes, the root of var. Its derivative where it is 0 is infinite."
+  {:kind :composite, :args [?x], :attrs with-ddof, :normalize typing/normal-axes, :type rule
+   :eval (meaning (fn [xs attrs] (Math/sqrt (variance xs attrs))))
+   :expand (fn [{:keys [attrs]}] [:sqrt [:var attrs ?x]])
+   :lop (fn [{:keys [attrs] :as node}]
+          [[:mul (typing/keep-axes attrs [:div ?g [:mul ?out (divisor node)]]) (deviation node)]])
+   :rop (fn [{:keys [attrs] :as node}]
+          [:div [:sum (over attrs) [:mul (deviation node) ?dx]] [:mul ?out (divisor node)]])
+   :gen gens/reduction
+   :examples [[[:std [:mul 2 [:iota {:shape [2] :axis 0}]]] 1.0]]})
+
+;; ## Log-sum-exp
+
+(defn- finite-max
+  "The template of max(x) over the axes, kept; 0 where it is infinite or NaN, so that x - max is
+  not NaN."
+  [{:keys [attrs] :as node}]
+  (let [m [:max (kept attrs) (operand node)]]
+    [:where [:logical-or [:isinf m] [:isnan m]] 0 m]))
+
+(defn- log-sum-exp ^double [xs _]
+  (let [m (double (reduce (fn [^double a ^double b] (Math/max a b)) ##-Inf xs))]
+    (if (or (Double/isInfinite m) (Double/isNaN m))
+      m
+      (+ m (Math/log (reduce + 0.0 (map (fn [^double x] (Math/exp (- x m))) xs)))))))
+
+(defn- nonempty-rule [{:keys [axis] :as attrs} [[_ shape] :as types]]
+  (typing/check-nonempty shape (type/axis-indices (count shape) axis))
+  (rule attrs types))
+
+(defop logsumexp
+  "log Σ e^x over the axes, without overflow; fails over no elements."
+  {:kind :composite, :args [?x], :attrs attributes, :normalize typing/normal-axes
+   :type nonempty-rule, :eval (meaning log-sum-exp)
+   :expand (fn [{:keys [attrs type] :as node}]
+             (let [m (finite-max node)]
+               [:add [:log [:sum attrs [:exp [:sub (operand node) m]]]]
+                (if (:keepdims attrs) m [:reshape {:shape (type/shape-of type)} m])]))
+   :lop (fn [{:keys [attrs]}]
+          [[:mul (typing/keep-axes attrs ?g) [:exp [:sub ?x (typing/keep-axes attrs ?out)]]]])
+   :rop (fn [{:keys [attrs]}]
+          [:sum attrs [:mul [:exp [:sub ?x (typing/keep-axes attrs ?out)]] ?dx]])
+   :gen gens/reduction
+   :examples [[[:logsumexp [:broadcast-to {:shape [4]} 1000.0]] (+ 1000.0 (Math/log 4.0))]]})
+
+;; ## Norms
+
+(defn- norm-of [xs {:keys [ord]}]
+  (let [sizes (map (fn [^double x] (Math/abs x)) xs)]
+    (condp = ord
+      1 (reduce + 0.0 sizes)
+      2 (Math/sqrt (reduce + 0.0 (map * xs xs)))
+      (reduce max 0.0 sizes))))
+
+(defn- norm-rule [{:keys [ord] :as attrs} types]
+  (when-not (contains? #{1 2 ##Inf} ord)
+    (fail! ::bad-order (str "the order of a norm is 1, 2 or ##Inf; got " (pr-str ord)) {:given ord}))
+  (if (= ord ##Inf) (nonempty-rule attrs types) (rule attrs types)))
+
+(defn- norm-slope
+  "The template of ∂norm/∂x; 0 where the norm is 0."
+  [{:keys [attrs]}]
+  (let [out (typing/keep-axes attrs '?out)]
+    (condp = (:ord attrs)
+      1 [:sign '?x]
+      2 [:where [:eq out 0] 0 [:div '?x out]]
+      [:where [:eq [:abs '?x] out] [:sign '?x] 0])))
+
+(defop norm
+  "The norm of the elements over the axes, taken as one vector: :ord 1 (sum of sizes), 2 (Euclidean,
+  default) or ##Inf (largest size). Its derivative where it is 0 is 0."
+  {:kind :composite, :args [?x], :normalize typing/normal-axes
+   :attrs (assoc attributes :ord {:default 2, :doc "1, 2 or ##Inf"})
+   :type norm-rule, :eval (meaning norm-of)
+   :expand (fn [{:keys [attrs] :as node}]
+             (condp = (:ord attrs)
+               1 [:sum (over attrs) [:abs (operand node)]]
+               2 [:sqrt [:sum (over attrs) [:sqr (operand node)]]]
+               [:max (over attrs) [:abs (operand node)]]))
+   :lop (fn [{:keys [attrs] :as node}] [[:mul (typing/keep-axes attrs ?g) (norm-slope node)]])
+   :rop (fn [{:keys [attrs] :as node}] [:sum (over attrs) [:mul (norm-slope node) ?dx]])
+   :gen gens/reduction
+   :examples [[[:norm [:add 3.0 [:iota {:shape [2] :axis 0}]]] 5.0]]})
