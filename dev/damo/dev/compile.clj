@@ -151,13 +151,15 @@
         (when-not (str/blank? (str said)) (binding [*out* *err*] (print (str said)) (flush)))))))
 
 (defn- compile-all
-  "Compiles `order` one by one; a namespace above a failed one is not tried. {ns result}."
+  "Compiles `order` one by one; a namespace above a failed one is not tried: {ns result}, where the
+  result of such a one is {:error :because}, with the name of the failed one."
   [graph order]
   (reduce (fn [results name]
-            (let [broken (first (filter (comp :error results) (:requires (graph name))))]
+            (let [broken (first (filter (comp :error results) (:requires (graph name))))
+                  root (:because (results broken) broken)]
               (assoc results name
                      (if broken
-                       {:error (str "requires " broken ", which does not compile")}
+                       {:error (str "requires " root ", which does not compile") :because root}
                        (compile-one name)))))
           {} order))
 

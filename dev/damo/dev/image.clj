@@ -130,8 +130,10 @@
                  (do (say "src/java does not compile; see above") (System/exit 1)))
         roots (filter #(.isDirectory (io/file %)) source-roots)
         results (compile/clojure! roots (str deps-dir) java)]
-    (doseq [[name {:keys [error]}] results :when error]
-      (say (str name " is left as source: " error)))
+    (doseq [[name {:keys [error because]}] results :when (and error (not because))
+            :let [above (sort (keep (fn [[n r]] (when (= name (:because r)) n)) results))]]
+      (say (str name " does not compile: " error))
+      (when (seq above) (say "left as source, because they need it:" (str/join ", " above))))
     (write-image stamp resolved results)))
 
 (defn -main

@@ -12,12 +12,14 @@
   '[[damo.fail damo.type damo.array]
     [damo.graph damo.expr]
     [damo.op]
-    [damo.op.typing damo.op.scalar damo.op.*]
-    [damo.rule damo.eval]
+    [damo.op.scalar damo.op.typing damo.op.gens damo.op.view damo.op.linear damo.op.* damo.op.blas
+     damo.op.all]
+    [damo.rule damo.eval damo.parse]
     [damo.rewrite damo.rules.* damo.diff]
-    [damo.pass damo.schedule damo.lower]
-    [damo.plan]
-    [damo.run damo.viz]
+    [damo.pass damo.schedule damo.lower.collapse damo.lower.scalar damo.lower.slots damo.lower
+     damo.lower.nests]
+    [damo.plan.product damo.plan.update damo.plan]
+    [damo.run damo.function damo.model damo.viz]
     [damo.core]
     [damo.cli damo.demo.** damo.bench.**]])
 
