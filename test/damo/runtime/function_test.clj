@@ -38,7 +38,7 @@
   (let [f (compiled programs/dot)]
     (doseq [[args kind message]
             [[[[1] [2]] "arity-mismatch" #"dot takes 3 arguments \[x, y, z\], got 2"]
-             [[[1 2] [1 2 3] 0] "shape-mismatch" #"\"y\", axis 0: expected 2, given 3;.*\bn\b.*\"x\""]
+             [[[1 2] [1 2 3] 0] "shape-mismatch" #"\"y\", axis 0: expected 2, given 3.*\"x\""]
              [[[[1]] [1] 0] "shape-mismatch" #"\"x\": expected 1 axes"]
              [[[1] [1] [0]] "shape-mismatch" #"\"z\": expected 0 axes"]
              [[(double-array 1) [1] 0] "dtype-mismatch" #"input x of dot.*:f64 data cannot"]

@@ -80,9 +80,9 @@ public final class Function implements AutoCloseable {
      * One call with positional arguments; the outputs are new tensors, which the caller owns.
      *
      * @throws DamoException "arity-mismatch", "dtype-mismatch", "shape-mismatch", "ragged",
-     * "bad-data"     for arguments; "index-out-of-bounds", "requirement-failed" from the program,
-     * with the note of     the expression in its data; "out-of-bounds", "size-overflow",
-     * "out-of-memory" for sizes;     "closed"
+     * "bad-data" for arguments; "index-out-of-bounds", "requirement-failed" from the program,
+     * with the note of the expression in its data; "out-of-bounds", "size-overflow",
+     * "out-of-memory" for sizes; "closed"
      */
     public Tensor[] call(Object... args) {
         return run(1, null, args);

@@ -9,6 +9,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Named programs and the states that they share by name: what a model file holds. Programs are
@@ -21,15 +22,17 @@ public final class Model implements AutoCloseable {
     private final Map<String, Program> checked = new LinkedHashMap<>();
     private final Map<String, State> states;
     private final Map<String, String> info;
+    private final Set<String> downcast;
     private final boolean ownsStates;
     private final Map<String, Function> functions = new LinkedHashMap<>();
     private boolean closed;
 
     private Model(Map<String, String> programs, Map<String, State> states, Map<String, String> info,
-                  boolean ownsStates) {
+                  Set<String> downcast, boolean ownsStates) {
         this.programs = Collections.unmodifiableMap(new LinkedHashMap<>(programs));
         this.states = Collections.unmodifiableMap(new LinkedHashMap<>(states));
         this.info = Map.copyOf(info);
+        this.downcast = Set.copyOf(downcast);
         this.ownsStates = ownsStates;
         if (new HashSet<>(this.states.values()).size() != this.states.size()) {
             throw new DamoException("state-mismatch", "a model was given one state under two "
@@ -44,16 +47,22 @@ public final class Model implements AutoCloseable {
      * caller's own for some functions, kept as it is. The states stay the caller's.
      *
      * @throws DamoException "bad-edn", "bad-program", "unknown-state" or "state-mismatch" when a
-     * program     is wrong or mentions a state that is missing or of another type
+     * program is wrong or mentions a state that is missing or of another type
      */
-    public static Model of(Map<String, String> programs, Map<String, State> states, Map<String,
-            String> info) {
-        return new Model(programs, states, info, false);
+    public static Model of(Map<String, String> programs, Map<String, State> states,
+                           Map<String, String> info) {
+        return new Model(programs, states, info, Set.of(), false);
     }
 
-    static Model owning(Map<String, String> programs, Map<String, State> states, Map<String,
-            String> info) {
-        return new Model(programs, states, info, true);
+    /** The same, with the names of those functions that round f64 data to their f32 inputs. */
+    public static Model of(Map<String, String> programs, Map<String, State> states,
+                           Map<String, String> info, Set<String> downcast) {
+        return new Model(programs, states, info, downcast, false);
+    }
+
+    static Model owning(Map<String, String> programs, Map<String, State> states,
+                        Map<String, String> info, Set<String> downcast) {
+        return new Model(programs, states, info, downcast, true);
     }
 
     /**
@@ -92,6 +101,11 @@ public final class Model implements AutoCloseable {
         return info.get(name);
     }
 
+    /** Whether that function rounds f64 data to its f32 inputs. */
+    public boolean downcasts(String name) {
+        return downcast.contains(name);
+    }
+
     /** The state of that name. Throws "unknown-state". */
     public State state(String name) {
         State state = states.get(name);
@@ -116,7 +130,8 @@ public final class Model implements AutoCloseable {
                     + "; it has "
                     + programs.keySet(), Map.of("function", name));
         }
-        return functions.computeIfAbsent(name, n -> Function.compile(program, states, false));
+        return functions.computeIfAbsent(name,
+                n -> Function.compile(program, states, downcasts(n)));
     }
 
     /** Frees the functions, and the states of a model that was loaded. Twice does nothing. */

@@ -15,9 +15,11 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.zip.CRC32C;
 
 /**
@@ -34,6 +36,7 @@ final class ModelReader {
     private long at;
     private final Map<String, String> programs = new LinkedHashMap<>();
     private final Map<String, String> info = new LinkedHashMap<>();
+    private final Set<String> downcast = new HashSet<>();
     private final Map<String, State> states = new LinkedHashMap<>();
 
     private ModelReader(Path path, FileChannel in) throws IOException {
@@ -53,7 +56,8 @@ final class ModelReader {
             ModelReader reader = new ModelReader(path, in);
             try {
                 reader.readAll();
-                return Model.owning(reader.programs, reader.states, reader.info);
+                return Model.owning(reader.programs, reader.states, reader.info,
+                        reader.downcast);
             } catch (Throwable e) {
                 reader.states.values().forEach(State::close);
                 throw e;
@@ -110,6 +114,9 @@ final class ModelReader {
         }
         if (programs.put(name, text(bytes, "program " + name)) != null) {
             throw bad("it has two programs named " + name);
+        }
+        if (Boolean.TRUE.equals(entry.get(new Keyword("downcast")))) {
+            downcast.add(name);
         }
         if (entry.get(new Keyword("info")) != null) {
             info.put(name, string(entry, "info"));

@@ -77,6 +77,7 @@ final class ModelWriter {
             if (model.info(name) != null) {
                 entry.put(new Keyword("info"), model.info(name));
             }
+            entry.put(new Keyword("downcast"), model.downcasts(name));
             programs.add(entry);
         });
         List<Object> states = new ArrayList<>();

@@ -21,7 +21,7 @@ import java.util.function.Function;
  * an exception of kind "closed". Example:
  * <pre>{@code
  * try (Tensor t = Tensor.of(new double[][] {{1, 2}, {3, 4}})) {
- *     t.get();             // [[1.0 2.0] [3.0 4.0]]
+ *     t.get(); // [[1.0 2.0] [3.0 4.0]]
  *     t.get(1).toString(); // "#damo/tensor [:f64 [2]] [3.0 4.0]"
  * }
  * }</pre>
