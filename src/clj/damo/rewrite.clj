@@ -1,0 +1,213 @@
+(ns damo.rewrite
+  "The engine that applies rules. One sweep over the graph, arguments first: each node is emitted into
+  a new builder on arguments that are simplified already, and the first rule that applies replaces
+  it; right sides are emitted the same way. Constants are folded. Graph in; graph and trace out.
+  (rewrite/run graph [canonicalize] {}) = {:graph g', :trace [{:rule :log1p …} …]}"
+  (:require [damo.array :as array]
+            [damo.eval :as eval]
+            [damo.fail :as fail :refer [fail!]]
+            [damo.graph :as graph]
+            [damo.op :as op]
+            [damo.rule :as rule]
+            [damo.type :as type])
+  (:import [java.util ArrayList HashMap]))
+
+(set! *warn-on-reflection* true)
+
+(def ^:private max-depth
+  "How deep right sides may rewrite inside each other; rules that undo each other get there."
+  100)
+
+(def ^:private max-folded
+  "The largest number of elements of a constant that folding makes."
+  256)
+
+;; ## Which rules run
+
+(defn- accepted? [{:keys [include exclude]} {:keys [name keeps]}]
+  (and (or (nil? include) (include name) (include keeps))
+       (not (and exclude (or (exclude name) (exclude keeps))))))
+
+(defn- rule-index
+  "A function from an op to the vector of rules that may apply to its nodes."
+  [rule-sets opts]
+  (let [by-head (group-by :head (filter (partial accepted? opts) (mapcat :rules rule-sets)))
+        of-op (HashMap.)]
+    (fn [op]
+      (or (.get of-op op)
+          (let [rules (into [] (mapcat by-head) [op (op/kind op) :any])]
+            (.put of-op op rules)
+            rules)))))
+
+;; ## The state of a sweep
+;; `ids` remembers every node that was asked for, rewritten or not; `firing` is the stack of names of
+;; the rules whose right sides are being emitted; `uses` counts the users of the nodes emitted.
+
+(defrecord Engine [b rules-of ids uses trace firing fuel])
+
+(defn- engine [rule-sets opts nodes]
+  (->Engine (graph/builder) (rule-index rule-sets opts) (HashMap.) (HashMap.) (ArrayList.)
+            (volatile! ()) (volatile! (:fuel opts (+ 1000 (* 20 (long nodes)))))))
+
+(declare emit-node!)
+
+(defn- emitter [{:keys [b] :as engine} note]
+  (let [make (fn [op attrs args type]
+               (op/->Id (emit-node! engine op attrs (mapv op/id-of args) (assoc note :type type))))
+        ctx (assoc (op/builder-context b note) :make make)]
+    (fn [op attrs args] (op/id-of (op/construct ctx op attrs args)))))
+
+;; ## Replacements have the type of what they replace
+
+(defn- stretches? [from to]
+  (let [missing (- (count to) (count from))]
+    (and (<= 0 missing) (every? true? (map #(or (= %1 1) (= %1 %2)) from (drop missing to))))))
+
+(defn- scalar-constant! [engine x dtype note]
+  (emit-node! engine :const {:type [dtype []], :value (array/convert dtype x)} []
+              (assoc note :type [dtype []])))
+
+(defn- conform!
+  "The id, cast and broadcast to the type; fails when that is not possible, naming the rule."
+  [{:keys [b] :as engine} id [dtype shape] note rule-name]
+  (let [emit (emitter engine note), [from given] (graph/node-type b id)]
+    (when-not (stretches? given shape)
+      (fail! ::bad-rule (str "the rule " rule-name " made a node of shape " (pr-str given)
+                             " in the place of one of shape " (pr-str shape))
+             {:rule rule-name, :expected [dtype shape], :given [from given]}))
+    (let [cast-id (if (= from dtype) id (emit :cast {:dtype dtype} [(op/->Id id)]))]
+      (if (= given shape) cast-id (emit :broadcast-to {:shape shape} [(op/->Id cast-id)])))))
+
+;; ## Constant folding
+
+(defn- constant-array [b id]
+  (let [{:keys [value] [dtype shape] :type} (graph/attrs-of (graph/node b id))]
+    (array/of dtype shape (if (vector? value) value [value]))))
+
+(defn- foldable? [b op args [_ shape]]
+  (and (seq args)
+       (not (#{:leaf :generate} (op/kind op)))
+       (not= op :broadcast-to)
+       (every? #(= :const (graph/op-of (graph/node b %))) args)
+       (every? integer? shape)
+       (<= (long (type/size shape)) (long max-folded))))
+
+(defn- folded!
+  "The id of the constant that (op args) is, or nil. An index out of range is left for the call, which
+  reports it with the place in the user's code."
+  [{:keys [b] :as engine} op attrs args {:keys [type] :as note}]
+  (when (foldable? b op args type)
+    (when-let [values (try (array/values (eval/constant op attrs (mapv #(constant-array b %) args)))
+                           (catch clojure.lang.ExceptionInfo _))]
+      (let [[dtype shape] type]
+        (if (and (seq values) (apply = values))
+          (conform! engine (scalar-constant! engine (first values) dtype note) type note "constant folding")
+          (emit-node! engine :const {:type type, :value values} [] note))))))
+
+;; ## Firing
+
+(defn- form-of [b id depth]
+  (let [[op {:keys [name value]} & args] (graph/node b id)]
+    (case op
+      (:input :shared) name
+      :const (if (vector? value) '… value)
+      (if (zero? depth)
+        '…
+        (cons (symbol (clojure.core/name op)) (map #(form-of b % (dec depth)) args))))))
+
+(defn- out-of-fuel! [{:keys [firing]} op]
+  (let [names (vec (distinct (take 8 @firing)))]
+    (fail! ::out-of-fuel (str "the rules " names " keep rewriting what they make, at the op " op
+                              "; exclude one of them by :exclude " (set (take 1 names)))
+           {:rules names, :op op})))
+
+(defn- fire!
+  "The id of what a rule puts in the place of the node (op args)."
+  [{:keys [b firing fuel trace] :as engine} {:keys [name]} [m template] op args {:keys [type] :as note}]
+  (when (or (< (long max-depth) (count @firing)) (neg? (long (vswap! fuel dec))))
+    (out-of-fuel! engine op))
+  (vswap! firing conj name)
+  (let [start (graph/node-count b), note (dissoc note :type)
+        made (op/instantiate! (emitter engine note) m template)
+        id (if (or (vector? template) (symbol? template))
+             made
+             (scalar-constant! engine made (type/dtype-of type) note))
+        id (conform! engine id type note name)]
+    (vswap! firing rest)
+    (.add ^ArrayList trace
+          {:rule name, :id id, :made (vec (range start (graph/node-count b)))
+           :before (cons (symbol (clojure.core/name op)) (map #(form-of b % 2) args))
+           :after (form-of b id 2)})
+    id))
+
+(defn- rewritten! [{:keys [b rules-of ^HashMap uses] :as engine} op attrs args note]
+  (when-let [rules (seq (rules-of op))]
+    (let [root (rule/view b op attrs args (:type note)), count-of #(.getOrDefault uses % 0)]
+      (some (fn [rule]
+              (when-let [found (rule/try-rule rule root count-of)]
+                (fire! engine rule found op args note)))
+            rules))))
+
+(defn- sorted-arguments
+  "The arguments, of a commutative op in one order, so that x·y and y·x are one node: 0-d ones first,
+  then by age."
+  [b op args]
+  (if (:commutes (op/entry op))
+    (vec (sort-by (fn [id] [(if (empty? (type/shape-of (graph/node-type b id))) 0 1) id]) args))
+    args))
+
+(defn- emit-node!
+  "The id of what the node (op attrs args) becomes."
+  [{:keys [b ^HashMap ids] :as engine} op attrs args note]
+  (let [args (sorted-arguments b op args), node (into [op attrs] args)]
+    (or (.get ids node)
+        (let [id (or (folded! engine op attrs args note)
+                     (rewritten! engine op attrs args note)
+                     (graph/add-node! b node note))]
+          (.put ids node id)
+          id))))
+
+;; ## The sweep
+
+(defn- renumbered
+  "The trace with its ids mapped; ids that are gone become nil, or are left out of :made."
+  [trace ids]
+  (mapv #(-> % (update :id ids) (update :made (partial into [] (keep ids)))) trace))
+
+(defn- user-counts [{:keys [nodes] :as graph}]
+  (let [counts (int-array (count nodes))]
+    (doseq [id (graph/live graph), a (graph/args-of (nth nodes id))]
+      (aset counts (int a) (inc (aget counts (int a)))))
+    counts))
+
+(defn- sweep! [{:keys [^HashMap uses] :as engine} {:keys [nodes notes] :as graph}]
+  (let [^ints users (user-counts graph)]
+    (reduce (fn [ids id]
+              (let [[op attrs :as node] (nth nodes id)
+                    new-id (emit-node! engine op attrs (mapv ids (graph/args-of node)) (notes id))]
+                (.merge uses new-id (aget users (int id))
+                        (reify java.util.function.BiFunction (apply [_ x y] (+ (int x) (int y)))))
+                (assoc! ids id new-id)))
+            (transient {}) (graph/live graph))))
+
+(defn run
+  "{:graph graph' :trace [entry …]}: the graph rewritten by one sweep with the rules of these sets.
+  Options: :include and :exclude, sets of names of rules and promises (:bits :value :finite), say
+  which rules run; :fuel, how many may fire (default 1000 + 20 a node); :trace, of earlier sweeps.
+  An entry is {:rule name, :before form, :after form, :id of the result, :made [id …]}, ids of graph'.
+  Outputs keep their types. Fails with ::out-of-fuel when rules undo each other."
+  ([graph rule-sets] (run graph rule-sets {}))
+  ([{:keys [nodes outputs] :as graph} rule-sets {:keys [trace] :as opts}]
+   (let [{:keys [b] :as engine} (engine rule-sets opts (count nodes))
+         ids (persistent! (sweep! engine graph))
+         full (graph/finish b (mapv ids outputs))
+         kept (zipmap (graph/live full) (range))]
+     {:graph (graph/prune full)
+      :trace (into (renumbered trace (comp kept ids)) (renumbered (vec (:trace engine)) kept))})))
+
+(defn why
+  "The entries of the trace, in order, of the rules that made node `id` of the rewritten graph."
+  [trace graph id]
+  (when-not (< -1 id (count (:nodes graph)))
+    (fail! ::no-such-node (str "there is no node " id " in a graph of " (count (:nodes graph))) {:id id}))
+  (filterv #(or (= id (:id %)) (some #{id} (:made %))) trace))

@@ -1,0 +1,247 @@
+(ns damo.rule
+  "Rewrite rules as data. `defrules` turns each map {:name :lhs :rhs :keeps :why …} into a rule: the
+  same data with :matchers, functions of one core.match row each, and :build, which makes the
+  right side. In: a node of a builder, seen as nested lookups. Out: a template for what replaces it.
+
+  {:name :log1p, :lhs [:log [:add 1 ?x]], :rhs [:log1p ?x], :keeps :value
+   :why \"log(1+x) loses an x below 1e-16.\", :examples [[[:log [:add x 1]] => [:log1p x]]]}"
+  (:require [damo.fail :as fail :refer [fail!]]
+            [damo.graph :as graph]
+            [damo.op :as op]
+            [damo.type :as type])
+  (:import [clojure.lang ILookup]))
+
+(set! *warn-on-reflection* true)
+
+;; ## What a pattern sees of a node
+
+(defn uniform
+  "The number or boolean that every element of node `id` of a builder is: of a constant, or of a
+  constant broadcast or reshaped; nil for other nodes."
+  [b id]
+  (let [[op {:keys [value]} arg] (graph/node b id)]
+    (cond (= op :const) (cond (not (vector? value)) value
+                              (and (seq value) (apply = value)) (first value))
+          (= :view (op/kind op)) (recur b arg))))
+
+(defn- pattern-number
+  "A constant as patterns compare it: numbers as doubles, so that 1 matches every dtype; nil for
+  integers that no double holds."
+  [x]
+  (cond (boolean? x) x
+        (float? x) x
+        (and x (= x (long (double x)))) (double x)))
+
+(declare view)
+
+;; A node as core.match looks at it: its :op, :attrs, number of arguments :n, constant :number, and
+;; the arguments :0 :1 :2, seen the same way. `id` is nil for a node that is not in the builder yet.
+(deftype View [b id op attrs args type]
+  ILookup
+  (valAt [this k] (.valAt this k nil))
+  (valAt [_ k default]
+    (let [arg (fn [i] (if (< (long i) (count args)) (view b (nth args i)) default))]
+      (case k
+        :op op, :attrs attrs, :n (count args)
+        :0 (arg 0), :1 (arg 1), :2 (arg 2)
+        :number (if-some [x (when id (pattern-number (uniform b id)))] x default)
+        default))))
+
+(defn view
+  "Node `id` of a builder, or a node that is not in it yet, as patterns see it."
+  ([b id]
+   (let [node (graph/node b id)]
+     (->View b id (graph/op-of node) (graph/attrs-of node) (graph/args-of node)
+             (graph/node-type b id))))
+  ([b op attrs args type] (->View b nil op attrs args type)))
+
+;; ## What a condition may ask of a match
+;; A match is a map from the names of the pattern to ids (in attributes: to values), with the root's
+;; :op, :attrs, :args and :type, the :builder, and :inner, the ids of the nodes between root and names.
+
+(defn type-of "The type of what a name matched." [m ?x] (graph/node-type (:builder m) (m ?x)))
+
+(defn dtype-of "The dtype of what a name matched." [m ?x] (type/dtype-of (type-of m ?x)))
+
+(defn shape-of "The shape of what a name matched." [m ?x] (type/shape-of (type-of m ?x)))
+
+(defn rank-of "The number of axes of what a name matched." [m ?x] (count (shape-of m ?x)))
+
+(defn floating? "Is what a name matched of a floating dtype?" [m ?x] (type/float-dtype? (dtype-of m ?x)))
+
+(defn scalar? "Is what a name matched without axes?" [m ?x] (empty? (shape-of m ?x)))
+
+(defn matched
+  "A match from [name value] pairs, or nil when one name matched two different things. The functions
+  that `defrules` makes call it."
+  [^View root inner pairs]
+  (reduce (fn [m [s x]]
+            (let [x (if (instance? View x) (.id ^View x) x)]
+              (if (= x (get m s x)) (assoc m s x) (reduced nil))))
+          {:builder (.b root), :op (.op root), :attrs (.attrs root), :args (.args root)
+           :type (.type root)
+           :inner (mapv #(.id ^View %) inner)}
+          pairs))
+
+(defn matched-kind
+  "The match of a node by its kind: the names are those of the op's own arguments."
+  [^View root]
+  (matched root [] (op/bindings (.op root) (.args root))))
+
+(defn node-of
+  "The node [op attrs & ids] that a name matched."
+  [m ?x]
+  (graph/node (:builder m) (m ?x)))
+
+(defn number-of
+  "The number or boolean that all elements of what a name matched are, or nil."
+  [m ?x]
+  (uniform (:builder m) (m ?x)))
+
+;; ## Patterns
+
+(defn- name? [x] (and (symbol? x) (= \? (first (name x)))))
+
+(defn- parts [[op & more]]
+  (if (map? (first more)) [op (first more) (rest more)] [op {} more]))
+
+(defn- variants
+  "The pattern with the arguments of commutative ops in every order."
+  [pattern]
+  (if-not (vector? pattern)
+    [pattern]
+    (let [[op attrs args] (parts pattern)
+          each (reduce (fn [prefixes arg] (for [p prefixes, v (variants arg)] (conj p v))) [[]] args)
+          all (if (:commutes (op/entry op)) (mapcat (fn [[x y]] [[x y] [y x]]) each) each)]
+      (distinct (map #(into [op attrs] %) all)))))
+
+(defn- attribute-pattern
+  "[core.match pattern, {symbol name}] of an attribute's pattern: a name or a literal."
+  [x]
+  (if (name? x) (let [s (gensym "attr")] [s {s x}]) [x {}]))
+
+(declare node-pattern)
+
+(defn- argument-pattern
+  "[core.match pattern, {symbol name}, inner symbols] of an argument's pattern."
+  [x]
+  (cond (name? x) (let [s (gensym "arg")] [s {s x} []])
+        (vector? x) (let [[p names inner] (node-pattern x), s (gensym "inner")]
+                      [(list p :as s) names (conj inner s)])
+        :else [{:number (if (number? x) (double x) x)} {} []]))
+
+(defn- node-pattern [pattern]
+  (let [[op attrs args] (parts pattern)
+        found (map argument-pattern args), given (update-vals attrs attribute-pattern)]
+    [(cond-> (into {:op op} (map-indexed (fn [i [p]] [(keyword (str i)) p])) found)
+       (seq attrs) (assoc :attrs (update-vals given first))
+       (= :variadic (:args (op/entry op))) (assoc :n (count args)))
+     (into {} (mapcat second) (concat found (vals given)))
+     (into [] (mapcat #(nth % 2)) found)]))
+
+(defn- one-row
+  "The code of a core.match with one row, without its backtracking, which one row does not need. The
+  library is loaded here, when rules are compiled, so that programs start without it."
+  [v pattern action]
+  (let [clj-form (requiring-resolve 'clojure.core.match/clj-form)
+        no-backtrack (requiring-resolve 'clojure.core.match/*no-backtrack*)]
+    (with-bindings {no-backtrack true}
+      (clj-form [v] [[pattern] action :else nil]))))
+
+(defn- matcher-code [pattern]
+  (let [v (gensym "node"), [p names inner] (node-pattern pattern)]
+    `(fn [~v] ~(one-row v p `(matched ~v ~inner ~(mapv (fn [[s x]] [`(quote ~x) s]) names))))))
+
+;; ## Right sides
+
+(defn- template-code [template]
+  (let [[op attrs args] (parts template)]
+    (into [op attrs] (map #(cond (vector? %) (template-code %)
+                                 (name? %) `(quote ~%)
+                                 :else %))
+          args)))
+
+(defn- build-code
+  "The code of the function from a match to a template."
+  [rhs]
+  (if (or (seq? rhs) (and (symbol? rhs) (not (name? rhs))))
+    rhs
+    (let [m (gensym "m"), names (filter name? (tree-seq coll? seq rhs))]
+      `(fn [~m]
+         (let [~@(mapcat (fn [s] [s `(get ~m '~s)]) (distinct names))]
+           ~(cond (vector? rhs) (template-code rhs)
+                  (name? rhs) `(quote ~rhs)
+                  :else rhs))))))
+
+;; ## Rules
+
+(def promises
+  "What a rule may promise: the same bits; the same value but for rounding and the sign of zero; the
+  same where everything is finite."
+  #{:bits :value :finite})
+
+(def ^:private keys-of-a-rule
+  #{:name :lhs :rhs :when :share :keeps :why :types :gen :examples})
+
+(defn- check-rule! [{:keys [name keeps] :as rule}]
+  (let [missing (remove #(contains? rule %) [:name :lhs :rhs :keeps :why :examples])
+        unknown (remove keys-of-a-rule (keys rule))]
+    (when (or (seq missing) (seq unknown) (not (promises keeps)))
+      (fail! ::bad-rule (str "the rule " name " lacks " (vec missing) ", has the unknown keys "
+                             (vec unknown) " and promises " keeps "; a promise is one of " promises)
+             {:rule name}))))
+
+(defn- rule-code [{:keys [lhs rhs], condition :when, :as rule}]
+  (check-rule! rule)
+  (let [names (distinct (filter name? (tree-seq coll? seq [lhs rhs condition])))]
+    `(let [~@(mapcat (fn [s] [s `(quote ~s)]) names)]
+       (merge '~(dissoc rule :when)
+              {:head ~(if (vector? lhs) (first lhs) lhs)
+               :matchers ~(if (vector? lhs)
+                            (mapv matcher-code (variants lhs))
+                            [`matched-kind])
+               :build ~(build-code rhs)}
+              ~(if condition {:when condition} {})))))
+
+(defmacro defrules
+  "Defines a rule set {:name :doc :rules [rule …]}. Keys of a rule:
+  :name     a keyword, unique among all rules
+  :lhs      the pattern [op attrs? pattern …]: ?x matches anything, and the same node wherever it
+            stands again; a number a constant of any dtype; in attributes, a name the value.
+            Commutative ops match in every order. Or a kind of op, or :any: matches each such node
+  :rhs      the template, whose attributes may be calls on names; or (fn [match] template or nil)
+  :when     optional, a predicate of the match (see type-of, scalar?, number-of …)
+  :share    :sole when the inner nodes must have no other user
+  :keeps    :bits, :value or :finite, see `promises`
+  :why      what is gained
+  :examples [[left => right] …], forms over inputs x, y …
+  :types    optional, the inputs' types {x [:f64 [2 3]]}; :gen their ranges {x [lo hi]}"
+  [set-name doc & rules]
+  `(def ~set-name ~doc
+     {:name ~(keyword set-name), :doc ~doc, :rules [~@(map rule-code rules)]}))
+
+(defn- sole-users? [m uses]
+  (every? #(<= (long (uses %)) 1) (:inner m)))
+
+(defn try-rule
+  "[match template] when the rule applies to the node that `root` views, else nil. `uses` says how many
+  users a node has."
+  [{:keys [matchers share build], condition :when} root uses]
+  (some (fn [matcher]
+          (when-let [m (matcher root)]
+            (when (and (or (nil? share) (sole-users? m uses))
+                       (or (nil? condition) (condition m)))
+              (when-some [template (build m)]
+                [m template]))))
+        matchers))
+
+(defn union
+  "The rule set of that name made of others; each rule remembers the set of its first union as :set."
+  [name doc rule-sets]
+  {:name name, :doc doc
+   :rules (into [] (comp (mapcat :rules) (map #(update % :set (fn [s] (or s name))))) rule-sets)})
+
+(defn describe
+  "The rules of a set as data, without their functions: a vector of maps."
+  [{:keys [rules]}]
+  (mapv #(-> % (dissoc :matchers :build :when :head) (assoc :conditional (some? (:when %)))) rules))
