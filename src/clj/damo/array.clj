@@ -199,7 +199,8 @@
   "For each element left when these axes are reduced: the list of those that fall together in it."
   [{:keys [shape] :as a} axes]
   (let [reduced? (set axes)
-        kept (map-indexed (fn [i s] (if (reduced? i) 0 s)) (strides (reduced-shape shape axes true)))
+        kept (map-indexed (fn [i s] (if (reduced? i) 0 s))
+                          (strides (reduced-shape shape axes true)))
         ^longs where (addresses shape kept 0)
         lists (vec (repeatedly (size (reduced-shape shape axes false)) #(ArrayList.)))]
     (dotimes [i (alength where)]
@@ -255,6 +256,7 @@
   (let [wide (cast :i64 indices)]
     (when-let [i (first (remove #(< -1 (element wide %) extent) (range (size (:shape wide)))))]
       (fail! ::index-out-of-range
-             (str "the index " (element wide i) " at position " i " is out of range: the extent is " extent)
+             (str "the index " (element wide i) " at position " i
+                  " is out of range: the extent is " extent)
              {:index (element wide i), :position i, :extent extent}))
     wide))

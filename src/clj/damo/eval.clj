@@ -32,24 +32,27 @@
   (cond (not (symbol? dim)) dims
         (= extent (get dims dim extent)) (assoc dims dim extent)
         :else (fail! ::shape-mismatch
-                     (str "axis " axis " of " name " has the extent " extent ", but the dimension " dim " is "
-                          (dims dim) " elsewhere")
+                     (str "axis " axis " of " name " has the extent " extent
+                          ", but the dimension " dim " is " (dims dim) " elsewhere")
                      {:name name, :axis axis, :dim dim, :expected (dims dim), :given extent})))
 
 (defn- check-value
   "The array given for a leaf of that name and type, when its dtype and rank fit."
   [env name [dtype shape]]
   (let [given (or (get env name)
-                  (fail! ::missing-input (str "no array is given for " name "; given are " (pr-str (keys env)))
+                  (fail! ::missing-input (str "no array is given for " name "; given are "
+                                              (pr-str (keys env)))
                          {:name name}))]
     (when-not (and (= dtype (:dtype given)) (= (count shape) (count (:shape given))))
-      (fail! ::wrong-input (str name " has the type " (pr-str [dtype shape]) ", given an array of type "
-                                (pr-str (array/type-of given)))
+      (fail! ::wrong-input (str name " has the type " (pr-str [dtype shape])
+                                ", given an array of type " (pr-str (array/type-of given)))
              {:name name, :expected [dtype shape], :given (array/type-of given)}))
     given))
 
-(defn- leaves [{:keys [nodes]} live]
-  (keep (fn [id] (let [[op {:keys [name type]}] (nth nodes id)] (when (#{:input :shared} op) [name type]))) live))
+(defn- leaves
+  "[name type] of the inputs and shared variables among these nodes."
+  [{:keys [nodes]} ids]
+  (for [[op {:keys [name type]}] (map nodes ids) :when (#{:input :shared} op)] [name type]))
 
 (defn- bind-dims
   "The map of dimension to extent that the arrays of the leaves give; fails when they disagree."
@@ -63,7 +66,8 @@
   (let [expected [dtype (mapv #(type/dim-value dims %) shape)]]
     (when-not (= expected (array/type-of array))
       (fail! ::wrong-type (str what " must have the type " (pr-str expected)
-                               (when-not (= shape (second expected)) (str ", " (pr-str [dtype shape])))
+                               (when-not (= shape (second expected))
+                                 (str ", " (pr-str [dtype shape])))
                                "; it has " (pr-str (array/type-of array)))
              {:expected expected, :given (array/type-of array)}))
     array))
@@ -89,7 +93,8 @@
   [{:keys [nodes notes]} id e]
   (fail! (:damo/error (ex-data e) ::failed)
          (str "node " id ", " (name (graph/op-of (nth nodes id)))
-              (when-let [src (get-in notes [id :src])] (str ", written at " (fail/position-text src)))
+              (when-let [src (get-in notes [id :src])]
+                (str ", written at " (fail/position-text src)))
               ": " (ex-message e))
          (assoc (ex-data e) :id id) e))
 

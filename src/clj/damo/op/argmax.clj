@@ -42,7 +42,8 @@
 
 (defn- meaning [better?]
   (fn [{:keys [axis keepdims]} {:keys [shape] :as x}]
-    (array/reduce-axes :i64 (first-best better?) x (type/axis-indices (count shape) axis) keepdims)))
+    (array/reduce-axes :i64 (first-best better?) x
+                       (type/axis-indices (count shape) axis) keepdims)))
 
 (defn- along-one-axis
   "The :expand that leaves the kind with one axis and without :keepdims, as the lowering knows it."

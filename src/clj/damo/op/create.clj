@@ -27,7 +27,8 @@
 (defop iota
   "The index along :axis, as an array of :shape. (iota :shape [2 3] :axis 1) is [[0 1 2] [0 1 2]]."
   {:kind :generate, :args []
-   :attrs {:shape shape-attr, :axis {:default 0, :doc "the axis to count along"}, :dtype (dtype-attr :i64)}
+   :attrs {:shape shape-attr, :dtype (dtype-attr :i64)
+           :axis {:default 0, :doc "the axis to count along"}}
    :normalize (fn [{:keys [shape axis] :as attrs} _]
                 (assoc (normal-shape attrs nil) :axis (type/axis-index (count shape) axis)))
    :type declared
@@ -40,7 +41,8 @@
 
 (defop dim
   "The value of a dim, such as the batch size n, as a 0-d :i64."
-  {:kind :generate, :args [], :attrs {:dim {:doc "a dim: an integer, a symbol or arithmetic on them"}}
+  {:kind :generate, :args []
+   :attrs {:dim {:doc "a dim: an integer, a symbol or arithmetic on them"}}
    :normalize (fn [{:keys [dim] :as attrs} _]
                 (typing/check-shape [dim])
                 (assoc attrs :dim (type/dim+ dim)))
@@ -59,7 +61,8 @@
 (defn- arange-type [{:keys [start stop step dtype]} _]
   (doseq [bound [start stop]] (when-not (integer? bound) (typing/check-shape [bound])))
   (when-not (and (integer? step) (pos? step))
-    (fail! ::bad-step (str "the step is an integer of at least 1; got " (pr-str step)) {:step step}))
+    (fail! ::bad-step (str "the step is an integer of at least 1; got " (pr-str step))
+           {:step step}))
   (let [span (if (and (integer? start) (integer? stop))
                (max 0 (- stop start))
                (type/dim- stop start))]
@@ -90,7 +93,8 @@
 
 (defn- check-scalar [shape]
   (when-not (empty? shape)
-    (fail! ::not-a-scalar (str "the value must be 0-d; its shape is " (pr-str shape)) {:shape shape})))
+    (fail! ::not-a-scalar (str "the value must be 0-d; its shape is " (pr-str shape))
+           {:shape shape})))
 
 (defop full
   "The 0-d value everywhere in an array of :shape."
@@ -98,7 +102,8 @@
    :type (fn [{:keys [shape]} [[dtype from]]]
            (check-scalar from)
            (type/check [dtype shape]))
-   :eval (fn [{:keys [shape]} {:keys [dtype] :as value}] (array/full dtype shape (array/element value 0)))
+   :eval (fn [{:keys [shape]} {:keys [dtype] :as value}]
+           (array/full dtype shape (array/element value 0)))
    :expand (fn [{:keys [attrs]}] [:broadcast-to attrs ?value])
    :gen (gens/on-shapes (fn [n] [[{:shape [n 2]} []] [{:shape []} []]]))
    :examples [[[:full {:shape [2]} 1.5] [1.5 1.5]]]})
@@ -157,7 +162,8 @@
 (defop eye
   "Ones on the diagonal :k (0: the main one, above it positive) of an n × m matrix of zeros."
   {:kind :composite, :args []
-   :attrs {:n {:doc "the number of rows, a dim"}, :m {:default nil, :doc "the number of columns; nil: n"}
+   :attrs {:n {:doc "the number of rows, a dim"}
+           :m {:default nil, :doc "the number of columns; nil: n"}
            :k {:default 0, :doc "the diagonal, an integer"}, :dtype (dtype-attr :f32)}
    :normalize (fn [{:keys [n m] :as attrs} _] (assoc attrs :m (or m n)))
    :type (fn [{:keys [n m dtype]} _] (type/check [dtype [n (or m n)]]))
@@ -183,12 +189,13 @@
    :eval (fn [{:keys [classes dtype]} {:keys [shape] :as labels}]
            (let [checked (array/checked-indices labels classes)]
              (array/from-indices dtype (conj shape classes)
-                                 (fn [index] (if (= (peek index) (array/at checked (pop index))) 1 0)))))
+                                 #(if (= (peek %) (array/at checked (pop %))) 1 0))))
    :expand (fn [{{:keys [classes dtype]} :attrs, [[_ shape]] :types}]
              [:cast {:dtype dtype}
               [:eq [:expand-dims {:axis [(count shape)]} [:check-index {:extent classes} ?labels]]
                [:iota {:shape [classes], :axis 0}]]])
    :lop [0], :rop 0
    :gen (fn [{:keys [size dtype] :as ctx}]
-          {:attrs {:classes 4, :dtype dtype}, :args [(gens/indices ctx (gens/choose ctx [[size] [2 size] []]) 0 4)]})
+          {:attrs {:classes 4, :dtype dtype}
+           :args [(gens/indices ctx (gens/choose ctx [[size] [2 size] []]) 0 4)]})
    :examples [[[:one-hot {:classes 3} 1] [0.0 1.0 0.0]]]})

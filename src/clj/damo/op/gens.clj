@@ -59,16 +59,18 @@
 (defn reduction
   "A case of a reduction: some axes of an array of rank 0 to 3."
   [{:keys [dtype size] :as ctx}]
-  (let [[shape axis] (variant ctx [[[size] nil] [[size 3] 0] [[2 size] -1] [[2 size 3] [0 2]] [[2 size 3] 1]
-                                   [[size 1] [1]] [[] nil] [[3 size] []]])]
+  (let [[shape axis] (variant ctx [[[size] nil] [[size 3] 0] [[2 size] -1] [[2 size 3] [0 2]]
+                                   [[2 size 3] 1] [[size 1] [1]] [[] nil] [[3 size] []]])]
     {:attrs {:axis axis, :keepdims (choose ctx [true false])}
      :args [(random-array ctx dtype shape)]}))
 
 (defn arg-reduction
   "A case of argmax and the like: one axis of an array, with ties."
   [{:keys [dtype size] :as ctx}]
-  (let [[shape axis] (variant ctx [[[size] nil] [[size 3] 0] [[2 size] -1] [[2 size 3] 1] [[2 size] nil]])
-        ties (array/map-elements dtype #(if (float? %) (Math/rint %) %) [(random-array ctx dtype shape)])]
+  (let [[shape axis] (variant ctx [[[size] nil] [[size 3] 0] [[2 size] -1] [[2 size 3] 1]
+                                   [[2 size] nil]])
+        ties (array/map-elements dtype #(if (float? %) (Math/rint %) %)
+                                 [(random-array ctx dtype shape)])]
     {:attrs {:axis axis, :keepdims (choose ctx [true false])}, :args [ties]}))
 
 (defn on-shapes
@@ -108,7 +110,8 @@
     (let [made (op/construct plain op attrs args)]
       (when-not (some :op (:args made)) made))
     (catch clojure.lang.ExceptionInfo e
-      (when-not (#{::typing/bad-dtype ::typing/empty-reduction} (:damo/error (ex-data e))) (throw e)))))
+      (when-not (#{::typing/bad-dtype ::typing/empty-reduction} (:damo/error (ex-data e)))
+        (throw e)))))
 
 (defn case
   "A call of an op, {:op :attrs :args [array …] :type}, attributes in normal form; nil when the op
@@ -128,7 +131,8 @@
 
 (defn- specials-of [dtype]
   (let [{:keys [kind lo hi]} (type/dtypes dtype)]
-    (distinct (map #(if (= kind :int) (-> % (max lo) (min hi)) (array/convert dtype %)) (special-values kind)))))
+    (distinct (map #(if (= kind :int) (-> % (max lo) (min hi)) (array/convert dtype %))
+                   (special-values kind)))))
 
 (defn special-case
   "A call of an elementwise op on all combinations of special values (zeros, infinities, NaN,
@@ -140,7 +144,8 @@
       (let [dtypes (map #(let [g (when (map? gen) (gen %))] (if (keyword? g) g dtype)) args)
             rows (reduce (fn [rows d] (for [r rows, v (specials-of d)] (conj r v))) [[]] dtypes)]
         (construct op attrs
-                   (map-indexed (fn [i d] (array/of d [(count rows)] (map #(nth % i) rows))) dtypes))))))
+                   (map-indexed (fn [i d] (array/of d [(count rows)] (map #(nth % i) rows)))
+                                dtypes))))))
 
 ;; ## Graphs of cases
 

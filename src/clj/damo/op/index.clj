@@ -19,7 +19,8 @@
 
 (defn- joined-shape [axis a b]
   (when-not (= (count a) (count b))
-    (fail! ::rank-mismatch (str "the arrays must have one rank: " (pr-str a) " and " (pr-str b)) {:shapes [a b]}))
+    (fail! ::rank-mismatch (str "the arrays must have one rank: " (pr-str a) " and " (pr-str b))
+           {:shapes [a b]}))
   (vec (map-indexed (fn [i [x y]]
                       (if (= i axis)
                         (type/dim+ x y)
@@ -39,7 +40,8 @@
 (defn- concatenated [{:keys [axis]} & [{:keys [dtype]} :as arrays]]
   (let [types (mapv array/type-of arrays)
         [_ shape] (concatenated-type {:axis axis} types)
-        sources (vec (mapcat (fn [a start] (repeat (nth (:shape a) axis) [a start])) arrays (starts axis types)))]
+        source (fn [a start] (repeat (nth (:shape a) axis) [a start]))
+        sources (vec (mapcat source arrays (starts axis types)))]
     (array/from-indices dtype shape
                         (fn [index]
                           (let [[a start] (sources (index axis))]
@@ -47,12 +49,14 @@
 
 (defop concatenate
   "The arrays, a vector, joined along an axis. They are brought to one dtype."
-  {:kind :concat, :args :variadic, :coerce :all, :attrs {:axis {:default 0, :doc "the axis to join along"}}
+  {:kind :concat, :args :variadic, :coerce :all
+   :attrs {:axis {:default 0, :doc "the axis to join along"}}
    :normalize (fn [attrs types] (check-arguments types) (typing/normal-axis attrs types))
    :type concatenated-type, :eval concatenated
    :linear-in :all
    :transpose (fn [{{:keys [axis]} :attrs, types :types}]
-                (mapv (fn [[start stop]] [:slice {:axis axis, :start start, :stop stop, :step 1} ?g])
+                (mapv (fn [[start stop]]
+                        [:slice {:axis axis, :start start, :stop stop, :step 1} ?g])
                       (partition 2 1 (starts axis types))))
    :gen (gens/on-shapes (fn [n] [[{:axis 0} [n] [3]] [{:axis 1} [2 n] [2 1] [2 n]] [{:axis 0} [n 2]]
                                  [{:axis -1} [n 1] [n 2]]]))
@@ -64,22 +68,28 @@
 (defn- stacked-type [attrs [[dtype shape] :as types]]
   (check-arguments types)
   (let [axis (new-axis attrs types)
-        shape (reduce (partial typing/unify-shapes "the arrays must have one shape") (map type/shape-of types))]
+        shape (reduce (partial typing/unify-shapes "the arrays must have one shape")
+                      (map type/shape-of types))]
     [dtype (-> (subvec shape 0 axis) (conj (count types)) (into (subvec shape axis)))]))
+
+(defn- stacked [{:keys [axis] :as attrs} & arrays]
+  (let [[dtype shape] (stacked-type attrs (map array/type-of arrays)), arrays (vec arrays)]
+    (array/from-indices dtype shape
+                        #(array/at (arrays (% axis)) (typing/replace-axis % axis [])))))
 
 (defop stack
   "The arrays, a vector of one shape, along a new axis."
-  {:kind :composite, :args :variadic, :coerce :all, :attrs {:axis {:default 0, :doc "the position of the new axis"}}
+  {:kind :composite, :args :variadic, :coerce :all
+   :attrs {:axis {:default 0, :doc "the position of the new axis"}}
    :normalize (fn [attrs types] (check-arguments types) (assoc attrs :axis (new-axis attrs types)))
    :type stacked-type
-   :eval (fn [{:keys [axis] :as attrs} & arrays]
-           (let [[dtype shape] (stacked-type attrs (map array/type-of arrays)), arrays (vec arrays)]
-             (array/from-indices dtype shape
-                                 (fn [index] (array/at (arrays (index axis)) (typing/replace-axis index axis []))))))
+   :eval stacked
    :expand (fn [{{:keys [axis]} :attrs, types :types}]
              (into [:concatenate {:axis axis}]
-                   (map (fn [i] [:expand-dims {:axis [axis]} (symbol (str "?" i))])) (range (count types))))
-   :gen (gens/on-shapes (fn [n] [[{:axis 0} [n] [n]] [{:axis -1} [2 n] [2 n] [2 n]] [{:axis 0} []]]))
+                   (map (fn [i] [:expand-dims {:axis [axis]} (symbol (str "?" i))]))
+                   (range (count types))))
+   :gen (gens/on-shapes (fn [n] [[{:axis 0} [n] [n]] [{:axis -1} [2 n] [2 n] [2 n]]
+                                 [{:axis 0} []]]))
    :examples [[[:stack 1.0 2.0] [1.0 2.0]]]})
 
 ;; ## Reading and writing at indices
@@ -127,7 +137,9 @@
    :linear-in #{0}
    :transpose (fn [{:keys [attrs], [[dtype shape]] :types}]
                 [[:inc-at attrs (typing/filled dtype shape 0) ?indices ?g] nil])
-   :gen (fn [ctx] (let [{:keys [x axis indices]} (random-take ctx)] {:attrs {:axis axis}, :args [x indices]}))
+   :gen (fn [ctx]
+          (let [{:keys [x axis indices]} (random-take ctx)]
+            {:attrs {:axis axis}, :args [x indices]}))
    :examples [[[:take [:iota {:shape [4] :axis 0}] [:neg 1]] 3]]})
 
 (defn- added-type [attrs [[dtype shape] indices [_ slices]]]
@@ -140,27 +152,28 @@
   (let [front (counted-from-front indices (nth shape axis))
         rank (count (:shape indices))
         plus (if (type/float-dtype? dtype) + unchecked-add)
-        sums (reduce (fn [sums index]
-                       (let [[at into-x] (split-index axis rank index)]
-                         (update sums (assoc into-x axis (array/at front at)) (fnil plus 0) (array/at y index))))
-                     {} (array/indices (:shape y)))]
+        add (fn [sums index]
+              (let [[at into-x] (split-index axis rank index)]
+                (update sums (assoc into-x axis (array/at front at)) (fnil plus 0)
+                        (array/at y index))))
+        sums (reduce add {} (array/indices (:shape y)))]
     (array/from-indices dtype shape (fn [index] (plus (array/at x index) (get sums index 0))))))
 
 (defop inc-at
   "x with the slices y added at integer indices along an axis, the counterpart of take: y has the
   shape that take gives. Slices at equal indices all count. Negative indices count from the end;
   one out of range fails."
-  {:kind :scatter, :args [?x ?indices ?y], :coerce [0 2], :attrs {:axis {:default 0, :doc "the axis to index"}}
+  {:kind :scatter, :args [?x ?indices ?y], :coerce [0 2]
+   :attrs {:axis {:default 0, :doc "the axis to index"}}
    :normalize typing/normal-axis, :type added-type, :eval added
    :lop (fn [{:keys [attrs]}] [?g 0 [:take attrs ?g ?indices]])
    :rop (fn [{:keys [attrs]}] [:inc-at attrs ?dx ?indices ?dy])
    :gen (fn [{:keys [dtype] :as ctx}]
           (let [{:keys [x axis indices]} (random-take ctx)
-                axis-index (mod axis (count (:shape x)))]
-            {:attrs {:axis axis}
-             :args [x indices (gens/random-array ctx dtype (typing/replace-axis (:shape x) axis-index
-                                                                                (:shape indices)))]}))
-   :examples [[[:inc-at [:zeros {:shape [3]}] [:zeros {:shape [2], :dtype :i64}] [:ones {:shape [2]}]]
+                [_ slices] (taken-type {:axis axis} [(array/type-of x) (array/type-of indices)])]
+            {:attrs {:axis axis}, :args [x indices (gens/random-array ctx dtype slices)]}))
+   :examples [[[:inc-at [:zeros {:shape [3]}] [:zeros {:shape [2], :dtype :i64}]
+                [:ones {:shape [2]}]]
                [2.0 0.0 0.0]]]})
 
 (defop check-index

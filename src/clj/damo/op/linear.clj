@@ -16,8 +16,8 @@
   [x kx y ky]
   (when-not (= kx ky)
     (fail! ::shape-mismatch
-           (str "the inner dimension must agree: x is " (pr-str x) ", with " (pr-str kx) "; y is " (pr-str y)
-                ", with " (pr-str ky)
+           (str "the inner dimension must agree: x is " (pr-str x) ", with " (pr-str kx)
+                "; y is " (pr-str y) ", with " (pr-str ky)
                 (when (some symbol? [kx ky]) "; if they are always equal, give them one name"))
            {:x x, :y y, :expected kx, :given ky})))
 
@@ -29,10 +29,11 @@
 (defn- without-axis [shape axis]
   (typing/replace-axis shape axis []))
 
-(defn- check-operands [[dx x] [_ y] advice]
+(defn- check-operands [[dx x] [_ y]]
   (typing/check-dtype :num dx)
   (when (or (empty? x) (empty? y))
-    (fail! ::scalar-operand (str "takes operands with at least one axis; x is " (pr-str x) ", y is " (pr-str y) advice)
+    (fail! ::scalar-operand (str "takes operands with at least one axis; x is " (pr-str x)
+                                 ", y is " (pr-str y) "; use mul for scalars")
            {:x x, :y y})))
 
 (defn- batch-shape [x y]
@@ -40,7 +41,7 @@
     (type/broadcast-shapes (lead x) (lead y))))
 
 (defn- matmul-type [_ [[dtype x :as tx] [_ y :as ty]]]
-  (check-operands tx ty "; use mul for scalars")
+  (check-operands tx ty)
   (check-inner x (peek x) y (nth y (inner-axis y)))
   [dtype (cond-> (batch-shape x y)
            (< 1 (count x)) (conj (nth x (- (count x) 2)))
@@ -105,10 +106,11 @@
    :eval matmul-value, :expand matmul-expansion
    :linear-in #{0 1}, :transpose matmul-transpose
    :gen (gens/on-shapes
-         (fn [n] [[{} [n 3] [3 n]] [{} [3 n] [n 2]] [{} [n n] [n n]] [{} [2 n 3] [3 n]] [{} [2 1 n 2] [3 2 n]]
+         (fn [n] [[{} [n 3] [3 n]] [{} [3 n] [n 2]] [{} [n n] [n n]] [{} [2 n 3] [3 n]]
+                  [{} [2 1 n 2] [3 2 n]]
                   [{} [n] [n]] [{} [n] [n 3]] [{} [3 n] [n]] [{} [2 3 n] [n]] [{} [3] [2 3 n]]
                   [{} [1 n 2] [2 2 n]]]))
-   :examples [[[:matmul [:iota {:shape [4] :axis 0 :dtype :f32}] [:iota {:shape [4] :axis 0 :dtype :f32}]] 14.0]]})
+   :examples [[[:matmul [:iota {:shape [4], :axis 0}] [:iota {:shape [4], :axis 0}]] 14]]})
 
 ;; ## dot and outer
 
@@ -151,7 +153,8 @@
   {:kind :composite, :args [?x ?y], :coerce [0 1], :type dot-type
    :eval dot-value, :expand dot-expansion
    :gen (gens/on-shapes
-         (fn [n] [[{} [n 3] [3 n]] [{} [n] [n]] [{} [] [n]] [{} [n 2] []] [{} [2 3 n] [n 2]] [{} [2 3 n] [n]]
+         (fn [n] [[{} [n 3] [3 n]] [{} [n] [n]] [{} [] [n]] [{} [n 2] []]
+                  [{} [2 3 n] [n 2]] [{} [2 3 n] [n]]
                   [{} [n] [2 n 3]] [{} [3 n] [2 n 2]] [{} [2 3 n] [2 n 2]] [{} [] []]]))
    :examples [[[:dot 2.0 3.0] 6.0]]})
 
@@ -163,8 +166,11 @@
            [dtype [(type/size x) (type/size y)]])
    :eval (fn [_ {x :shape, dtype :dtype :as a} {y :shape :as b}]
            (array/map-elements dtype (if (type/float-dtype? dtype) * unchecked-multiply)
-                               [(array/reshape a [(array/size x) 1]) (array/reshape b [1 (array/size y)])]))
+                               [(array/reshape a [(array/size x) 1])
+                                (array/reshape b [1 (array/size y)])]))
    :expand (fn [{[[_ x] [_ y]] :types}]
-             [:mul [:reshape {:shape [(type/size x) 1]} ?x] [:reshape {:shape [1 (type/size y)]} ?y]])
+             [:mul
+              [:reshape {:shape [(type/size x) 1]} ?x]
+              [:reshape {:shape [1 (type/size y)]} ?y]])
    :gen (gens/on-shapes (fn [n] [[{} [n] [3]] [{} [3] [n]] [{} [2 n] [n]] [{} [] [n]]]))
    :examples [[[:sum [:outer [:iota {:shape [3] :axis 0}] [:iota {:shape [3] :axis 0}]]] 9]]})

@@ -54,7 +54,8 @@
    :eval (meaning typing/accumulator (folding add 0))
    :linear-in #{0}
    :transpose (fn [{:keys [attrs types]}]
-                [[:broadcast-to {:shape (type/shape-of (first types))} (typing/keep-axes attrs ?g)]])
+                [[:broadcast-to {:shape (type/shape-of (first types))}
+                  (typing/keep-axes attrs ?g)]])
    :combine :add, :init (constantly 0), :expand (in-accumulator :sum)
    :gen gens/reduction
    :examples [[[:sum [:iota {:shape [4] :axis 0 :dtype :f32}]] 6.0]]})

@@ -22,7 +22,8 @@
 
 (defn- check-bounds [{:keys [start stop step]}]
   (when-not (and (integer? step) (pos? step))
-    (fail! ::bad-step (str "the step of a slice is an integer of at least 1; got " (pr-str step)) {:step step}))
+    (fail! ::bad-step (str "the step of a slice is an integer of at least 1; got " (pr-str step))
+           {:step step}))
   (doseq [b [start stop] :when (some? b)]
     (when-not (and (integer? b) (neg? b)) (typing/check-shape [b]))))
 
@@ -45,8 +46,8 @@
 
 (defn- slice-value [{:keys [axis start stop step]} {:keys [dtype shape] :as x}]
   (when-not (<= 0 start stop (nth shape axis))
-    (fail! ::out-of-bounds (str "the slice from " start " to " stop " does not lie inside axis " axis " of "
-                                (pr-str shape))
+    (fail! ::out-of-bounds (str "the slice from " start " to " stop
+                                " does not lie inside axis " axis " of " (pr-str shape))
            {:axis axis, :start start, :stop stop, :shape shape}))
   (array/from-indices dtype (assoc shape axis (quot (+ (- stop start) (dec step)) step))
                       (fn [index] (array/at x (update index axis #(+ start (* step %)))))))
@@ -84,7 +85,8 @@
                  (update :offset type/dim+ (type/dim* start stride))
                  (assoc-in [:strides axis] (type/dim* step stride)))))
    :gen (gens/on-shapes
-         (fn [n] [[{:axis 0, :start 1} [n 3]] [{:axis -1, :stop -1} [2 n]] [{:axis 0, :start 1, :step 2} [n]]
+         (fn [n] [[{:axis 0, :start 1} [n 3]] [{:axis -1, :stop -1} [2 n]]
+                  [{:axis 0, :start 1, :step 2} [n]]
                   [{:axis 1, :start 2, :stop 9, :step 3} [2 n 2]] [{:axis 0, :start -2} [n]]
                   [{:axis 0, :start 5, :stop 2} [n]]]))
    :examples [[[:slice {:start 1, :stop 6, :step 2} [:iota {:shape [9] :axis 0}]] [1 3 5]]
@@ -92,17 +94,27 @@
 
 ;; ## index
 
+(defn- one-of
+  "The slice of one element; fails when the extent is known and the index beyond it."
+  [x axis i]
+  (let [extent (nth (type/shape-of (expr/type-of x)) axis)]
+    (when (and (integer? extent) (not (< (- (inc extent)) i extent)))
+      (fail! ::out-of-bounds (str "the index " i " is out of range: axis " axis
+                                  " has the extent " extent)
+             {:axis axis, :index i, :extent extent}))
+    (slice x :axis axis :start i :stop (when-not (= -1 i) (inc i)))))
+
 (defn- take-spec
   "x indexed along `axis` by one spec; returns [x next-axis]."
   [x axis spec]
   (cond (= spec :all) [x (inc axis)]
         (= spec :new) [(view/expand-dims x :axis axis) (inc axis)]
         (vector? spec) (let [[start stop step] spec]
-                         [(slice x :axis axis :start start :stop stop :step (or step 1)) (inc axis)])
-        (integer? spec) [(view/squeeze (slice x :axis axis :start spec :stop (when-not (= -1 spec) (inc spec)))
-                                       :axis axis)
-                         axis]
-        :else (fail! ::bad-index (str "an index is an integer, [start stop step?], :all or :new; got " (pr-str spec))
+                         [(slice x :axis axis :start start :stop stop :step (or step 1))
+                          (inc axis)])
+        (integer? spec) [(view/squeeze (one-of x axis spec) :axis axis) axis]
+        :else (fail! ::bad-index (str "an index is an integer, [start stop step?], :all or :new; "
+                                      "got " (pr-str spec))
                      {:given spec})))
 
 (defn index

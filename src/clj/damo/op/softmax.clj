@@ -78,8 +78,9 @@
 
 (defn- cross-entropy-of [_ {:keys [dtype shape] :as logits} labels]
   (let [checked (array/checked-indices labels (peek shape))
-        log-p (log-softmax-of {:axis (dec (count shape))} logits)]
-    (array/from-indices dtype (pop shape) (fn [row] (- (array/at log-p (conj row (array/at checked row))))))))
+        log-p (log-softmax-of {:axis (dec (count shape))} logits)
+        loss (fn [row] (- (array/at log-p (conj row (array/at checked row)))))]
+    (array/from-indices dtype (pop shape) loss)))
 
 (defn- last-axis [{[[_ logits]] :types}]
   {:axis [(dec (count logits))]})
@@ -108,7 +109,9 @@
    :rop (fn [node] [:sum (last-axis node) [:mul (slope node) ?dlogits]])
    :gen (fn [{:keys [dtype size] :as ctx}]
           (let [shape (gens/variant ctx [[size 3] [3] [2 size 4]])]
-            {:attrs {}, :args [(gens/random-array ctx dtype shape) (gens/indices ctx (pop shape) 0 (peek shape))]}))
+            {:attrs {}
+             :args [(gens/random-array ctx dtype shape)
+                    (gens/indices ctx (pop shape) 0 (peek shape))]}))
    :examples [[[:cross-entropy [:zeros {:shape [2], :dtype :f64}] 1] (Math/log 2.0)]
               [[:cross-entropy [:mul 1000.0 [:iota {:shape [2] :axis 0}]] 0] 1000.0]]})
 
@@ -128,7 +131,8 @@
    :scalar [:neg [:add [:select [:eq ?t 0] 0 [:mul ?t [:log ?p]]]
                   [:select [:eq ?t 1] 0 [:mul [:sub 1 ?t] [:log1p [:neg ?p]]]]]]
    :gen {?p [0.1 0.9], ?t [0.1 0.9]}
-   :examples [[[:binary-cross-entropy 0.5 1.0] (Math/log 2.0)] [[:binary-cross-entropy 0.0 0.0] 0.0]]})
+   :examples [[[:binary-cross-entropy 0.5 1.0] (Math/log 2.0)]
+              [[:binary-cross-entropy 0.0 0.0] 0.0]]})
 
 (defop sigmoid-cross-entropy
   "The loss of logits x and targets t (probabilities of class 1), elementwise:
@@ -138,4 +142,5 @@
    :partials [[:sub [:sigmoid ?x] ?t] [:neg ?x]]
    :scalar [:sub [:softplus ?x] [:mul ?t ?x]]
    :gen {?t [0 1]}
-   :examples [[[:sigmoid-cross-entropy -800.0 0.0] 0.0] [[:sigmoid-cross-entropy 0.0 1.0] (Math/log 2.0)]]})
+   :examples [[[:sigmoid-cross-entropy -800.0 0.0] 0.0]
+              [[:sigmoid-cross-entropy 0.0 1.0] (Math/log 2.0)]]})

@@ -15,7 +15,8 @@
    :keepdims {:default false, :doc "true: reduced axes stay, with extent 1"}})
 
 (def ^:private with-ddof
-  (assoc attributes :ddof {:default 0, :doc "subtracted from the number of elements in the divisor"}))
+  (assoc attributes :ddof {:default 0
+                           :doc "subtracted from the number of elements in the divisor"}))
 
 (defn- rule [{:keys [axis keepdims]} [[dtype shape]]]
   [(type/float-of dtype)
@@ -145,7 +146,8 @@
 
 (defn- norm-rule [{:keys [ord] :as attrs} types]
   (when-not (contains? #{1 2 ##Inf} ord)
-    (fail! ::bad-order (str "the order of a norm is 1, 2 or ##Inf; got " (pr-str ord)) {:given ord}))
+    (fail! ::bad-order (str "the order of a norm is 1, 2 or ##Inf; got " (pr-str ord))
+           {:given ord}))
   (if (= ord ##Inf) (nonempty-rule attrs types) (rule attrs types)))
 
 (defn- norm-slope

@@ -30,7 +30,8 @@
   (let [shape (if (sequential? shape) (vec shape) [shape])]
     (typing/check-shape (mapv #(if (= -1 %) 1 %) shape))
     (when (< 1 (count (filter #{-1} shape)))
-      (fail! ::bad-shape (str "only one extent may be -1; the shape is " (pr-str shape)) {:shape shape}))
+      (fail! ::bad-shape (str "only one extent may be -1; the shape is " (pr-str shape))
+             {:shape shape}))
     (let [shape (mapv #(if (= -1 %) % (type/dim+ %)) shape)]
       (assoc attrs :shape (mapv #(if (= -1 %) (inferred from shape) %) shape)))))
 
@@ -38,14 +39,15 @@
   (let [{:keys [shape]} (normal-shape attrs types)]
     (when-not (= (type/size from) (type/size shape))
       (fail! ::shape-mismatch
-             (str "the numbers of elements must agree: " (pr-str from) " has " (pr-str (type/size from)) ", "
-                  (pr-str shape) " has " (pr-str (type/size shape))
+             (str "the numbers of elements must agree: " (pr-str from) " has "
+                  (pr-str (type/size from)) ", " (pr-str shape) " has " (pr-str (type/size shape))
                   "; give -1 for one extent to have it computed")
              {:from from, :to shape}))
     [dtype shape]))
 
 (defn- contiguous? [shape {:keys [strides]}]
-  (every? true? (map (fn [d s dense] (or (= d 1) (= s dense))) shape strides (array/strides shape))))
+  (every? true? (map (fn [d s dense] (or (= d 1) (= s dense)))
+                     shape strides (array/strides shape))))
 
 (defn- ones-moved
   "The strides of `to`, which differs from `from` only by axes of extent 1; nil when it does not."
@@ -53,7 +55,8 @@
   (loop [from (remove #(= 1 (first %)) (map vector from strides)), to to, out []]
     (cond (empty? to) (when (empty? from) out)
           (= 1 (first to)) (recur from (rest to) (conj out 0))
-          (= (first to) (ffirst from)) (recur (rest from) (rest to) (conj out (second (first from)))))))
+          (= (first to) (ffirst from)) (recur (rest from) (rest to)
+                                              (conj out (second (first from)))))))
 
 (defn- reshaped-layout [_ from to {:keys [strides] :as layout}]
   (if (contiguous? from layout)
@@ -64,7 +67,8 @@
 (defop reshape
   "The same elements in row-major order under another shape, :shape [dim …]; one extent may be -1,
   it is computed. That the numbers of elements agree must be provable from the dimensions."
-  {:kind :view, :args [?x], :attrs {:shape {:doc "the new shape, a vector of dims, one of them may be -1"}}
+  {:kind :view, :args [?x]
+   :attrs {:shape {:doc "the new shape, a vector of dims, one of them may be -1"}}
    :normalize normal-shape, :type reshaped-type
    :eval (fn [{:keys [shape]} x] (array/reshape x shape))
    :linear-in #{0}
@@ -80,7 +84,8 @@
   (let [rank (count shape)
         order (if (nil? axes) (vec (reverse (range rank))) (mapv #(type/axis-index rank %) axes))]
     (when-not (= (sort order) (range rank))
-      (fail! ::bad-axis (str "the axes " (pr-str axes) " are no reordering of the " rank " axes of " (pr-str shape))
+      (fail! ::bad-axis (str "the axes " (pr-str axes) " are no reordering of the " rank
+                             " axes of " (pr-str shape))
              {:axes axes, :shape shape}))
     (assoc attrs :axes order)))
 
@@ -92,22 +97,26 @@
   :axes the order is reversed."
   {:kind :view, :args [?x], :attrs {:axes {:default nil, :doc "the order of axes; nil: reversed"}}
    :normalize normal-order
-   :type (fn [attrs [[dtype shape] :as types]] [dtype (mapv shape (:axes (normal-order attrs types)))])
+   :type (fn [attrs [[dtype shape] :as types]]
+           [dtype (mapv shape (:axes (normal-order attrs types)))])
    :eval (fn [{:keys [axes]} {:keys [dtype shape] :as x}]
            (let [back (inverse-order axes)]
-             (array/from-indices dtype (mapv shape axes) (fn [index] (array/at x (map index back))))))
+             (array/from-indices dtype (mapv shape axes)
+                                 (fn [index] (array/at x (map index back))))))
    :linear-in #{0}
    :transpose (fn [{:keys [attrs]}] [[:transpose {:axes (inverse-order (:axes attrs))} ?g]])
    :view (fn [{:keys [axes]} _ _ layout] (update layout :strides #(mapv % axes)))
-   :gen (gens/on-shapes (fn [n] [[{:axes nil} [n 3]] [{:axes [1 0 2]} [2 n 3]] [{:axes [2 0 1]} [n 3 2]]
-                                 [{:axes nil} [n]] [{:axes [-1 0]} [1 n]] [{:axes nil} []]]))
+   :gen (gens/on-shapes (fn [n] [[{:axes nil} [n 3]] [{:axes [1 0 2]} [2 n 3]]
+                                 [{:axes [2 0 1]} [n 3 2]] [{:axes nil} [n]]
+                                 [{:axes [-1 0]} [1 n]] [{:axes nil} []]]))
    :examples [[[:max {:axis 1} [:transpose [:iota {:shape [2 2] :axis 0}]]] [1 1]]]})
 
 ;; ## broadcast-to
 
 (defn- check-stretch [from to]
   (let [wide (drop (- (count to) (count from)) to)]
-    (when-not (and (<= (count from) (count to)) (every? true? (map #(or (= %1 1) (= %1 %2)) from wide)))
+    (when-not (and (<= (count from) (count to))
+                   (every? true? (map #(or (= %1 1) (= %1 %2)) from wide)))
       (fail! ::shape-mismatch (str (pr-str from) " does not broadcast to " (pr-str to)
                                    ": aligned at the last axis, every extent must be equal or 1")
              {:from from, :to to}))))
@@ -134,7 +143,8 @@
 ;; ## expand-dims and squeeze
 
 (defn- normal-new-axes [{:keys [axis] :as attrs} [[_ shape]]]
-  (assoc attrs :axis (type/axis-indices (+ (count shape) (if (integer? axis) 1 (count axis))) axis)))
+  (let [rank (+ (count shape) (if (integer? axis) 1 (count axis)))]
+    (assoc attrs :axis (type/axis-indices rank axis))))
 
 (defn- expanded
   "The vector with `x` put in so that it stands at these positions of the result."
@@ -151,7 +161,8 @@
 (defop expand-dims
   "The array with new axes of extent 1, which have the positions :axis (an axis or a vector) in
   the result."
-  {:kind :view, :args [?x], :attrs {:axis {:doc "the position or positions of the new axes in the result"}}
+  {:kind :view, :args [?x]
+   :attrs {:axis {:doc "the position or positions of the new axes in the result"}}
    :normalize normal-new-axes
    :type (fn [attrs [[dtype shape] :as types]]
            [dtype (expanded shape (:axis (normal-new-axes attrs types)) 1)])
@@ -159,8 +170,8 @@
    :linear-in #{0}
    :transpose (fn [{:keys [attrs]}] [[:squeeze {:axis (:axis attrs)} ?g]])
    :view (fn [{:keys [axis]} _ _ layout] (update layout :strides expanded axis 0))
-   :gen (gens/on-shapes (fn [n] [[{:axis 0} [n]] [{:axis -1} [2 n]] [{:axis [0 2]} [n 3]] [{:axis 0} []]
-                                 [{:axis []} [n]]]))
+   :gen (gens/on-shapes (fn [n] [[{:axis 0} [n]] [{:axis -1} [2 n]] [{:axis [0 2]} [n 3]]
+                                 [{:axis 0} []] [{:axis []} [n]]]))
    :examples [[[:expand-dims {:axis 0} 1.5] [1.5]]]})
 
 (defn- normal-dropped-axes [{:keys [axis] :as attrs} [[_ shape]]]
@@ -168,19 +179,23 @@
         axes (type/axis-indices (count shape) (if (integer? axes) axes (vec axes)))]
     (doseq [a axes]
       (when-not (= 1 (nth shape a))
-        (fail! ::shape-mismatch (str "axis " a " of " (pr-str shape) " has the extent " (pr-str (nth shape a))
+        (fail! ::shape-mismatch (str "axis " a " of " (pr-str shape) " has the extent "
+                                     (pr-str (nth shape a))
                                      "; only axes of extent 1 can be dropped")
                {:axis a, :shape shape})))
     (assoc attrs :axis axes)))
 
 (defop squeeze
   "The array without these axes of extent 1; without :axis all that are 1 for certain."
-  {:kind :view, :args [?x], :attrs {:axis {:default nil, :doc "the axis or axes to drop; nil: all of extent 1"}}
+  {:kind :view, :args [?x]
+   :attrs {:axis {:default nil, :doc "the axis or axes to drop; nil: all of extent 1"}}
    :normalize normal-dropped-axes
-   :type (fn [attrs [[dtype shape] :as types]] [dtype (without shape (:axis (normal-dropped-axes attrs types)))])
+   :type (fn [attrs [[dtype shape] :as types]]
+           [dtype (without shape (:axis (normal-dropped-axes attrs types)))])
    :eval (fn [{:keys [axis]} {:keys [shape] :as x}] (array/reshape x (without shape axis)))
    :linear-in #{0}
    :transpose (fn [{:keys [attrs]}] [[:expand-dims {:axis (:axis attrs)} ?g]])
    :view (fn [{:keys [axis]} _ _ layout] (update layout :strides without axis))
-   :gen (gens/on-shapes (fn [n] [[{:axis nil} [1 n]] [{:axis -1} [n 1]] [{:axis [0 2]} [1 n 1]] [{:axis nil} [1 1]]]))
+   :gen (gens/on-shapes (fn [n] [[{:axis nil} [1 n]] [{:axis -1} [n 1]] [{:axis [0 2]} [1 n 1]]
+                                 [{:axis nil} [1 1]]]))
    :examples [[[:squeeze [:reshape {:shape [1]} 1.5]] 1.5]]})
