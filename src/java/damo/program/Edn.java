@@ -16,6 +16,8 @@ import java.util.Set;
  * Edn.read("{:a [1 2.5]}")} is a map from {@code new Keyword("a")} to {@code List.of(1L, 2.5)}.
  */
 public final class Edn {
+    // Names are Comparable so that a map of names made to collide is a tree, not a list.
+
     /**
      * How deep collections may be nested; deeper text is refused, so that reading it cannot exhaust
      * the stack.
@@ -30,7 +32,12 @@ public final class Edn {
      * A keyword; {@code name} is without the colon and may hold a namespace: {@code
      * "damo/program"}.
      */
-    public record Keyword(String name) {
+    public record Keyword(String name) implements Comparable<Keyword> {
+        @Override
+        public int compareTo(Keyword other) {
+            return name.compareTo(other.name);
+        }
+
         @Override
         public String toString() {
             return ":" + name;
@@ -38,7 +45,12 @@ public final class Edn {
     }
 
     /** A symbol; {@code name} may hold a namespace. */
-    public record Symbol(String name) {
+    public record Symbol(String name) implements Comparable<Symbol> {
+        @Override
+        public int compareTo(Symbol other) {
+            return name.compareTo(other.name);
+        }
+
         @Override
         public String toString() {
             return name;
@@ -53,10 +65,7 @@ public final class Edn {
         return new EdnReader(text).readOnly();
     }
 
-    /**
-     * The value of text that is read as a map's worth of data from a trusted resource; the same as
-     * {@link #read}.
-     */
+    /** {@link #read} of text that must be one map. */
     static Map<?, ?> readMap(String text) {
         if (read(text) instanceof Map<?, ?> map) {
             return map;

@@ -83,7 +83,8 @@ final class GemmBounds {
         if (output ? !(unit && apart) : !(unit || rowStride == 1 || rows == 1)) {
             throw fail(name + " of " + rows + " x " + cols + " has strides [" + rowStride + " "
                     + colStride + "]; " + (output
-                    ? "its last axis has stride 1 and its rows do not overlap" : "one of them is 1"));
+                    ? "its last axis has stride 1 and its rows do not overlap"
+                    : "one of them is 1"));
         }
     }
 
