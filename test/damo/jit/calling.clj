@@ -58,16 +58,17 @@
         :bool (.set segment ValueLayout/JAVA_BYTE i (byte (if v 1 0)))))
     values)))
 
-(defn- contents [^MemorySegment segment dtype]
-  (case dtype
-    :f64 (vec (.toArray segment ^ValueLayout$OfDouble ValueLayout/JAVA_DOUBLE))
-    :f32 (vec (.toArray segment ^ValueLayout$OfFloat ValueLayout/JAVA_FLOAT))
-    :i64 (vec (.toArray segment ^ValueLayout$OfLong ValueLayout/JAVA_LONG))
-    :i32 (vec (.toArray segment ^ValueLayout$OfInt ValueLayout/JAVA_INT))
-    :i8 (vec (.toArray segment ^ValueLayout$OfByte ValueLayout/JAVA_BYTE))
-    :u8 (mapv #(bit-and 255 (long %))
-              (.toArray segment ^ValueLayout$OfByte ValueLayout/JAVA_BYTE))
-    :bool (mapv #(= 1 %) (.toArray segment ^ValueLayout$OfByte ValueLayout/JAVA_BYTE))))
+(defn- contents [^MemorySegment whole dtype n]
+  (let [segment (.asSlice whole 0 (long (* n (bytes-of dtype))))]
+    (case dtype
+      :f64 (vec (.toArray segment ^ValueLayout$OfDouble ValueLayout/JAVA_DOUBLE))
+      :f32 (vec (.toArray segment ^ValueLayout$OfFloat ValueLayout/JAVA_FLOAT))
+      :i64 (vec (.toArray segment ^ValueLayout$OfLong ValueLayout/JAVA_LONG))
+      :i32 (vec (.toArray segment ^ValueLayout$OfInt ValueLayout/JAVA_INT))
+      :i8 (vec (.toArray segment ^ValueLayout$OfByte ValueLayout/JAVA_BYTE))
+      :u8 (mapv #(bit-and 255 (long %))
+                (.toArray segment ^ValueLayout$OfByte ValueLayout/JAVA_BYTE))
+      :bool (mapv #(= 1 %) (.toArray segment ^ValueLayout$OfByte ValueLayout/JAVA_BYTE)))))
 
 (def ^:private ^MethodHandle invoker
   (.downcallHandle (Linker/nativeLinker)
@@ -112,9 +113,8 @@
       (fn [table dim-table failure segments]
         {:status (invoke (if times (.repeat code) (.entry code)) table dim-table failure
                          (or times 1))
-         :failure (contents failure :i64)
-         :buffers (mapv (fn [s dtype n] (subvec (contents s dtype) 0 n))
-                        segments dtypes lengths)}))))
+         :failure (contents failure :i64 3)
+         :buffers (mapv contents segments dtypes lengths)}))))
 
 (defn call
   "Compiles a program, runs it once, frees the code; see `run`."

@@ -1,0 +1,41 @@
+(ns damo.codegen.golden-test
+  "The generated text of three programs, word for word. To renew the files after a wanted change,
+  run the tests with -Ddamo.golden=write and read the difference before it is committed."
+  (:require [clojure.java.io :as io]
+            [clojure.test :refer [deftest is]]
+            [damo.jit.calling :as calling])
+  (:import (damo.codegen Codegen)))
+
+(set! *warn-on-reflection* true)
+
+(def ^:private programs
+  {"bias-relu"
+   (calling/program '[n] '[[:f32 :inout [:* n 500]] [:f32 :in 500]]
+                    '[[:for i n
+                       [:for j 500
+                        [:store 0 [:+ [:* i 500] j]
+                         [:maximum [:const :f32 0.0]
+                          [:add [:load 0 [:+ [:* i 500] j]] [:load 1 j]]]]]]])
+   "take-sum"
+   (calling/program '[n m] '[[:f32 :in m] [:i64 :in n] [:f32 :out 1]]
+                    '[[:var s [:const :f32 0.0]]
+                      [:for i n
+                       [:index at [:load 1 i] m 0]
+                       [:acc :add s [:mul [:load 0 at] [:load 0 at]]]]
+                      [:store 2 0 s]])
+   "product"
+   (assoc (calling/program '[n] '[[:f32 :in [:* n 784]] [:f32 :in 7840] [:f32 :inout [:* n 10]]] [])
+          :kernels []
+          :steps '[{:do :gemm :dtype :f32 :m n :n 10 :k 784 :alpha 1.0 :beta 0.0
+                    :a {:buffer 0 :offset 0 :strides [784 1]}
+                    :b {:buffer 1 :offset 0 :strides [10 1]}
+                    :c {:buffer 2 :offset 0 :strides [10 1]}}])})
+
+(deftest golden-test
+  (doseq [[name program] programs
+          :let [file (io/file "test/golden" (str name ".ll"))
+                text (.text (Codegen/module (calling/read-program program) 512))]]
+    (when (= "write" (System/getProperty "damo.golden"))
+      (io/make-parents file)
+      (spit file text))
+    (is (= (slurp file) text) name)))

@@ -1,0 +1,144 @@
+(ns damo.codegen.products-test
+  "Gemm steps over sizes, layouts, factors and batches, against a plain triple loop."
+  (:require [clojure.test :refer [deftest is testing]]
+            [damo.jit.calling :as calling]))
+
+(set! *warn-on-reflection* true)
+
+(defn- step
+  "A gemm step on buffers 0, 1 and 2, with changes."
+  [changes]
+  (merge {:do :gemm :dtype :f64 :m 'm :n 'n :k 'k :alpha 1.0 :beta 0.0
+          :a {:buffer 0 :offset 0 :strides ['k 1]}
+          :b {:buffer 1 :offset 0 :strides ['n 1]}
+          :c {:buffer 2 :offset 0 :strides ['n 1]}}
+         changes))
+
+(defn- program
+  "A program of one gemm step over dimensions m, n and k; `lengths` are the sizes of A, B and C."
+  [dtype lengths step]
+  (-> (calling/program '[m n k] (mapv (fn [access n] [dtype access n]) [:in :in :inout] lengths) [])
+      (assoc :steps [(assoc step :dtype dtype)])))
+
+(defn- value-of
+  "A size expression's value."
+  [env size]
+  (cond (symbol? size) (env size)
+        (vector? size) (apply ({:* * :+ + :- -} (first size)) (map #(value-of env %) (rest size)))
+        :else size))
+
+(defn- product
+  "C after the step, by three loops and the batch loops around them."
+  [{:keys [m n k alpha beta a b c batch]} env [av bv cv]]
+  (let [v #(value-of env %)
+        at (fn [{:keys [offset strides]} shift i j]
+             (+ (v offset) shift (* i (v (first strides))) (* j (v (second strides)))))
+        shifts (reduce (fn [shifts {:keys [extent] :as loop}]
+                         (for [[x y z] shifts e (range (v extent))]
+                           [(+ x (* e (v (:a loop)))) (+ y (* e (v (:b loop))))
+                            (+ z (* e (v (:c loop))))]))
+                       [[0 0 0]] batch)]
+    (reduce (fn [cv [[sa sb sc] i j]]
+              (let [sum (reduce + 0.0 (for [l (range (v k))]
+                                        (* (nth av (at a sa i l)) (nth bv (at b sb l j)))))
+                    p (at c sc i j)]
+                (assoc cv p (+ (* alpha sum) (if (zero? beta) 0.0 (* beta (nth cv p)))))))
+            (vec cv)
+            (for [s shifts i (range (v m)) j (range (v n))] [s i j]))))
+
+(defn- random-values [seed n]
+  (let [r (java.util.Random. seed)] (vec (repeatedly n #(- (.nextInt r 9) 4.0)))))
+
+(defn- run
+  "Asserts that compiled code for the step agrees with the loops, on random small integers, whose
+  products are exact. `c` is what C holds before, when it is not random."
+  [code program step {:syms [m n k] :as env} lengths what & {:keys [c]}]
+  (let [values (cond-> (mapv random-values [1 2 3] lengths)
+                 c (assoc 2 (vec (repeat (last lengths) c))))
+        {:keys [status buffers]}
+        (calling/run code program [m n k]
+                     (concat values [(repeat m 0) (repeat n 0) (repeat k 0)]))]
+    (is (= 0 status))
+    (is (= (product step env values) (mapv double (nth buffers 2))) what)))
+
+(defn- check
+  "Compiles the step for symbolic buffer sizes `lengths`, and runs it for each of the dimensions in
+  `envs`; see `run`."
+  [dtype step lengths envs what & {:as options}]
+  (let [program (program dtype lengths step)]
+    (with-open [code (calling/compile-program program)]
+      (doseq [env envs]
+        (run code program step env (map #(value-of env %) lengths) (conj what env) options)))))
+
+(def ^:private dense '[[:* m k] [:* k n] [:* m n]])
+
+(defn- cases
+  "All combinations of one value from each row."
+  [& rows]
+  (reduce (fn [cases row] (for [c cases x row] (conj c x))) [[]] rows))
+
+(def ^:private a-layouts '[[k 1] [1 m]])
+(def ^:private b-layouts '[[n 1] [1 k]])
+(def ^:private factors [[1.0 0.0] [-0.5 1.0] [1.0 0.5]])
+
+(defn- operands [a b]
+  {:a {:buffer 0 :offset 0 :strides a} :b {:buffer 1 :offset 0 :strides b}})
+
+(defn- envs
+  "Dimensions m, n and k by name, for all combinations."
+  [ms ns ks]
+  (for [[m n k] (cases ms ns ks)] {'m m 'n n 'k k}))
+
+(deftest sizes-and-layouts-test
+  (doseq [[dtype a b [alpha beta] :as row] (cases [:f64 :f32] a-layouts b-layouts factors)]
+    (check dtype (step (assoc (operands a b) :alpha alpha :beta beta)) dense
+           (concat (envs [0 1 2 7] [0 1 2 7] [0 1 2 7]) (envs [1 64] [1 64] [1 7 64])) row)))
+
+(deftest constant-sizes-test
+  (testing "sizes known at compile time"
+    (doseq [[dtype m n k a b [alpha beta] :as row]
+            (cases [:f32] [1 60] [1 10 17] [1 33] a-layouts b-layouts (take 2 factors))
+            :let [known #(mapv (fn [s] (get {'m m 'n n 'k k} s s)) %)]]
+      (check dtype (merge (step (operands (known a) (known b)))
+                          {:m m :n n :k k :alpha alpha :beta beta
+                           :c {:buffer 2 :offset 0 :strides [n 1]}})
+             [(* m k) (* k n) (* m n)] ['{m 1 n 1 k 1}] row))))
+
+(deftest nan-in-c-test
+  (testing "beta 0 never reads C"
+    (doseq [dtype [:f64 :f32]]
+      (check dtype (step {}) dense (concat (envs [1 3 7] [1 3 7 10] [0 1 3])) [dtype] :c ##NaN))))
+
+(deftest offsets-and-gaps-test
+  (testing "matrices inside larger buffers"
+    (check :f64 (step {:beta 1.0
+                       :a {:buffer 0 :offset 3 :strides '[[:+ k 2] 1]}
+                       :b {:buffer 1 :offset 1 :strides '[1 [:+ k 4]]}
+                       :c {:buffer 2 :offset 2 :strides '[[:+ n 1] 1]}})
+           '[[:+ 3 [:* m [:+ k 2]]] [:+ 1 [:* n [:+ k 4]]] [:+ 2 [:* m [:+ n 1]]]]
+           (envs [1 3] [1 4] [1 5]) [])))
+
+(deftest broadcast-strides-test
+  (testing "strides that BLAS refuses: a row or column used again and again"
+    (doseq [[a b] '[[[0 1] [n 1]] [[k 1] [0 1]] [[1 0] [n 1]] [[k 1] [1 0]]]]
+      (check :f64 (step (operands a b)) dense (envs [1 3] [1 4] [1 5]) [a b]))))
+
+(deftest factors-in-buffers-test
+  (let [p (-> (calling/program '[m n k] [[:f64 :in 6] [:f64 :in 6] [:f64 :inout 4] [:f64 :in 1]
+                                         [:f64 :in 1]] [])
+              (assoc :steps [(step {:m 2 :n 2 :k 3 :alpha {:buffer 3} :beta {:buffer 4}
+                                    :a {:buffer 0 :offset 0 :strides [3 1]}
+                                    :b {:buffer 1 :offset 0 :strides [2 1]}
+                                    :c {:buffer 2 :offset 0 :strides [2 1]}})]))
+        result (calling/call p [2 2 3] [[1 2 3 4 5 6] [1 2 3 4 5 6] [1 1 1 1] [2] [3]
+                                        [0 0] [0 0] [0 0 0]])]
+    ;; A B = [[22 28] [49 64]], and C = 2 A B + 3.
+    (is (= [47.0 59.0 101.0 131.0] (get-in result [:buffers 2])))))
+
+(deftest batch-test
+  (doseq [extents [[0] [1] [3] [2 3]]
+          :let [[e f] (concat extents [1])
+                loops (if (= 1 (count extents))
+                        [{:extent e :a 12 :b 0 :c 15}]
+                        [{:extent e :a (* f 12) :b 0 :c (* f 15)} {:extent f :a 12 :b 20 :c 15}])]]
+    (check :f64 (step {:batch loops}) [(* e f 12) (* f 20) (* e f 15)] (envs [3] [5] [4]) extents)))
