@@ -71,12 +71,18 @@
 (defn- flatten-value [x]
   (if (sequential? x) (into [] (mapcat flatten-value) x) [x]))
 
+(defn- constant [type value]
+  (->Expr :const {:type type, :value value} [] type nil nil))
+
 (defn tensor-constant
-  "The :const expression of a tensor; its values become part of the graph."
+  "The expression of a tensor's values: a :const, whose values become part of the graph; one number broadcast when all are
+  equal."
   [^Tensor t]
-  (let [type [(keyword (.label ^DType (.dtype t))) (vec (.shape t))]
-        value (.get t)]
-    (->Expr :const {:type type, :value (if (empty? (second type)) value (flatten-value value))} [] type nil nil)))
+  (let [[dtype shape :as type] [(keyword (.label ^DType (.dtype t))) (vec (.shape t))]
+        value (if (empty? shape) (.get t) (flatten-value (.get t)))]
+    (if (and (seq shape) (seq value) (apply = value))
+      (->Expr :broadcast-to {:shape shape} [(constant [dtype []] (first value))] type nil nil)
+      (constant type value))))
 
 (defn lift
   "x as an argument of an op: expressions, numbers and booleans as they are (their dtype depends on their partners);

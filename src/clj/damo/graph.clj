@@ -72,8 +72,8 @@
 ;; ## Walking
 
 (defn live
-  "A sorted vector of the ids that the outputs need, themselves included. Linear, without recursion."
-  ([graph] (live graph (:outputs graph)))
+  "A sorted vector of the ids that the outputs need, themselves and those of :keep included. Linear, without recursion."
+  ([graph] (live graph (concat (:outputs graph) (:keep graph))))
   ([{:keys [nodes]} roots]
    (let [seen (boolean-array (count nodes))]
      (doseq [r roots] (aset seen (int r) true))

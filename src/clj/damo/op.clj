@@ -162,19 +162,23 @@
 ;; An argument of emit!: the wrapper tells the id 3 from the number 3.
 (deftype Id [id])
 
-(defn- builder-context [b note]
-  {:type-of (fn [^Id arg] (graph/node-type b (.id arg)))
+(defn id-of "The id in an `Id`." [^Id x] (.id x))
+
+(defn builder-context
+  "The context of `construct` that adds nodes with that note to a builder; arguments are `Id`s, numbers and booleans."
+  [b note]
+  {:type-of (fn [arg] (graph/node-type b (id-of arg)))
    :make (fn [op attrs args type]
-           (->Id (graph/add-node! b (into [op attrs] (map (fn [^Id a] (.id a))) args) (assoc note :type type))))
+           (->Id (graph/add-node! b (into [op attrs] (map id-of) args) (assoc note :type type))))
    :describe (fn [args]
                (str "  arguments: "
-                    (pr-str (mapv #(if (instance? Id %) (graph/node-type b (.id ^Id %)) %) args))))})
+                    (pr-str (mapv #(if (instance? Id %) (graph/node-type b (id-of %)) %) args))))})
 
 (defn emit!
   "The id of the node (op attrs args) in a builder; args are `Id`s, numbers and booleans. `note`, {:src …} and the like, is
   kept with new nodes."
   [b op attrs args note]
-  (.id ^Id (construct (builder-context b note) op attrs args)))
+  (id-of (construct (builder-context b note) op attrs args)))
 
 (defn emitter
   "A function (emit op attrs args) → id that emits into the builder with that note."
@@ -199,7 +203,7 @@
             (let [[attrs args] (if (map? (first more)) [(first more) (rest more)] [{} more])]
               (emit op (substitute-attrs attrs bindings) (mapv arg args))))]
     (let [result (arg template)]
-      (if (instance? Id result) (.id ^Id result) result))))
+      (if (instance? Id result) (id-of result) result))))
 
 (defn bindings
   "The names of an op's arguments in templates, bound to these values: {?x 3, ?y 5}, or {?0 3, ?1 5} for a variadic op."

@@ -1,0 +1,337 @@
+(ns damo.core
+  "Damo's public face: symbolic expressions of arrays, their derivatives, and functions compiled to
+  machine code. Every op of the registry is a function here, by its name: (tanh x), (sum x :axis 1).
+  (def x (input 'x [:f32 ['n 3]]))  (def f (function [x] (sum (sqr x))))  @(f [[1 2 3]]) = 14.0"
+  (:refer-clojure :exclude [+ - * / abs cast eval load max min mod take])
+  (:require [clojure.core :as clj]
+            [clojure.java.io :as io]
+            [clojure.string :as str]
+            [damo.diff :as diff]
+            [damo.expr :as expr]
+            [damo.fail :as fail :refer [fail!]]
+            [damo.function :as function]
+            [damo.graph :as graph]
+            [damo.model :as model]
+            [damo.op :as op]
+            [damo.op.all]
+            [damo.parse :as parse]
+            [damo.run :as run]
+            [damo.type :as type])
+  (:import [damo.function Compiled]
+           [damo.lib Blas]
+           [damo.runtime State]
+           [damo.tensor DType Tensor]))
+
+(set! *warn-on-reflection* true)
+
+;; ## Ops
+
+(def ^:private not-exported
+  "Ops whose names are values here (zeros makes a tensor), and those that only passes insert."
+  #{:input :shared :const :zeros :ones :full :arange :eye :gemm :copy :dim})
+
+(defmacro ^:private export-ops []
+  `(do ~@(for [[op {:keys [doc args]}] (sort-by key @op/registry) :when (not (not-exported op))
+               :let [params (if (= args :variadic)
+                              '[args]
+                              (clj/map #(symbol (subs (name %) 1)) args))]]
+           `(def ~(with-meta (symbol (name op))
+                    {:doc doc, :arglists `'([~@params ~'& ~'attributes])})
+              (op/caller ~op)))))
+
+(export-ops)
+
+(def + "The same as add." add)
+(def * "The same as mul." mul)
+(def / "The same as div." div)
+
+(defn -
+  "x - y, elementwise; of one argument its negative."
+  ([x] (neg x))
+  ([x y] (sub x y)))
+
+;; ## Leaves
+
+(defn input
+  "A value given at each call, named by a symbol. The type is [dtype [dim …]]; dims are integers, or
+  symbols that stand for the same length wherever they appear: (input 'x [:f32 ['n 784]])."
+  [input-name type]
+  (when-not (symbol? input-name)
+    (fail! ::bad-name (str "the name of an input is a symbol, 'x; got " (pr-str input-name))
+           {:name input-name}))
+  (op/node :input {:name input-name, :type type} []))
+
+(declare tensor)
+
+(defn shared
+  "A variable that keeps its value between calls; `value` is a tensor, a number or nested data. Its
+  type, dtype and shape, stays. Read it with `value`, set it with `set-value!` or by :updates."
+  [shared-name value]
+  (when-not (symbol? shared-name)
+    (fail! ::bad-name (str "the name of a shared variable is a symbol, 'w; got "
+                           (pr-str shared-name))
+           {:name shared-name}))
+  (let [^Tensor t (tensor value)
+        type [(keyword (.label ^DType (.dtype t))) (vec (.shape t))]]
+    (expr/->Expr :shared {:name shared-name, :type type} [] type (fail/source-position)
+                 (State/of (str shared-name) t (boolean-array 0)))))
+
+(defn- state-of ^State [s]
+  (or (when (expr/expr? s) (expr/state-of s))
+      (fail! ::not-shared (str "a shared variable is needed; got " (pr-str s)) {:given s})))
+
+(defn value
+  "A copy of the value of a shared variable, a tensor."
+  [s]
+  (run/translating (.value (state-of s))))
+
+(defn set-value!
+  "Sets a shared variable to a tensor, a number or nested data of its type; returns the variable."
+  [s v]
+  (run/translating (.set (state-of s) v))
+  s)
+
+;; ## Tensors
+
+(defn- dtype-named ^DType [dtype]
+  (when-not (type/dtype? dtype)
+    (fail! ::unknown-dtype (str "there is no dtype " (pr-str dtype) "; there are "
+                                (vec (sort (keys type/dtypes))))
+           {:dtype dtype}))
+  (DType/of (name dtype)))
+
+(defn tensor
+  "A tensor of a number, nested vectors, a Java array or a tensor. Without a dtype: :f64 for doubles,
+  :f32 for floats, :i64 for integers, :bool for booleans."
+  ([data] (if (instance? Tensor data) data (run/translating (Tensor/of data))))
+  ([data dtype] (let [d (dtype-named dtype)] (run/translating (Tensor/of data d)))))
+
+(defn full
+  "A tensor of that shape, all of whose elements are x; dtype :f64 unless given."
+  ([shape x] (full shape x :f64))
+  ([shape x dtype]
+   (let [d (dtype-named dtype)]
+     (run/translating (Tensor/full x d (long-array shape))))))
+
+(defn zeros "A tensor of zeros of that shape; dtype :f64 unless given."
+  ([shape] (zeros shape :f64))
+  ([shape dtype] (full shape 0 dtype)))
+
+(defn ones "A tensor of ones of that shape; dtype :f64 unless given."
+  ([shape] (ones shape :f64))
+  ([shape dtype] (full shape 1 dtype)))
+
+(defn arange
+  "The tensor [start, start+step, …) up to stop, exclusive; :i64 for integers, else :f64."
+  ([stop] (arange 0 stop 1))
+  ([start stop] (arange start stop 1))
+  ([start stop step]
+   (arange start stop step (if (every? integer? [start stop step]) :i64 :f64)))
+  ([start stop step dtype]
+   (let [d (dtype-named dtype)]
+     (run/translating (Tensor/arange (double start) (double stop) (double step) d)))))
+
+(defn eye "The n × n identity as a tensor; dtype :f64 unless given."
+  ([n] (eye n :f64))
+  ([n dtype] (let [d (dtype-named dtype)] (run/translating (Tensor/eye n n d)))))
+
+(defn shape
+  "The shape of a tensor, a vector of integers, or of an expression, a vector of dims."
+  [x]
+  (if (expr/expr? x) (type/shape-of (expr/type-of x)) (vec (.shape ^Tensor (tensor x)))))
+
+(defn dtype
+  "The dtype of a tensor or an expression: :f32 …"
+  [x]
+  (if (expr/expr? x)
+    (type/dtype-of (expr/type-of x))
+    (keyword (.label ^DType (.dtype ^Tensor (tensor x))))))
+
+(defn ->array
+  "The elements of a tensor as a new Java array of its dtype, row-major: float[], long[] …"
+  [^Tensor t]
+  (run/translating (.toJavaArray t)))
+
+(defmethod print-method Tensor [t ^java.io.Writer w]
+  (.write w (str t)))
+
+;; ## Expressions and graphs
+
+(defn type-of
+  "The type of an expression, [dtype [dim …]]."
+  [e]
+  (expr/type-of e))
+
+(defn graph
+  "The graph of an expression or a vector of them as plain EDN: {:nodes [[op attrs & ids] …]
+  :outputs [id …] :notes {id {:type … :src …}}}."
+  [e]
+  (graph/check (:graph (expr/to-graph (if (sequential? e) (mapv expr/lift e) [(expr/lift e)])))))
+
+(defn expr
+  "The expression of a graph with one output, else the vector of them. `leaves` maps names of inputs
+  and shared variables to expressions that stand for them; the types must agree."
+  ([g] (expr g {}))
+  ([g leaves]
+   (let [{:keys [nodes] :as g} (op/check-types (graph/check g))
+         known (into {} (for [[id [op attrs]] (map-indexed vector nodes)
+                              :when (#{:input :shared} op)
+                              :let [e (leaves (:name attrs))] :when e]
+                          (if (= (:type attrs) (expr/type-of e))
+                            [id e]
+                            (fail! ::leaf-mismatch
+                                   (str (:name attrs) " has the type " (pr-str (:type attrs))
+                                        " in the graph; it was given " (expr/describe e))
+                                   {:expected (:type attrs), :given (expr/type-of e)}))))
+         exprs (expr/from-graph g known {})]
+     (if (= 1 (count exprs)) (first exprs) exprs))))
+
+(defn write-graph
+  "Writes a graph to a file as EDN, whole or not at all; returns the file."
+  [file g]
+  (graph/write-graph file g))
+
+(defn read-graph
+  "The graph in a file, its form and types checked; never evaluates anything."
+  [file]
+  (op/check-types (graph/read-graph file)))
+
+(defn parse
+  "The graph of a let form, data such as {:inputs {x [:f32 [n 784]]} :params {w {:type [:f32 [784 10]]}}
+  :let [h [:tanh [:dot x w]]] :outputs {y [:softmax h]}}; fails saying which entry is wrong."
+  [form]
+  (parse/parse form))
+
+(defn describe
+  "Prints all that is known of an op: (describe :log1p)."
+  [op]
+  (let [{:keys [doc args attrs kind examples] :as entry} (op/entry op)]
+    (println (str (name op) " " (if (= args :variadic) "[x …]" (str/join " " args)) " (" (name kind) ")"))
+    (println (str "  " doc))
+    (doseq [[k {:keys [doc default] :as schema}] attrs]
+      (println (str "  " k " " doc (when (contains? schema :default)
+                                     (str " (default " (pr-str default) ")")))))
+    (doseq [k [:partials :linear-in :lop :rop :no-gradient] :let [form (get entry k)] :when (some? form)]
+      (println (str "  " k " " (if (fn? form) "computed from the node" (pr-str form)))))
+    (doseq [[form result] examples]
+      (println (str "  " (pr-str form) " => " (pr-str result))))))
+
+;; ## Derivatives
+
+(defn- ids-of [{:keys [id-of]} exprs] (mapv id-of exprs))
+
+(defn- derived
+  "Runs a differentiation of `roots` and gives the resulting expressions."
+  [roots differentiate]
+  (let [{:keys [graph exprs states] :as m} (expr/to-graph roots)
+        {g :graph, :keys [grads]} (differentiate graph m)]
+    (expr/from-graph (assoc g :outputs grads) exprs states)))
+
+(defn- one-or-many [x] (if (sequential? x) [(vec x) identity] [[x] first]))
+
+(defn grad
+  "The gradient of `cost`, a 0-d float expression, with respect to one expression or a vector of
+  them, likewise. Options: :known-grads {e g}, :consider-constant [e …], :disconnected :raise |
+  :warn | :ignore (what to do when the cost does not depend on one; ignored ones give zeros)."
+  ([cost wrt] (grad cost wrt {}))
+  ([cost wrt {:keys [known-grads consider-constant] :as opts}]
+   (let [[wrt result] (one-or-many wrt)
+         known (vec known-grads)
+         roots (vec (concat (when cost [cost]) wrt (clj/map key known) (clj/map val known)
+                            consider-constant))]
+     (result
+      (derived roots
+               (fn [g {:keys [id-of] :as m}]
+                 (diff/grad g (when cost (id-of cost)) (ids-of m wrt)
+                            (assoc opts
+                                   :known-grads (into {} (for [[e k] known] [(id-of e) (id-of k)]))
+                                   :consider-constant (ids-of m consider-constant)))))))))
+
+(defn lop
+  "vᵀ·J: the gradients of the expressions `f` (one or a vector), weighted by `v` of the same types,
+  with respect to `wrt` (one or a vector). Reverse mode."
+  ([f wrt v] (lop f wrt v {}))
+  ([f wrt v opts]
+   (let [[fs] (one-or-many f), [vs] (one-or-many v), [wrt result] (one-or-many wrt)
+         vs (mapv expr/lift vs)]
+     (result (derived (vec (concat fs vs wrt))
+                      (fn [g m] (diff/lop g (ids-of m fs) (ids-of m vs) (ids-of m wrt) opts)))))))
+
+(defn rop
+  "J·v: the directional derivatives of the expressions `f` (one or a vector) when `wrt` (one or a
+  vector) moves along `v`, of the same types. Forward mode."
+  ([f wrt v] (rop f wrt v {}))
+  ([f wrt v opts]
+   (let [[fs result] (one-or-many f), [vs] (one-or-many v), [wrt] (one-or-many wrt)
+         vs (mapv expr/lift vs)]
+     (result (derived (vec (concat fs vs wrt))
+                      (fn [g m] (diff/rop g (ids-of m fs) (ids-of m wrt) (ids-of m vs) opts)))))))
+
+(defn hvp
+  "H·v: the Hessian of `cost` with respect to `wrt` (one expression or a vector) times `v`; forward
+  over reverse mode."
+  [cost wrt v]
+  (let [[gs result] (one-or-many (grad cost wrt))]
+    (result (rop gs (first (one-or-many wrt)) (first (one-or-many v))))))
+
+;; ## Functions
+
+(defn function
+  "A compiled function. `inputs` is a vector of inputs; `outputs` one expression, a vector or a map,
+  and results have the same form. Call it with tensors, numbers or nested data, positional or as one
+  map of name → value. Options:
+  :updates {shared expr} – computed from the old values, applied together after the outputs
+  :givens {expr expr} – replaced before compiling
+  :mode :fast-run | :fast-compile, or {:mode … :exclude #{rule-names} :include …}
+  :name – for messages; :allow-downcast – lets :f64 data be rounded to :f32 inputs
+  :on-unused-input :raise | :warn | :ignore"
+  ([inputs outputs] (function inputs outputs {}))
+  ([inputs outputs opts] (function/function inputs outputs opts)))
+
+(defn call-n
+  "Calls a compiled function n times inside native code, updates applied between, and returns the
+  last outputs."
+  [f n & args]
+  (function/call-with f (fn [^damo.runtime.Function core] (.callN core (long n) (to-array args)))))
+
+(defn call-into
+  "Calls a compiled function and writes its outputs, in order, into the tensors `buffers`, of their
+  types; returns them in the form of the outputs."
+  [f buffers & args]
+  (function/call-with f (fn [^damo.runtime.Function core]
+                          (.callInto core (into-array Tensor buffers) (to-array args)))))
+
+(defn eval
+  "The value of an expression, by compiling: (eval e {x value}), a tensor."
+  ([e] (eval e {}))
+  ([e values]
+   (clj/apply (function (vec (keys values)) e {:on-unused-input :ignore}) (vals values))))
+
+(defn program
+  "The program of a compiled function, the EDN that the Java core runs (docs/program.md)."
+  [f]
+  (:program (function/info f)))
+
+(defn explain
+  "Prints what became of a compiled function: the rules that fired, its kernels and products."
+  [f]
+  (function/explain f))
+
+(defn set-threads!
+  "Sets how many threads the linear algebra library may use in this process; returns the number."
+  [n]
+  (run/translating (Blas/setThreads (int n)))
+  n)
+
+;; ## Files
+
+(defn save
+  "Writes compiled functions and the state that they use as one file, whole or not at all:
+  (save \"model.damo\" {:predict f}). Returns the file."
+  [file functions]
+  (model/save file functions))
+
+(defn load
+  "The functions of a file that `save` wrote, by name. They share their state; {:predict f}."
+  [file]
+  (model/load file))

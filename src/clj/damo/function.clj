@@ -1,0 +1,201 @@
+(ns damo.function
+  "Compiled functions: what d/function makes and a user calls. In: expressions of inputs and outputs, updates, options.
+  Out: a Clojure fn of tensors, numbers and nested data, positional or by one map of names."
+  (:require [clojure.string :as str]
+            [damo.expr :as expr]
+            [damo.fail :as fail :refer [fail!]]
+            [damo.graph :as graph]
+            [damo.run :as run]
+            [damo.type :as type])
+  (:import [clojure.lang IFn]
+           [damo.runtime Function]
+           [damo.tensor Tensor]
+           [java.util HashMap Map]))
+
+(set! *warn-on-reflection* true)
+
+;; ## Results have the form of what was asked for
+
+(defn- form-of
+  "{:exprs [e …] :form :one | :vector | [keys]} of outputs given as one expression, a sequence or a map."
+  [outputs]
+  (cond (map? outputs) {:exprs (mapv expr/lift (vals outputs)), :form (vec (keys outputs))}
+        (sequential? outputs) {:exprs (mapv expr/lift outputs), :form :vector}
+        (nil? outputs) {:exprs [], :form :vector}
+        :else {:exprs [(expr/lift outputs)], :form :one}))
+
+(defn- in-form [form ^objects tensors]
+  (case form
+    :one (aget tensors 0)
+    :vector (vec tensors)
+    (zipmap form tensors)))
+
+(defn- by-name ^Map [m]
+  (let [named (HashMap.)]
+    (doseq [[k v] m] (.put named (if (instance? clojure.lang.Named k) (name k) (str k)) v))
+    named))
+
+(defn- run-once [^Function function form ^objects args]
+  (run/translating
+   (in-form form (if (and (= 1 (alength args)) (map? (aget args 0)))
+                   (.callNamed function (by-name (aget args 0)))
+                   (.call function args)))))
+
+(deftype Compiled [^Function function form info]
+  IFn
+  (invoke [_] (run-once function form (object-array 0)))
+  (invoke [_ a] (run-once function form (object-array [a])))
+  (invoke [_ a b] (run-once function form (object-array [a b])))
+  (invoke [_ a b c] (run-once function form (object-array [a b c])))
+  (invoke [_ a b c d] (run-once function form (object-array [a b c d])))
+  (invoke [_ a b c d e] (run-once function form (object-array [a b c d e])))
+  (applyTo [_ args] (run-once function form (object-array args)))
+  Runnable
+  (run [_] (run-once function form (object-array 0)))
+  Callable
+  (call [_] (run-once function form (object-array 0)))
+  Object
+  (toString [_] (str function)))
+
+(defmethod print-method Compiled [^Compiled f ^java.io.Writer w]
+  (.write w (str (.function f))))
+
+(defn core-function "The damo.runtime.Function of a compiled function." ^Function [^Compiled f] (.function f))
+(defn form "How results are handed out: :one, :vector or a vector of keys." [^Compiled f] (.form f))
+(defn info "What was compiled: {:program :trace :states :graph}." [^Compiled f] (.info f))
+
+(defn call-with
+  "Calls (call core-function), which gives an array of tensors, and hands them out in the form of f's outputs."
+  [^Compiled f call]
+  (run/translating (in-form (.form f) (call (.function f)))))
+
+(defn- step-text [kernels {:keys [do kernel args m n k]}]
+  (if (= do :kernel)
+    (str "kernel  " (:name (nth kernels kernel)) " on buffers " args)
+    (str "product [" (pr-str m) " " (pr-str k) "] x [" (pr-str k) " " (pr-str n) "]")))
+
+(defn explain
+  "Prints the rules that fired while f was compiled, how often each, and the steps of its program."
+  [f]
+  (let [{:keys [program trace]} (info f)]
+    (println (str f))
+    (doseq [[rule times] (sort-by (comp str key) (frequencies (map :rule trace)))]
+      (println (str "  rule    " (name rule) (when (< 1 times) (str " × " times)))))
+    (doseq [step (:steps program)] (println (str "  " (step-text (:kernels program) step))))))
+
+(defn wrap
+  "A compiled function around one of the core, with results in that form."
+  [function form info]
+  (->Compiled function form info))
+
+;; ## Checking what was asked for
+
+(defn- check-inputs! [inputs]
+  (doseq [e inputs]
+    (when-not (and (expr/expr? e) (= :input (expr/op-of e)))
+      (fail! ::not-an-input
+             (str "the inputs of a function are made with (input 'name type); got "
+                  (if (expr/expr? e) (expr/describe e) (pr-str e)))
+             {:given e})))
+  (let [names (map (comp :name expr/attrs-of) inputs)]
+    (when-let [twice (first (for [[n k] (frequencies names) :when (< 1 k)] n))]
+      (fail! ::duplicate-input (str "the input " twice " is listed twice in " (vec names)) {:name twice}))))
+
+(defn- check-used! [inputs used how]
+  (when-let [unused (first (remove #(used (:name (expr/attrs-of %))) inputs))]
+    (let [message (str "no output or update needs the input " (expr/describe unused)
+                       "\n  leave it out, or say :on-unused-input :ignore")]
+      (case how
+        (nil :raise) (fail! ::unused-input message {:input (:name (expr/attrs-of unused))})
+        :warn (binding [*out* *err*] (println "WARNING:" message))
+        :ignore nil))))
+
+(defn- check-listed! [graph listed]
+  (doseq [id (graph/live graph)
+          :let [[op {:keys [name]}] (nth (:nodes graph) id)]
+          :when (and (= op :input) (not (listed name)))]
+    (fail! ::missing-input
+           (str "the outputs need the input " name " " (pr-str (graph/type-of graph id))
+                (when-let [src (get-in graph [:notes id :src])] (str ", written at " (fail/position-text src)))
+                ", which is not among the inputs of the function: " (vec (sort-by str listed)))
+           {:input name, :inputs listed})))
+
+(defn- check-update! [[s e]]
+  (when-not (and (expr/expr? s) (= :shared (expr/op-of s)))
+    (fail! ::not-shared (str "only shared variables can be updated; got "
+                             (if (expr/expr? s) (expr/describe s) (pr-str s))) {:given s}))
+  (when-not (= (expr/type-of s) (expr/type-of e))
+    (fail! ::update-mismatch
+           (str "the update of " (expr/describe s) "\n  has another type: " (expr/describe e)
+                "\n  cast or reshape it to the type of the variable")
+           {:expected (expr/type-of s), :given (expr/type-of e)})))
+
+(defn- update-pairs
+  "The updates as pairs [shared expression]; a number or an array becomes a constant of the variable's dtype."
+  [updates]
+  (let [pairs (for [[s e] updates]
+                [s (if (or (expr/expr? e) (not (expr/expr? s)))
+                     e
+                     (expr/tensor-constant
+                      (let [[dtype] (expr/type-of s)]
+                        (Tensor/of e (damo.tensor.DType/of (name dtype))))))])]
+    (run! check-update! pairs)
+    (when-let [twice (first (for [[s k] (frequencies (map first pairs)) :when (< 1 k)] s))]
+      (fail! ::duplicate-update (str "two updates of the shared variable " (expr/describe twice)) {:shared twice}))
+    pairs))
+
+;; ## Substitution
+
+(defn- check-given! [[from to]]
+  (when-not (and (expr/expr? from) (expr/expr? to) (= (expr/type-of from) (expr/type-of to)))
+    (fail! ::given-mismatch
+           (str "what replaces an expression has its type; "
+                (if (expr/expr? from) (expr/describe from) (pr-str from)) "\n  was to be replaced by "
+                (if (expr/expr? to) (expr/describe to) (pr-str to)))
+           {:from from, :to to})))
+
+(defn substitute
+  "The expressions with every use of a key of `givens` replaced by its value, of the same type."
+  [exprs givens]
+  (if (empty? givens)
+    exprs
+    (let [_ (run! check-given! givens)
+          {:keys [graph id-of states]} (expr/to-graph (into (vec exprs) (keys givens)))
+          known (into {} (map (fn [[from to]] [(id-of from) to])) givens)]
+      (vec (take (count exprs) (expr/from-graph graph known states))))))
+
+;; ## Making a function
+
+(defn- shared-ports [graph]
+  (for [id (graph/live graph)
+        :let [[op {:keys [name type]}] (nth (:nodes graph) id)] :when (= op :shared)]
+    [name type]))
+
+(defn- output-names [form n]
+  (if (vector? form) (map #(if (keyword? %) (name %) (str %)) form) (map #(str "output-" %) (range n))))
+
+(defn function
+  "The compiled function of `outputs` (an expression, a vector or a map) from `inputs`, a vector of inputs.
+  Options: see damo.core/function."
+  [inputs outputs {:keys [updates givens mode allow-downcast on-unused-input] fn-name :name}]
+  (check-inputs! inputs)
+  (let [{:keys [exprs form]} (form-of outputs)
+        pairs (update-pairs updates)
+        roots (substitute (into exprs (map second pairs)) givens)
+        {:keys [graph id-of states]} (expr/to-graph (-> roots (into (map first) pairs)))
+        n (count roots)
+        graph (assoc graph :keep (subvec (:outputs graph) n), :outputs (subvec (:outputs graph) 0 n))
+        listed (into #{} (map (comp :name expr/attrs-of)) inputs)
+        used (into #{} (for [id (graph/live graph) :let [[op attrs] (nth (:nodes graph) id)] :when (= op :input)]
+                         (:name attrs)))
+        name-of (fn [s] (:name (graph/attrs-of (nth (:nodes graph) (id-of s)))))]
+    (check-listed! graph listed)
+    (check-used! inputs used on-unused-input)
+    (let [result (run/compiled (dissoc graph :keep)
+                               {:name (str (or fn-name "function"))
+                                :inputs (mapv (fn [e] ((juxt :name :type) (expr/attrs-of e))) inputs)
+                                :state (vec (shared-ports graph))
+                                :outputs (output-names form (count exprs))
+                                :updates (into {} (map-indexed (fn [i [s _]] [(name-of s) (+ i (count exprs))])) pairs)
+                                :mode mode, :states states, :allow-downcast allow-downcast})]
+      (wrap (:function result) form (-> (dissoc result :function) (assoc :states states))))))

@@ -1,0 +1,43 @@
+(ns damo.lower.scalar
+  "From an elementwise op's :scalar form to an expression of the kernel language (docs/program.md).
+  (expression :log1p {} [[v :f32]] :f32) = [:log1p v]; numbers in templates take the dtype of their partner."
+  (:require [damo.op :as op]))
+
+(set! *warn-on-reflection* true)
+
+(def ^:private bool-results #{:eq :ne :lt :le :gt :ge :isnan :isinf})
+
+(defn- result-dtype [instruction dtype]
+  (cond (bool-results instruction) :bool
+        (= instruction :bits) ({:f32 :i32, :f64 :i64} dtype)
+        (= instruction :float) ({:i32 :f32, :i64 :f64} dtype)
+        :else dtype))
+
+(defn- operand-dtype
+  "The dtype of the operands of an instruction, from those that are not bare numbers; `default` when all are."
+  [instruction typed default]
+  (or (some second (if (= instruction :select) (rest typed) typed)) default))
+
+(defn- build
+  "[expression dtype] of a template; a bare number gives [number nil]."
+  [template env default]
+  (cond (symbol? template) (env template)
+        (not (vector? template)) [template nil]
+        :else
+        (let [[head & more] template]
+          (case head
+            :cast (let [[dtype t] more] [[:cast dtype (first (build t env default))] dtype])
+            :const [template (first more)]
+            (let [typed (mapv #(build % env default) more)
+                  dtype (operand-dtype head typed default)]
+              [(into [head] (map (fn [[e d]] (if d e [:const dtype e]))) typed)
+               (result-dtype head dtype)])))))
+
+(defn expression
+  "The kernel expression of an elementwise op with these attributes on operands [[expression dtype] …], of dtype `out`."
+  [op attrs operands out]
+  (let [{:keys [scalar args]} (op/entry op)
+        form (if (fn? scalar) (scalar attrs (mapv second operands)) scalar)
+        template (if (and (keyword? form) (not= form :identity)) (into [form] args) form)
+        [e dtype] (build template (zipmap args operands) out)]
+    (if dtype e [:const out e])))

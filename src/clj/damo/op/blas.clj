@@ -1,0 +1,46 @@
+(ns damo.op.blas
+  "Ops that only passes insert: copies, and the accumulating matrix product of BLAS.
+  [:gemm {} c alpha x y] is c + alpha · x y; it runs in c's memory when nobody else needs that."
+  (:require [damo.array :as array]
+            [damo.fail :as fail :refer [fail!]]
+            [damo.op :as op :refer [defop]]
+            [damo.op.linear]
+            [damo.type :as type]))
+
+(set! *warn-on-reflection* true)
+
+(defop copy
+  "x itself, in memory of its own. :output tells copies for different outputs apart."
+  {:kind :elementwise, :args [?x]
+   :attrs {:output {:default nil, :doc "the position of the output that the copy is for"}}
+   :type (fn [_ [x]] x)
+   :eval identity
+   :partials [1]
+   :scalar '?x
+   :examples [[[:copy 2.5] 2.5] [[:copy 3] 3]]})
+
+(defn- gemm-type [attrs [c alpha x y]]
+  (let [product ((:type (op/entry :matmul)) attrs [x y])]
+    (when-not (and (= c product) (= alpha [(type/dtype-of c) []]))
+      (fail! ::bad-gemm (str "gemm adds a scalar times a product to an array of the product's type: " (pr-str c) ", "
+                             (pr-str alpha) " and " (pr-str product))
+             {:addend c, :alpha alpha, :product product}))
+    c))
+
+(defn- gemm-value [attrs c alpha x y]
+  (let [product ((:eval (op/entry :matmul)) attrs x y)
+        s (array/element alpha 0)]
+    (array/map-elements (:dtype c) (fn [a p] (+ a (* s p))) [c product])))
+
+(defop gemm
+  "c + alpha · (x y) for matrices, or stacks of them; alpha has no axes. Inserted by rules, see damo.rules.blas."
+  {:kind :contract, :args [?c ?alpha ?x ?y]
+   :type gemm-type
+   :eval gemm-value
+   :lop [?g
+         [:sum [:mul ?g [:matmul ?x ?y]]]
+         [:mul ?alpha [:matmul ?g [:swapaxes {:axis1 -1, :axis2 -2} ?y]]]
+         [:mul ?alpha [:matmul [:swapaxes {:axis1 -1, :axis2 -2} ?x] ?g]]]
+   :rop [:add [:gemm ?dc ?dalpha ?x ?y]
+         [:mul ?alpha [:add [:matmul ?dx ?y] [:matmul ?x ?dy]]]]
+   :examples [[[:gemm [[1.0]] 2.0 [[3.0]] [[4.0]]] [[25.0]]]]})

@@ -1,0 +1,84 @@
+(ns damo.parse
+  "Graphs written by hand in let form, as data:
+  {:inputs {x [:f32 [n 784]]} :params {w {:type [:f32 [784 10]]}} :let [h [:tanh [:dot x w]]] :outputs {y [:softmax h]}}.
+  (parse form) is the graph, its outputs in order and named in :notes; never evaluates anything."
+  (:require [clojure.string :as str]
+            [damo.fail :as fail :refer [fail!]]
+            [damo.graph :as graph]
+            [damo.op :as op]))
+
+(set! *warn-on-reflection* true)
+
+(def ^:private keys-of-form #{:inputs :params :let :outputs})
+
+(defn- bad-form! [where message form]
+  (fail! ::bad-form (str "let form, " where ": " message) {:where where, :form form}))
+
+(defn- check-form [form]
+  (when-not (map? form)
+    (bad-form! "at the top" (str "a map with " (str/join ", " (sort keys-of-form)) " is needed, got " (pr-str form)) form))
+  (when-let [unknown (first (remove keys-of-form (keys form)))]
+    (bad-form! "at the top" (str "there is no key " (pr-str unknown) "; the keys are "
+                                 (str/join ", " (sort keys-of-form))) form))
+  (when-not (and (vector? (:let form [])) (even? (count (:let form []))))
+    (bad-form! ":let" "a vector of names and expressions in turn is needed" (:let form)))
+  (when-not (and (map? (:outputs form)) (seq (:outputs form)))
+    (bad-form! ":outputs" "a map of name to expression with at least one entry is needed" (:outputs form)))
+  form)
+
+(defn- located
+  "Calls f; a failure is thrown again saying which entry of the form it is in."
+  [where expression f]
+  (try (f)
+       (catch clojure.lang.ExceptionInfo e
+         (fail! (:damo/error (ex-data e)) (str "let form, " where " " (pr-str expression) ": " (ex-message e))
+                (assoc (ex-data e) :where where, :expression expression) e))))
+
+(declare build)
+
+(defn- argument [b env x]
+  (cond (or (number? x) (boolean? x)) x
+        (and (vector? x) (not (keyword? (first x)))) (mapv #(argument b env %) x)
+        :else (op/->Id (build b env x))))
+
+(defn- build
+  "The id of an expression: a name, or [op attrs? argument …]. A vector of arguments is spread, for variadic ops."
+  [b env x]
+  (cond (symbol? x) (or (env x)
+                        (fail! ::unknown-name (str "nothing is called " x " here; there are "
+                                                   (str/join ", " (sort (keys env))))
+                               {:name x}))
+        (and (vector? x) (keyword? (first x)))
+        (let [[op & more] x
+              [attrs args] (if (map? (first more)) [(first more) (rest more)] [{} more])]
+          (op/emit! b op attrs (vec (flatten (map #(argument b env %) args))) {}))
+        :else (fail! ::bad-expression (str "an expression is a name, a number or [op attrs? argument …], got " (pr-str x))
+                     {:expression x})))
+
+(defn- entries [section pairs emit b env]
+  (reduce (fn [env [leaf-name x]]
+            (when-not (symbol? leaf-name) (bad-form! section (str "a name is a symbol, got " (pr-str leaf-name)) leaf-name))
+            (when (contains? env leaf-name) (bad-form! section (str "the name " leaf-name " is used twice") leaf-name))
+            (assoc env leaf-name (located (str section " " leaf-name) x #(emit b env leaf-name x))))
+          env pairs))
+
+(defn- leaf [op type-of]
+  (fn [b _ leaf-name x] (op/emit! b op {:name leaf-name, :type (type-of x)} [] {:name leaf-name})))
+
+(defn- named-expression [b env entry-name x]
+  (let [a (argument b env x)
+        id (if (number? a) (op/emit! b :const {:type [:f64 []], :value (double a)} [] {}) (op/id-of a))]
+    (graph/add-note! b id {:name entry-name})
+    id))
+
+(defn parse
+  "The graph of a let form; fails saying which entry is wrong. See the namespace."
+  [form]
+  (let [{:keys [inputs params outputs] :as form} (check-form form)
+        b (graph/builder)
+        env (->> {}
+                 (entries ":inputs" inputs (leaf :input identity) b)
+                 (entries ":params" params (leaf :shared :type) b)
+                 (entries ":let" (partition 2 (:let form)) named-expression b))
+        ids (mapv (fn [[output x]] (located (str ":outputs " output) x #(named-expression b env output x))) outputs)]
+    (graph/finish b ids)))

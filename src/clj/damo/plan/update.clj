@@ -1,0 +1,79 @@
+(ns damo.plan.update
+  "Updates of shared state in place. The new value of a state may be written straight over the old one when every reader of the old
+  one has run before, or reads the same element in the same turn of the same loop; otherwise it goes to memory of its own and is
+  copied at the end. Nothing is written over while a later step may still fail, so that a failing call changes nothing."
+  (:require [damo.graph :as graph]
+            [damo.lower.slots :as slots]
+            [damo.op :as op]
+            [damo.schedule :as schedule]))
+
+(set! *warn-on-reflection* true)
+
+(defn- node [g id] (nth (:nodes g) id))
+
+(defn- sinkable?
+  "Does a unit make nothing but new values of state, which no other unit reads?"
+  [{:keys [stored]} updated read-elsewhere {:keys [nodes]}]
+  (every? #(or (not (stored %)) (and (contains? updated %) (not (read-elsewhere %)))) nodes))
+
+(defn- sunk
+  "The units with those that only make new values of state moved to the end, order kept."
+  [g {:keys [units layouts] :as sched} updated]
+  (let [reads (mapv #(schedule/bases-read g layouts %) units)
+        read-elsewhere (fn [id] (some true? (map (fn [unit r] (and (r id) (not (some #{id} (:nodes unit))))) units reads)))
+        {early false, late true} (group-by #(boolean (sinkable? sched updated read-elsewhere %)) units)]
+    (vec (concat early late))))
+
+(defn- may-fail? [g {:keys [nodes]}]
+  (some #(let [{:keys [kind nonempty]} (op/entry (graph/op-of (node g %)))]
+           (or nonempty (#{:check :gather :scatter} kind)))
+        nodes))
+
+(defn- same-turn?
+  "Inside a kernel: does every reader of state s read, in the very turn that writes u, just the element that u replaces?"
+  [g {:keys [layouts stored]} {:keys [nodes axes-of level] :as unit} u s]
+  (let [deps (slots/kernel-deps g layouts unit)
+        paths (slots/paths unit deps)
+        root? #(or (stored %) (not= :elementwise (op/kind (graph/op-of (node g %)))))
+        needed (slots/evaluations unit deps paths root?)
+        readers (filter (fn [c] (some #(= s (:base (layouts %))) (graph/args-of (node g c)))) nodes)
+        axes-read (fn [c] (for [[a positions] (map vector (graph/args-of (node g c)) (schedule/operand-positions g c))
+                                :let [{:keys [base map]} (schedule/reading g layouts a)]
+                                :when (= base s)]
+                            (when (and map positions)
+                              (mapv #(when % (get-in unit [:assigned c (nth positions %)])) map))))]
+    (every? (fn [c] (and (= (level c) (level u))
+                         (every? #{(axes-of u)} (axes-read c))
+                         (every? #{(paths u)} (cond-> (needed c) (root? c) (conj (paths c))))))
+            readers)))
+
+(defn- in-place?
+  "May node u, made by unit i of `units`, be written over state s?"
+  [g {:keys [layouts] :as sched} units i u s]
+  (let [{:keys [kind nodes] :as unit} (units i)
+        reads-state? #(contains? (schedule/bases-read g layouts %) s)
+        later (subvec units (inc i))
+        [c alpha x y :as args] (graph/args-of (node g u))]
+    (and (not-any? reads-state? later)
+         (not-any? #(may-fail? g %) later)
+         (= (graph/type-of g u) (graph/type-of g s))
+         (case kind
+           :kernel (and (not (may-fail? g unit))
+                        (= :elementwise (op/kind (graph/op-of (node g u))))
+                        (same-turn? g sched unit u s))
+           :call (and (= 4 (count args))
+                      (= s (:base (layouts c)) c)
+                      (not-any? #(= s (:base (layouts %))) [alpha x y]))
+           :own (not (reads-state? unit))
+           (do nodes false)))))
+
+(defn arrange
+  "{:units in order, :alias {node state} for updates in place, :copies [copy steps]} for `updated`, {node state}."
+  [g {:keys [units] :as sched} updated]
+  (let [units (sunk g sched updated)
+        unit-of (into {} (for [[i {:keys [nodes]}] (map-indexed vector units), id nodes] [id i]))
+        alias (into {} (filter (fn [[u s]] (in-place? g sched units (unit-of u) u s))) updated)]
+    {:units units
+     :alias alias
+     :copies (vec (for [[u s] updated :when (not (alias u))]
+                    {:do :copy, :from [:node u], :to [:node s], :type (graph/type-of g s)}))}))

@@ -1,0 +1,83 @@
+(ns damo.run
+  "From a graph to a function that runs: the passes in order, the program, and the Java core that compiles it.
+  (compiled graph spec) → {:function damo.runtime.Function, :program map, :graph rewritten-graph, :trace rules-that-fired}."
+  (:require [damo.fail :as fail :refer [fail!]]
+            [damo.graph :as graph]
+            [damo.op :as op]
+            [damo.pass :as pass]
+            [damo.plan :as plan]
+            [damo.rewrite :as rewrite]
+            [damo.rules.blas :as blas]
+            [damo.rules.canonicalize :as canonicalize]
+            [damo.rules.specialize :as specialize]
+            [damo.rules.stabilize :as stabilize])
+  (:import [damo DamoException]
+           [damo.program Programs]
+           [damo.runtime Function]
+           [java.util Map]))
+
+(set! *warn-on-reflection* true)
+
+(def modes
+  "What each mode does: which rule sets run before and after composites are expanded, and with which options."
+  {:fast-run {:before [canonicalize/rules stabilize/rules specialize/rules]
+              :after [canonicalize/rules specialize/rules blas/rules]}
+   :fast-compile {:before [stabilize/rules], :after []}})
+
+(defn mode-options
+  "The options of a mode: a keyword of `modes`, or a map {:mode keyword, :include …, :exclude …} of rule names and promises."
+  [mode]
+  (let [{base :mode :or {base :fast-run} :as options} (if (map? mode) mode {:mode (or mode :fast-run)})]
+    (when-not (contains? modes base)
+      (fail! ::unknown-mode (str "there is no mode " (pr-str base) "; the modes are " (vec (sort (keys modes)))) {:mode base}))
+    (merge (modes base) (dissoc options :mode))))
+
+(defn- rewritten [{:keys [graph trace]} rule-sets options]
+  (reduce (fn [{:keys [graph trace]} rules]
+            (let [result (rewrite/run graph [rules] options)]
+              {:graph (:graph result), :trace (into trace (:trace result))}))
+          {:graph graph, :trace trace} rule-sets))
+
+(defn optimized
+  "{:graph g' :trace [firing …]}: a graph after the rules of a mode, composites expanded."
+  [graph mode]
+  (let [{:keys [before after] :as options} (mode-options mode)
+        options (select-keys options [:include :exclude])
+        first-pass (rewritten {:graph graph, :trace []} before options)]
+    (rewritten (update first-pass :graph pass/expand) after options)))
+
+(defn program-of
+  "{:program map, :graph g, :trace …} of a graph; `spec` as damo.plan/program takes it, and :mode."
+  [graph {:keys [mode] :as spec}]
+  (let [{:keys [graph trace]} (optimized graph mode)
+        prepared (pass/prepare graph)]
+    {:program (plan/program prepared spec), :graph prepared, :trace trace}))
+
+(defn as-ex-info
+  "The exception of the core as an ex-info: its kind as :damo/error :damo/<kind>, its data by keyword."
+  [^DamoException e]
+  (ex-info (.getMessage e)
+           (into {:damo/error (keyword "damo" (.kind e))}
+                 (map (fn [[k v]] [(keyword k) v])) (.data e))
+           e))
+
+(defmacro translating
+  "Runs the body; exceptions of the core come out as ex-infos."
+  [& body]
+  `(try ~@body (catch DamoException e# (throw (as-ex-info e#)))))
+
+(defn program-text
+  "A program as EDN text."
+  ^String [program]
+  (binding [*print-length* nil, *print-level* nil, *print-meta* false, *print-namespace-maps* false]
+    (pr-str program)))
+
+(defn compiled
+  "{:function Function, :program …, :graph …, :trace …} of a graph. `spec` as `program-of` takes it, with :states {name State}
+  and :allow-downcast."
+  [graph {:keys [states allow-downcast] :as spec}]
+  (let [{:keys [program] :as result} (program-of graph spec)
+        ^Map by-name (into {} (map (fn [[k v]] [(str k) v])) states)]
+    (translating
+     (assoc result :function (Function/compile (Programs/read (program-text program)) by-name
+                                               (boolean allow-downcast))))))
