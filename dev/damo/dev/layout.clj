@@ -79,14 +79,14 @@
     {:element element :allowed allowed}))
 
 (defn brackets
-  "Offences of brackets that do not pair, or that close on a line of their own."
-  [text]
-  (for [{:keys [line fault]} (:faults (lexer/outline text))] (offence line fault)))
+  "Offences in an outline: brackets that do not pair, or that close on a line of their own."
+  [outline]
+  (for [{:keys [line fault]} (:faults outline)] (offence line fault)))
 
 (defn indentation
-  "Offences of lines of Clojure that begin in a wrong column."
-  [text]
-  (for [{:keys [element allowed]} (misplaced (lexer/outline text))]
+  "Offences in an outline: lines of Clojure that begin in a wrong column."
+  [outline]
+  (for [{:keys [element allowed]} (misplaced outline)]
     (offence (:line element) "begins in column " (:col element) "; expected "
              (str/join " or " (sort allowed)))))
 
@@ -104,10 +104,11 @@
        (- doc-lines (count (filter str/blank? (when doc (str/split-lines (:text doc)))))))))
 
 (defn fn-sizes
-  "Offences of the functions that are longer than the cap, docstring and comments not counted."
-  [text]
+  "Offences of the functions that are longer than the cap, docstring and comments not counted, in a
+  text and its outline."
+  [text outline]
   (let [text-lines (vec (str/split-lines text))]
-    (for [{:keys [items line] :as form} (:closed (lexer/outline text))
+    (for [{:keys [items line] :as form} (:closed outline)
           :when (defining (:text (first items)))
           :let [n (code-lines text-lines form)]
           :when (< (:fn caps) n)]
@@ -123,10 +124,11 @@
   decided by the file's name: prose may have long lines, and data its own indentation."
   [path text]
   (let [code? (re-find #"\.cljc?$" path)
-        prose? (re-find #"\.(md|txt)$|LICENSE$" path)]
+        prose? (re-find #"\.(md|txt)$|LICENSE$" path)
+        outline (when (or code? (str/ends-with? path ".edn")) (lexer/outline text))]
     (map #(assoc % :path path)
          (concat (lines text (when-not prose? (:columns caps)))
                  (ending text)
                  (when-not prose? (size text (if (table? path) (:table caps) (:file caps))))
-                 (when (or code? (str/ends-with? path ".edn")) (brackets text))
-                 (when code? (concat (indentation text) (fn-sizes text)))))))
+                 (when outline (brackets outline))
+                 (when code? (concat (indentation outline) (fn-sizes text outline)))))))

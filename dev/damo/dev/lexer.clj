@@ -12,16 +12,18 @@
   "One group for each kind of token, tried in this order. Possessive repetition keeps the matcher
   from recursing once per character of a long string."
   #"(?xs)
-    (?<blank>   [\s,]++ )
-  | (?<comment> ;[^\n]* )
-  | (?<string>  \#?\"(?:[^\"\\]++|\\.)*+\" )
-  | (?<char>    \\(?:[A-Za-z0-9]++|.) )
-  | (?<open>    \#::?[\w.*+!?-]*\{ | \#\?@?\( | \#[({] | [(\[{] )
-  | (?<close>   [)\]}] )
-  | (?<prefix>  \#['_^=] | \#\# | [\^'`@] | ~@? )
-  | (?<atom>    [^\s,;\"()\[\]{}\\]++ )")
+    ( [\s,]++ )                                              # :blank
+  | ( ;[^\n]* )                                              # :comment
+  | ( \#?\"(?:[^\"\\]++|\\.)*+\" )                           # :string
+  | ( \\(?:[A-Za-z0-9]++|.) )                                # :char
+  | ( \#::?[\w.*+!?-]*\{ | \#\?@?\( | \#[({] | [(\[{] )      # :open
+  | ( [)\]}] )                                               # :close
+  | ( \#['_^=] | \#\# | [\^'`@] | ~@? )                      # :prefix
+  | ( [^\s,;\"()\[\]{}\\]++ )                                # :atom")
 
-(def ^:private kinds ["blank" "comment" "string" "char" "open" "close" "prefix" "atom"])
+(def ^:private kinds
+  "The kinds in the order of their groups."
+  [:blank :comment :string :char :open :close :prefix :atom])
 
 (defn- advance
   "The place [line col] after `text`, which begins at [line col]."
@@ -32,8 +34,8 @@
       [(+ line (count (filter #{\newline} text))) (- (count text) last-break)])))
 
 (defn- token-at [^Matcher m [line col]]
-  (let [kind (first (filter #(.group m ^String %) kinds))]
-    {:kind (keyword kind) :text (.group m) :line line :col col}))
+  (let [group (first (filter #(.group m (int %)) (range 1 (inc (count kinds)))))]
+    {:kind (kinds (dec group)) :text (.group m) :line line :col col}))
 
 (defn tokens
   "The tokens of `text` without blanks, in order: {:kind :text :line :col}, lines and columns from

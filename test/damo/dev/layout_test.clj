@@ -2,11 +2,16 @@
   (:require [clojure.string :as str]
             [clojure.test :refer [are deftest is testing]]
             [damo.dev.format :as format]
-            [damo.dev.layout :as layout]))
+            [damo.dev.layout :as layout]
+            [damo.dev.lexer :as lexer]))
 
 (set! *warn-on-reflection* true)
 
 (defn- places [offences] (map :line offences))
+
+(defn- indentation [text] (layout/indentation (lexer/outline text)))
+
+(defn- fn-sizes [text] (layout/fn-sizes text (lexer/outline text)))
 
 (deftest single-lines
   (are [text found] (= found (places (layout/lines text 10)))
@@ -28,7 +33,7 @@
   (is (= ["the file has 3 lines; the cap is 2"] (map :message (layout/size "a\nb\nc\n" 2)))))
 
 (deftest good-indentation
-  (are [text] (empty? (layout/indentation text))
+  (are [text] (empty? (indentation text))
     "(defn f\n  [x]\n  x)"
     "(f x\n   y)"
     "(f\n x)"
@@ -43,7 +48,7 @@
     "(a)\n\n(b)"))
 
 (deftest bad-indentation
-  (are [text line] (= [line] (places (layout/indentation text)))
+  (are [text line] (= [line] (places (indentation text)))
     "(f x\n      y)"      2
     " (f)"                1
     "{:a 1\n  :b 2}"      2
@@ -54,9 +59,9 @@
   (let [f (fn [n] (str "(defn f\n  \"Doc.\n\n  More.\"\n  [x]\n  ;; why\n\n"
                        (apply str (repeat n "  (g x)\n")) "  x)"))]
     (testing "docstring, comments and empty lines are not counted"
-      (is (empty? (layout/fn-sizes (f 22)))))
-    (is (= ["f has 26 lines; the cap is 25"] (map :message (layout/fn-sizes (f 23)))))
-    (is (= [1] (places (layout/fn-sizes (f 23)))))))
+      (is (empty? (fn-sizes (f 22)))))
+    (is (= ["f has 26 lines; the cap is 25"] (map :message (fn-sizes (f 23)))))
+    (is (= [1] (places (fn-sizes (f 23)))))))
 
 (deftest files-by-their-names
   (let [long-text (str (str/join (repeat 401 "x\n")))
