@@ -82,6 +82,25 @@
       (.close arena)
       (is (= "closed" (first (refusal #(call f x x 0)))) "an arena that was closed"))))
 
+(deftest outputs-small-and-large
+  (let [w (programs/state "w" [])
+        f (compiled programs/take-add {"w" w})]
+    (testing "an empty output first, then sizes on both sides of where memory is shared"
+      (doseq [m [0 1 31 32 33 1000 0 5]
+              :let [value (mapv double (range m))]]
+        (.set w value)
+        (let [outs (vec (repeatedly 100 #(aget (.call f (object-array [[] []])) 0)))]
+          (is (every? #(= value (deref %)) outs) (str m " elements"))
+          (is (every? #(zero? (mod (.pinAddress ^Tensor %) 64)) outs)))))
+    (testing "neighbours in shared memory do not see each other"
+      (.set w [1 2 3])
+      (let [[^Tensor a b] (repeatedly 2 #(aget (.call f (object-array [[] []])) 0))]
+        (.copyFrom a (Tensor/of [7.0 8.0 9.0]) false)
+        (is (= [1.0 2.0 3.0] @b))
+        (.close a)
+        (is (= [1.0 2.0 3.0] @b) "not even when one is closed")
+        (is (.isClosed a))))))
+
 (deftest into-the-callers-buffers
   (let [w (programs/state "w" [1 2 3])
         f (compiled programs/take-add {"w" w})

@@ -43,7 +43,7 @@ final class Frame implements AutoCloseable {
     private Binding binding;
     private Tensor arena;
     private Tensor slab;
-    private long slabUsed = SLAB;
+    private long slabUsed;
 
     Frame(Plan plan) {
         this.plan = plan;
@@ -202,7 +202,7 @@ final class Frame implements AutoCloseable {
         if (bytes > SMALL) {
             return Tensor.uninitialized(port.dtype(), shape);
         }
-        if (slabUsed + bytes > SLAB) {
+        if (slab == null || slabUsed + bytes > SLAB) {
             slab = Tensor.uninitialized(DType.U8, SLAB);
             slabUsed = 0;
         }
