@@ -5,6 +5,7 @@
 
   {:name :log1p, :lhs [:log [:add 1 ?x]], :rhs [:log1p ?x], :keeps :value
    :why \"log(1+x) loses an x below 1e-16.\", :examples [[[:log [:add x 1]] => [:log1p x]]]}"
+  (:refer-clojure :exclude [float?])
   (:require [damo.fail :as fail :refer [fail!]]
             [damo.graph :as graph]
             [damo.op :as op]
@@ -29,7 +30,7 @@
   integers that no double holds."
   [x]
   (cond (boolean? x) x
-        (float? x) x
+        (clojure.core/float? x) x
         (and x (= x (long (double x)))) (double x)))
 
 (declare view)
@@ -59,6 +60,11 @@
 ;; A match is a map from the names of the pattern to ids (in attributes: to values), with the root's
 ;; :op, :attrs, :args and :type, the :builder, and :inner, the ids of the nodes between root and names.
 
+(defn argument
+  "Node `id` as an argument in a template that a function makes."
+  [id]
+  (op/->Id id))
+
 (defn type-of "The type of what a name matched." [m ?x] (graph/node-type (:builder m) (m ?x)))
 
 (defn dtype-of "The dtype of what a name matched." [m ?x] (type/dtype-of (type-of m ?x)))
@@ -67,7 +73,7 @@
 
 (defn rank-of "The number of axes of what a name matched." [m ?x] (count (shape-of m ?x)))
 
-(defn floating? "Is what a name matched of a floating dtype?" [m ?x] (type/float-dtype? (dtype-of m ?x)))
+(defn float? "Is what a name matched of a floating dtype?" [m ?x] (type/float-dtype? (dtype-of m ?x)))
 
 (defn scalar? "Is what a name matched without axes?" [m ?x] (empty? (shape-of m ?x)))
 
@@ -92,6 +98,8 @@
   "The node [op attrs & ids] that a name matched."
   [m ?x]
   (graph/node (:builder m) (m ?x)))
+
+(defn op-at "The op of what a name matched." [m ?x] (graph/op-of (node-of m ?x)))
 
 (defn number-of
   "The number or boolean that all elements of what a name matched are, or nil."

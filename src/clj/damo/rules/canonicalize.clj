@@ -92,13 +92,13 @@
 (defrules constants
   "Constants move together, where folding makes one of them; quotients have one form."
   {:name :add-constants, :lhs [:add [:add ?x ?c] ?d], :rhs [:add ?x [:add ?c ?d]]
-   :when #(and (constant? % ?c ?d) (rule/floating? % ?x)), :keeps :value
+   :when #(and (constant? % ?c ?d) (rule/float? % ?x)), :keeps :value
    :why "One addition instead of two.", :examples [[[:add [:add x 2] 3] => [:add x 5.0]]]}
   {:name :mul-constants, :lhs [:mul [:mul ?x ?c] ?d], :rhs [:mul ?x [:mul ?c ?d]]
-   :when #(and (constant? % ?c ?d) (rule/floating? % ?x)), :keeps :value
+   :when #(and (constant? % ?c ?d) (rule/float? % ?x)), :keeps :value
    :why "One product instead of two.", :examples [[[:mul 3 [:mul x 2]] => [:mul x 6.0]]]}
   {:name :sub-constant, :lhs [:sub ?x ?c], :rhs [:add ?x [:neg ?c]]
-   :when #(and (constant? % ?c) (rule/floating? % ?x) (not (constant? % ?x))), :keeps :bits
+   :when #(and (constant? % ?c) (rule/float? % ?x) (not (constant? % ?x))), :keeps :bits
    :why "One form of adding a constant.", :examples [[[:sub x 2] => [:add x -2.0]]]}
   {:name :add-self, :lhs [:add ?x ?x], :rhs [:mul 2 ?x], :keeps :bits
    :when #(not (bools? % ?x)), :why "The factor may join others."
@@ -118,7 +118,7 @@
    :why "No transcendental function; below 0 it stays NaN."
    :examples [[[:exp [:log x]] => [:where [:ge x 0.0] x ##NaN]]]}
   {:name :sqrt-sqr, :lhs [:sqrt [:sqr ?x]], :rhs [:abs ?x], :keeps :finite
-   :when #(rule/floating? % ?x), :why "Cheaper, and does not overflow."
+   :when #(rule/float? % ?x), :why "Cheaper, and does not overflow."
    :examples [[[:sqrt [:sqr x]] => [:abs x]]]}
   {:name :sqr-sqrt, :lhs [:sqr [:sqrt ?x]], :rhs [:where [:ge ?x 0] ?x ##NaN], :keeps :value
    :why "No root; below 0 it stays NaN."
@@ -212,7 +212,7 @@
   (let [source (fn [id] (let [[op _ arg] (graph/node builder id)] (if (= op :broadcast-to) arg id)))
         sources (map source args)]
     (when (not= sources args)
-      (into [op attrs] (map op/->Id) sources))))
+      (into [op attrs] (map rule/argument) sources))))
 
 (defn- leading-ones?
   "Is shape `s` the shape `t` with axes of extent 1 in front?"
@@ -343,11 +343,11 @@
    :share :sole, :keeps :bits, :why "One loop instead of two.", :types {x [:f64 [2 3 4]]}
    :examples [[[:min {:axis 0} [:min {:axis 2} x]] => [:min {:axis [0 2]} x]]]}
   {:name :sum-neg, :lhs [:sum {:axis ?a :keepdims false} [:neg ?x]]
-   :rhs [:neg [:sum {:axis ?a} ?x]], :when #(rule/floating? % ?x), :keeps :value
+   :rhs [:neg [:sum {:axis ?a} ?x]], :when #(rule/float? % ?x), :keeps :value
    :why "Negation moves out, where there is less of it."
    :examples [[[:sum {:axis 1} [:neg x]] => [:neg [:sum {:axis 1} x]]]]}
   {:name :sum-broadcast, :lhs [:sum {:axis ?a :keepdims false} [:broadcast-to ?x]], :rhs times-extent
-   :when #(and (rule/scalar? % ?x) (rule/floating? % ?x)), :keeps :value
+   :when #(and (rule/scalar? % ?x) (rule/float? % ?x)), :keeps :value
    :why "A product instead of a loop.", :types {x [:f64 []]}
    :examples [[[:sum {:axis 0} [:broadcast-to {:shape [2 3]} x]] => [:broadcast-to {:shape [3]} [:mul 2.0 x]]]]})
 

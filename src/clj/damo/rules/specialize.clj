@@ -1,0 +1,119 @@
+(ns damo.rules.specialize
+  "Cheaper forms of the same: powers as products, scalars outside of products and sums. Runs after
+  stabilize, before and after composites are expanded.
+
+  The form of an update, which becomes one call of gemm: a 0-d factor stands in front of what it
+  scales and outside of matrix products, sums and views; factors of one product are multiplied with
+  each other first; transposes are views on the operands. Of w - 0.1·∂w comes
+  [:sub w [:mul c [:matmul [:transpose x] d]]] with one 0-d c, or :add where c was negative."
+  (:require [damo.op.all]
+            [damo.rule :as rule :refer [defrules]]
+            [damo.rules.canonicalize :as canonicalize]))
+
+(set! *warn-on-reflection* true)
+
+;; ## Powers
+
+(defrules powers
+  "Powers with known exponents, squares, quotients of exponentials."
+  {:name :pow-two, :lhs [:pow ?x 2], :rhs [:sqr ?x], :keeps :value, :why "One product."
+   :examples [[[:pow x 2] => [:sqr x]]]}
+  {:name :pow-three, :lhs [:pow ?x 3], :rhs [:mul ?x [:sqr ?x]], :keeps :value, :why "Two products."
+   :examples [[[:pow x 3] => [:mul x [:sqr x]]]]}
+  {:name :pow-four, :lhs [:pow ?x 4], :rhs [:sqr [:sqr ?x]], :keeps :value, :why "Two products."
+   :examples [[[:pow x 4] => [:sqr [:sqr x]]]]}
+  {:name :pow-half, :lhs [:pow ?x 0.5], :rhs [:sqrt ?x], :keeps :finite
+   :why "A root is one instruction.", :gen {x [0 3]}, :examples [[[:pow x 0.5] => [:sqrt x]]]}
+  {:name :pow-minus-one, :lhs [:pow ?x -1], :rhs [:div 1 ?x], :keeps :value, :why "One quotient."
+   :gen {x [1 3]}, :examples [[[:pow x -1] => [:div 1.0 x]]]}
+  {:name :pow-minus-two, :lhs [:pow ?x -2], :rhs [:div 1 [:sqr ?x]], :keeps :finite
+   :why "One product, one quotient.", :gen {x [1 3]}
+   :examples [[[:pow x -2] => [:div 1.0 [:sqr x]]]]}
+  {:name :pow-minus-half, :lhs [:pow ?x -0.5], :rhs [:div 1 [:sqrt ?x]], :keeps :finite
+   :why "A root and a quotient.", :gen {x [1 3]}
+   :examples [[[:pow x -0.5] => [:div 1.0 [:sqrt x]]]]}
+  {:name :mul-self, :lhs [:mul ?x ?x], :rhs [:sqr ?x], :keeps :bits, :why "One form of squares."
+   :examples [[[:mul x x] => [:sqr x]]]}
+  {:name :exp-product, :lhs [:mul [:exp ?x] [:exp ?y]], :rhs [:exp [:add ?x ?y]], :share :sole
+   :keeps :finite, :why "One exponential instead of two."
+   :examples [[[:mul [:exp x] [:exp y]] => [:exp [:add x y]]]]}
+  {:name :div-exp, :lhs [:div ?x [:exp ?y]], :rhs [:mul ?x [:exp [:neg ?y]]], :share :sole
+   :keeps :finite, :why "A product is cheaper than a quotient."
+   :examples [[[:div x [:exp y]] => [:mul x [:exp [:neg y]]]]]})
+
+;; ## Scalars
+
+(defn- scales?
+  "Is ?s 0-d and are the others arrays?"
+  [m ?s & others]
+  (and (rule/scalar? m ?s) (not-any? #(rule/scalar? m %) others)))
+
+(defn- harmless-divisor?
+  "Is ?s a number whose inverse is a normal float, or a whole number cast to a float?"
+  [m ?s]
+  (let [x (rule/number-of m ?s), [op _ arg] (rule/node-of m ?s)]
+    (if (float? x)
+      (< 1e-30 (Math/abs (double x)) 1e30)
+      (and (= op :cast) (not (rule/float? {:builder (:builder m), :arg arg} :arg))))))
+
+(defn- negative? [m ?c]
+  (let [x (rule/number-of m ?c)] (and (number? x) (neg? x))))
+
+(defrules scalars
+  "0-d factors in front of what they scale, outside of products and sums, multiplied together."
+  {:name :div-by-scalar, :lhs [:div ?x ?s], :rhs [:mul [:div 1 ?s] ?x], :keeps :value
+   :when #(and (scales? % ?s ?x) (not (rule/number-of % ?x)) (harmless-divisor? % ?s))
+   :why "A product is cheaper than a quotient.", :examples [[[:div x 4] => [:mul 0.25 x]]]}
+  {:name :scalar-out-of-mul, :lhs [:mul [:mul ?s ?x] ?y], :rhs [:mul ?s [:mul ?x ?y]]
+   :when #(scales? % ?s ?x ?y), :keeps :value, :why "The factor meets others, or becomes gemm's."
+   :types {s [:f64 []]}
+   :examples [[[:mul [:mul s x] y] => [:mul s [:mul x y]]]]}
+  {:name :scalar-out-of-div, :lhs [:div [:mul ?s ?x] ?y], :rhs [:mul ?s [:div ?x ?y]]
+   :when #(scales? % ?s ?x ?y), :keeps :value, :why "The factor meets others, or becomes gemm's."
+   :types {s [:f64 []]}, :gen {y [1 2]}
+   :examples [[[:div [:mul s x] y] => [:mul s [:div x y]]]]}
+  {:name :scalars-together, :lhs [:mul ?s [:mul ?t ?x]], :rhs [:mul [:mul ?s ?t] ?x]
+   :when #(and (scales? % ?s ?x) (rule/scalar? % ?t)), :keeps :value
+   :why "One product of the array instead of two.", :types {s [:f64 []], t [:f64 []]}
+   :examples [[[:mul s [:mul t x]] => [:mul [:mul s t] x]]]}
+  {:name :common-scalar, :lhs [:add [:mul ?s ?x] [:mul ?s ?y]], :rhs [:mul ?s [:add ?x ?y]]
+   :when #(scales? % ?s ?x ?y), :share :sole, :keeps :value, :why "One product instead of two."
+   :types {s [:f64 []]}
+   :examples [[[:add [:mul s x] [:mul s y]] => [:mul s [:add x y]]]]}
+  {:name :scalar-out-of-matmul, :lhs [:matmul [:mul ?s ?x] ?y], :rhs [:mul ?s [:matmul ?x ?y]]
+   :when #(scales? % ?s ?x ?y), :keeps :value, :why "gemm scales for nothing."
+   :types {s [:f64 []], y [:f64 [3 4]]}
+   :examples [[[:matmul [:mul s x] y] => [:mul s [:matmul x y]]]]}
+  {:name :scalar-out-of-matmul-right, :lhs [:matmul ?x [:mul ?s ?y]], :rhs [:mul ?s [:matmul ?x ?y]]
+   :when #(scales? % ?s ?x ?y), :keeps :value, :why "gemm scales for nothing."
+   :types {s [:f64 []], y [:f64 [3 4]]}
+   :examples [[[:matmul x [:mul s y]] => [:mul s [:matmul x y]]]]}
+  {:name :neg-out-of-matmul, :lhs [:matmul [:neg ?x] ?y], :rhs [:neg [:matmul ?x ?y]], :keeps :value
+   :why "Negation meets others, or the sign of an update.", :types {y [:f64 [3 4]]}
+   :examples [[[:matmul [:neg x] y] => [:neg [:matmul x y]]]]}
+  {:name :neg-out-of-matmul-right, :lhs [:matmul ?x [:neg ?y]], :rhs [:neg [:matmul ?x ?y]]
+   :keeps :value, :why "Negation meets others, or the sign of an update.", :types {y [:f64 [3 4]]}
+   :examples [[[:matmul x [:neg y]] => [:neg [:matmul x y]]]]}
+  {:name :scalar-out-of-sum, :lhs [:sum {:axis ?a :keepdims false} [:mul ?s ?x]]
+   :rhs [:mul ?s [:sum {:axis ?a} ?x]], :when #(and (scales? % ?s ?x) (rule/float? % ?x))
+   :keeps :value, :why "One product instead of one an element.", :types {s [:f64 []]}
+   :examples [[[:sum {:axis 0} [:mul s x]] => [:mul s [:sum {:axis 0} x]]]]}
+  {:name :scalar-out-of-transpose, :lhs [:transpose {:axes ?a} [:mul ?s ?x]]
+   :rhs [:mul ?s [:transpose {:axes ?a} ?x]], :when #(scales? % ?s ?x), :keeps :bits
+   :why "Transposes are views on operands.", :types {s [:f64 []]}
+   :examples [[[:transpose [:mul s x]] => [:mul s [:transpose x]]]]}
+  {:name :scalar-out-of-reshape, :lhs [:reshape {:shape ?d} [:mul ?s ?x]]
+   :rhs [:mul ?s [:reshape {:shape ?d} ?x]], :when #(scales? % ?s ?x), :keeps :bits
+   :why "The factor meets others, or becomes gemm's.", :types {s [:f64 []]}
+   :examples [[[:reshape {:shape [6]} [:mul s x]] => [:mul s [:reshape {:shape [6]} x]]]]}
+  {:name :sub-negative, :lhs [:sub ?x [:mul ?c ?y]], :rhs [:add ?x [:mul [:neg ?c] ?y]]
+   :when #(negative? % ?c), :keeps :bits, :why "One form: constants in front are positive."
+   :examples [[[:sub x [:mul -3 y]] => [:add x [:mul 3.0 y]]]]}
+  {:name :add-negative, :lhs [:add ?x [:mul ?c ?y]], :rhs [:sub ?x [:mul [:neg ?c] ?y]]
+   :when #(negative? % ?c), :keeps :bits, :why "One form: constants in front are positive."
+   :examples [[[:add x [:mul -3 y]] => [:sub x [:mul 3.0 y]]]]})
+
+(def rules
+  "All rules of this phase, and those of canonicalize, on whose forms they rely."
+  (rule/union :specialize "Cheaper forms of the same value."
+              [canonicalize/rules (rule/union :specialize "" [powers scalars])]))

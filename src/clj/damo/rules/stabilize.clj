@@ -1,0 +1,179 @@
+(ns damo.rules.stabilize
+  "The same real value, better floating point: log(1 + e^x) becomes softplus, e^x / Σ e^x softmax, and
+  the gradient of the branch that `where` did not take is 0 whatever that branch is. Runs on canonical
+  forms, with the rules that make them; before composites are expanded."
+  (:require [damo.op.all]
+            [damo.rule :as rule :refer [defrules]]
+            [damo.rules.canonicalize :as canonicalize]))
+
+(set! *warn-on-reflection* true)
+
+;; ## Exponentials and logarithms
+
+(defrules logarithms
+  "Logarithms and exponentials near 1, and sums that overflow though their logarithm does not."
+  {:name :log1p, :lhs [:log [:add 1 ?x]], :rhs [:log1p ?x], :keeps :value
+   :why "1 + x loses an x below 1e-16.", :gen {x [-0.9 10]}
+   :examples [[[:log [:add x 1]] => [:log1p x]]]}
+  {:name :log1p-neg, :lhs [:log [:sub 1 ?x]], :rhs [:log1p [:neg ?x]], :keeps :value
+   :why "1 - x loses an x below 1e-16.", :gen {x [-10 0.9]}
+   :examples [[[:log [:sub 1 x]] => [:log1p [:neg x]]]]}
+  {:name :expm1, :lhs [:add [:exp ?x] -1], :rhs [:expm1 ?x], :keeps :value
+   :why "e^x - 1 loses an x below 1e-16."
+   :examples [[[:add [:exp x] -1] => [:expm1 x]] [[:sub [:exp x] 1] => [:expm1 x]]]}
+  {:name :expm1-neg, :lhs [:sub 1 [:exp ?x]], :rhs [:neg [:expm1 ?x]], :keeps :value
+   :why "1 - e^x loses an x below 1e-16."
+   :examples [[[:sub 1 [:exp x]] => [:neg [:expm1 x]]]]}
+  {:name :log-exp-sum, :lhs [:log [:add [:exp ?x] [:exp ?y]]], :rhs [:logaddexp ?x ?y]
+   :keeps :finite, :why "e^x overflows above 709."
+   :examples [[[:log [:add [:exp x] [:exp y]]] => [:logaddexp x y]]]}
+  {:name :logsumexp, :lhs [:log [:sum {:axis ?a :keepdims false} [:exp ?x]]]
+   :rhs [:logsumexp {:axis ?a} ?x], :keeps :finite, :why "e^x overflows above 709."
+   :when #(not-any? (fn [axis] (= 0 (nth (rule/shape-of % ?x) axis))) (% ?a))
+   :examples [[[:log [:sum {:axis 1} [:exp x]]] => [:logsumexp {:axis 1} x]]
+              [[:log [:sum {:axis 0 :keepdims true} [:exp x]]]
+               => [:reshape {:shape [1 3]} [:logsumexp {:axis 0} x]]]]}
+  {:name :log-reshape, :lhs [:log [:reshape {:shape ?s} ?x]], :rhs [:reshape {:shape ?s} [:log ?x]]
+   :keeps :bits, :why "The logarithm of a sum meets the sum behind the axes that were put back."
+   :examples [[[:log [:reshape {:shape [6]} x]] => [:reshape {:shape [6]} [:log x]]]]
+   :gen {x [0.1 3]}})
+
+;; ## Sigmoid and softplus
+
+(defrules sigmoids
+  "Sigmoid and softplus, right at both tails."
+  {:name :softplus, :lhs [:log1p [:exp ?x]], :rhs [:softplus ?x], :keeps :finite
+   :why "e^x overflows above 709."
+   :examples [[[:log1p [:exp x]] => [:softplus x]] [[:log [:add 1 [:exp x]]] => [:softplus x]]]}
+  {:name :sigmoid, :lhs [:div 1 [:add 1 [:exp ?x]]], :rhs [:sigmoid [:neg ?x]], :keeps :value
+   :why "One op, whose derivative is stable."
+   :examples [[[:div 1 [:add 1 [:exp x]]] => [:sigmoid [:neg x]]]
+              [[:div 1 [:add 1 [:exp [:neg x]]]] => [:sigmoid x]]]}
+  {:name :exp-sigmoid, :lhs [:div [:exp ?x] [:add 1 [:exp ?x]]], :rhs [:sigmoid ?x], :keeps :finite
+   :why "∞/∞ above 709.", :examples [[[:div [:exp x] [:add 1 [:exp x]]] => [:sigmoid x]]]}
+  {:name :scaled-exp-sigmoid, :lhs [:div [:mul ?g [:exp ?x]] [:add 1 [:exp ?x]]]
+   :rhs [:mul ?g [:sigmoid ?x]], :keeps :finite, :why "∞/∞ above 709."
+   :examples [[[:div [:mul y [:exp x]] [:add 1 [:exp x]]] => [:mul y [:sigmoid x]]]]}
+  {:name :scaled-sigmoid, :lhs [:div ?g [:add 1 [:exp ?x]]], :rhs [:mul ?g [:sigmoid [:neg ?x]]]
+   :keeps :value, :why "The gradient of log(1 + e^x) meets the rules for sigmoids."
+   :when #(not (rule/number-of % ?g)), :share nil
+   :examples [[[:div y [:add 1 [:exp x]]] => [:mul y [:sigmoid [:neg x]]]]]}
+  {:name :exp-times-sigmoid, :lhs [:mul [:exp ?x] [:sigmoid [:neg ?x]]], :rhs [:sigmoid ?x]
+   :keeps :finite, :why "∞·0 above 709."
+   :examples [[[:mul [:exp x] [:sigmoid [:neg x]]] => [:sigmoid x]]]}
+  {:name :product-exp-sigmoid, :lhs [:mul [:mul ?g [:sigmoid [:neg ?x]]] [:exp ?x]]
+   :rhs [:mul ?g [:sigmoid ?x]], :keeps :finite, :why "∞·0 above 709; so gradients of log(1 + e^x) end."
+   :examples [[[:mul [:mul y [:sigmoid [:neg x]]] [:exp x]] => [:mul y [:sigmoid x]]]]}
+  {:name :one-minus-sigmoid, :lhs [:sub 1 [:sigmoid ?x]], :rhs [:sigmoid [:neg ?x]], :keeps :value
+   :why "1 - sigmoid(50) is 0 to all digits."
+   :examples [[[:sub 1 [:sigmoid x]] => [:sigmoid [:neg x]]]]}
+  {:name :log-sigmoid, :lhs [:log [:sigmoid ?x]], :rhs [:neg [:softplus [:neg ?x]]], :keeps :finite
+   :why "sigmoid(-800) is 0."
+   :examples [[[:log [:sigmoid x]] => [:neg [:softplus [:neg x]]]]
+              [[:log [:sub 1 [:sigmoid x]]] => [:neg [:softplus x]]]]}
+  {:name :log1p-neg-sigmoid, :lhs [:log1p [:neg [:sigmoid ?x]]], :rhs [:neg [:softplus ?x]]
+   :keeps :finite, :why "1 - sigmoid(50) is 0 to all digits."
+   :examples [[[:log1p [:neg [:sigmoid x]]] => [:neg [:softplus x]]]]})
+
+;; ## Softmax
+
+(defn- kept-shape [m ?x axes]
+  (reduce #(assoc %1 %2 1) (rule/shape-of m ?x) axes))
+
+(defn- along-one-axis?
+  "Is ?a one axis of ?x, along which there is something, and ?s the shape with that axis kept?"
+  [m ?x ?a ?s]
+  (and (= 1 (count (m ?a)))
+       (not= 0 (nth (rule/shape-of m ?x) (first (m ?a))))
+       (= (m ?s) (kept-shape m ?x (m ?a)))))
+
+(defn- labels-of
+  "The id of the labels when ?h is their one-hot form with the classes last, as ?x has them; else nil."
+  [m ?x ?h]
+  (let [[op _ arg :as node] (rule/node-of m ?h)
+        [op {:keys [classes]} labels] (if (= op :cast) (rule/node-of {:builder (:builder m) :arg arg} :arg) node)]
+    (when (and (= op :one-hot)
+               (= (rule/shape-of m ?x) (rule/shape-of m ?h))
+               (= classes (peek (rule/shape-of m ?x))))
+      labels)))
+
+(defn- label-loss
+  "The template of Σ log-softmax(x)·one-hot(labels) over axes that include the last one, or nil."
+  [m ?x ?a ?b ?h]
+  (let [last-axis (dec (rule/rank-of m ?x)), others (vec (remove #{last-axis} (m ?a)))]
+    (when-let [labels (and (= last-axis (m ?b)) (some #{last-axis} (m ?a)) (labels-of m ?x ?h))]
+      [:neg [:sum {:axis others} [:cross-entropy ?x (rule/argument labels)]]])))
+
+(defrules softmaxes
+  "Softmax, its logarithm, and the loss at labels."
+  {:name :softmax, :lhs [:div [:exp ?x] [:reshape {:shape ?s} [:sum {:axis ?a :keepdims false} [:exp ?x]]]]
+   :rhs [:softmax {:axis (first ?a)} ?x], :when #(along-one-axis? % ?x ?a ?s), :keeps :finite
+   :why "∞/∞ above 709."
+   :examples [[[:div [:exp x] [:sum {:axis 1 :keepdims true} [:exp x]]] => [:softmax {:axis 1} x]]]}
+  {:name :softmax-first-axis, :lhs [:div [:exp ?x] [:sum {:axis [0] :keepdims false} [:exp ?x]]]
+   :rhs [:softmax {:axis 0} ?x], :when #(not= 0 (first (rule/shape-of % ?x))), :keeps :finite
+   :why "∞/∞ above 709."
+   :examples [[[:div [:exp x] [:sum {:axis 0} [:exp x]]] => [:softmax {:axis 0} x]]]}
+  {:name :log-softmax, :lhs [:log [:softmax {:axis ?a} ?x]], :rhs [:log-softmax {:axis ?a} ?x]
+   :keeps :finite, :why "The softmax of 0 beside 1000 is 0."
+   :examples [[[:log [:softmax x]] => [:log-softmax x]]]}
+  {:name :exp-log-softmax, :lhs [:exp [:log-softmax {:axis ?a} ?x]], :rhs [:softmax {:axis ?a} ?x]
+   :keeps :value, :why "One op; it may be there already."
+   :examples [[[:exp [:log-softmax x]] => [:softmax x]]]}
+  {:name :sub-logsumexp, :lhs [:sub ?x [:reshape {:shape ?s} [:logsumexp {:axis ?a :keepdims false} ?x]]]
+   :rhs [:log-softmax {:axis (first ?a)} ?x], :when #(along-one-axis? % ?x ?a ?s), :keeps :finite
+   :why "x - log Σ e^x cancels for large x."
+   :examples [[[:sub x [:reshape {:shape [2 1]} [:logsumexp {:axis 1} x]]] => [:log-softmax {:axis 1} x]]]}
+  {:name :sub-kept-logsumexp, :lhs [:sub ?x [:logsumexp {:axis ?a :keepdims true} ?x]]
+   :rhs [:log-softmax {:axis (first ?a)} ?x], :when #(= 1 (count (% ?a))), :keeps :finite
+   :why "x - log Σ e^x cancels for large x."
+   :examples [[[:sub x [:logsumexp {:axis 0 :keepdims true} x]] => [:log-softmax {:axis 0} x]]]}
+  {:name :cross-entropy
+   :lhs [:sum {:axis ?a :keepdims false} [:mul [:log-softmax {:axis ?b} ?x] ?h]]
+   :rhs (fn [m] (label-loss m ?x ?a ?b ?h)), :keeps :value
+   :why "The loss at a label needs one logit and one log-sum-exp."
+   :types {i [:i64 [2]]}, :gen {i [0 2]}
+   :examples [[[:neg [:sum {:axis 1} [:mul [:log-softmax x] [:one-hot {:classes 3} i]]]]
+               => [:cross-entropy x i]]]}
+  {:name :argmax-softmax, :lhs [:argmax {:axis ?a :keepdims ?k} [:softmax {:axis ?a} ?x]]
+   :rhs [:argmax {:axis ?a :keepdims ?k} ?x], :keeps :value, :why "The largest stays the largest."
+   :examples [[[:argmax {:axis 1} [:softmax x]] => [:argmax {:axis 1} x]]]})
+
+;; ## Gradients of choices
+
+(defrules masks
+  "A 0 that `where` chose stays 0 in products, though the other factor be infinite or NaN."
+  {:name :where-zero-mul, :lhs [:mul [:where ?c 0 ?u] ?v], :rhs [:where ?c 0 [:mul ?u ?v]]
+   :keeps :finite, :why "0·∞ is NaN; the gradient of a branch not taken is 0."
+   :examples [[[:mul [:where [:lt x 0] 0 y] x] => [:where [:lt x 0.0] 0.0 [:mul y x]]]]}
+  {:name :where-mul-zero, :lhs [:mul [:where ?c ?u 0] ?v], :rhs [:where ?c [:mul ?u ?v] 0]
+   :keeps :finite, :why "0·∞ is NaN; the gradient of a branch not taken is 0."
+   :examples [[[:mul [:where [:lt x 0] y 0] x] => [:where [:lt x 0.0] [:mul y x] 0.0]]]}
+  {:name :where-zero-div, :lhs [:div [:where ?c 0 ?u] ?v], :rhs [:where ?c 0 [:div ?u ?v]]
+   :keeps :finite, :why "0/0 is NaN; the gradient of a branch not taken is 0.", :gen {y [1 2]}
+   :examples [[[:div [:where [:lt x 0] 0 x] y] => [:where [:lt x 0.0] 0.0 [:div x y]]]]}
+  {:name :where-div-zero, :lhs [:div [:where ?c ?u 0] ?v], :rhs [:where ?c [:div ?u ?v] 0]
+   :keeps :finite, :why "0/0 is NaN; the gradient of a branch not taken is 0.", :gen {y [1 2]}
+   :examples [[[:div [:where [:lt x 0] x 0] y] => [:where [:lt x 0.0] [:div x y] 0.0]]]}
+  {:name :where-zero-neg, :lhs [:neg [:where ?c 0 ?u]], :rhs [:where ?c 0 [:neg ?u]], :keeps :value
+   :why "Lets the choice meet the next product."
+   :examples [[[:neg [:where [:lt x 0] 0 y]] => [:where [:lt x 0.0] 0.0 [:neg y]]]]}
+  {:name :where-neg-zero, :lhs [:neg [:where ?c ?u 0]], :rhs [:where ?c [:neg ?u] 0], :keeps :value
+   :why "Lets the choice meet the next product."
+   :examples [[[:neg [:where [:lt x 0] y 0]] => [:where [:lt x 0.0] [:neg y] 0.0]]]}
+  {:name :where-zero-cast, :lhs [:cast {:dtype ?d} [:where ?c 0 ?u]]
+   :rhs [:where ?c 0 [:cast {:dtype ?d} ?u]], :keeps :bits
+   :why "Lets the choice meet the next product."
+   :examples [[[:cast {:dtype :f32} [:where [:lt x 0] 0 y]]
+               => [:where [:lt x 0.0] 0.0 [:cast {:dtype :f32} y]]]]}
+  {:name :where-cast-zero, :lhs [:cast {:dtype ?d} [:where ?c ?u 0]]
+   :rhs [:where ?c [:cast {:dtype ?d} ?u] 0], :keeps :bits
+   :why "Lets the choice meet the next product."
+   :examples [[[:cast {:dtype :f32} [:where [:lt x 0] y 0]]
+               => [:where [:lt x 0.0] [:cast {:dtype :f32} y] 0.0]]]})
+
+(def rules
+  "All rules of this phase, and those of canonicalize, on whose forms they rely."
+  (rule/union :stabilize "The same real value, better floating point."
+              [canonicalize/rules
+               (rule/union :stabilize "" [logarithms sigmoids softmaxes masks])]))
