@@ -50,9 +50,13 @@
     given))
 
 (defn- leaves
-  "[name type] of the inputs and shared variables among these nodes."
-  [{:keys [nodes]} ids]
-  (for [[op {:keys [name type]}] (map nodes ids) :when (#{:input :shared} op)] [name type]))
+  "[name type] of the inputs and shared variables that are needed (`live`) or given: an unused input may
+  still give a dimension its extent."
+  [{:keys [nodes]} live env]
+  (let [live? (set live)]
+    (for [[id [op {:keys [name type]}]] (map-indexed vector nodes)
+          :when (and (#{:input :shared} op) (or (live? id) (contains? env name)))]
+      [name type])))
 
 (defn- bind-dims
   "The map of dimension to extent that the arrays of the leaves give; fails when they disagree."
@@ -103,7 +107,7 @@
   others); see `run`."
   [{:keys [nodes notes] :as graph} env]
   (let [live (graph/live graph)
-        leaf-types (leaves graph live)
+        leaf-types (leaves graph live env)
         dims (bind-dims leaf-types env)
         values (object-array (count nodes))]
     (doseq [[name type] leaf-types] (check-shape dims name type (env name)))

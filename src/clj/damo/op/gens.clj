@@ -73,6 +73,11 @@
                                  [(random-array ctx dtype shape)])]
     {:attrs {:axis axis, :keepdims (choose ctx [true false])}, :args [ties]}))
 
+(defn with-choices
+  "The generator function `gen` with one of these values for the attribute k besides."
+  [gen k choices]
+  (fn [ctx] (assoc-in (gen ctx) [:attrs k] (choose ctx choices))))
+
 (defn on-shapes
   "A generator function: `f` of the size gives the choices [attrs shape …] of attributes and
   shapes of arguments."
@@ -149,27 +154,35 @@
 
 ;; ## Graphs of cases
 
-(defn- symbolic-dim [d] (if (< 1 d) (symbol (str "n" d)) d))
+(defn- named-dim
+  "The name of an extent, n13 for 13, when it is one of `known` and above 1 (an axis of 1 broadcasts)."
+  [known d]
+  (if (and (< 1 d) (known d)) (symbol (str "n" d)) d))
 
-(def ^:private symbolic-attrs
-  {:shape #(mapv symbolic-dim %), :extent symbolic-dim, :classes symbolic-dim})
+(defn- named-attrs
+  "The attributes with the extents among them named. A -1 was replaced when the case was made."
+  [known attrs]
+  (let [dim #(named-dim known %)]
+    (cond-> attrs
+      (:shape attrs) (update :shape (partial mapv dim))
+      (:extent attrs) (update :extent dim)
+      (:classes attrs) (update :classes dim))))
 
-(defn- symbolic [attrs]
-  (reduce-kv (fn [m k f] (if (contains? m k) (update m k f) m)) attrs symbolic-attrs))
+(defn- input! [b name type]
+  (op/->Id (graph/add-node! b [:input {:name name, :type type}] {:type type})))
 
 (defn graph
   "{:graph g :env {name array}} of a case: its arguments are the inputs x0, x1 …, its value the
-  output. With `named` extents above 1 are the dimensions n2, n3 … where the op takes that (nil
-  where it does not)."
+  output. With `named`, extents above 1 of the arguments are the dimensions n2, n3 …; nil for an op
+  that needs to know them."
   ([c] (graph c false))
   ([{:keys [op attrs args]} named]
    (let [b (graph/builder)
-         names (map #(symbol (str "x" %)) (range (count args)))
-         input (fn [name {:keys [dtype shape]}]
-                 (let [type [dtype (if named (mapv symbolic-dim shape) shape)]]
-                   (op/->Id (graph/add-node! b [:input {:name name, :type type}] {:type type}))))]
+         known (if named (into #{} (mapcat :shape) args) #{})
+         names (mapv #(symbol (str "x" %)) (range (count args)))
+         types (map (fn [{:keys [dtype shape]}] [dtype (mapv #(named-dim known %) shape)]) args)]
      (try
-       (let [out (op/emit! b op (if named (symbolic attrs) attrs) (mapv input names args) nil)]
+       (let [out (op/emit! b op (named-attrs known attrs) (mapv #(input! b %1 %2) names types) nil)]
          {:graph (graph/finish b [out]), :env (zipmap names args)})
        (catch clojure.lang.ExceptionInfo e
          (when-not named (throw e)))))))

@@ -102,9 +102,12 @@
   […]. A label outside 0 … c-1 fails."
   {:kind :composite, :args [?logits ?labels], :coerce [0], :type cross-entropy-type
    :eval cross-entropy-of
-   :expand (fn [node]
-             [:sub [:logsumexp (last-axis node) ?logits]
-              [:sum (last-axis node) [:where (at-label node) ?logits 0]]])
+   :expand (fn [node]                   ; max, exp and sum are those of softmax, which the gradient needs
+             (let [over (assoc (last-axis node) :keepdims true)
+                   low [:sub ?logits [:max over ?logits]]]
+               [:squeeze (last-axis node)
+                [:sub [:log [:sum over [:exp low]]]
+                 [:sum over [:where (at-label node) low 0]]]]))
    :lop (fn [node] [[:mul [:expand-dims (last-axis node) ?g] (slope node)] 0])
    :rop (fn [node] [:sum (last-axis node) [:mul (slope node) ?dlogits]])
    :gen (fn [{:keys [dtype size] :as ctx}]

@@ -67,7 +67,7 @@
 (defn- variance ^double [xs {:keys [ddof]}]
   (let [m (mean-of xs)]
     (/ (double (reduce + 0.0 (map (fn [^double x] (* (- x m) (- x m))) xs)))
-       (double (- (count xs) (long ddof))))))
+       (- (count xs) (double ddof)))))
 
 (defn- divisor [{:keys [attrs] :as node}]
   (if (= 0 (:ddof attrs)) (extent-of node) [:sub (extent-of node) (:ddof attrs)]))
@@ -85,20 +85,28 @@
           [[:mul (typing/keep-axes attrs [:div [:mul 2 ?g] (divisor node)]) (deviation node)]])
    :rop (fn [{:keys [attrs] :as node}]
           [:div [:mul 2 [:sum (over attrs) [:mul (deviation node) ?dx]]] (divisor node)])
-   :gen gens/reduction
+   :gen (gens/with-choices gens/reduction :ddof [0 0.5])
    :examples [[[:var [:iota {:shape [4] :axis 0}]] 1.25]
               [[:var {:ddof 1} [:iota {:shape [3] :axis 0}]] 1.0]]})
 
+(defn- nonzero-out
+  "The template of the node, kept, with 1 for 0: a divisor of what is 0 where the node is 0."
+  [attrs]
+  (let [out (typing/keep-axes attrs '?out)] [:where [:eq out 0] 1 out]))
+
+(defn- std-slope
+  "The template of ∂std/∂x: deviation / (n·std), 0 where std is 0."
+  [{:keys [attrs] :as node}]
+  [:div (deviation node) [:mul (nonzero-out attrs) (divisor node)]])
+
 (defop std
-  "The standard deviation over the axes, the root of var. Its derivative where it is 0 is infinite."
+  "The standard deviation over the axes, the root of var. Its derivative where it is 0 is 0."
   {:kind :composite, :args [?x], :attrs with-ddof, :normalize typing/normal-axes, :type rule
    :eval (meaning (fn [xs attrs] (Math/sqrt (variance xs attrs))))
    :expand (fn [{:keys [attrs]}] [:sqrt [:var attrs ?x]])
-   :lop (fn [{:keys [attrs] :as node}]
-          [[:mul (typing/keep-axes attrs [:div ?g [:mul ?out (divisor node)]]) (deviation node)]])
-   :rop (fn [{:keys [attrs] :as node}]
-          [:div [:sum (over attrs) [:mul (deviation node) ?dx]] [:mul ?out (divisor node)]])
-   :gen gens/reduction
+   :lop (fn [{:keys [attrs] :as node}] [[:mul (typing/keep-axes attrs ?g) (std-slope node)]])
+   :rop (fn [{:keys [attrs] :as node}] [:sum (over attrs) [:mul (std-slope node) ?dx]])
+   :gen (gens/with-choices gens/reduction :ddof [0 0.5])
    :examples [[[:std [:mul 2 [:iota {:shape [2] :axis 0}]]] 1.0]]})
 
 ;; ## Log-sum-exp
@@ -153,11 +161,10 @@
 (defn- norm-slope
   "The template of ∂norm/∂x; 0 where the norm is 0."
   [{:keys [attrs]}]
-  (let [out (typing/keep-axes attrs '?out)]
-    (condp = (:ord attrs)
-      1 [:sign '?x]
-      2 [:where [:eq out 0] 0 [:div '?x out]]
-      [:where [:eq [:abs '?x] out] [:sign '?x] 0])))
+  (condp = (:ord attrs)
+    1 [:sign '?x]
+    2 [:div '?x (nonzero-out attrs)]
+    [:where [:eq [:abs '?x] (typing/keep-axes attrs '?out)] [:sign '?x] 0]))
 
 (defop norm
   "The norm of the elements over the axes, taken as one vector: :ord 1 (sum of sizes), 2 (Euclidean,
@@ -172,5 +179,5 @@
                [:max (over attrs) [:abs (operand node)]]))
    :lop (fn [{:keys [attrs] :as node}] [[:mul (typing/keep-axes attrs ?g) (norm-slope node)]])
    :rop (fn [{:keys [attrs] :as node}] [:sum (over attrs) [:mul (norm-slope node) ?dx]])
-   :gen gens/reduction
+   :gen (gens/with-choices gens/reduction :ord [1 2 ##Inf])
    :examples [[[:norm [:add 3.0 [:iota {:shape [2] :axis 0}]]] 5.0]]})
