@@ -83,7 +83,7 @@
 
 ;; ## The build
 
-(deftest compiles-without-reflection
+(deftest compiles-without-warnings
   (if-let [image (System/getProperty "damo.image")]
     (let [{:keys [warnings errors]} (edn/read-string (slurp (io/file image "report.edn")))]
       (none? (mapcat val warnings))

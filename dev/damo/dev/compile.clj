@@ -131,8 +131,10 @@
   (str/join ": " (distinct (keep #(.getMessage ^Throwable %)
                                  (take-while some? (iterate #(.getCause ^Throwable %) e))))))
 
-(defn- warnings-of [text]
-  (filterv #(str/starts-with? % "Reflection warning") (str/split-lines text)))
+(defn- warnings-of
+  "The compiler's warnings in what it said: reflection, and names of clojure.core replaced."
+  [text]
+  (filterv #(re-find #"(?i)^(reflection )?warning" %) (str/split-lines text)))
 
 (defn- compile-one
   "Compiles the namespace `name`. Returns {:files :warnings}, or {:error message} when it does not
