@@ -139,12 +139,13 @@ final class ModelReader {
             flags[axis] = (Boolean) free.get(axis);
         }
         checkBytes(number(entry, "bytes"), dtype, shape, name);
-        try (Tensor value = Tensor.uninitialized(dtype, shape)) {
-            readElements(value, number(entry, "crc32c"), name);
-            if (states.put(name, State.of(name, value, flags)) != null) {
-                throw bad("it has two states named " + name);
-            }
+        Tensor value = Tensor.uninitialized(dtype, shape);
+        State old = states.put(name, State.owning(name, value, flags));
+        if (old != null) {
+            old.close();
+            throw bad("it has two states named " + name);
         }
+        readElements(value, number(entry, "crc32c"), name);
     }
 
     private void checkBytes(long bytes, DType dtype, long[] shape, String name) {

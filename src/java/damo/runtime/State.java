@@ -47,8 +47,12 @@ public final class State implements AutoCloseable {
             throw new DamoException("shape-mismatch", "state " + name + " has " + initial.rank()
                     + " axes, got " + free.length + " flags for free axes");
         }
-        return new State(name, initial.copy(), free.length == 0 ? new boolean[initial.rank()]
-                : free.clone());
+        return owning(name, initial.copy(), free.length == 0 ? new boolean[initial.rank()] : free);
+    }
+
+    /** A state that takes that tensor over; one flag for each axis. */
+    static State owning(String name, Tensor value, boolean[] free) {
+        return new State(name, value, free.clone());
     }
 
     /** The name. */

@@ -23,7 +23,8 @@ final class Budget {
      */
     private static final long ALWAYS = 1L << 28;
     private static final long SOFT_WAIT_NANOS = 20_000_000L;
-    private static final long HARD_WAIT_NANOS = 1_000_000_000L;
+    private static final long HARD_WAIT_NANOS = 300_000_000L;
+    private static final int ROUNDS = 3;
 
     private static final AtomicLong OUTSTANDING = new AtomicLong();
     private static final AtomicLong PRESSURE = new AtomicLong();
@@ -58,18 +59,12 @@ final class Budget {
             PRESSURE.set(0);
             collect(held / 2, SOFT_WAIT_NANOS);
         }
-        if (tryReserve(bytes)) {
+        if (tryReserve(bytes) || bytes <= Limit.BYTES && reserveAfterCollection(bytes)) {
             return;
-        }
-        if (bytes <= Limit.BYTES) {
-            collect(Limit.BYTES - bytes, HARD_WAIT_NANOS);
-            if (tryReserve(bytes)) {
-                return;
-            }
         }
         throw refusal(bytes, "the limit is " + amount(Limit.BYTES)
                 + " (system property damo.memory, in bytes) and " + amount(outstanding())
-                        + " are in use");
+                + " are in use");
     }
 
     /**
@@ -79,7 +74,8 @@ final class Budget {
     static void release(long bytes, boolean byHand) {
         OUTSTANDING.addAndGet(-bytes);
         if (byHand) {
-            PRESSURE.addAndGet(-bytes);
+            // What is closed may have been counted before the last collection: do not run into debt.
+            PRESSURE.getAndUpdate(p -> Math.max(0, p - bytes));
         }
     }
 
@@ -94,9 +90,19 @@ final class Budget {
     /** The exception for a request that cannot be met, naming its size. */
     static DamoException refusal(long bytes, String why) {
         return new DamoException("out-of-memory", "cannot have " + amount(bytes) + " for a tensor: "
-                + why
-                + "; close tensors that are no longer needed, or ask for less",
+                + why + "; close tensors that are no longer needed, or ask for less",
                 Map.of("bytes", bytes, "outstanding", outstanding()));
+    }
+
+    /** Several rounds, because other threads may take what one round has freed. */
+    private static synchronized boolean reserveAfterCollection(long bytes) {
+        for (int round = 0; round < ROUNDS; round++) {
+            collect(Limit.BYTES - bytes, HARD_WAIT_NANOS);
+            if (tryReserve(bytes)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private static boolean tryReserve(long bytes) {
