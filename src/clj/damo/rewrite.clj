@@ -151,10 +151,13 @@
 (defn- sorted-arguments
   "The arguments, of a commutative op in one order, so that x·y and y·x are one node: 0-d ones first,
   then by age."
-  [b op args]
-  (if (:commutes (op/entry op))
-    (vec (sort-by (fn [id] [(if (empty? (type/shape-of (graph/node-type b id))) 0 1) id]) args))
-    args))
+  [b op [x y :as args]]
+  (let [scalar? (fn [id] (empty? (type/shape-of (graph/node-type b id))))]
+    (if (and (:commutes (op/entry op))
+             (not= x y)
+             (if (= (scalar? x) (scalar? y)) (< (long y) (long x)) (scalar? y)))
+      [y x]
+      args)))
 
 (defn- emit-node!
   "The id of what the node (op attrs args) becomes."

@@ -189,15 +189,21 @@
 
 ;; ## Views
 
+(defn- plain?
+  "Is the template made of views, products and constants alone? Others keep their names until the
+  rules that know them have run."
+  [template]
+  (or (not (vector? template))
+      (and (#{:view :leaf :contract} (op/kind (first template)))
+           (every? plain? (remove map? (rest template))))))
+
 (defn- unfolded
-  "The template that defines the node, when that is a product or another view of its argument."
+  "The template that defines the node, when that is plain."
   [{:keys [op attrs args type builder]}]
   (when-let [expand (:expand (op/entry op))]
     (let [types (mapv #(graph/node-type builder %) args)
           template (expand {:attrs attrs, :types types, :type type})]
-      (when (or (symbol? template)
-                (and template (#{:view :leaf :contract} (op/kind (first template)))))
-        template))))
+      (when (plain? template) template))))
 
 (defn- same-everywhere
   "The number or boolean of a view of a constant; nil when it is the one form of that already."
