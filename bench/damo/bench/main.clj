@@ -97,6 +97,7 @@
   (let [programs (into [(self)] (when peers (peers/read-peers peers)))]
     (when out (spit out ""))
     (let [rows (run-all! programs opts)]
+      (println (str "examples/s" (when peers " (in brackets: Damo's over it)") "\n"))
       (println (stats/table rows "damo"))
       (when-let [row (first (filter #(and (= "damo" (:program %)) (or (:failed %) (:mismatch %)))
                                     rows))]

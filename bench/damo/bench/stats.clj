@@ -61,17 +61,16 @@
     (map #(str "| " (str/join " | " (map pad (range) widths %)) " |") rows)))
 
 (defn table
-  "A Markdown table of rows: a line a cell, a column a program in order of appearance with its
-  median rate in examples/s and, behind it, how many times faster `base` is."
+  "A Markdown table of rows: a line a cell, a column a program that was measured, in order of
+  appearance, with its median rate in examples/s and, behind it, the rate of `base` over it."
   [rows base]
-  (let [programs (distinct (map :program rows))
+  (let [programs (distinct (map :program (filter usable rows)))
         cells (distinct (map cell-of rows))
         rate (rates rows), ratio (ratios rows base)
-        title #(if (= base %) % (str % " (" base "/" % ")"))
         line (fn [[task threads batch :as cell]]
                (into [task (str threads) (str batch)]
                      (map #(cell-text (rate [% cell]) (ratio [% cell])) programs)))
-        header (into ["task" "threads" "batch"] (map title programs))
+        header (into ["task" "threads" "batch"] programs)
         [head & body] (aligned (cons header (map line cells)))]
     (str/join "\n" (list* head (str/replace head #"[^|]" "-") body))))
 

@@ -48,7 +48,7 @@ Trains a network on handwritten digits, prints its accuracy and confusion table,
 (defn- data-sets [{:keys [data]}]
   (if data
     (idx/read-folder data)
-    (idx/split (digits/draw-set {:name "drawn digits", :count drawn-digits
+    (idx/split (digits/draw-set {:name "the drawn set", :count drawn-digits
                                  :seed drawing-seed}))))
 
 (defn- check-size [{:keys [rows cols name]} width]
@@ -58,7 +58,7 @@ Trains a network on handwritten digits, prints its accuracy and confusion table,
            {:expected width, :given (* rows cols)})))
 
 (defn- amount [{:keys [count name]}]
-  (format "%,d of %s" count name))
+  (format "%,d digits of %s" count name))
 
 ;; ## Results
 

@@ -21,10 +21,13 @@
   {:x (Tensor/uninitialized (DType/of "f32") (long-array [count (* rows cols)]))
    :y (Tensor/uninitialized (DType/of "i64") (long-array [count]))})
 
-(defn- write-pixels! [^MemorySegment x ^bytes pixels ^long from ^long to ^long width]
-  (dotimes [i width]
-    (let [ink (bit-and 0xff (aget pixels (+ (* from width) i)))]
-      (.setAtIndex x f32 (+ (* to width) i) (float (/ ink 255.0))))))
+(defn- write-pixels!
+  "Writes one example: pixels of `from` on to numbers of x from `to` on, `width` of them."
+  [^MemorySegment x ^bytes pixels from to width]
+  (let [from (long from), to (long to)]
+    (dotimes [i (long width)]
+      (let [ink (bit-and 0xff (aget pixels (+ from i)))]
+        (.setAtIndex x f32 (+ to i) (float (/ ink 255.0)))))))
 
 (defn fill!
   "Writes the examples of a data set into its tensors, in that order of indices: pixels as numbers
@@ -33,7 +36,7 @@
   (let [images (.segment x), classes (.segment y), width (* (long rows) (long cols))]
     (dotimes [i (alength order)]
       (let [from (aget order i)]
-        (write-pixels! images pixels from i width)
+        (write-pixels! images pixels (* from width) (* i width) width)
         (.setAtIndex classes i64 i (long (aget labels from)))))
     tensors))
 

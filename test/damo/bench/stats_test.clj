@@ -31,9 +31,10 @@
 
 (deftest a-table-has-a-line-a-cell-and-a-column-a-program
   (let [lines (str/split-lines (stats/table [(row "damo" 123456.0) (row "c" 61728.0)
-                                             (row "damo" 5e6 :batch 1) (row "c" nil :batch 1)]
+                                             (row "damo" 5e6 :batch 1) (row "c" nil :batch 1)
+                                             (row "jax" nil :failed "not here")]
                                             "damo"))]
-    (is (= ["| task | threads | batch |  damo |   c (damo/c) |"
+    (is (= ["| task | threads | batch |  damo |            c |"
             "|------|---------|-------|-------|--------------|"
             "| mlp  |       1 |    60 |  123k | 61.7k (2.00) |"
             "| mlp  |       1 |     1 | 5.00M |            - |"]
