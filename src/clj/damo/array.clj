@@ -102,14 +102,16 @@
   [{:keys [shape] :as a}]
   (mapv #(element a %) (range (size shape))))
 
+(defn- nest [[extent & more] elements]
+  (if extent
+    (let [n (size more)]
+      (mapv #(nest more (subvec elements (* % n) (* (inc %) n))) (range extent)))
+    (first elements)))
+
 (defn nested
   "The value of an array: a number or boolean (0-d) or nested vectors."
   [{:keys [shape] :as a}]
-  (if (empty? shape)
-    (element a 0)
-    (reduce (fn [flat d] (if (zero? (long d)) [] (mapv vec (partition d flat))))
-            (if (zero? (size shape)) [] (values a))
-            (reverse (rest shape)))))
+  (nest shape (values a)))
 
 (defn- nested-shape [x]
   (loop [shape [], x x]

@@ -2,7 +2,8 @@
   "Damo's public face: symbolic expressions of arrays, their derivatives, and functions compiled to
   machine code. Every op of the registry is a function here, by its name: (tanh x), (sum x :axis 1).
   (def x (input 'x [:f32 ['n 3]]))  (def f (function [x] (sum (sqr x))))  @(f [[1 2 3]]) = 14.0"
-  (:refer-clojure :exclude [+ - * / abs cast eval load max min mod take])
+  (:refer-clojure :exclude [+ - * / abs bit-and bit-not bit-or bit-xor cast eval flatten load max min mod
+                            take])
   (:require [clojure.core :as clj]
             [clojure.java.io :as io]
             [clojure.string :as str]
@@ -320,7 +321,7 @@
 (defn set-threads!
   "Sets how many threads the linear algebra library may use in this process; returns the number."
   [n]
-  (run/translating (Blas/setThreads (int n)))
+  (run/translating (.setThreads (Blas/get) (int n)))
   n)
 
 ;; ## Files

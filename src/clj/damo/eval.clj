@@ -50,8 +50,8 @@
     given))
 
 (defn- leaves
-  "[name type] of the inputs and shared variables that are needed (`live`) or given: an unused input may
-  still give a dimension its extent."
+  "[name type] of the inputs and shared variables that are needed (`live`) or given: an unused input
+  may still give a dimension its extent."
   [{:keys [nodes]} live env]
   (let [live? (set live)]
     (for [[id [op {:keys [name type]}]] (map-indexed vector nodes)

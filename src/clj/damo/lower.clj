@@ -171,13 +171,20 @@
   [combine dtype]
   (if (and (#{:add :mul} combine) (= dtype :f32)) :f64 dtype))
 
+(defn- worst
+  "The value of a dtype that no other loses to under the comparison `better`."
+  [dtype better]
+  (let [{:keys [kind lo hi]} (type/dtypes dtype)
+        [low high] (case kind :float [##-Inf ##Inf] :bool [false true] :int [lo hi])]
+    (case better :gt low, :lt high)))
+
 (defn- accumulator! [cx body id]
-  (let [{:keys [kind combine init]} (entry cx id)
+  (let [{:keys [kind combine init better]} (entry cx id)
         arg (nth (node cx id) 2)
         var! (fn [dtype x] (let [v (fresh cx "a")] (emit! body [:var v [:const dtype x]]) v))]
     (vswap! (:accs cx) assoc id
             (if (= kind :arg-reduce)
-              (let [d (dtype cx arg)] {:best (var! d (init d)), :index (var! :i64 0)})
+              (let [d (dtype cx arg)] {:best (var! d (worst d better)), :index (var! :i64 0)})
               (let [d (acc-dtype combine (dtype cx id))] {:dtype d, :v (var! d (init d))})))))
 
 (defn- finish-reduction! [cx body id]

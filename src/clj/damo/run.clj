@@ -33,25 +33,28 @@
     (merge (modes base) (dissoc options :mode))))
 
 (defn- rewritten [{:keys [graph trace]} rule-sets options]
-  (reduce (fn [{:keys [graph trace]} rules]
-            (let [result (rewrite/run graph [rules] options)]
-              {:graph (:graph result), :trace (into trace (:trace result))}))
+  (reduce (fn [{:keys [graph trace]} rules] (rewrite/run graph [rules] (assoc options :trace trace)))
           {:graph graph, :trace trace} rule-sets))
 
 (defn optimized
-  "{:graph g' :trace [firing …]}: a graph after the rules of a mode, composites expanded."
+  "{:graph g' :trace [firing …]}: a graph after the rules of a mode, composites expanded. `:rewritten`
+  is the same after the first rules, before composites are expanded."
   [graph mode]
   (let [{:keys [before after] :as options} (mode-options mode)
         options (select-keys options [:include :exclude])
-        first-pass (rewritten {:graph graph, :trace []} before options)]
-    (rewritten (update first-pass :graph pass/expand) after options)))
+        first-pass (rewritten {:graph graph, :trace []} before options)
+        second-pass (rewritten {:graph (pass/expand (:graph first-pass)), :trace []} after options)]
+    {:graph (:graph second-pass)
+     :trace (into (:trace first-pass) (:trace second-pass))
+     :rewritten first-pass}))
 
 (defn program-of
-  "{:program map, :graph g, :trace …} of a graph; `spec` as damo.plan/program takes it, and :mode."
+  "{:program map, :graph g, :trace …, :rewritten …} of a graph; `spec` as damo.plan/program takes it,
+  and :mode."
   [graph {:keys [mode] :as spec}]
-  (let [{:keys [graph trace]} (optimized graph mode)
+  (let [{:keys [graph] :as result} (optimized graph mode)
         prepared (pass/prepare graph)]
-    {:program (plan/program prepared spec), :graph prepared, :trace trace}))
+    (assoc result :program (plan/program prepared spec), :graph prepared)))
 
 (defn as-ex-info
   "The exception of the core as an ex-info: its kind as :damo/error :damo/<kind>, its data by keyword."

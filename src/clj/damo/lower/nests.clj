@@ -41,7 +41,7 @@
   (let [[_ {:keys [axis]} & args] (nth (:nodes (:g cx)) id)
         p (lower/param cx [:node id] (dtype cx id) :out)
         offsets (reductions type/dim+ 0 (map #(nth (shape cx %) axis) args))]
-    (into [] (mapcat (fn [a offset]
+    (into [] (mapcat (fn [[a offset]]
                        (copy-into cx p (shape cx id) a #(update (vec %) axis type/dim+ offset))))
           (map vector args offsets))))
 

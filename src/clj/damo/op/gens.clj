@@ -155,7 +155,7 @@
 ;; ## Graphs of cases
 
 (defn- named-dim
-  "The name of an extent, n13 for 13, when it is one of `known` and above 1 (an axis of 1 broadcasts)."
+  "The name of an extent, n13 for 13, when it is one of `known` and above 1 (axes of 1 broadcast)."
   [known d]
   (if (and (< 1 d) (known d)) (symbol (str "n" d)) d))
 

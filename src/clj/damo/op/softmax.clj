@@ -102,7 +102,7 @@
   […]. A label outside 0 … c-1 fails."
   {:kind :composite, :args [?logits ?labels], :coerce [0], :type cross-entropy-type
    :eval cross-entropy-of
-   :expand (fn [node]                   ; max, exp and sum are those of softmax, which the gradient needs
+   :expand (fn [node]                   ; max, exp and sum are shared with softmax, in the gradient
              (let [over (assoc (last-axis node) :keepdims true)
                    low [:sub ?logits [:max over ?logits]]]
                [:squeeze (last-axis node)
