@@ -87,7 +87,9 @@
 
 (defn- poly->dim [poly]
   (let [{pos true, neg false} (group-by (comp pos? val) poly)]
-    (if neg [:- (sum-of pos) (sum-of (scale -1 neg))] (sum-of pos))))
+    (cond (= [[]] (keys poly)) (poly [])      ; an integer, negative or not
+          neg [:- (sum-of pos) (sum-of (scale -1 neg))]
+          :else (sum-of pos))))
 
 (defn- fits-long! [d]
   (when (and (integer? d) (not (<= 0 d Long/MAX_VALUE)))
