@@ -74,7 +74,8 @@
         (is (= [14.0] (call f odd odd 0)))
         (is (= [8.0] (call f x odd 0)))
         (is (= [5.0] (mapv deref (.callN f 4 (object-array [x x 0])))))
-        (let [[kind _] @(future (refusal #(call f x x 0)))]
+        (doseq [t [x odd]
+                :let [[kind _] @(future (refusal #(call f t t 0)))]]
           (is (= "closed" kind) "an arena of another thread"))))
     (let [arena (Arena/ofShared)
           x (Tensor/wrap (.allocate arena 12 64) DType/F32 (long-array [3]))]

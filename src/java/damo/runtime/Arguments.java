@@ -42,8 +42,7 @@ final class Arguments {
         }
         if (!missing.isEmpty() || !unknown.isEmpty()) {
             throw new DamoException("arity-mismatch", p.name() + " takes the inputs "
-                    + names(p.inputs())
-                    + (missing.isEmpty() ? "" : "; missing: " + missing)
+                    + names(p.inputs()) + (missing.isEmpty() ? "" : "; missing: " + missing)
                     + (unknown.isEmpty() ? "" : "; unknown: " + unknown),
                     Map.of("missing", missing, "unknown", unknown));
         }

@@ -24,9 +24,12 @@ final class Failures {
             data.put("extent", extent);
         }
         return new DamoException(required ? "requirement-failed" : "index-out-of-bounds",
-                message(p, about, required ? "" : "the index " + value + " is not in 0 … "
-                        + (extent - 1)),
-                data);
+                message(p, about, required ? "" : outside(value, extent)), data);
+    }
+
+    private static String outside(long value, long extent) {
+        return "the index " + value + (extent == 0 ? " has nothing to choose from"
+                : " is not in 0 … " + (extent - 1));
     }
 
     private static String message(Program p, Map<String, Object> note, String what) {

@@ -83,15 +83,15 @@ final class ModelFile {
 
     /** The exception for a file that is not as it must be. */
     static DamoException bad(Path path, String why) {
-        return new DamoException("bad-file", "cannot use " + path + ": " + why, Map.of("file",
-                path.toString()));
+        return new DamoException("bad-file", "cannot use " + path + ": " + why,
+                Map.of("file", path.toString()));
     }
 
     /** The exception for a file that the system does not let us read or write. */
     static DamoException failed(String kind, String verb, Path path, IOException e) {
-        return new DamoException(kind, "cannot " + verb + " " + path + ": "
-                + e.getClass().getSimpleName()
-                + (e.getMessage() == null ? "" : ": " + e.getMessage()), Map.of("file",
-                        path.toString()), e);
+        String why = e.getClass().getSimpleName()
+                + (e.getMessage() == null ? "" : ": " + e.getMessage());
+        return new DamoException(kind, "cannot " + verb + " " + path + ": " + why,
+                Map.of("file", path.toString()), e);
     }
 }

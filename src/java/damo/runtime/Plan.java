@@ -98,26 +98,26 @@ final class Plan implements AutoCloseable {
             Program.Port port = p.state().get(i);
             State state = byName.get(port.name());
             if (state == null) {
-                throw new DamoException("unknown-state", "the program " + p.name()
-                        + " needs a state named "
-                        + port.name() + ", given " + byName.keySet(), Map.of("state", port.name()));
+                throw refused("unknown-state", p, port, "needs a state named " + port.name()
+                        + ", given " + byName.keySet());
             }
             if (state.dtype() != port.dtype() || state.rank() != port.shape().size()) {
-                throw new DamoException("state-mismatch", "the program " + p.name()
-                        + " needs the state "
-                        + port.name() + " as :" + port.dtype().label() + " with "
-                                + port.shape().size()
-                        + " axes, given :" + state.dtype().label() + " with " + state.rank(),
-                        Map.of("state", port.name()));
+                throw refused("state-mismatch", p, port, "needs the state " + port.name()
+                        + " as :" + port.dtype().label() + " with " + port.shape().size()
+                        + " axes, given :" + state.dtype().label() + " with " + state.rank());
             }
             if (!seen.add(state)) {
-                throw new DamoException("state-mismatch", "the program " + p.name()
-                        + " was given one state under two names, the second being " + port.name(),
-                        Map.of("state", port.name()));
+                throw refused("state-mismatch", p, port,
+                        "was given one state under two names, the second being " + port.name());
             }
             states[i] = state;
         }
         return states;
+    }
+
+    private static DamoException refused(String kind, Program p, Program.Port port, String why) {
+        return new DamoException(kind, "the program " + p.name() + " " + why,
+                Map.of("state", port.name()));
     }
 
     private static Tensor[] constants(Program p) {

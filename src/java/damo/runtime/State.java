@@ -129,8 +129,7 @@ public final class State implements AutoCloseable {
         }
         if (!same) {
             throw new DamoException("shape-mismatch", "state " + name + " has the shape "
-                    + expected()
-                    + ", got " + Arrays.toString(shape),
+                    + expected() + ", got " + Arrays.toString(shape),
                     Map.of("state", name, "expected", declared.clone(), "given", shape));
         }
     }

@@ -74,7 +74,7 @@ final class Budget {
     static void release(long bytes, boolean byHand) {
         OUTSTANDING.addAndGet(-bytes);
         if (byHand) {
-            // What is closed may have been counted before the last collection: do not run into debt.
+            // What is closed may have been counted before the last collection: no debt, then.
             PRESSURE.getAndUpdate(p -> Math.max(0, p - bytes));
         }
     }

@@ -48,8 +48,7 @@ final class Conversions {
             if (!put(from, source, to, target, i, rule)) {
                 Object value = Elements.get(from, source, i);
                 throw mismatch(source, target, "element " + i + " is " + value + ", which :"
-                        + target.label()
-                        + " cannot hold exactly", value);
+                        + target.label() + " cannot hold exactly", value);
             }
         }
     }

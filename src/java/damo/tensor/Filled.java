@@ -73,9 +73,9 @@ final class Filled {
                 : v == Math.rint(v) && Math.abs(v) <= 0x1p53
                         && Elements.putLong(data, dtype, i, (long) v, Elements.Rule.NUMBER);
         if (!ok) {
-            throw new DamoException("dtype-mismatch", "the number " + v
-                    + " of the range cannot become :"
-                    + dtype.label(), Map.of("value", v, "to", dtype.label()));
+            throw new DamoException("dtype-mismatch",
+                    "the number " + v + " of the range cannot become :" + dtype.label(),
+                    Map.of("value", v, "to", dtype.label()));
         }
     }
 

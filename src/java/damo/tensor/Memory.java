@@ -107,6 +107,9 @@ final class Memory {
             if (now < 0) {
                 throw closed();
             }
+            if (lender != null) {
+                Wrapped.checkOpen(lender);
+            }
             if (USE.compareAndSet(this, now, now + 1)) {
                 return;
             }

@@ -218,29 +218,28 @@ final class Nested {
 
     private DamoException ragged(int depth, String expected, String got) {
         return new DamoException("ragged", "the data is ragged: expected " + expected
-                + ", as in the first element, "
-                + "got " + got + where(depth), Map.of("position", position(depth)));
+                + ", as in the first element, got " + got + where(depth),
+                Map.of("position", position(depth)));
     }
 
     private DamoException refused(Object leaf, int depth) {
         if (!(leaf instanceof Number)) {
             throw notNumber(leaf, depth);
         }
+        String to = ":" + dtype.label();
         String why = dtype == DType.BOOL ? "a number is never made a boolean"
-                : dtype.floating() || Elements.isInteger(leaf) ? ":" + dtype.label()
-                        + " cannot hold it"
+                : dtype.floating() || Elements.isInteger(leaf) ? to + " cannot hold it"
                 : "a float is never made an integer";
-        return new DamoException("dtype-mismatch", "the number " + leaf + where(depth)
-                + " cannot become :"
-                + dtype.label() + ": " + why, Map.of("value", leaf, "to", dtype.label(), "position",
-                        position(depth)));
+        return new DamoException("dtype-mismatch",
+                "the number " + leaf + where(depth) + " cannot become " + to + ": " + why,
+                Map.of("value", leaf, "to", dtype.label(), "position", position(depth)));
     }
 
     private DamoException notNumber(Object leaf, int depth) {
         String got = leaf == null ? "nil" : "a " + leaf.getClass().getName();
         return new DamoException("bad-data",
-                "expected numbers, booleans, or nested lists or arrays of them; got "
-                + got + where(depth), Map.of("position", position(depth)));
+                "expected numbers, booleans, or nested lists or arrays of them; got " + got
+                + where(depth), Map.of("position", position(depth)));
     }
 
     private String where(int depth) {

@@ -390,8 +390,8 @@ public final class Tensor extends AbstractList<Object>
     public String toString() {
         try {
             return with(data -> Printing.format(dtype, shape, data));
-        } catch (DamoException | IllegalStateException | WrongThreadException e) {
-            // Closed, or lent by an arena that is closed or belongs to another thread.
+        } catch (DamoException | IllegalStateException e) {
+            // Closed, or lent by an arena that another thread closes at this moment.
             return Printing.format(dtype, shape, null);
         }
     }

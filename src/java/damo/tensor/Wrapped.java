@@ -29,6 +29,18 @@ final class Wrapped {
         }
     }
 
+    /** Refuses memory whose arena was closed, or is confined to another thread. */
+    static void checkOpen(MemorySegment segment) {
+        if (!segment.scope().isAlive()) {
+            throw new DamoException("closed",
+                    "the arena that lends this tensor its memory was closed");
+        }
+        if (!segment.isAccessibleBy(Thread.currentThread())) {
+            throw new DamoException("closed", "the arena that lends this tensor its memory is "
+                    + "confined to another thread; take a shared arena");
+        }
+    }
+
     /** The memory of a buffer; refuses one whose elements are in the other byte order. */
     static MemorySegment segment(ByteBuffer buffer, DType dtype) {
         if (dtype.bytes() > 1 && buffer.order() != ByteOrder.nativeOrder()) {
