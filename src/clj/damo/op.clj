@@ -141,7 +141,10 @@
     (when (odd? (count options))
       (fail! ::missing-value (str "the op " name " was called with " (last options) " and no value after it")
              {:op name}))
-    [(if (= args :variadic) (first positional) positional) (apply hash-map options)]))
+    [(if (and (= args :variadic) (sequential? (first positional)) (= 1 (count positional)))
+       (first positional)
+       positional)
+     (apply hash-map options)]))
 
 (defn call
   "The expression for a call (op-function arg … :attribute value …). Ops marked :fold take any number of arguments."
