@@ -51,7 +51,7 @@
                                                    {v [1 2 3]}))
 
 (title "The graph is data")
-(println (d/graph (d/tanh z)))
+(prn (:nodes (d/graph (d/tanh z))))
 
 (title "Saved as one file, for Clojure and for Java")
 (def file (str (java.io.File/createTempFile "first-steps" ".damo")))

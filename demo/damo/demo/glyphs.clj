@@ -3,6 +3,8 @@
   vector of strokes [kind points] with points [x y] in the unit square, x to the right, y down:
   :line is a polygon line, :curve a smooth line through the points, :loop a smooth closed one.")
 
+(set! *warn-on-reflection* true)
+
 (def glyphs
   "The variants of each digit, 0 to 9; one is chosen at random for each digit drawn."
   {0 [[[:loop [[0.50 0.02] [0.80 0.22] [0.82 0.70] [0.50 0.98] [0.19 0.72] [0.18 0.26]]]]
