@@ -1,0 +1,240 @@
+(ns damo.diff-test
+  "Tests of derivatives: the rules of accumulation and the failures on small graphs, and for every op
+  of the registry finite differences and the duality of both modes."
+  (:require [clojure.string :as str]
+            [clojure.test :refer [deftest is testing]]
+            [damo.array :as array]
+            [damo.diff :as diff]
+            [damo.eval :as eval]
+            [damo.graph :as graph]
+            [damo.op :as op]
+            [damo.op.all]
+            [damo.op.gens :as gens]
+            [damo.type :as type])
+  (:import [java.util Random]))
+
+(set! *warn-on-reflection* true)
+
+;; ## Small graphs
+
+(defn- built
+  "[graph {name id}] of let-like pairs name template; a template that is a type is an input of that
+  name. The last name is the output."
+  [& pairs]
+  (let [b (graph/builder), emit (op/emitter b nil)
+        ids (reduce (fn [ids [s t]]
+                      (assoc ids s (cond (type/type? t) (emit :input {:name s :type t} [])
+                                         (= :input (first t)) (emit :input (second t) [])
+                                         :else (op/instantiate! emit ids t))))
+                    {} (partition 2 pairs))]
+    [(graph/finish b [(ids (last (butlast pairs)))]) ids]))
+
+(defn- values
+  "The values of the nodes `ids` of a graph; env maps names to nested vectors of :f64."
+  [graph ids env]
+  (let [dtypes (into {} (keep (fn [[_ {:keys [name type]}]] (when name [name (first type)])))
+                     (:nodes graph))
+        arrays (into {} (map (fn [[s x]] [s (array/from-nested (dtypes s) x)])) env)]
+    (mapv array/nested (eval/run (assoc graph :outputs ids) arrays))))
+
+(defn- grads-of [[g ids] cost wrt opts env]
+  (let [{:keys [graph grads]} (diff/grad g (ids cost) (mapv ids wrt) opts)]
+    (values graph grads env)))
+
+(defn- error-of [f]
+  (try (f) nil (catch clojure.lang.ExceptionInfo e [(:damo/error (ex-data e)) (ex-message e)])))
+
+(deftest gradients-of-small-graphs
+  (testing "contributions of several uses are added"
+    (is (= [7.0] (grads-of (built 'x [:f64 []] 'y '[:add [:mul x x] x]) 'y '[x] {} {'x 3.0}))))
+  (testing "what broadcasting stretched is summed"
+    (is (= [[[1.0 10.0] [1.0 10.0]] [6.0 8.0]]
+           (grads-of (built 'x [:f64 [2 2]] 'r [:f64 [2]] 'y '[:sum [:mul x r]])
+                     'y '[x r] {} {'x [[1.0 2.0] [5.0 6.0]] 'r [1.0 10.0]}))))
+  (testing "the cost by itself is 1"
+    (is (= [1.0] (grads-of (built 'x [:f64 []] 'y '[:exp x]) 'y '[y] {} {'x 3.0}))))
+  (testing "wrt may lie between: gradients are total"
+    (is (= [4.0 2.0] (grads-of (built 'x [:f64 []] 'm '[:mul 2 x] 'y '[:mul 2 m])
+                               'y '[x m] {} {'x 1.0}))))
+  (testing "a derivative of 0 is connected, with zeros"
+    (is (= [[0.0 0.0]] (grads-of (built 'x [:f64 [2]] 'y '[:sum [:floor x]])
+                                 'y '[x] {} {'x [1.5 2.5]})))))
+
+(deftest gradients-have-the-type-of-what-they-differentiate
+  (let [[g ids] (built 'x [:f32 ['n]] 'w [:f64 []] 'y '[:sum [:mul [:cast {:dtype :f64} x] w]])
+        {:keys [graph grads]} (diff/grad g (ids 'y) [(ids 'x) (ids 'w)] {})]
+    (is (= [[:f32 ['n]] [:f64 []]] (map #(graph/type-of graph %) grads)))
+    (is (= (:nodes g) (subvec (:nodes graph) 0 (count (:nodes g)))) "ids are kept")
+    (is (= graph (graph/check graph)))
+    (is (= (:nodes graph) (:nodes (op/check-types graph))))))
+
+(deftest options-of-grad
+  (let [example (built 'x [:f64 []] 'm '[:mul x x] 'g [:f64 []] 'y '[:add m x])
+        [_ ids] example]
+    (testing "consider-constant cuts a path"
+      (is (= [1.0] (grads-of example 'y '[x] {:consider-constant [(ids 'm)]} {'x 3.0}))))
+    (testing "a known gradient replaces the computed one, with or without a cost"
+      (is (= [601.0] (grads-of example 'y '[x] {:known-grads {(ids 'm) (ids 'g)}}
+                               {'x 3.0 'g 100.0})))
+      (let [[g] example
+            {:keys [graph grads]} (diff/grad g nil [(ids 'x)] {:known-grads {(ids 'm) (ids 'g)}})]
+        (is (= [600.0] (values graph grads {'x 3.0 'g 100.0})))))
+    (testing "disconnected: ignored with zeros, or raised"
+      (is (= [0.0] (grads-of example 'y '[g] {:disconnected :ignore} {'x 3.0 'g 5.0})))
+      (is (= ::diff/disconnected
+             (first (error-of #(grads-of example 'y '[g] {} {'x 3.0 'g 5.0}))))))
+    (testing "disconnected: a warning names the node"
+      (let [out (java.io.StringWriter.)]
+        (binding [*err* out]
+          (is (= [0.0] (grads-of example 'y '[g] {:disconnected :warn} {'x 3.0 'g 5.0}))))
+        (is (str/includes? (str out) "input g"))))))
+
+(deftest failures-of-grad
+  (testing "the cost is one float"
+    (let [[kind message] (error-of #(grads-of (built 'x [:f64 [3]] 'y '[:exp x]) 'y '[x] {} {}))]
+      (is (= ::diff/non-scalar-cost kind))
+      (is (str/includes? message "[:f64 [3]]"))
+      (is (str/includes? message "sum or mean"))))
+  (testing "nothing is differentiated with respect to integers"
+    (is (= ::diff/integer-derivative
+           (first (error-of #(grads-of (built 'i [:i64 []] 'y '[:exp i]) 'y '[i] {} {}))))))
+  (testing "paths through integers do not count"
+    (is (= ::diff/disconnected
+           (first (error-of #(grads-of (built 'x [:f64 []] 'y '[:exp [:cast {:dtype :i64} x]])
+                                       'y '[x] {} {}))))))
+  (testing "a seed has the type of its node"
+    (let [[g ids] (built 'x [:f64 [3]] 'u [:f64 [2]] 'y '[:exp x])]
+      (is (= ::diff/bad-seed
+             (first (error-of #(diff/lop g [(ids 'y)] [(ids 'u)] [(ids 'x)] {}))))))))
+
+(deftest an-op-without-gradient-says-why
+  (let [name :diff-test-opaque]
+    (try
+      (op/register! {:name name, :kind :elementwise, :args ['?x], :type :float, :eval identity
+                     :no-gradient "it is opaque"})
+      (let [[kind message] (error-of #(grads-of (built 'x [:f64 []] 'y [name 'x]) 'y '[x] {} {}))]
+        (is (= ::diff/no-gradient kind))
+        (is (str/includes? message "it is opaque")))
+      (is (= [1.0] (grads-of (built 'x [:f64 []] 'y [:add 'x [name 'x]]) 'y '[x]
+                             {:consider-constant [1]} {'x 2.0})))
+      (finally (swap! op/registry dissoc name)))))
+
+(deftest new-nodes-carry-the-source-of-what-they-differentiate
+  (let [[g ids] (built 'x [:f64 []] 'y '[:tanh x])
+        g (assoc-in g [:notes (ids 'y) :src] {:file "model.clj" :line 7})
+        {:keys [graph grads]} (diff/grad g (ids 'y) [(ids 'x)] {})]
+    (is (= {:file "model.clj" :line 7} (get-in graph [:notes (first grads) :src])))))
+
+(deftest only-nodes-between-are-differentiated
+  (let [[g ids] (built 'x [:f64 [3]] 'z [:f64 [3]] 'y '[:sum [:mul x [:tanh [:exp z]]]])
+        {:keys [graph]} (diff/grad g (ids 'y) [(ids 'x)] {})]
+    (is (= 1 (count (filter #(= :tanh (first %)) (:nodes graph)))))
+    (is (not-any? #{:sqr} (map first (:nodes graph))))))
+
+(defn- chain [n]
+  (let [b (graph/builder), emit (op/emitter b nil)
+        x (emit :input {:name 'x :type [:f64 []]} [])
+        y (loop [k 0, id x] (if (< k n) (recur (inc k) (emit :neg {} [(op/->Id id)])) id))]
+    [(graph/finish b [y]) {'x x 'y y}]))
+
+(deftest long-chains
+  (testing "values, on 1000 nodes"
+    (let [[g {:syms [x y]} :as example] (chain 1000)
+          {:keys [graph grads]} (diff/rop g [y] [x] [x] {})]
+      (is (= [1.0] (grads-of example 'y '[x] {} {'x 2.0})))
+      (is (= [5.0] (values graph grads {'x 5.0})))))
+  (testing "no recursion and one new node an old one, on 20000 nodes"
+    (let [[g {:syms [x y]}] (chain 20000)]
+      (is (= 40002 (count (:nodes (:graph (diff/grad g y [x] {}))))))
+      (is (= 20001 (count (:nodes (:graph (diff/rop g [y] [x] [x] {})))))))))
+
+(deftest forward-mode
+  (let [[g ids] (built 'x [:f64 [2]] 'v [:f64 [2]] 'y '[:mul x [:sum x]])
+        {:keys [graph grads]} (diff/rop g [(ids 'y)] [(ids 'x)] [(ids 'v)] {})]
+    (is (= [[60.0 120.0]] (values graph grads {'x [1.0 2.0] 'v [10.0 20.0]}))
+        "v Σx + x Σv = [30 60] + [30 60]"))
+  (let [[g ids] (built 'x [:f64 [2]] 'z [:f64 [2]] 'y '[:exp x])]
+    (is (= ::diff/disconnected
+           (first (error-of #(diff/rop g [(ids 'y)] [(ids 'z)] [(ids 'z)] {})))))))
+
+;; ## Laws over the registry
+
+(defn- random-values [^Random random shape]
+  (array/of :f64 shape (repeatedly (array/size shape) #(- (.nextDouble random) 0.5))))
+
+(defn- inner ^double [x y]
+  (reduce + 0.0 (map * (array/values x) (array/values y))))
+
+(defn- moved
+  "The environment with step · direction added to the inputs that have directions."
+  [env directions step]
+  (reduce-kv (fn [env s v]
+               (update env s #(array/map-elements :f64 (fn [a d] (+ a (* step d))) [% v])))
+             env directions))
+
+(defn- with-both-modes
+  "[graph' floats u tangents]: the graph of one output and, as outputs: itself, its lop for the new
+  input u, its rop for the new inputs dx …, by the inputs `floats`."
+  [{:keys [nodes outputs] :as g}]
+  (let [b (graph/builder), _ (graph/load-graph! b g)
+        floats (filterv #(type/float-dtype? (first (graph/type-of g %)))
+                        (filter #(= :input (first (nodes %))) (range (count nodes))))
+        input (fn [s type] (op/emit! b :input {:name s :type type} [] nil))
+        u (input 'u (graph/type-of g (first outputs)))
+        tangents (mapv #(input (symbol (str "d" (:name (second (nodes %))))) (graph/type-of g %)) floats)
+        g (graph/finish b outputs)
+        lop (diff/lop g outputs [u] floats {:disconnected :ignore})
+        rop (diff/rop (:graph lop) outputs floats tangents {:disconnected :ignore})]
+    (assoc (:graph rop) :outputs (vec (concat outputs (:grads lop) (:grads rop)))
+           :floats (mapv #(:name (second (nodes %))) floats))))
+
+(defn- difference
+  "The slope of ⟨u, graph⟩ along the directions, by a central difference."
+  [graph env directions u]
+  (let [at (fn [step] (inner u (first (eval/run graph (moved env directions step)))))]
+    (/ (- (at 1e-6) (at -1e-6)) 2e-6)))
+
+(defn- check-modes
+  "Asserts ⟨Lop u, v⟩ = ⟨u, Rop v⟩ = the finite difference for random u and v."
+  [graph env seed]
+  (let [{:keys [floats] :as both} (with-both-modes graph)
+        random (Random. seed)
+        directions (into {} (map (fn [s] [s (random-values random (:shape (env s)))])) floats)
+        u (random-values random (:shape (first (eval/run graph env))))
+        tangents (into {} (map (fn [[s v]] [(symbol (str "d" s)) v])) directions)
+        results (eval/run both (merge env {'u u} tangents))
+        forward (inner u (peek results))
+        backward (reduce + 0.0 (map #(inner %1 (directions %2)) (rest results) floats))
+        scale (+ 1.0 (Math/abs forward))]
+    (is (< (Math/abs (- forward backward)) (* 1e-10 scale)) "⟨Lop u, v⟩ = ⟨u, Rop v⟩")
+    (is (< (Math/abs (- forward (difference graph env directions u))) (* 2e-5 scale))
+        "finite differences")))
+
+(defn- differentiable? [[_ {:keys [kind no-gradient]}]]
+  (not (or (= kind :leaf) (string? no-gradient))))
+
+(deftest both-modes-of-every-op
+  (doseq [[op] (sort-by key (filter differentiable? @op/registry)), size [1 3], seed (range 8)
+          :let [c (when (:gen (op/entry op)) (gens/case op :f64 size seed))]
+          :when (and c (= :f64 (first (:type c))))]
+    (testing (str op " of size " size ", seed " seed)
+      (when-let [{:keys [graph env]} (gens/graph c (odd? seed))]
+        (check-modes graph env seed)))))
+
+(def ^:private smooth-functions
+  '[[:sum [:tanh [:mul x y]]]
+    [:mean [:sqr [:sub [:softmax x] y]]]
+    [:logsumexp [:mul [:exp x] [:sigmoid y]]]
+    [:sum [:mul [:log-softmax x] y]]
+    [:sum [:sqr [:matmul x [:transpose y]]]]
+    [:sum [:var {:axis 1} [:mul x y]]]
+    [:sum [:pow [:softplus x] [:sigmoid y]]]])
+
+(deftest gradients-of-gradients
+  (doseq [f smooth-functions]
+    (testing (str f)
+      (let [[g ids] (built 'x [:f64 [2 3]] 'y [:f64 [2 3]] 'f f)
+            {:keys [graph grads]} (diff/grad g (ids 'f) [(ids 'x)] {})
+            random (Random. 7)
+            env {'x (random-values random [2 3]), 'y (random-values random [2 3])}]
+        (check-modes (assoc graph :outputs grads) env 7)))))
