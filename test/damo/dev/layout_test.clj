@@ -72,6 +72,7 @@
       "docs/a.md"                 long-text 0
       "docs/a.md"                 wide      0
       "src/java/A.java"           wide      1
+      "examples/a.edn"            wide      0
       "examples/a.edn"            "[a\n  b]\n" 0
       "examples/a.edn"            "[a\n"    1)))
 
