@@ -29,23 +29,23 @@
         (zero? y) 0
         :else (Math/floorDiv (long x) (long y))))
 
+(defn- float-rem
+  "x - y·trunc(x / y), exact, with the sign of x; for finite x and y ≠ 0."
+  ^double [^double x ^double y]
+  (let [r (Math/IEEEremainder (Math/abs x) (Math/abs y))]
+    (Math/copySign (if (neg? r) (+ r (Math/abs y)) r) x)))
+
 (defn- float-mod ^double [^double x ^double y]
-  (let [r (rem x y)]
+  (let [r (if (or (zero? y) (Double/isInfinite x)) ##NaN (float-rem x y))]
     (cond (Double/isNaN r) r
           (zero? r) (Math/copySign 0.0 y)
-          (not= (neg? r) (neg? y)) (+ r y)
-          :else r)))
+          (= (neg? r) (neg? y)) r
+          :else (+ r y))))
 
 (defn floor-mod
   "The remainder of floor-div, with the sign of y; NaN for a float y of 0, 0 for an integer one."
   [x y]
-  (cond (float? x) (if (or (zero? y) (Double/isInfinite x))
-                     ##NaN
-                     (if (Double/isInfinite y)
-                       (cond (zero? x) (Math/copySign 0.0 (double y))
-                             (= (neg? x) (neg? y)) x
-                             :else y)
-                       (float-mod x y)))
+  (cond (float? x) (float-mod x y)
         (zero? y) 0
         :else (Math/floorMod (long x) (long y))))
 

@@ -129,10 +129,11 @@
   "-(t·log p + (1-t)·log(1-p)) of probabilities p and targets t, elementwise; 0·log 0 counts as 0.
   For logits see sigmoid-cross-entropy, which is stable."
   {:kind :elementwise, :args [?p ?t], :type :float
-   :eval (fn [p t] (- (+ (xlogy t p) (xlogy (- 1.0 t) (- 1.0 p)))))
+   :eval (fn [p t] (- 0.0 (+ (xlogy t p) (xlogy (- 1.0 t) (- 1.0 p)))))
    :partials [[:div [:sub ?p ?t] [:mul ?p [:sub 1 ?p]]] [:sub [:log [:sub 1 ?p]] [:log ?p]]]
-   :scalar [:neg [:add [:select [:eq ?t 0] 0 [:mul ?t [:log ?p]]]
-                  [:select [:eq ?t 1] 0 [:mul [:sub 1 ?t] [:log1p [:neg ?p]]]]]]
+   :scalar [:sub 0
+            [:add [:select [:eq ?t 0] 0 [:mul ?t [:log ?p]]]
+             [:select [:eq ?t 1] 0 [:mul [:sub 1 ?t] [:log1p [:neg ?p]]]]]]
    :gen {?p [0.1 0.9], ?t [0.1 0.9]}
    :examples [[[:binary-cross-entropy 0.5 1.0] (Math/log 2.0)]
               [[:binary-cross-entropy 0.0 0.0] 0.0]]})
