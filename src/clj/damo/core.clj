@@ -2,8 +2,9 @@
   "Damo's public face: symbolic expressions of arrays, their derivatives, and functions compiled to
   machine code. Every op of the registry is a function here, by its name: (tanh x), (sum x :axis 1).
   (def x (input 'x [:f32 ['n 3]]))  (def f (function [x] (sum (sqr x))))  @(f [[1 2 3]]) = 14.0"
-  (:refer-clojure :exclude [+ - * / abs bit-and bit-not bit-or bit-xor cast eval flatten load max min mod
-                            take])
+  (:refer-clojure :exclude
+    [+ - * / abs bit-and bit-not bit-or bit-xor cast eval flatten load max min mod
+     take])
   (:require [clojure.core :as clj]
             [clojure.java.io :as io]
             [clojure.string :as str]
@@ -102,7 +103,8 @@
   (DType/of (name dtype)))
 
 (defn tensor
-  "A tensor of a number, nested vectors, a Java array or a tensor. Without a dtype: :f64 for doubles,
+  "A tensor of a number, nested vectors, a Java array or a tensor. Without a dtype: :f64 for
+  doubles,
   :f32 for floats, :i64 for integers, :bool for booleans."
   ([data] (if (instance? Tensor data) data (run/translating (Tensor/of data))))
   ([data dtype] (let [d (dtype-named dtype)] (run/translating (Tensor/of data d)))))
@@ -198,7 +200,8 @@
   (op/check-types (graph/read-graph file)))
 
 (defn parse
-  "The graph of a let form, data such as {:inputs {x [:f32 [n 784]]} :params {w {:type [:f32 [784 10]]}}
+  "The graph of a let form, data such as {:inputs {x [:f32 [n 784]]} :params {w {:type [:f32 [784
+  10]]}}
   :let [h [:tanh [:dot x w]]] :outputs {y [:softmax h]}}; fails saying which entry is wrong."
   [form]
   (parse/parse form))
@@ -207,12 +210,14 @@
   "Prints all that is known of an op: (describe :log1p)."
   [op]
   (let [{:keys [doc args attrs kind examples] :as entry} (op/entry op)]
-    (println (str (name op) " " (if (= args :variadic) "[x …]" (str/join " " args)) " (" (name kind) ")"))
+    (println (str (name op) " " (if (= args :variadic) "[x …]" (str/join " " args)) " ("
+              (name kind) ")"))
     (println (str "  " doc))
     (doseq [[k {:keys [doc default] :as schema}] attrs]
       (println (str "  " k " " doc (when (contains? schema :default)
                                      (str " (default " (pr-str default) ")")))))
-    (doseq [k [:partials :linear-in :lop :rop :no-gradient] :let [form (get entry k)] :when (some? form)]
+    (doseq [k [:partials :linear-in :lop :rop :no-gradient] :let [form (get entry k)] :when
+            (some? form)]
       (println (str "  " k " " (if (fn? form) "computed from the node" (pr-str form)))))
     (doseq [[form result] examples]
       (println (str "  " (pr-str form) " => " (pr-str result))))))

@@ -1,6 +1,7 @@
 (ns damo.expr
-  "Expressions: immutable nodes that share their arguments, what users hold and op functions return; to and from graphs.
-  An expression knows its type and where it was written. (graph-of [e]) is the flat table, (exprs-of graph) the way back."
+  "Expressions: immutable nodes that share their arguments, what users hold and op functions return;
+  to and from graphs. An expression knows its type and where it was written. (graph-of [e]) is the
+  flat table, (exprs-of graph) the way back."
   (:require [clojure.string :as str]
             [damo.fail :as fail :refer [fail!]]
             [damo.graph :as graph]
@@ -10,7 +11,8 @@
 
 (set! *warn-on-reflection* true)
 
-;; `state` is the damo.runtime.State of a shared variable, else nil. Equality is identity: structure is compared in graphs.
+;; `state` is the damo.runtime.State of a shared variable, else nil. Equality is identity: structure
+;; is compared in graphs.
 (deftype Expr [op attrs args type src state])
 
 (defn expr?
@@ -38,7 +40,8 @@
      (case (.op e)
        (:input :shared) (:name attrs)
        :const (symbol (literal-text attrs))
-       (let [shown (into [] (comp (remove (comp nil? val)) (remove (comp false? val))) (sort-by key attrs))]
+       (let [shown (into [] (comp (remove (comp nil? val)) (remove (comp false? val)))
+                    (sort-by key attrs))]
          (if (and (zero? depth) (seq (.args e)))
            '…
            (concat [(symbol (name (.op e)))]
@@ -57,15 +60,16 @@
 ;; ## Constants
 
 (defn const-value
-  "The number or boolean as a constant of that dtype holds it: rounded once for :f32, a long for integers. Fails when
-  it does not fit."
+  "The number or boolean as a constant of that dtype holds it: rounded once for :f32, a long for
+  integers. Fails when it does not fit."
   [dtype x]
   (case (:kind (type/dtypes dtype))
     :float (if (= dtype :f32) (double (unchecked-float x)) (double x))
     :bool (if (boolean? x) x (not (zero? x)))
     :int (let [{:keys [lo hi]} (type/dtypes dtype), n (if (boolean? x) (if x 1 0) x)]
            (when-not (and (== n (bigint n)) (<= lo n hi))
-             (fail! ::constant-out-of-range (str x " is no value of dtype " dtype) {:value x, :dtype dtype}))
+             (fail! ::constant-out-of-range (str x " is no value of dtype " dtype)
+               {:value x, :dtype dtype}))
            (long n))))
 
 (defn- flatten-value [x]
@@ -75,8 +79,8 @@
   (->Expr :const {:type type, :value value} [] type nil nil))
 
 (defn tensor-constant
-  "The expression of a tensor's values: a :const, whose values become part of the graph; one number broadcast when all are
-  equal."
+  "The expression of a tensor's values: a :const, whose values become part of the graph; one number
+  broadcast when all are equal."
   [^Tensor t]
   (let [[dtype shape :as type] [(keyword (.label ^DType (.dtype t))) (vec (.shape t))]
         value (if (empty? shape) (.get t) (flatten-value (.get t)))]
@@ -85,15 +89,15 @@
       (constant type value))))
 
 (defn lift
-  "x as an argument of an op: expressions, numbers and booleans as they are (their dtype depends on their partners);
-  tensors, nested vectors and Java arrays as constants. Fails on anything else."
+  "x as an argument of an op: expressions, numbers and booleans as they are (their dtype depends on
+  their partners); tensors, nested vectors and Java arrays as constants. Fails on anything else."
   [x]
   (cond (or (expr? x) (number? x) (boolean? x)) x
         (instance? Tensor x) (tensor-constant x)
         (or (sequential? x) (and (some? x) (.isArray (class x)))) (tensor-constant (Tensor/of x))
         :else (fail! ::not-an-expression
-                     (str "an argument is an expression, a number, a nested vector, a Java array or a tensor; got "
-                          (pr-str x))
+                     (str "an argument is an expression, a number, a nested vector, a Java array or"
+                          " a tensor; got " (pr-str x))
                      {:given x})))
 
 ;; ## To graphs
@@ -117,7 +121,8 @@
     (first (remove taken (map #(symbol (str name "-" %)) (iterate inc 2))))))
 
 (defn- leaf-attrs
-  "Attributes of a node; a second shared variable of one name gets a name of its own, for they are different cells."
+  "Attributes of a node; a second shared variable of one name gets a name of its own, for they are
+  different cells."
   [^Expr e names]
   (if (= :shared (.op e))
     (let [name (or (get-in names [:by-state (.state e)])
@@ -130,37 +135,46 @@
   (when-let [other (get input-types name)]
     (when-not (= other type)
       (fail! ::two-inputs-of-one-name
-             (str "two inputs are called " name ", with the types " (pr-str other) " and " (pr-str type)
-                  "; give one of them another name")
+             (str "two inputs are called " name ", with the types " (pr-str other) " and "
+                  (pr-str type) "; give one of them another name")
              {:name name, :types [other type]}))))
 
 (defn- note-of [^Expr e]
   (cond-> {:type (.type e)}
     (.src e) (assoc :src (.src e))))
 
+(defn- input-names [exprs]
+  (into #{} (comp (filter #(= :input (op-of %))) (map (comp :name attrs-of))) exprs))
+
+(defn- add-expr!
+  "Adds one expression, whose arguments are added already, to the collection of `to-graph`."
+  [{:keys [b ^IdentityHashMap ids]} {:keys [names inputs originals]} ^Expr e]
+  (let [[attrs names] (leaf-attrs e names)
+        node (into [(.op e) attrs] (map #(.get ids %)) (.args e))
+        id (graph/add-node! b node (note-of e))
+        input? (= :input (.op e))]
+    (when input? (check-inputs! inputs attrs))
+    (.put ids e id)
+    {:names names
+     :inputs (if input? (assoc inputs (:name attrs) (:type attrs)) inputs)
+     :originals (if (originals id) originals (assoc originals id e))}))
+
 (defn to-graph
-  "{:graph g, :id-of (fn [expr] id), :exprs {id expr}, :states {name State}} of expressions, whose ids are the outputs."
+  "{:graph g, :id-of (fn [expr] id), :exprs {id expr}, :states {name State}} of expressions, whose
+  ids are the outputs."
   [exprs]
-  (let [b (graph/builder), ids (IdentityHashMap.)]
-    (loop [order (seq (visit-order exprs))
-           names {:taken (into #{} (comp (filter #(= :input (op-of %))) (map (comp :name attrs-of))) (visit-order exprs))}
-           inputs {}, originals {}]
-      (if-let [[^Expr e & more] order]
-        (let [[attrs names] (leaf-attrs e names)
-              node (into [(.op e) attrs] (map #(.get ids %)) (.args e))
-              id (graph/add-node! b node (note-of e))]
-          (when (= :input (.op e)) (check-inputs! inputs attrs))
-          (.put ids e id)
-          (recur more names (if (= :input (.op e)) (assoc inputs (:name attrs) (:type attrs)) inputs)
-                 (if (originals id) originals (assoc originals id e))))
-        {:graph (graph/finish b (mapv #(.get ids %) exprs))
-         :id-of (fn [e] (.get ids e))
-         :exprs originals
-         :states (into {} (map (fn [[state name]] [name state])) (:by-state names))}))))
+  (let [order (visit-order exprs), ids (IdentityHashMap.), b (graph/builder)
+        {:keys [names originals]}
+        (reduce (partial add-expr! {:b b, :ids ids})
+                {:names {:taken (input-names order)}, :inputs {}, :originals {}} order)]
+    {:graph (graph/finish b (mapv #(.get ids %) exprs))
+     :id-of (fn [e] (.get ids e))
+     :exprs originals
+     :states (into {} (map (fn [[state name]] [name state])) (:by-state names))}))
 
 (defn from-graph
-  "The expressions of the outputs of a graph, a vector. `known` maps ids to expressions that stand for those nodes;
-  `states` maps names of shared variables to their states."
+  "The expressions of the outputs of a graph, a vector. `known` maps ids to expressions that stand
+  for those nodes; `states` maps names of shared variables to their states."
   [{:keys [nodes outputs notes] :as graph} known states]
   (let [made (object-array (count nodes))]
     (doseq [id (graph/live graph)]
@@ -179,4 +193,5 @@
 (defn describe-all
   "The lines of several arguments, numbered, for messages."
   [args]
-  (str/join "\n" (map-indexed (fn [i a] (str "  argument " i ": " (if (expr? a) (describe a) (pr-str a)))) args)))
+  (let [line (fn [i a] (str "  argument " i ": " (if (expr? a) (describe a) (pr-str a))))]
+    (str/join "\n" (map-indexed line args))))

@@ -1,6 +1,7 @@
 (ns damo.fail
   "The one way to throw, and where in the user's code an expression was written.
-  In: a keyword of the thrower's namespace, a message, data. Out: an ex-info whose data has the keyword under
+  In: a keyword of the thrower's namespace, a message, data. Out: an ex-info whose data has the
+  keyword under
   :damo/error. (fail! ::bad-axis \"axis 3 of a matrix\" {:axis 3})."
   (:require [clojure.string :as str])
   (:import [clojure.lang Compiler]
@@ -12,14 +13,16 @@
 (set! *warn-on-reflection* true)
 
 (defn fail!
-  "Throws an ex-info with that message; its data is `data` with `kind` under :damo/error. Never returns."
+  "Throws an ex-info with that message; its data is `data` with `kind` under :damo/error. Never
+  returns."
   ([kind message] (fail! kind message {} nil))
   ([kind message data] (fail! kind message data nil))
   ([kind message data cause]
    (throw (ex-info message (assoc data :damo/error kind) cause))))
 
 (defn- internal?
-  "Is a class of that name part of Damo (its tests, demo and benchmarks are users) or of the platform?"
+  "Is a class of that name part of Damo (its tests, demo and benchmarks are users) or of the
+  platform?"
   [^String class-name]
   (or (str/starts-with? class-name "clojure.")
       (str/starts-with? class-name "java.")
@@ -30,7 +33,8 @@
            (not (re-find #"_test(\$|$|__init)" class-name)))))
 
 (defn- loading-position
-  "The position of the top-level form that is being loaded: the compiler runs simple ones without a stack frame."
+  "The position of the top-level form that is being loaded: the compiler runs simple ones without a
+  stack frame."
   []
   (let [line @Compiler/LINE]
     (when (and *file* (integer? line) (pos? line))

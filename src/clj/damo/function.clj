@@ -1,6 +1,7 @@
 (ns damo.function
-  "Compiled functions: what d/function makes and a user calls. In: expressions of inputs and outputs, updates, options.
-  Out: a Clojure fn of tensors, numbers and nested data, positional or by one map of names."
+  "Compiled functions: what d/function makes and a user calls. In: expressions of inputs and
+  outputs, updates, options. Out: a Clojure fn of tensors, numbers and nested data, positional or by
+  one map of names."
   (:require [clojure.string :as str]
             [damo.expr :as expr]
             [damo.fail :as fail :refer [fail!]]
@@ -17,7 +18,8 @@
 ;; ## Results have the form of what was asked for
 
 (defn- form-of
-  "{:exprs [e …] :form :one | :vector | [keys]} of outputs given as one expression, a sequence or a map."
+  "{:exprs [e …] :form :one | :vector | [keys]} of outputs given as one expression, a sequence or a
+  map."
   [outputs]
   (cond (map? outputs) {:exprs (mapv expr/lift (vals outputs)), :form (vec (keys outputs))}
         (sequential? outputs) {:exprs (mapv expr/lift outputs), :form :vector}
@@ -60,12 +62,14 @@
 (defmethod print-method Compiled [^Compiled f ^java.io.Writer w]
   (.write w (str (.function f))))
 
-(defn core-function "The damo.runtime.Function of a compiled function." ^Function [^Compiled f] (.function f))
+(defn core-function "The damo.runtime.Function of a compiled function." ^Function [^Compiled f]
+  (.function f))
 (defn form "How results are handed out: :one, :vector or a vector of keys." [^Compiled f] (.form f))
 (defn info "What was compiled: {:program :trace :states :graph}." [^Compiled f] (.info f))
 
 (defn call-with
-  "Calls (call core-function), which gives an array of tensors, and hands them out in the form of f's outputs."
+  "Calls (call core-function), which gives an array of tensors, and hands them out in the form of
+  f's outputs."
   [^Compiled f call]
   (run/translating (in-form (.form f) (call (.function f)))))
 
@@ -99,7 +103,8 @@
              {:given e})))
   (let [names (map (comp :name expr/attrs-of) inputs)]
     (when-let [twice (first (for [[n k] (frequencies names) :when (< 1 k)] n))]
-      (fail! ::duplicate-input (str "the input " twice " is listed twice in " (vec names)) {:name twice}))))
+      (fail! ::duplicate-input (str "the input " twice " is listed twice in " (vec names))
+        {:name twice}))))
 
 (defn- check-used! [inputs used how]
   (when-let [unused (first (remove #(used (:name (expr/attrs-of %))) inputs))]
@@ -116,7 +121,8 @@
           :when (and (= op :input) (not (listed name)))]
     (fail! ::missing-input
            (str "the outputs need the input " name " " (pr-str (graph/type-of graph id))
-                (when-let [src (get-in graph [:notes id :src])] (str ", written at " (fail/position-text src)))
+                (when-let [src (get-in graph [:notes id :src])]
+                  (str ", written at " (fail/position-text src)))
                 ", which is not among the inputs of the function: " (vec (sort-by str listed)))
            {:input name, :inputs listed})))
 
@@ -131,7 +137,8 @@
            {:expected (expr/type-of s), :given (expr/type-of e)})))
 
 (defn- update-pairs
-  "The updates as pairs [shared expression]; a number or an array becomes a constant of the variable's dtype."
+  "The updates as pairs [shared expression]; a number or an array becomes a constant of the
+  variable's dtype."
   [updates]
   (let [pairs (for [[s e] updates]
                 [s (if (or (expr/expr? e) (not (expr/expr? s)))
@@ -141,7 +148,8 @@
                         (Tensor/of e (damo.tensor.DType/of (name dtype))))))])]
     (run! check-update! pairs)
     (when-let [twice (first (for [[s k] (frequencies (map first pairs)) :when (< 1 k)] s))]
-      (fail! ::duplicate-update (str "two updates of the shared variable " (expr/describe twice)) {:shared twice}))
+      (fail! ::duplicate-update (str "two updates of the shared variable " (expr/describe twice))
+        {:shared twice}))
     pairs))
 
 ;; ## Substitution
@@ -150,7 +158,8 @@
   (when-not (and (expr/expr? from) (expr/expr? to) (= (expr/type-of from) (expr/type-of to)))
     (fail! ::given-mismatch
            (str "what replaces an expression has its type; "
-                (if (expr/expr? from) (expr/describe from) (pr-str from)) "\n  was to be replaced by "
+                (if (expr/expr? from) (expr/describe from) (pr-str from))
+                "\n  was to be replaced by "
                 (if (expr/expr? to) (expr/describe to) (pr-str to)))
            {:from from, :to to})))
 
@@ -172,30 +181,48 @@
     [name type]))
 
 (defn- output-names [form n]
-  (if (vector? form) (map #(if (keyword? %) (name %) (str %)) form) (map #(str "output-" %) (range n))))
+  (if (vector? form)
+    (map #(if (keyword? %) (name %) (str %)) form)
+    (map #(str "output-" %) (range n))))
+
+(defn- live-inputs [graph]
+  (into #{} (for [id (graph/live graph)
+                  :let [[op attrs] (nth (:nodes graph) id)] :when (= op :input)]
+              (:name attrs))))
+
+(defn- check-graph! [graph inputs on-unused-input]
+  (check-listed! graph (into #{} (map (comp :name expr/attrs-of)) inputs))
+  (check-used! inputs (live-inputs graph) on-unused-input))
+
+(defn- whole-graph
+  "{:graph g :states {name State} :updated [name …]} of the expressions of outputs and updates; the
+  state that `pairs` update is part of it even where no expression reads it."
+  [exprs pairs]
+  (let [{:keys [graph id-of states]} (expr/to-graph (into (vec exprs) (map first) pairs))
+        n (count exprs)]
+    {:graph (assoc graph :outputs (subvec (:outputs graph) 0 n), :keep (subvec (:outputs graph) n))
+     :states states
+     :updated (for [[s] pairs] (:name (graph/attrs-of (nth (:nodes graph) (id-of s)))))}))
 
 (defn function
-  "The compiled function of `outputs` (an expression, a vector or a map) from `inputs`, a vector of inputs.
-  Options: see damo.core/function."
-  [inputs outputs {:keys [updates givens mode allow-downcast on-unused-input] fn-name :name}]
+  "The compiled function of `outputs` (an expression, a vector or a map) from `inputs`, a vector of
+  inputs. Options: see damo.core/function."
+  [inputs outputs {:keys [updates givens on-unused-input] fn-name :name :as opts}]
   (check-inputs! inputs)
   (let [{:keys [exprs form]} (form-of outputs)
+        n (count exprs)
         pairs (update-pairs updates)
         roots (substitute (into exprs (map second pairs)) givens)
-        {:keys [graph id-of states]} (expr/to-graph (-> roots (into (map first) pairs)))
-        n (count roots)
-        graph (assoc graph :keep (subvec (:outputs graph) n), :outputs (subvec (:outputs graph) 0 n))
-        listed (into #{} (map (comp :name expr/attrs-of)) inputs)
-        used (into #{} (for [id (graph/live graph) :let [[op attrs] (nth (:nodes graph) id)] :when (= op :input)]
-                         (:name attrs)))
-        name-of (fn [s] (:name (graph/attrs-of (nth (:nodes graph) (id-of s)))))]
-    (check-listed! graph listed)
-    (check-used! inputs used on-unused-input)
+        {:keys [graph states updated]} (whole-graph roots pairs)]
+    (check-graph! graph inputs on-unused-input)
     (let [result (run/compiled (dissoc graph :keep)
-                               {:name (str (or fn-name "function"))
-                                :inputs (mapv (fn [e] ((juxt :name :type) (expr/attrs-of e))) inputs)
-                                :state (vec (shared-ports graph))
-                                :outputs (output-names form (count exprs))
-                                :updates (into {} (map-indexed (fn [i [s _]] [(name-of s) (+ i (count exprs))])) pairs)
-                                :mode mode, :states states, :allow-downcast allow-downcast})]
-      (wrap (:function result) form (-> (dissoc result :function) (assoc :states states))))))
+                               (merge (select-keys opts [:mode :allow-downcast])
+                                      {:name (str (or fn-name "function"))
+                                       :inputs (mapv (comp (juxt :name :type) expr/attrs-of) inputs)
+                                       :state (vec (shared-ports graph))
+                                       :outputs (output-names form n)
+                                       :updates (zipmap updated (iterate inc n))
+                                       :states states}))]
+      (wrap (:function result) form
+            (-> (dissoc result :function)
+                (assoc :states states, :allow-downcast (boolean (:allow-downcast opts))))))))

@@ -1,7 +1,8 @@
 (ns damo.graph
   "The graph: a flat table of interned nodes, plain EDN.
-  {:nodes [[op attrs & argument-ids] …], :outputs [id …], :notes {id {:name … :type … :src …}}}; arguments lie to the left.
-  A builder collects nodes inside one function; equal nodes get equal ids, so common subexpressions are found for free."
+  {:nodes [[op attrs & argument-ids] …], :outputs [id …], :notes {id {:name … :type … :src …}}};
+  arguments lie to the left. A builder collects nodes inside one function; equal nodes get equal
+  ids, so common subexpressions are found for free."
   (:require [clojure.edn :as edn]
             [clojure.java.io :as io]
             [damo.fail :as fail :refer [fail!]])
@@ -31,7 +32,8 @@
   (->Builder (ArrayList.) (HashMap.) (ArrayList.)))
 
 (defn add-node!
-  "The id of the node [op attrs & args] in the builder, new or not. `note` is kept for a new one; {:type …} is needed."
+  "The id of the node [op attrs & args] in the builder, new or not. `note` is kept for a new one;
+  {:type …} is needed."
   ^long [^Builder b node note]
   (let [^HashMap ids (.ids b)]
     (if-some [id (.get ids node)]
@@ -44,7 +46,8 @@
 
 (defn node "Node `id` of a builder." [^Builder b id] (.get ^ArrayList (.nodes b) (int id)))
 
-(defn note "The note of node `id` of a builder." [^Builder b id] (.get ^ArrayList (.notes b) (int id)))
+(defn note "The note of node `id` of a builder." [^Builder b id]
+  (.get ^ArrayList (.notes b) (int id)))
 
 (defn add-note!
   "Merges more into the note of a node of a builder; what is there already stays."
@@ -53,7 +56,8 @@
 
 (defn node-type "The type of node `id` of a builder." [b id] (:type (note b id)))
 
-(defn node-count "The number of nodes of a builder." ^long [^Builder b] (.size ^ArrayList (.nodes b)))
+(defn node-count "The number of nodes of a builder." ^long [^Builder b]
+  (.size ^ArrayList (.nodes b)))
 
 (defn finish
   "The graph of a builder with these outputs, a vector of ids."
@@ -72,7 +76,8 @@
 ;; ## Walking
 
 (defn live
-  "A sorted vector of the ids that the outputs need, themselves and those of :keep included. Linear, without recursion."
+  "A sorted vector of the ids that the outputs need, themselves and those of :keep included. Linear,
+  without recursion."
   ([graph] (live graph (concat (:outputs graph) (:keep graph))))
   ([{:keys [nodes]} roots]
    (let [seen (boolean-array (count nodes))]
@@ -88,13 +93,15 @@
   "The graph without the nodes that no output needs; ids are numbered anew, order kept."
   [{:keys [nodes outputs notes] :as graph}]
   (let [ids (live graph)
-        renumber (zipmap ids (range))]
-    {:nodes (mapv (fn [id] (let [n (nth nodes id)] (into [(op-of n) (attrs-of n)] (map renumber) (args-of n)))) ids)
+        renumber (zipmap ids (range))
+        renumbered (fn [node] (into [(op-of node) (attrs-of node)] (map renumber) (args-of node)))]
+    {:nodes (mapv #(renumbered (nth nodes %)) ids)
      :outputs (mapv renumber outputs)
      :notes (into {} (map (fn [id] [(renumber id) (notes id)])) ids)}))
 
 (defn users
-  "A map from id to the vector of ids of live nodes that take it as an argument (once for each use)."
+  "A map from id to the vector of ids of live nodes that take it as an argument (once for each
+  use)."
   [{:keys [nodes] :as graph}]
   (reduce (fn [m id] (reduce (fn [m a] (update m a (fnil conj []) id)) m (args-of (nth nodes id))))
           {} (live graph)))
@@ -116,11 +123,12 @@
                 (str "has the argument " (pr-str a) ", which is no id to its left"))))))
 
 (defn check
-  "The graph itself; fails on the first node that is malformed or refers forward, with its neighbours in :window.
-  Types are checked by damo.op/check-types, which knows the ops."
+  "The graph itself; fails on the first node that is malformed or refers forward, with its
+  neighbours in :window. Types are checked by damo.op/check-types, which knows the ops."
   [{:keys [nodes outputs notes] :as graph}]
   (when-not (and (map? graph) (vector? nodes) (vector? outputs) (or (nil? notes) (map? notes)))
-    (fail! ::bad-graph "a graph is a map with the vectors :nodes and :outputs, and a map :notes" {:given (type graph)}))
+    (fail! ::bad-graph "a graph is a map with the vectors :nodes and :outputs, and a map :notes"
+      {:given (type graph)}))
   (dotimes [id (count nodes)]
     (when-let [problem (node-problem nodes id)]
       (fail! ::bad-node (str "node " id " " problem ": " (pr-str (nth nodes id)) "; around it: "
@@ -128,7 +136,8 @@
              {:id id, :node (nth nodes id), :window (window nodes id)})))
   (doseq [o outputs]
     (when-not (and (integer? o) (< -1 o (count nodes)))
-      (fail! ::bad-output (str "the output " (pr-str o) " is no node: there are " (count nodes)) {:output o})))
+      (fail! ::bad-output (str "the output " (pr-str o) " is no node: there are " (count nodes))
+        {:output o})))
   graph)
 
 ;; ## Files
@@ -141,7 +150,8 @@
         temp (Files/createTempFile (.getParent target) ".damo" ".edn" (make-array FileAttribute 0))]
     (try
       (with-open [w (io/writer (.toFile temp))]
-        (binding [*out* w, *print-length* nil, *print-level* nil, *print-meta* false, *print-namespace-maps* false]
+        (binding [*out* w, *print-length* nil, *print-level* nil, *print-meta* false,
+                  *print-namespace-maps* false]
           (prn graph)))
       (Files/move temp target (into-array CopyOption [StandardCopyOption/REPLACE_EXISTING
                                                       StandardCopyOption/ATOMIC_MOVE]))
@@ -149,13 +159,15 @@
       (finally (Files/deleteIfExists temp)))))
 
 (defn read-edn
-  "The one EDN form of a file; never evaluates anything. Fails with the file's name when it is not exactly one form."
+  "The one EDN form of a file; never evaluates anything. Fails with the file's name when it is not
+  exactly one form."
   [file]
   (with-open [r (PushbackReader. (io/reader file))]
     (let [opts {:eof ::eof}
           [form more] (try [(edn/read opts r) (edn/read opts r)]
                            (catch RuntimeException e
-                             (fail! ::not-edn (str file " is not EDN: " (ex-message e)) {:file (str file)} e)))]
+                             (fail! ::not-edn (str file " is not EDN: " (ex-message e))
+                               {:file (str file)} e)))]
       (when-not (and (= more ::eof) (not= form ::eof))
         (fail! ::not-edn (str file " must hold exactly one EDN form") {:file (str file)}))
       form)))

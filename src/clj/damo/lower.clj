@@ -1,7 +1,8 @@
 (ns damo.lower
-  "From a kernel unit of the schedule to a kernel of the program format: loops, loads, scalars, accumulators, stores.
-  Values are computed where they are first needed in a body; what a later slot needs is computed again when cheap, else it
-  goes through scratch memory. (kernel cx unit) → {:kernel … :args [key …] :scratch {key …}}."
+  "From a kernel unit of the schedule to a kernel of the program format: loops, loads, scalars,
+  accumulators, stores. Values are computed where they are first needed in a body; what a later slot
+  needs is computed again when cheap, else it goes through scratch memory. (kernel cx unit) →
+  {:kernel … :args [key …] :scratch {key …}}."
   (:require [damo.graph :as graph]
             [damo.lower.collapse :as collapse]
             [damo.lower.scalar :as scalar]
@@ -26,13 +27,15 @@
   (symbol (str prefix "." (vswap! counter inc))))
 
 (defn param
-  "The position of the parameter for the memory `key`, [:node id] or [:scratch id], used with access :in or :out."
+  "The position of the parameter for the memory `key`, [:node id] or [:scratch id], used with access
+  :in or :out."
   [{:keys [params alias]} key dtype access]
   (let [key (if (= :node (first key)) [:node (get alias (second key) (second key))] key)
         found (get (:index @params) key)
         p (or found (count (:order @params)))]
     (when-not found
-      (vswap! params #(-> % (update :order conj key) (assoc-in [:index key] p) (assoc-in [:dtype p] dtype))))
+      (vswap! params #(-> % (update :order conj key) (assoc-in [:index key] p)
+                      (assoc-in [:dtype p] dtype))))
     (vswap! params update-in [:access p] (fnil conj #{}) access)
     p))
 
@@ -51,7 +54,8 @@
     (bind! body key v)))
 
 (defn dense-index
-  "The index of an element given its position along each dim of a dense array, or along a layout's strides."
+  "The index of an element given its position along each dim of a dense array, or along a layout's
+  strides."
   [offset strides positions]
   (apply type/dim+ offset (map type/dim* strides positions)))
 
@@ -72,13 +76,15 @@
           :else (cast-index (nth positions axis)))))
 
 (defn memory-value
-  "A load of the element of node `id` at `positions`, straight or through its views, as an expression."
+  "A load of the element of node `id` at `positions`, straight or through its views, as an
+  expression."
   [{:keys [sched] :as cx} id positions]
   (let [{:keys [base offset strides]} ((:layouts sched) id)]
     [:load (param cx [:node base] (dtype cx base) :in) (dense-index offset strides positions)]))
 
 (defn read-at
-  "The value of node `id` at `positions` (an index for each dim) in a body: an expression or a name."
+  "The value of node `id` at `positions` (an index for each dim) in a body: an expression or a
+  name."
   [{:keys [g sched unit] :as cx} body loops id positions]
   (let [{:keys [base map]} (schedule/reading g (:layouts sched) id)
         base-positions (when map (mapv #(if % (nth positions %) 0) map))]
@@ -99,7 +105,8 @@
 ;; ## Computing one node
 
 (defn index-var!
-  "Emits the check that makes `value` an index variable below `extent`, and returns its name; node `id` is blamed."
+  "Emits the check that makes `value` an index variable below `extent`, and returns its name; node
+  `id` is blamed."
   [cx body id value extent]
   (let [v (fresh cx "x")]
     (emit! body [:index v value extent ((:note-of cx) id)])
@@ -117,7 +124,8 @@
         at (domain-positions cx loops id)
         n (count (shape cx i))
         value (operand! cx body loops id 1)
-        v (if (@(:index-vars cx) value) value (index-var! cx body i (as-i64 cx i value) (nth (shape cx x) axis)))
+        v (if (@(:index-vars cx) value) value
+           (index-var! cx body i (as-i64 cx i value) (nth (shape cx x) axis)))
         positions (concat (take axis at) [v] (drop (+ axis n) at))]
     (bind! body id (load! cx body (param cx [:node (:base ((:layouts sched) x))] (dtype cx x) :in)
                           (let [{:keys [offset strides]} ((:layouts sched) x)]
@@ -132,18 +140,21 @@
     (if (symbol? e) (bind! body id e) (name-value! cx body id e))))
 
 (defn- compute!
-  "Computes a node in a body and returns its name. A reduction comes here only when every reduced dim is 1."
+  "Computes a node in a body and returns its name. A reduction comes here only when every reduced
+  dim is 1."
   [cx body loops id]
   (case (:kind (entry cx id))
     :elementwise (elementwise-value! cx body loops id)
     :check (check-value! cx body loops id)
     :gather (gather-value! cx body loops id)
     :reduce (let [a (nth (node cx id) 2)]
-              (name-value! cx body id (cast-to (dtype cx a) (dtype cx id) (operand! cx body loops id 0))))
+              (name-value! cx body id
+                (cast-to (dtype cx a) (dtype cx id) (operand! cx body loops id 0))))
     :arg-reduce (name-value! cx body id [:const :i64 0])))
 
 (defn- own-index
-  "The index of a node's element in its own dense memory at the current loops; `from` is the first axis that the memory spans."
+  "The index of a node's element in its own dense memory at the current loops; `from` is the first
+  axis that the memory spans."
   [{:keys [unit]} loops id from]
   (let [axes (remove nil? (get-in unit [:axes-of id]))
         dims (filter #(<= from %) axes)
@@ -151,7 +162,8 @@
     (dense-index 0 strides (map #(nth loops %) dims))))
 
 (defn- kernel-value
-  "The value of a node of this kernel: already named here, in memory from an earlier slot, or computed now."
+  "The value of a node of this kernel: already named here, in memory from an earlier slot, or
+  computed now."
   [{:keys [stored scratch paths] :as cx} body loops id]
   (let [here (count loops)]
     (cond
@@ -161,7 +173,8 @@
       (scratch id)
       (if (= (take here (paths id)) (take here (:path body)))
         (compute! cx body loops id)
-        (load! cx body (param cx [:scratch id] (dtype cx id) :in) (own-index cx loops id (scratch id))))
+        (load! cx body (param cx [:scratch id] (dtype cx id) :in)
+          (own-index cx loops id (scratch id))))
       :else (compute! cx body loops id))))
 
 ;; ## Reductions
@@ -202,18 +215,21 @@
         a (nth (node cx id) 2)
         {:keys [axis]} (graph/attrs-of (node cx id))
         wins [(:better (entry cx id)) value best]
-        test (if (type/float-dtype? (dtype cx a)) [:or wins [:and [:isnan value] [:not [:isnan best]]]] wins)
+        test (if (type/float-dtype? (dtype cx a))
+              [:or wins [:and [:isnan value] [:not [:isnan best]]]] wins)
         better (fresh cx "v")]
     (emit! body [:let better test])
     (emit! body [:set best [:select better value best]])
-    (emit! body [:set index [:select better [:size (nth (domain-positions cx loops id) axis)] index]])))
+    (emit! body [:set index
+                 [:select better [:size (nth (domain-positions cx loops id) axis)] index]])))
 
 (defn- accumulate! [{:keys [unit] :as cx} body loops id]
   (let [value (operand! cx body loops id 0)
         {:keys [kind combine]} (entry cx id)
         from (dtype cx (nth (node cx id) 2))]
     (cond (= kind :arg-reduce) (accumulate-best! cx body loops id value)
-          (nil? (get-in unit [:known id])) (accumulate-in-memory! cx body loops id (cast-to from (dtype cx id) value))
+          (nil? (get-in unit [:known id]))
+          (accumulate-in-memory! cx body loops id (cast-to from (dtype cx id) value))
           :else (let [{:keys [v dtype]} (@(:accs cx) id)]
                   (emit! body [:acc combine v (cast-to from dtype value)])))))
 
@@ -226,9 +242,11 @@
 (defn- keep-value!
   "Writes a node's value to its own memory or scratch, where it has any, at the end of the slot."
   [{:keys [stored scratch] :as cx} body loops id]
-  (doseq [[key from] (cond-> [] (stored id) (conj [[:node id] 0]) (scratch id) (conj [[:scratch id] (scratch id)]))]
+  (doseq [[key from] (cond-> [] (stored id) (conj [[:node id] 0]) (scratch id)
+                      (conj [[:scratch id] (scratch id)]))]
     (vswap! (:stores body) conj
-            [:store (param cx key (dtype cx id) :out) (own-index cx loops id from) (@(:env body) id)])))
+            [:store (param cx key (dtype cx id) :out) (own-index cx loops id from)
+             (@(:env body) id)])))
 
 (defn- here! [{:keys [unit stored scratch] :as cx} body loops id]
   (let [innermost? (= (count loops) (count (:axes unit)))]
@@ -248,7 +266,8 @@
         finished (filter #(and (reduces? cx %) (= L (get-in unit [:known %]))) deep)
         i (fresh cx "i")]
     (run! #(accumulator! cx body %) finished)
-    (emit! body (into [:for i (nth (:axes unit) L)] (body-stmts cx deep path @(:env body) (conj loops i))))
+    (emit! body (into [:for i (nth (:axes unit) L)]
+                 (body-stmts cx deep path @(:env body) (conj loops i))))
     (doseq [id finished]
       (finish-reduction! cx body id)
       (keep-value! cx body loops id))))
@@ -276,11 +295,8 @@
      [:store (param cx [:node id] d :out) i [:const d ((:init (entry cx id)) d)]]]))
 
 (defn- nonempty-checks [{:keys [unit g] :as cx}]
-  (for [id (:nodes unit) :when (:nonempty (entry cx id))
-        :let [{:keys [axis]} (graph/attrs-of (node cx id))
-              n (apply type/dim* (map (shape cx (nth (node cx id) 2)) (if (integer? axis) [axis] axis)))]
-        :when (not (and (integer? n) (pos? n)))]
-    [:require [:gt [:size n] [:const :i64 0]] ((:note-of cx) id)]))
+  (for [id (:nodes unit) :when (and (:nonempty (entry cx id)) (schedule/may-fail? g id))]
+    [:require [:gt [:size (schedule/reduced-count g id)] [:const :i64 0]] ((:note-of cx) id)]))
 
 (defn collapsed
   "A kernel body with its mergeable loops merged."
@@ -288,8 +304,8 @@
   (collapse/collapse body))
 
 (defn writing
-  "A context for writing one kernel: {:g graph, :sched schedule, :alias {id id}, :note-of (fn [id] position)} with room for
-  its parameters and names."
+  "A context for writing one kernel: {:g graph, :sched schedule, :alias {id id}, :note-of (fn [id]
+  position)} with room for its parameters and names."
   [cx]
   (assoc cx :counter (volatile! -1), :params (volatile! {:order [] :index {} :dtype {} :access {}})
          :accs (volatile! {}), :index-vars (volatile! #{})))
@@ -309,11 +325,10 @@
     (apply str (interpose "-" (take 6 ops)))))
 
 (defn- scratch-sizes [{:keys [unit] :as cx} scratch]
-  (into {} (for [[id from] scratch]
+  (into {} (for [[id from] scratch
+                 :let [axes (filter #(and % (<= from %)) (get-in unit [:axes-of id]))]]
              [[:scratch id] {:dtype (dtype cx id)
-                             :size (apply type/dim* (map #(nth (:axes unit) %)
-                                                         (filter #(<= from %)
-                                                                 (remove nil? (get-in unit [:axes-of id])))))}])))
+                             :size (apply type/dim* (map #(nth (:axes unit) %) axes))}])))
 
 (defn kernel
   "The kernel of a kernel unit: {:kernel map, :args [memory-key …], :scratch {key {:dtype :size}}}."

@@ -1,6 +1,7 @@
 (ns damo.model
-  "Compiled functions in files: programs, the state they share, and the form of their results, written and read by the
-  Java core. (save \"m.damo\" {:predict f}) and (load \"m.damo\") = {:predict f}."
+  "Compiled functions in files: programs, the state they share, and the form of their results,
+  written and read by the Java core. (save \"m.damo\" {:predict f}) and (load \"m.damo\") =
+  {:predict f}."
   (:refer-clojure :exclude [load])
   (:require [clojure.edn :as edn]
             [clojure.java.io :as io]
@@ -17,7 +18,8 @@
 (defn- check! [functions]
   (when-not (and (map? functions) (seq functions) (every? #(instance? Compiled %) (vals functions)))
     (fail! ::not-functions
-           (str "save takes a map of name to compiled function, {:predict f}; got " (pr-str functions))
+           (str "save takes a map of name to compiled function, {:predict f}; got "
+             (pr-str functions))
            {:given functions})))
 
 (defn- shared-states
@@ -27,31 +29,47 @@
             (let [other (get all state-name state)]
               (when-not (identical? other state)
                 (fail! ::two-states-of-one-name
-                       (str "two different shared variables of these functions are called " state-name
+                       (str "two different shared variables of these functions are called "
+                         state-name
                             "; give them different names to save them in one file")
                        {:name state-name}))
               (assoc all state-name state)))
           {} (mapcat #(:states (function/info %)) (vals functions))))
 
+(defn- texts
+  "A Java map from the names of functions to (text f)."
+  ^Map [functions text]
+  (let [m (LinkedHashMap.)]
+    (doseq [[k f] functions] (.put m (name k) (text f)))
+    m))
+
 (defn save
-  "Writes a map of name to compiled function, with their state, to a file, atomically; returns the file."
+  "Writes a map of name to compiled function, with their state, to a file, atomically; returns the
+  file."
   [file functions]
   (check! functions)
-  (let [programs (LinkedHashMap.), states (LinkedHashMap.), forms (LinkedHashMap.)]
-    (doseq [[k f] functions]
-      (.put programs (name k) (run/program-text (:program (function/info f))))
-      (.put forms (name k) (pr-str (function/form f))))
-    (doseq [[k s] (shared-states functions)] (.put states (str k) s))
-    (run/translating (.save (Model/of programs states forms) (.toPath (io/file file))))
+  (let [^Map states (into {} (map (fn [[k s]] [(str k) s])) (shared-states functions))
+        downcasts (into #{} (for [[k f] functions :when (:allow-downcast (function/info f))]
+                              (name k)))]
+    (run/translating
+     (.save (Model/of (texts functions #(run/program-text (:program (function/info %))))
+                      states
+                      (texts functions #(pr-str (function/form %)))
+                      downcasts)
+            (.toPath (io/file file))))
     file))
+
+(defn- loaded [^Model model ^String n]
+  (function/wrap (.function model n)
+                 (edn/read-string (.info model n))
+                 {:program (edn/read-string (.get (.programs model) n))
+                  :states (into {} (map (fn [[k s]] [(symbol k) s])) (.states model))
+                  :allow-downcast (.downcasts model n)
+                  :trace []}))
 
 (defn load
   "The compiled functions of a file, by keyword. They share their state."
   [file]
   (run/translating
    (let [model (Damo/load (.toPath (io/file file)))]
-     (into {} (for [n (.names model)]
-                [(keyword n)
-                 (function/wrap (.function model n) (edn/read-string (.info model n))
-                                {:program (edn/read-string (.get (.programs model) n))
-                                 :states (into {} (map (fn [[k s]] [(symbol k) s])) (.states model)), :trace []})])))))
+     (into {} (map (fn [n] [(keyword n) (loaded model n)])) (.names model)))))

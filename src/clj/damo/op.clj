@@ -1,7 +1,8 @@
 (ns damo.op
-  "What an op is: one map, registered under its name, that holds documentation, type rule, meaning, derivative, lowering and
-  generator. (defop log1p \"…\" {…}) registers one and defines the function log1p on expressions.
-  Nodes are made in one place, `construct`, for expressions and for the nodes of a builder alike."
+  "What an op is: one map, registered under its name, that holds documentation, type rule, meaning,
+  derivative, lowering and generator. (defop log1p \"…\" {…}) registers one and defines the function
+  log1p on expressions. Nodes are made in one place, `construct`, for expressions and for the nodes
+  of a builder alike."
   (:require [clojure.string :as str]
             [damo.expr :as expr]
             [damo.fail :as fail :refer [fail!]]
@@ -25,7 +26,8 @@
                 (vec (range (inc (count b)))) a)))
 
 (defn- suggestions [op]
-  (let [near (sort-by second (for [known (keys @registry)] [known (distance (name op) (name known))]))]
+  (let [near (sort-by second
+              (for [known (keys @registry)] [known (distance (name op) (name known))]))]
     (take 3 (keep (fn [[known d]] (when (<= d 2) known)) near))))
 
 (defn entry
@@ -38,7 +40,8 @@
              {:op op})))
 
 (defn kind
-  "The kind of an op: :elementwise, :reduce, :contract, :view, :generate, :gather …; passes ask this, never for names."
+  "The kind of an op: :elementwise, :reduce, :contract, :view, :generate, :gather …; passes ask
+  this, never for names."
   [op]
   (:kind (entry op)))
 
@@ -46,19 +49,23 @@
 
 (defn- check-attrs [{:keys [name attrs]} given]
   (when-let [unknown (first (remove #(contains? attrs %) (keys given)))]
-    (fail! ::unknown-attribute (str "the op " name " has no attribute " unknown
-                                    (if (seq attrs) (str "; it has " (str/join ", " (sort (keys attrs)))) "; it has none"))
+    (fail! ::unknown-attribute
+           (str "the op " name " has no attribute " unknown "; it has "
+                (if (seq attrs) (str/join ", " (sort (keys attrs))) "none"))
            {:op name, :attribute unknown}))
   (reduce-kv (fn [m k schema]
                (cond (contains? given k) m
                      (contains? schema :default) (assoc m k (:default schema))
-                     :else (fail! ::missing-attribute (str "the op " name " needs the attribute " k ": " (:doc schema))
+                     :else (fail! ::missing-attribute
+                                  (str "the op " name " needs the attribute " k ": " (:doc schema))
                                   {:op name, :attribute k})))
              (or given {}) attrs))
 
 (defn- check-arity [{:keys [name args]} given]
   (when-not (or (= args :variadic) (= (count args) (count given)))
-    (fail! ::wrong-arity (str "the op " name " takes " (count args) " argument(s) " (vec args) ", given " (count given))
+    (fail! ::wrong-arity
+      (str "the op " name " takes " (count args) " argument(s) " (vec args) ", given "
+        (count given))
            {:op name, :expected (count args), :given (count given)})))
 
 (defn- literal? [x] (or (number? x) (boolean? x)))
@@ -79,7 +86,8 @@
     (if (= rule :float) (type/float-of dtype) dtype)))
 
 (defn- coerce
-  "The arguments with numbers made constants and the ones at the positions :coerce brought to one dtype."
+  "The arguments with numbers made constants and the ones at the positions :coerce brought to one
+  dtype."
   [ctx {:keys [kind coerce type]} args]
   (let [all? (or (= coerce :all) (and (nil? coerce) (= kind :elementwise)))
         positions (set (if all? (range (count args)) coerce))
@@ -97,13 +105,15 @@
    (apply type/broadcast-shapes (map type/shape-of types))])
 
 (defn result-type
-  "The type that the entry's rule gives for these attributes and argument types; fails when they do not fit."
+  "The type that the entry's rule gives for these attributes and argument types; fails when they do
+  not fit."
   [{:keys [type]} attrs types]
   (if (keyword? type) (elementwise-type type types) (type attrs types)))
 
 (defn construct
-  "Makes the node (op attrs args) in a context: fills in attributes, checks arity, converts arguments, derives the type.
-  A context is {:type-of arg→type, :make (fn [op attrs args type]), :describe args→text}. Failures say what was given."
+  "Makes the node (op attrs args) in a context: fills in attributes, checks arity, converts
+  arguments, derives the type. A context is {:type-of arg→type, :make (fn [op attrs args type]),
+  :describe args→text}. Failures say what was given."
   [{:keys [type-of make describe] :as ctx} op attrs args]
   (let [{:keys [normalize] :as entry} (entry op)]
     (try
@@ -127,10 +137,12 @@
   {:type-of expr/type-of
    :make (fn [op attrs args type] (expr/->Expr op attrs args type src nil))
    :describe (fn [args] (str (expr/describe-all args)
-                             (when src (str "\n  in the expression at " (fail/position-text src)))))})
+                             (when src (str "\n  in the expression at "
+                                        (fail/position-text src)))))})
 
 (defn node
-  "The expression (op attrs args); args are expressions, numbers, tensors, nested vectors or Java arrays."
+  "The expression (op attrs args); args are expressions, numbers, tensors, nested vectors or Java
+  arrays."
   [op attrs args]
   (construct (expr-context (fail/source-position)) op attrs (mapv expr/lift args)))
 
@@ -139,7 +151,8 @@
   [{:keys [name args]} given]
   (let [[positional options] (split-with (complement keyword?) given)]
     (when (odd? (count options))
-      (fail! ::missing-value (str "the op " name " was called with " (last options) " and no value after it")
+      (fail! ::missing-value
+        (str "the op " name " was called with " (last options) " and no value after it")
              {:op name}))
     [(if (and (= args :variadic) (sequential? (first positional)) (= 1 (count positional)))
        (first positional)
@@ -147,7 +160,8 @@
      (apply hash-map options)]))
 
 (defn call
-  "The expression for a call (op-function arg … :attribute value …). Ops marked :fold take any number of arguments."
+  "The expression for a call (op-function arg … :attribute value …). Ops marked :fold take any
+  number of arguments."
   [op given]
   (let [{:keys [fold] :as entry} (entry op)
         [args attrs] (split-call entry given)]
@@ -156,7 +170,8 @@
       (node op attrs args))))
 
 (defn caller
-  "The function of an op, for users: (caller :add) adds. It lives here so that the caller's position is the user's."
+  "The function of an op, for users: (caller :add) adds. It lives here so that the caller's position
+  is the user's."
   [op]
   (fn [& given] (call op given)))
 
@@ -168,7 +183,8 @@
 (defn id-of "The id in an `Id`." [^Id x] (.id x))
 
 (defn builder-context
-  "The context of `construct` that adds nodes with that note to a builder; arguments are `Id`s, numbers and booleans."
+  "The context of `construct` that adds nodes with that note to a builder; arguments are `Id`s,
+  numbers and booleans."
   [b note]
   {:type-of (fn [arg] (graph/node-type b (id-of arg)))
    :make (fn [op attrs args type]
@@ -178,8 +194,8 @@
                     (pr-str (mapv #(if (instance? Id %) (graph/node-type b (id-of %)) %) args))))})
 
 (defn emit!
-  "The id of the node (op attrs args) in a builder; args are `Id`s, numbers and booleans. `note`, {:src …} and the like, is
-  kept with new nodes."
+  "The id of the node (op attrs args) in a builder; args are `Id`s, numbers and booleans. `note`,
+  {:src …} and the like, is kept with new nodes."
   [b op attrs args note]
   (id-of (construct (builder-context b note) op attrs args)))
 
@@ -192,14 +208,15 @@
   (update-vals attrs #(if (symbol? %) (get bindings % %) %)))
 
 (defn instantiate!
-  "Emits a template through `emit` (see `emitter`) and returns the id, or the number when the template is one.
-  A template is a symbol bound in `bindings` (to an id; in attributes to any value), a number or boolean, or
-  [op attrs? template …]: [:div 1 [:add 1 ?x]]."
+  "Emits a template through `emit` (see `emitter`) and returns the id, or the number when the
+  template is one. A template is a symbol bound in `bindings` (to an id; in attributes to any
+  value), a number or boolean, or [op attrs? template …]: [:div 1 [:add 1 ?x]]."
   [emit bindings template]
   (letfn [(arg [t] (cond (vector? t) (->Id (build t))
                          (symbol? t) (->Id (or (bindings t)
                                                (fail! ::unbound-template-name
-                                                      (str "the template names " t ", which is not bound")
+                                                      (str "the template names " t
+                                                        ", which is not bound")
                                                       {:name t, :bound (keys bindings)})))
                          :else t))
           (build [[op & more]]
@@ -209,13 +226,15 @@
       (if (instance? Id result) (id-of result) result))))
 
 (defn bindings
-  "The names of an op's arguments in templates, bound to these values: {?x 3, ?y 5}, or {?0 3, ?1 5} for a variadic op."
+  "The names of an op's arguments in templates, bound to these values: {?x 3, ?y 5}, or {?0 3, ?1 5}
+  for a variadic op."
   [op values]
   (let [{:keys [args]} (entry op)]
     (zipmap (if (= args :variadic) (map #(symbol (str "?" %)) (range)) args) values)))
 
 (defn check-types
-  "The graph with every type derived anew; fails when an op, an attribute or a type does not fit, naming the node."
+  "The graph with every type derived anew; fails when an op, an attribute or a type does not fit,
+  naming the node."
   [{:keys [nodes notes] :as graph}]
   (let [types (object-array (count nodes))]
     (reduce-kv (fn [g id [op attrs & args]]
@@ -225,13 +244,15 @@
                                  (result-type entry (check-attrs entry attrs) arg-types)
                                  (catch clojure.lang.ExceptionInfo e
                                    (fail! (:damo/error (ex-data e))
-                                          (str "node " id ", " (pr-str (nodes id)) ": " (ex-message e)
+                                          (str "node " id ", " (pr-str (nodes id)) ": "
+                                            (ex-message e)
                                                "\n  argument types: " (pr-str arg-types))
                                           (assoc (ex-data e) :id id) e)))
                        noted (get-in notes [id :type])]
                    (when-not (or (nil? noted) (= noted type))
-                     (fail! ::wrong-note (str "node " id ", " (pr-str (nodes id)) " is noted as " (pr-str noted)
-                                              " but is " (pr-str type))
+                     (fail! ::wrong-note
+                       (str "node " id ", " (pr-str (nodes id)) " is noted as " (pr-str noted)
+                            " but is " (pr-str type))
                             {:id id, :expected type, :given noted}))
                    (aset types id type)
                    (assoc-in g [:notes id :type] type)))
@@ -242,17 +263,20 @@
 (def ^:private needed [:kind :args :type :eval])
 
 (defn register!
-  "Adds an entry to the registry, replacing one of the same name; returns its name. Fails when a needed key is missing."
+  "Adds an entry to the registry, replacing one of the same name; returns its name. Fails when a
+  needed key is missing."
   [{:keys [name kind] :as entry}]
   (doseq [k (if (= kind :leaf) [:args :type] needed)]
     (when-not (contains? entry k)
-      (fail! ::incomplete-entry (str "the op " name " lacks " k "; an entry needs " needed) {:op name, :missing k})))
+      (fail! ::incomplete-entry (str "the op " name " lacks " k "; an entry needs " needed)
+        {:op name, :missing k})))
   (swap! registry assoc name entry)
   name)
 
 (defmacro defop
-  "Registers an op and defines the function of its name, which makes expressions. In the entry, names that begin with ?
-  stand for themselves: [:div 1 [:add 1 ?x]]. Keys of an entry: see docs/ops-guide.md."
+  "Registers an op and defines the function of its name, which makes expressions. In the entry,
+  names that begin with ? stand for themselves: [:div 1 [:add 1 ?x]]. Keys of an entry: see
+  docs/ops-guide.md."
   [op-name doc entry]
   (let [template-names (distinct (filter #(and (symbol? %) (= \? (first (name %))))
                                          (tree-seq coll? seq entry)))
@@ -262,6 +286,7 @@
        (let [~@(mapcat (fn [s] [s `'~s]) template-names)]
          (register! (assoc ~entry :name ~op :doc ~doc)))
        (def ~(vary-meta op-name assoc :doc doc
-                        :arglists `'([~@(if (= args :variadic) '[args] (map #(symbol (subs (name %) 1)) args))
+                        :arglists `'([~@(if (= args :variadic) '[args]
+                                         (map #(symbol (subs (name %) 1)) args))
                                       ~'& ~'attributes]))
          (caller ~op)))))

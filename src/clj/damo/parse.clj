@@ -1,7 +1,8 @@
 (ns damo.parse
   "Graphs written by hand in let form, as data:
-  {:inputs {x [:f32 [n 784]]} :params {w {:type [:f32 [784 10]]}} :let [h [:tanh [:dot x w]]] :outputs {y [:softmax h]}}.
-  (parse form) is the graph, its outputs in order and named in :notes; never evaluates anything."
+  {:inputs {x [:f32 [n 784]]} :params {w {:type [:f32 [784 10]]}} :let [h [:tanh [:dot x w]]]
+  :outputs {y [:softmax h]}}. (parse form) is the graph, its outputs in order and named in :notes;
+  never evaluates anything."
   (:require [clojure.string :as str]
             [damo.fail :as fail :refer [fail!]]
             [damo.graph :as graph]
@@ -16,14 +17,17 @@
 
 (defn- check-form [form]
   (when-not (map? form)
-    (bad-form! "at the top" (str "a map with " (str/join ", " (sort keys-of-form)) " is needed, got " (pr-str form)) form))
+    (bad-form! "at the top"
+      (str "a map with " (str/join ", " (sort keys-of-form)) " is needed, got " (pr-str form))
+      form))
   (when-let [unknown (first (remove keys-of-form (keys form)))]
     (bad-form! "at the top" (str "there is no key " (pr-str unknown) "; the keys are "
                                  (str/join ", " (sort keys-of-form))) form))
   (when-not (and (vector? (:let form [])) (even? (count (:let form []))))
     (bad-form! ":let" "a vector of names and expressions in turn is needed" (:let form)))
   (when-not (and (map? (:outputs form)) (seq (:outputs form)))
-    (bad-form! ":outputs" "a map of name to expression with at least one entry is needed" (:outputs form)))
+    (bad-form! ":outputs" "a map of name to expression with at least one entry is needed"
+      (:outputs form)))
   form)
 
 (defn- located
@@ -31,7 +35,8 @@
   [where expression f]
   (try (f)
        (catch clojure.lang.ExceptionInfo e
-         (fail! (:damo/error (ex-data e)) (str "let form, " where " " (pr-str expression) ": " (ex-message e))
+         (fail! (:damo/error (ex-data e))
+           (str "let form, " where " " (pr-str expression) ": " (ex-message e))
                 (assoc (ex-data e) :where where, :expression expression) e))))
 
 (declare build)
@@ -42,7 +47,8 @@
         :else (op/->Id (build b env x))))
 
 (defn- build
-  "The id of an expression: a name, or [op attrs? argument …]. A vector of arguments is spread, for variadic ops."
+  "The id of an expression: a name, or [op attrs? argument …]. A vector of arguments is spread, for
+  variadic ops."
   [b env x]
   (cond (symbol? x) (or (env x)
                         (fail! ::unknown-name (str "nothing is called " x " here; there are "
@@ -52,14 +58,23 @@
         (let [[op & more] x
               [attrs args] (if (map? (first more)) [(first more) (rest more)] [{} more])]
           (op/emit! b op attrs (vec (flatten (map #(argument b env %) args))) {}))
-        :else (fail! ::bad-expression (str "an expression is a name, a number or [op attrs? argument …], got " (pr-str x))
+        :else (fail! ::bad-expression
+               (str "an expression is a name, a number or [op attrs? argument …], got " (pr-str x))
                      {:expression x})))
 
-(defn- entries [section pairs emit b env]
-  (reduce (fn [env [leaf-name x]]
-            (when-not (symbol? leaf-name) (bad-form! section (str "a name is a symbol, got " (pr-str leaf-name)) leaf-name))
-            (when (contains? env leaf-name) (bad-form! section (str "the name " leaf-name " is used twice") leaf-name))
-            (assoc env leaf-name (located (str section " " leaf-name) x #(emit b env leaf-name x))))
+(defn- check-entry! [section env entry-name]
+  (when-not (symbol? entry-name)
+    (bad-form! section (str "a name is a symbol, got " (pr-str entry-name)) entry-name))
+  (when (contains? env entry-name)
+    (bad-form! section (str "the name " entry-name " is used twice") entry-name)))
+
+(defn- entries
+  "The environment extended by what (emit b env name x) gives for each pair of name and x."
+  [section pairs emit b env]
+  (reduce (fn [env [entry-name x]]
+            (check-entry! section env entry-name)
+            (assoc env entry-name
+                   (located (str section " " entry-name) x #(emit b env entry-name x))))
           env pairs))
 
 (defn- leaf [op type-of]
@@ -67,7 +82,8 @@
 
 (defn- named-expression [b env entry-name x]
   (let [a (argument b env x)
-        id (if (number? a) (op/emit! b :const {:type [:f64 []], :value (double a)} [] {}) (op/id-of a))]
+        id (if (number? a) (op/emit! b :const {:type [:f64 []], :value (double a)} [] {})
+            (op/id-of a))]
     (graph/add-note! b id {:name entry-name})
     id))
 
@@ -79,6 +95,8 @@
         env (->> {}
                  (entries ":inputs" inputs (leaf :input identity) b)
                  (entries ":params" params (leaf :shared :type) b)
-                 (entries ":let" (partition 2 (:let form)) named-expression b))
-        ids (mapv (fn [[output x]] (located (str ":outputs " output) x #(named-expression b env output x))) outputs)]
-    (graph/finish b ids)))
+                 (entries ":let" (partition 2 (:let form)) named-expression b))]
+    (graph/finish b (mapv (fn [[output x]]
+                            (located (str ":outputs " output) x
+                                     #(named-expression b env output x)))
+                          outputs))))

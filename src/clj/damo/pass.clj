@@ -1,6 +1,7 @@
 (ns damo.pass
-  "Whole-graph passes between the rules and the schedule: composites expanded, indices checked, copies where a view cannot
-  address its elements. Graph in, graph out. After `prepare` every node is a primitive that the schedule knows."
+  "Whole-graph passes between the rules and the schedule: composites expanded, indices checked,
+  copies where a view cannot address its elements. Graph in, graph out. After `prepare` every node
+  is a primitive that the schedule knows."
   (:require [damo.graph :as graph]
             [damo.op :as op]
             [damo.type :as type]))
@@ -8,12 +9,14 @@
 (set! *warn-on-reflection* true)
 
 (defn sweep
-  "A graph made anew, node by node: (emit-node b id node arg-ids note) returns the new id of each live node."
+  "A graph made anew, node by node: (emit-node b id node arg-ids note) returns the new id of each
+  live node."
   [{:keys [nodes outputs notes] :as graph} emit-node]
   (let [b (graph/builder)
         ids (reduce (fn [ids id]
                       (let [node (nodes id)]
-                        (assoc ids id (emit-node b id node (mapv ids (graph/args-of node)) (notes id)))))
+                        (assoc ids id (emit-node b id node (mapv ids (graph/args-of node))
+                                       (notes id)))))
                     {} (graph/live graph))]
     (graph/prune (graph/finish b (mapv ids outputs)))))
 
@@ -56,7 +59,8 @@
      [:where [:lt (quote ?i) 0] [:add (quote ?i) [:dim {:dim extent}]] (quote ?i)]]))
 
 (defn check-indices
-  "The graph with the index operand of every gather and scatter wrapped: negative ones count from the end, then a check."
+  "The graph with the index operand of every gather and scatter wrapped: negative ones count from
+  the end, then a check."
   [graph]
   (sweep graph
          (fn [b _ [op attrs :as node] [x i & more :as args] note]
@@ -76,13 +80,14 @@
   (vec (reverse (butlast (reductions type/dim* 1 (reverse shape))))))
 
 (defn view-layout
-  "The layout {:offset dim :strides [dim …]} of a view node over the layout of its argument; nil when it has none."
+  "The layout {:offset dim :strides [dim …]} of a view node over the layout of its argument; nil
+  when it has none."
   [op attrs in-shape out-shape layout]
   ((:view (op/entry op)) attrs in-shape out-shape layout))
 
-;; A view is simple when it only permutes, adds, drops or stretches dims. Its map gives, for each dim of the argument, the position
-;; of that dim in the view, or nil for a dim of extent 1. Probing the layout function with symbolic strides finds it for
-;; any view op.
+;; A view is simple when it only permutes, adds, drops or stretches dims. Its map gives, for each
+;; dim of the argument, the position of that dim in the view, or nil for a dim of extent 1. Probing
+;; the layout function with symbolic strides finds it for any view op.
 
 (defn- dim-position [out strides d stride]
   (when (not= d 1)
@@ -99,25 +104,36 @@
           positions)))))
 
 (defn layouts
-  "A map from id to {:base id, :offset dim, :strides [dim …]} for each node: a view's base is the node that holds its elements."
+  "A map from id to {:base id, :offset dim, :strides [dim …]} for each node: a view's base is the
+  node that holds its elements."
   [{:keys [nodes] :as graph}]
   (reduce (fn [m id]
             (let [[op attrs a] (nodes id), shape (type/shape-of (graph/type-of graph id))]
               (assoc m id (if (= :view (op/kind op))
                             (let [parent (m a)]
                               (merge parent
-                                     (view-layout op attrs (type/shape-of (graph/type-of graph a)) shape parent)))
+                                     (view-layout op attrs (type/shape-of (graph/type-of graph a))
+                                       shape parent)))
                             {:base id, :offset 0, :strides (row-major shape)}))))
           {} (graph/live graph)))
 
-(defn- copy! [b id note]
-  (op/emit! b :copy {} [(op/->Id id)] (dissoc note :type)))
+;; ## Copies where a view cannot do
+;; A writer {:b builder, :layouts volatile} remembers the layout of each node it adds.
 
-(defn- matrix-ok?
-  "Can BLAS take a matrix with these strides? One of the last two must be 1, and none 0."
-  [strides]
-  (let [last-two (take-last 2 strides)]
-    (and (some #{1} last-two) (not-any? #{0} last-two))))
+(defn- dense [b id]
+  {:offset 0, :strides (row-major (type/shape-of (graph/node-type b id)))})
+
+(defn- add-laid-out!
+  "Adds a node with that layout, dense when nil; returns its id."
+  [{:keys [b layouts]} node args note layout]
+  (let [id (keep-node! b node args note)]
+    (vswap! layouts assoc id (or layout (dense b id)))
+    id))
+
+(defn- copied! [{:keys [b layouts]} id note]
+  (let [copy (op/emit! b :copy {} [(op/->Id id)] (dissoc note :type))]
+    (vswap! layouts assoc copy (dense b copy))
+    copy))
 
 (defn- generated?
   "Does a chain of views end in a node that is computed where it is read?"
@@ -126,56 +142,67 @@
     (case (op/kind op)
       :view (recur b a)
       :generate true
-      :leaf (= [] (type/shape-of (:type attrs)))
+      :leaf (and (= op :const) (= [] (type/shape-of (:type attrs))))
       false)))
 
-(defn- view-of-new
+(defn- layout-of-view
   "The layout of a view about to be made; nil when its argument must be copied first."
-  [b layouts op attrs [a] out]
+  [{:keys [b layouts]} op attrs [a] out]
   (let [in (type/shape-of (graph/node-type b a))]
     (when (or (not (generated? b a)) (view-map op attrs in out))
-      (view-layout op attrs in out (layouts a)))))
+      (view-layout op attrs in out (@layouts a)))))
+
+(defn- add-view! [writer [op attrs :as node] args {:keys [type] :as note}]
+  (let [out (type/shape-of type)]
+    (if-let [layout (layout-of-view writer op attrs args out)]
+      (add-laid-out! writer node args note layout)
+      (let [copy [(copied! writer (first args) note)]]
+        (add-laid-out! writer node copy note (layout-of-view writer op attrs copy out))))))
+
+(defn- matrix-ok?
+  "Can BLAS take a matrix with these strides? One of the last two must be 1, and none 0."
+  [strides]
+  (let [last-two (take-last 2 strides)]
+    (and (some #{1} last-two) (not-any? #{0} last-two))))
 
 (defn- product-operands
-  "The arguments of a product, copied where BLAS cannot take them: factors by their strides; the addend and the factor of an
-  accumulating product when they are views."
-  [b layouts args copied!]
+  "The arguments of a product, copied where BLAS cannot take them: factors by their strides; the
+  addend and the factor of an accumulating product when they are views."
+  [{:keys [b layouts] :as writer} args note]
   (let [view? #(= :view (op/kind (graph/op-of (graph/node b %))))
-        usable? #(and (matrix-ok? (:strides (layouts %))) (not (generated? b %)))]
-    (into (mapv #(if (view? %) (copied! %) %) (drop-last 2 args))
-          (map #(if (usable? %) % (copied! %)))
+        usable? #(and (matrix-ok? (:strides (@layouts %))) (not (generated? b %)))]
+    (into (mapv #(if (view? %) (copied! writer % note) %) (drop-last 2 args))
+          (map #(if (usable? %) % (copied! writer % note)))
           (take-last 2 args))))
 
+(defn- add-materialized! [writer [op :as node] args note]
+  (case (op/kind op)
+    :view (add-view! writer node args note)
+    :contract (add-laid-out! writer node (product-operands writer args note) note nil)
+    (add-laid-out! writer node args note nil)))
+
+(defn- own-outputs
+  "The outputs, each in memory of its own: behind leaves, views and repeated outputs comes a copy."
+  [b outputs]
+  (let [own? #(not (#{:view :leaf :generate} (op/kind (graph/op-of (graph/node b %)))))]
+    (reduce (fn [done id]
+              (conj done (if (and (own? id) (not (some #{id} done)))
+                           id
+                           (graph/add-node! b [:copy {:output (count done)} id]
+                                            (graph/note b id)))))
+            [] outputs)))
+
 (defn materialize
-  "The graph with a :copy before every view that cannot address its elements (a reshape of a transposed matrix), before
-  operands of products whose strides BLAS cannot take, and behind outputs that are leaves, views or output twice."
-  [graph]
-  (let [b (graph/builder)
-        layouts (volatile! {})
-        layout! (fn [id layout] (vswap! layouts assoc id layout) id)
-        dense #(hash-map :offset 0 :strides (row-major (type/shape-of (graph/node-type b %))))
-        copied! (fn [id note] (let [c (copy! b id note)] (layout! c (dense c))))
-        add! (fn [[op :as node] args note layout]
-               (let [id (keep-node! b node args note)] (layout! id (or layout (dense id)))))
-        node! (fn [[op attrs :as node] args {:keys [type] :as note}]
-                (case (op/kind op)
-                  :view (if-let [layout (view-of-new b @layouts op attrs args (type/shape-of type))]
-                          (add! node args note layout)
-                          (let [c (copied! (first args) note)]
-                            (add! node [c] note (view-of-new b @layouts op attrs [c] (type/shape-of type)))))
-                  :contract (add! node (product-operands b @layouts args #(copied! % note)) note nil)
-                  (add! node args note nil)))
+  "The graph with a :copy before every view that cannot address its elements (a reshape of a
+  transposed matrix), before operands of products whose strides BLAS cannot take, and behind outputs
+  that are leaves, views or output twice."
+  [{:keys [nodes outputs notes] :as graph}]
+  (let [writer {:b (graph/builder), :layouts (volatile! {})}
         ids (reduce (fn [ids id]
-                      (let [node ((:nodes graph) id)]
-                        (assoc ids id (node! node (mapv ids (graph/args-of node)) ((:notes graph) id)))))
-                    {} (graph/live graph))
-        own? #(not (#{:view :leaf :generate} (op/kind (graph/op-of (graph/node b %)))))
-        outputs (reduce (fn [outs id]
-                          (conj outs (if (and (own? id) (not (some #{id} outs)))
-                                       id
-                                       (graph/add-node! b [:copy {:output (count outs)} id] (graph/note b id)))))
-                        [] (map ids (:outputs graph)))]
-    (graph/prune (graph/finish b outputs))))
+                      (let [node (nodes id), args (mapv ids (graph/args-of node))]
+                        (assoc ids id (add-materialized! writer node args (notes id)))))
+                    {} (graph/live graph))]
+    (graph/prune (graph/finish (:b writer) (own-outputs (:b writer) (map ids outputs))))))
 
 (defn prepare
   "A graph of primitives, ready for the schedule; see the namespace."

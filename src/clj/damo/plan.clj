@@ -1,9 +1,10 @@
 (ns damo.plan
-  "From a schedule to a program (docs/program.md): which memory holds which value, updates in place where legal, the order
-  of steps, notes for messages. (program graph spec) → the program map.
-  spec: {:name … :inputs [[name type] …] :state [[name type] …] :outputs [output names] :updates {state-name
-  position-of-output}}."
-  (:require [damo.fail :as fail :refer [fail!]]
+  "From a schedule to a program (docs/program.md): which memory holds which value, updates in place
+  where legal, the order of steps, notes for messages. (program graph spec) → the program map.
+  spec: {:name … :inputs [[name type] …] :state [[name type] …] :outputs [output names] :updates
+  {state-name position-of-output}}."
+  (:require [clojure.string :as str]
+            [damo.fail :as fail :refer [fail!]]
             [damo.graph :as graph]
             [damo.lower :as lower]
             [damo.lower.nests :as nests]
@@ -19,7 +20,8 @@
 (defn- attrs [g id] (graph/attrs-of (node g id)))
 
 (defn- leaves [g op]
-  (into {} (for [id (graph/live g) :when (= op (graph/op-of (node g id)))] [(:name (attrs g id)) id])))
+  (into {} (for [id (graph/live g) :when (= op (graph/op-of (node g id)))]
+            [(:name (attrs g id)) id])))
 
 ;; ## Notes: what a failing check says
 
@@ -28,25 +30,26 @@
     (cond name (str name)
           (some? value) (if (vector? value) "const" (str value))
           (and (zero? depth) (seq args)) "…"
-          :else (str "(" (apply str (interpose " " (cons (clojure.core/name op) (map #(graph-text g % (dec depth)) args))))
-                     ")"))))
+          :else (let [parts (map #(graph-text g % (dec depth)) args)]
+                  (str "(" (str/join " " (cons (clojure.core/name op) parts)) ")")))))
 
 (defn- note [g id]
   (let [{{:keys [file line]} :src} (get-in g [:notes id])
         [op {:keys [extent]}] (node g id)]
     (cond-> {:op (name op), :expr (graph-text g id 3)
-             :message (if extent "an index must lie between 0 and the extent of its axis" "there is nothing to reduce")}
+             :message (if extent
+                        "an index must lie between 0 and the extent of its axis"
+                        "there is nothing to reduce")}
       file (assoc :file file :line line))))
 
 (defn- failing-nodes [g]
-  (filterv (fn [id] (let [{:keys [kind nonempty]} (op/entry (graph/op-of (node g id)))]
-                      (or nonempty (= kind :check))))
-           (graph/live g)))
+  (filterv #(schedule/may-fail? g %) (graph/live g)))
 
 ;; ## Lowering the units
 
 (defn- copies-before
-  "For a product that accumulates: the memory-to-memory copy of its addend, unless they are one memory."
+  "For a product that accumulates: the memory-to-memory copy of its addend, unless they are one
+  memory."
   [g {:keys [layouts]} alias id]
   (when-let [c (product/addend g id)]
     (let [base (:base (layouts c))]
@@ -62,43 +65,58 @@
 
 ;; ## Memory
 
+(defn- memory-entry [g id kind]
+  (let [[dtype shape] (graph/type-of g id)]
+    [[:node id] {:dtype dtype, :size (type/size shape), :kind kind}]))
+
+(def ^:private leaf-kinds {:input :input, :shared :state, :const :const})
+
+(defn- leaf-kind [g id]
+  (when (= :memory (schedule/role g id)) (leaf-kinds (graph/op-of (node g id)))))
+
+(defn- nodes-read
+  "The nodes whose memory some step mentions."
+  [steps]
+  (into #{} (mapcat (fn [{:keys [do from args]}]
+                      (for [[tag id] (if (= do :copy) [from] args) :when (= tag :node)] id)))
+        steps))
+
 (defn- memory-entries
-  "The buffers in order: [key {:dtype :size :kind …}] for leaves, outputs, temporaries and scratch."
-  [g {:keys [stored]} alias outputs lowered]
-  (let [entry (fn [id kind] [[:node id] {:dtype (type/dtype-of (graph/type-of g id))
-                                         :size (type/size (type/shape-of (graph/type-of g id))) :kind kind}])
-        leaf-kind {:input :input, :shared :state, :const :const}
-        leaf? #(and (leaf-kind (graph/op-of (node g %))) (= :memory (schedule/role g %)))
-        copied (into #{} (comp (mapcat identity) (filter #(= :copy (:do %))) (map (comp second :from))) lowered)
-        used (into copied (for [step (mapcat identity lowered), [tag id] (:args step) :when (= tag :node)] id))]
+  "The buffers in order, [key {:dtype :size :kind}]: leaves, outputs, temporaries, scratch."
+  [g {:keys [stored]} alias outputs steps]
+  (let [read? (nodes-read steps)]
     (concat
-     (for [id (graph/live g) :when (leaf? id)
-           :when (or (not= :const (graph/op-of (node g id))) (used id))]
-       (entry id (leaf-kind (graph/op-of (node g id)))))
-     (for [id (sort stored) :when (not (or (alias id) (leaf? id)))]
-       (entry id (if (outputs id) :output :temp)))
-     (for [[u step] (map-indexed vector (mapcat identity lowered)), [key m] (:scratch step)]
-       [[:scratch u (second key)] (assoc m :kind :temp)]))))
+     (for [id (graph/live g) :let [kind (leaf-kind g id)]
+           :when (and kind (or (not= kind :const) (read? id)))]
+       (memory-entry g id kind))
+     (for [id (sort stored) :when (not (or (alias id) (leaf-kind g id)))]
+       (memory-entry g id (if (outputs id) :output :temp)))
+     (for [[i step] (map-indexed vector steps), [[_ id] m] (:scratch step)]
+       [[:scratch i id] (assoc m :kind :temp)]))))
 
 (defn- scratch-keys
   "Scratch keys of a lowered step made distinct between kernels."
   [position step]
-  (update step :args (fn [args] (mapv #(if (= :scratch (first %)) [:scratch position (second %)] %) args))))
+  (update step :args (fn [args]
+                      (mapv #(if (= :scratch (first %)) [:scratch position (second %)] %) args))))
 
 ;; ## The program
 
 (defn- number-kernels
-  "{:kernels [distinct kernels], :index {kernel position}}: equal kernels, but for their name, are one."
+  "{:kernels [distinct kernels], :index {kernel position}}: equal kernels, but for their name, are
+  one."
   [steps]
   (reduce (fn [{:keys [kernels index] :as m} {:keys [kernel]}]
             (if (or (nil? kernel) (index (dissoc kernel :name)))
               m
-              {:kernels (conj kernels kernel), :index (assoc index (dissoc kernel :name) (count kernels))}))
+              {:kernels (conj kernels kernel), :index
+               (assoc index (dissoc kernel :name) (count kernels))}))
           {:kernels [], :index {}} steps))
 
 (defn- copy-as-kernel [{:keys [do from to type] :as step}]
   (if (= do :copy)
-    {:do :kernel, :kernel (nests/copy-kernel (type/dtype-of type) (type/size (type/shape-of type))), :args [from to]}
+    {:do :kernel, :kernel
+     (nests/copy-kernel (type/dtype-of type) (type/size (type/shape-of type))), :args [from to]}
     step))
 
 (defn- step-map [buffer-of kernel-index {:keys [do kernel args] :as step}]
@@ -111,67 +129,85 @@
     {:name (str port-name), :dtype dtype, :shape shape, :buffer buffer}))
 
 (defn- check-dimensions!
-  "Every symbol must be a whole dim of some input or shared variable, else no call can tell its value."
+  "Every symbol must be a whole dim of some input or shared variable, else no call can tell its
+  value."
   [g dims]
   (doseq [id (graph/live g)
           d (mapcat type/dim-symbols (type/shape-of (graph/type-of g id)))
           :when (not (some #{d} dims))]
     (fail! ::free-dimension
-           (str "nothing tells the dimension " d ": no input or shared variable has it as an axis of its own; it appears in "
+           (str "nothing tells the dimension " d
+             ": no input or shared variable has it as an axis of its own; it appears in "
                 (graph-text g id 3))
            {:dim d, :node (node g id)})))
 
 (defn- bound-dimensions [g leaf-ids]
   (vec (distinct (filter symbol? (mapcat #(type/shape-of (graph/type-of g %)) leaf-ids)))))
 
+(defn- buffers-by-key
+  "The function from a memory key to the number of its buffer."
+  [memory alias]
+  (let [position (zipmap (map first memory) (range))]
+    (fn [[tag id :as key]] (position (if (= tag :node) [:node (alias id id)] key)))))
+
 (defn- const-data [g id]
   (let [{:keys [value]} (attrs g id)] (if (vector? value) value [value])))
 
 (defn- with-leaves
-  "The graph with a node for each input and shared variable, also for those that no output needs: a call still takes them,
-  and they may be all that tells a dimension."
+  "The graph with a node for each input and shared variable, also for those that no output needs: a
+  call still takes them, and they may be all that tells a dimension."
   [g op ports]
   (let [present (leaves g op)]
     (reduce (fn [g [port-name type]]
               (let [id (get present port-name (count (:nodes g)))]
                 (cond-> (update g :keep (fnil conj []) id)
-                  (not (present port-name)) (-> (update :nodes conj [op {:name port-name, :type type}])
-                                                (assoc-in [:notes id] {:type type})))))
+                  (not (present port-name))
+                  (-> (update :nodes conj [op {:name port-name, :type type}])
+                      (assoc-in [:notes id] {:type type})))))
             g ports)))
 
+(defn- laid-out
+  "{:steps [step …] :alias {node state}}: the units lowered, in order, and copies at the end. Steps
+  name memory by keys."
+  [g sched updated failing]
+  (let [{:keys [units alias copies]} (update/arrange g sched updated)
+        cx {:g g, :sched sched, :alias alias, :note-of (zipmap failing (range))}
+        lowered (into [] (mapcat #(lower-unit cx %)) units)]
+    {:steps (into (into [] (map-indexed scratch-keys) lowered) copies), :alias alias}))
+
+(defn- ports
+  "The ports of leaves given as [[name type] …], with the buffers of their nodes."
+  [g buffer-of ids named]
+  (mapv (fn [[leaf]] (port g (ids leaf) leaf (buffer-of [:node (ids leaf)]))) named))
+
+(defn- const-buffers [g memory]
+  (vec (for [[position [[_ id] {:keys [kind]}]] (map-indexed vector memory) :when (= kind :const)]
+         {:buffer position, :data (const-data g id)})))
+
 (defn program
-  "The program of a prepared graph; see the namespace. The outputs of the graph are first those that are returned, then
-  the new values of the state."
+  "The program of a prepared graph; see the namespace. The outputs of the graph are first those that
+  are returned, then the new values of the state."
   [g {:keys [inputs state outputs updates] fn-name :name}]
   (let [g (-> g (with-leaves :input inputs) (with-leaves :shared state))
         sched (schedule/schedule g)
         failing (failing-nodes g)
+        [input-ids state-ids] (map #(leaves g %) [:input :shared])
+        updated (into {} (for [[s i] updates] [(nth (:outputs g) i) (state-ids s)]))
+        {:keys [steps alias]} (laid-out g sched updated failing)
         returned (set (take (count outputs) (:outputs g)))
-        state-ids (leaves g :shared)
-        updated (into {} (for [[s position] updates] [(nth (:outputs g) position) (state-ids s)]))
-        {:keys [units alias copies]} (update/arrange g sched updated)
-        cx {:g g, :sched sched, :alias alias, :note-of (zipmap failing (range))}
-        lowered (mapv #(lower-unit cx %) units)
-        steps (into (into [] (map-indexed scratch-keys) (mapcat identity lowered)) copies)
+        memory (vec (memory-entries g sched alias returned steps))
+        buffer-of (buffers-by-key memory alias)
         steps (mapv copy-as-kernel steps)
-        memory (vec (memory-entries g sched alias returned lowered))
-        position (zipmap (map first memory) (range))
-        buffer-of (fn [[tag id :as key]] (position (if (= tag :node) [:node (alias id id)] key)))
         {:keys [kernels index]} (number-kernels steps)
-        input-ids (leaves g :input)
         dims (bound-dimensions g (concat (map (comp input-ids first) inputs) (vals state-ids)))]
     (check-dimensions! g dims)
-    {:damo/program 1
-     :name fn-name
-     :dims dims
+    {:damo/program 1, :name fn-name, :dims dims
      :buffers (mapv second memory)
-     :inputs (mapv (fn [[input]] (port g (input-ids input) input (buffer-of [:node (input-ids input)]))) inputs)
-     :state (mapv (fn [[s id]] (cond-> (port g id s (buffer-of [:node id]))
-                                 (contains? updates s) (assoc :written true)))
-                  (sort-by (comp str key) state-ids))
+     :inputs (ports g buffer-of input-ids inputs)
+     :state (mapv #(cond-> % (contains? updates (symbol (:name %))) (assoc :written true))
+                  (ports g buffer-of state-ids (sort-by (comp str first) state)))
      :outputs (mapv (fn [id output] (port g id output (buffer-of [:node id]))) (:outputs g) outputs)
-     :consts (vec (for [[[_ id] {:keys [kind]}] memory :when (= kind :const)]
-                    {:buffer (position [:node id]), :data (const-data g id)}))
+     :consts (const-buffers g memory)
      :kernels kernels
      :steps (mapv #(step-map buffer-of index %) steps)
      :notes (mapv #(note g %) failing)}))

@@ -1,6 +1,7 @@
 (ns damo.run
-  "From a graph to a function that runs: the passes in order, the program, and the Java core that compiles it.
-  (compiled graph spec) → {:function damo.runtime.Function, :program map, :graph rewritten-graph, :trace rules-that-fired}."
+  "From a graph to a function that runs: the passes in order, the program, and the Java core that
+  compiles it. (compiled graph spec) → {:function damo.runtime.Function, :program map, :graph
+  rewritten-graph, :trace rules-that-fired}."
   (:require [damo.fail :as fail :refer [fail!]]
             [damo.graph :as graph]
             [damo.op :as op]
@@ -19,26 +20,32 @@
 (set! *warn-on-reflection* true)
 
 (def modes
-  "What each mode does: which rule sets run before and after composites are expanded, and with which options."
+  "What each mode does: which rule sets run before and after composites are expanded, and with which
+  options."
   {:fast-run {:before [canonicalize/rules stabilize/rules specialize/rules]
               :after [canonicalize/rules specialize/rules blas/rules]}
    :fast-compile {:before [stabilize/rules], :after []}})
 
 (defn mode-options
-  "The options of a mode: a keyword of `modes`, or a map {:mode keyword, :include …, :exclude …} of rule names and promises."
+  "The options of a mode: a keyword of `modes`, or a map {:mode keyword, :include …, :exclude …} of
+  rule names and promises."
   [mode]
-  (let [{base :mode :or {base :fast-run} :as options} (if (map? mode) mode {:mode (or mode :fast-run)})]
+  (let [{base :mode :or {base :fast-run} :as options}
+        (if (map? mode) mode {:mode (or mode :fast-run)})]
     (when-not (contains? modes base)
-      (fail! ::unknown-mode (str "there is no mode " (pr-str base) "; the modes are " (vec (sort (keys modes)))) {:mode base}))
+      (fail! ::unknown-mode
+        (str "there is no mode " (pr-str base) "; the modes are " (vec (sort (keys modes))))
+        {:mode base}))
     (merge (modes base) (dissoc options :mode))))
 
 (defn- rewritten [{:keys [graph trace]} rule-sets options]
-  (reduce (fn [{:keys [graph trace]} rules] (rewrite/run graph [rules] (assoc options :trace trace)))
+  (reduce (fn [{:keys [graph trace]} rules]
+           (rewrite/run graph [rules] (assoc options :trace trace)))
           {:graph graph, :trace trace} rule-sets))
 
 (defn optimized
-  "{:graph g' :trace [firing …]}: a graph after the rules of a mode, composites expanded. `:rewritten`
-  is the same after the first rules, before composites are expanded."
+  "{:graph g' :trace [firing …]}: a graph after the rules of a mode, composites expanded.
+  `:rewritten` is the same after the first rules, before composites are expanded."
   [graph mode]
   (let [{:keys [before after] :as options} (mode-options mode)
         options (select-keys options [:include :exclude])
@@ -49,15 +56,16 @@
      :rewritten first-pass}))
 
 (defn program-of
-  "{:program map, :graph g, :trace …, :rewritten …} of a graph; `spec` as damo.plan/program takes it,
-  and :mode."
+  "{:program map, :graph g, :trace …, :rewritten …} of a graph; `spec` as damo.plan/program takes
+  it, and :mode."
   [graph {:keys [mode] :as spec}]
   (let [{:keys [graph] :as result} (optimized graph mode)
         prepared (pass/prepare graph)]
     (assoc result :program (plan/program prepared spec), :graph prepared)))
 
 (defn as-ex-info
-  "The exception of the core as an ex-info: its kind as :damo/error :damo/<kind>, its data by keyword."
+  "The exception of the core as an ex-info: its kind as :damo/error :damo/<kind>, its data by
+  keyword."
   [^DamoException e]
   (ex-info (.getMessage e)
            (into {:damo/error (keyword "damo" (.kind e))}
@@ -76,8 +84,8 @@
     (pr-str program)))
 
 (defn compiled
-  "{:function Function, :program …, :graph …, :trace …} of a graph. `spec` as `program-of` takes it, with :states {name State}
-  and :allow-downcast."
+  "{:function Function, :program …, :graph …, :trace …} of a graph. `spec` as `program-of` takes it,
+  with :states {name State} and :allow-downcast."
   [graph {:keys [states allow-downcast] :as spec}]
   (let [{:keys [program] :as result} (program-of graph spec)
         ^Map by-name (into {} (map (fn [[k v]] [(str k) v])) states)]

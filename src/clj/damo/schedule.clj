@@ -1,8 +1,9 @@
 (ns damo.schedule
-  "Groups the nodes of a prepared graph into units that run one after the other: kernels (one loop nest each), products for
-  the library, and nodes with a nest of their own. Elementwise chains, the reductions over them and what follows
-  from those share one nest when their loops agree.
-  A kernel has axes [dim …], outermost first; a node in it iterates over a prefix of them, its level."
+  "Groups the nodes of a prepared graph into units that run one after the other: kernels (one loop
+  nest each), products for the library, and nodes with a nest of their own. Elementwise chains, the
+  reductions over them and what follows from those share one nest when their loops agree.
+  A kernel has axes [dim …], outermost first; a node in it iterates over a prefix of them, its
+  level."
   (:require [damo.graph :as graph]
             [damo.op :as op]
             [damo.pass :as pass]
@@ -11,8 +12,8 @@
 (set! *warn-on-reflection* true)
 
 (def ^:private max-nodes
-  "Nodes in one kernel. Beyond some forty, LLVM's time grows faster than what fusion saves (measured in Theano's heirs: one
-  giant kernel of a 200-link chain takes a minute)."
+  "Nodes in one kernel. Beyond some forty, LLVM's time grows faster than what fusion saves (measured
+  in Theano's heirs: one giant kernel of a 200-link chain takes a minute)."
   40)
 
 (def ^:private max-scanned
@@ -24,7 +25,8 @@
 (defn- kind [g id] (op/kind (graph/op-of (node g id))))
 
 (defn role
-  "What a node is to the schedule: :inline (computed where it is read), :view, :memory (a leaf), :loop, :call or :own."
+  "What a node is to the schedule: :inline (computed where it is read), :view, :memory (a leaf),
+  :loop, :call or :own."
   [g id]
   (case (kind g id)
     (:elementwise :reduce :arg-reduce :check :gather) :loop
@@ -35,35 +37,58 @@
     :own))
 
 (defn domain
-  "The dims that a loop node iterates over: those of its argument for reductions, of itself otherwise."
+  "The dims that a loop node iterates over: those of its argument for reductions, of itself
+  otherwise."
   [g id]
   (if (#{:reduce :arg-reduce} (kind g id)) (shape g (nth (node g id) 2)) (shape g id)))
 
+;; ## Nodes that may stop a call
+
+(defn reduced-count
+  "The number of elements that a reduction takes together, a dim."
+  [g id]
+  (let [{:keys [axis]} (graph/attrs-of (node g id))]
+    (apply type/dim* (map (domain g id) (if (integer? axis) [axis] axis)))))
+
+(defn may-fail?
+  "Can the node stop a call? Checks of indices can, and reductions that need an element where the
+  extents do not promise one."
+  [g id]
+  (let [{:keys [kind nonempty]} (op/entry (graph/op-of (node g id)))]
+    (or (= kind :check)
+        (boolean (and nonempty
+                      (let [n (reduced-count g id)] (not (and (integer? n) (pos? n)))))))))
+
 ;; ## Reading through views
-;; A reading says how the dims of the node that holds the elements follow from the dims of the node that is read:
-;; a vector with a position, or nil for a dim of extent 1. It exists when the views between only permute, add, drop or
-;; stretch dims.
+;; A reading says how the dims of the node that holds the elements follow from the dims of the node
+;; that is read: a vector with a position, or nil for a dim of extent 1. It exists when the views
+;; between only permute, add, drop or stretch dims.
 
 (defn reading
-  "{:base id :map [position …]} for reading node `id`, through simple views; the base is `id` itself when there are none.
-  When a view is not simple the base is that view's own base, with :map nil: its elements must lie in memory."
+  "{:base id :map [position …]} for reading node `id`, through simple views; the base is `id` itself
+  when there are none. When a view is not simple the base is that view's own base, with :map nil:
+  its elements must lie in memory."
   [g layouts id]
   (loop [id id, m (vec (range (count (shape g id))))]
     (if (= :view (role g id))
-      (if-let [step (let [[op attrs a] (node g id)] (pass/view-map op attrs (shape g a) (shape g id)))]
+      (if-let [step (let [[op attrs a] (node g id)]
+                     (pass/view-map op attrs (shape g a) (shape g id)))]
         (recur (nth (node g id) 2) (mapv #(when % (nth m %)) step))
         {:base (:base (layouts id)), :map nil})
       {:base id, :map m})))
 
 (defn- aligned
-  "Positions in a domain of that rank for each dim of an operand, right-aligned as broadcasting has it; nil for stretched dims."
+  "Positions in a domain of that rank for each dim of an operand, right-aligned as broadcasting has
+  it; nil for stretched dims."
   [operand-shape domain-shape]
   (let [shift (- (count domain-shape) (count operand-shape))]
-    (vec (map-indexed (fn [k d] (when-not (and (= d 1) (not= 1 (nth domain-shape (+ k shift)))) (+ k shift)))
+    (vec (map-indexed (fn [k d]
+                       (when-not (and (= d 1) (not= 1 (nth domain-shape (+ k shift)))) (+ k shift)))
                       operand-shape))))
 
 (defn operand-positions
-  "For each argument of a loop node: the positions in its domain of the argument's dims, or nil when it is read at random."
+  "For each argument of a loop node: the positions in its domain of the argument's dims, or nil when
+  it is read at random."
   [g id]
   (let [[_ {:keys [axis]} & args :as n] (node g id)
         dom (domain g id)]
@@ -84,7 +109,8 @@
 ;; ## Joining a kernel
 
 (defn- constrain
-  "The axes that in-kernel operands force on the dims of the domain, {position axis}; nil when they disagree."
+  "The axes that in-kernel operands force on the dims of the domain, {position axis}; nil when they
+  disagree."
   [{:keys [axes-of]} reads]
   (reduce (fn [forced [position axis]]
             (if (= axis (get forced position axis)) (assoc forced position axis) (reduced nil)))
@@ -96,8 +122,8 @@
             [position axis])))
 
 (defn- assign-axes
-  "The axis of each dim of a domain (nil for extent 1) and the kernel's axes, extended at the inner end if need be;
-  nil when the domain does not iterate over a prefix of the axes."
+  "The axis of each dim of a domain (nil for extent 1) and the kernel's axes, extended at the inner
+  end if need be; nil when the domain does not iterate over a prefix of the axes."
   [axes dom forced]
   (let [free (remove (set (vals forced)) (range))
         [assigned axes _]
@@ -121,8 +147,8 @@
     (mapv vector assigned)))
 
 (defn- place
-  "How a node would lie in a kernel with those axes: its level, the axes of its dims, and the level at which its value is
-  known, nil when only after the kernel (a reduction over outer axes)."
+  "How a node would lie in a kernel with those axes: its level, the axes of its dims, and the level
+  at which its value is known, nil when only after the kernel (a reduction over outer axes)."
   [g id {:keys [assigned axes]}]
   (let [level (count (remove nil? assigned))
         kept (mapv first (result-axes g id assigned))
@@ -132,10 +158,12 @@
                   (= (set (remove nil? kept)) (set (range outer))) outer)}))
 
 (defn- joinable
-  "The place of a loop node in a kernel unit, or nil. Operands of the kernel must be known inside it."
+  "The place of a loop node in a kernel unit, or nil. Operands of the kernel must be known inside
+  it."
   [g {:keys [axes known nodes] :as unit} id reads]
   (when (and (= :kernel (:kind unit)) (< (count nodes) max-nodes)
-             (every? (fn [{:keys [base map]}] (or (not (contains? known base)) (and map (known base)))) reads))
+             (every? (fn [{:keys [base map]}]
+                      (or (not (contains? known base)) (and map (known base)))) reads))
     (when-let [forced (constrain unit reads)]
       (when-let [assigned (assign-axes axes (domain g id) forced)]
         (let [p (place g id assigned)]
@@ -152,7 +180,8 @@
       (update :assigned assoc id assigned)))
 
 (defn- fresh-kernel
-  "A kernel for one node. The axes that an arg-reduction keeps come first, so that it runs along the innermost."
+  "A kernel for one node. The axes that an arg-reduction keeps come first, so that it runs along the
+  innermost."
   [g id]
   (let [dom (domain g id)
         {:keys [axis]} (graph/attrs-of (node g id))
@@ -160,8 +189,10 @@
                 (conj (vec (remove #{axis} (range (count dom)))) axis)
                 (range (count dom)))
         looping (vec (remove #(= 1 (nth dom %)) order))
-        unit {:kind :kernel, :axes (mapv dom looping), :nodes [], :level {}, :known {}, :axes-of {}, :assigned {}}
-        assigned (mapv #(first (keep-indexed (fn [i p] (when (= p %) i)) looping)) (range (count dom)))]
+        unit {:kind :kernel, :axes (mapv dom looping), :nodes [], :level {}, :known {}, :axes-of
+              {}, :assigned {}}
+        assigned (mapv #(first (keep-indexed (fn [i p] (when (= p %) i)) looping))
+                  (range (count dom)))]
     (join unit id (place g id {:axes (:axes unit), :assigned assigned}))))
 
 ;; ## The schedule
@@ -179,7 +210,8 @@
   (let [n (count units)
         lo (first-unit units unit-of reads)
         candidates (distinct (concat (when (< lo n) [lo]) (range (max lo (- n max-scanned)) n)))
-        found (first (keep (fn [u] (when-let [p (joinable g (units u) id reads)] [u p])) candidates))]
+        found (first (keep (fn [u] (when-let [p (joinable g (units u) id reads)] [u p]))
+                      candidates))]
     (if-let [[u p] found]
       (-> state (update-in [:units u] join id p) (assoc-in [:unit-of id] u))
       (-> state (update :units conj (fresh-kernel g id)) (assoc-in [:unit-of id] n)))))
@@ -188,8 +220,8 @@
   (-> state (update :units conj {:kind kind, :nodes [id]}) (assoc-in [:unit-of id] (count units))))
 
 (defn- stored-nodes
-  "The nodes whose values must lie in memory: outputs, and those that another unit, a product, or a view that is not
-  simple reads."
+  "The nodes whose values must lie in memory: outputs, and those that another unit, a product, or a
+  view that is not simple reads."
   [g layouts {:keys [units unit-of]}]
   (into (set (:outputs g))
         (mapcat (fn [{:keys [kind nodes]}]
@@ -198,13 +230,16 @@
                                              (reads g layouts id)
                                              (clojure.core/map #(hash-map :base (:base (layouts %)))
                                                                (graph/args-of (node g id))))
-                        :when (and (unit-of base) (or (nil? map) (not= (unit-of base) (unit-of id))))]
+                        :when (and (unit-of base)
+                               (or (nil? map) (not= (unit-of base) (unit-of id))))]
                     base)))
         units))
 
 (defn schedule
-  "{:units [unit …] :unit-of {id index} :stored #{id …} :layouts …} of a prepared graph. Units: {:kind :kernel :nodes ids
-  :axes dims :level :known :axes-of :assigned (maps by id)}, or {:kind :call | :own :nodes [id]}. Linear in the graph."
+  "{:units [unit …] :unit-of {id index} :stored #{id …} :layouts …} of a prepared graph. Units:
+  {:kind :kernel :nodes ids
+  :axes dims :level :known :axes-of :assigned (maps by id)}, or {:kind :call | :own :nodes [id]}.
+  Linear in the graph."
   [g]
   (let [layouts (pass/layouts g)
         state (reduce (fn [state id]

@@ -1,7 +1,7 @@
 (ns damo.type
-  "Types of expressions: [dtype [dim …]], for instance [:f32 [n 784]]; promotion, symbolic dimensions, broadcasting.
-  A dim is an integer, a symbol, or a sum, product, quotient … of dims in one normal form, so that equal dims are
-  equal values: (dim+ 'n 'm) = (dim+ 'm 'n) = [:+ m n]."
+  "Types of expressions: [dtype [dim …]], for instance [:f32 [n 784]]; promotion, symbolic
+  dimensions, broadcasting. A dim is an integer, a symbol, or a sum, product, quotient … of dims in
+  one normal form, so that equal dims are equal values: (dim+ 'n 'm) = (dim+ 'm 'n) = [:+ m n]."
   (:require [damo.fail :as fail :refer [fail!]]))
 
 (set! *warn-on-reflection* true)
@@ -28,7 +28,8 @@
 (defn int-dtype? "Is it an integer dtype? (:bool is not.)" [dtype] (= :int (:kind (dtypes dtype))))
 
 (defn promote
-  "The dtype of an operation on these two, as NumPy has it (there is no 16-bit integer here: u8 with i8 gives i32)."
+  "The dtype of an operation on these two, as NumPy has it (there is no 16-bit integer here: u8 with
+  i8 gives i32)."
   [a b]
   (let [{ka :kind, na :bytes} (dtypes a), {kb :kind, nb :bytes} (dtypes b)]
     (cond (= a b)                 a
@@ -40,14 +41,16 @@
           :else                   (if (= 1 na) b :f64))))
 
 (defn float-of
-  "The floating dtype that a function such as exp gives for this dtype: f32 for one-byte ones, f64 for wider integers."
+  "The floating dtype that a function such as exp gives for this dtype: f32 for one-byte ones, f64
+  for wider integers."
   [dtype]
   (cond (float-dtype? dtype) dtype
         (= 1 (:bytes (dtypes dtype))) :f32
         :else :f64))
 
 (defn weak
-  "The dtype of a Clojure number or boolean beside operands of `dtype` (nil: none): the partner's when its kind can hold it."
+  "The dtype of a Clojure number or boolean beside operands of `dtype` (nil: none): the partner's
+  when its kind can hold it."
   [x dtype]
   (cond (boolean? x)                   (or dtype :bool)
         (integer? x)                   (if (or (nil? dtype) (= dtype :bool)) :i64 dtype)
@@ -55,7 +58,8 @@
         :else                          :f64))
 
 ;; ## Dimensions
-;; A polynomial {sorted-factors coefficient}, {[] 3, [n] 2} = 2n + 3, is the normal form behind + - *.
+;; A polynomial {sorted-factors coefficient}, {[] 3, [n] 2} = 2n + 3, is the normal form behind + -
+;; *.
 
 (declare dim->poly)
 
@@ -93,14 +97,18 @@
 
 (defn- fits-long! [d]
   (when (and (integer? d) (not (<= 0 d Long/MAX_VALUE)))
-    (fail! ::bad-dimension (str "a dimension must lie between 0 and 2^63-1; this one comes to " d) {:dim d}))
+    (fail! ::bad-dimension (str "a dimension must lie between 0 and 2^63-1; this one comes to " d)
+      {:dim d}))
   d)
 
-(defn dim+ "The sum of dims, in normal form." [& ds] (fits-long! (poly->dim (dim->poly (into [:+] ds)))))
+(defn dim+ "The sum of dims, in normal form." [& ds]
+  (fits-long! (poly->dim (dim->poly (into [:+] ds)))))
 
-(defn dim* "The product of dims, in normal form." [& ds] (fits-long! (poly->dim (dim->poly (into [:*] ds)))))
+(defn dim* "The product of dims, in normal form." [& ds]
+  (fits-long! (poly->dim (dim->poly (into [:*] ds)))))
 
-(defn dim- "The difference of two dims, in normal form." [a b] (fits-long! (poly->dim (dim->poly [:- a b]))))
+(defn dim- "The difference of two dims, in normal form." [a b]
+  (fits-long! (poly->dim (dim->poly [:- a b]))))
 
 (defn- constant-division [a b]
   (let [p (dim->poly a)]
@@ -119,9 +127,11 @@
           (poly->dim (into {} divided)))))))
 
 (defn dim-quot
-  "The dim a / b rounded down; exact division of products is carried out: (dim-quot [:* 4 n] n) = 4."
+  "The dim a / b rounded down; exact division of products is carried out: (dim-quot [:* 4 n] n) =
+  4."
   [a b]
-  (cond (= b 0) (fail! ::bad-dimension (str "division of the dimension " (pr-str a) " by 0") {:dim a})
+  (cond (= b 0) (fail! ::bad-dimension (str "division of the dimension " (pr-str a) " by 0")
+                 {:dim a})
         (= a b) 1
         (and (integer? a) (integer? b)) (quot a b)
         :else (or (constant-division a b) (symbolic-division a b) [:quot a b])))
@@ -143,15 +153,18 @@
   (cond (symbol? d) #{d}, (vector? d) (into #{} (mapcat dim-symbols) (rest d)), :else #{}))
 
 (defn dim-value
-  "The integer that a dim is when its symbols have the values of `env`; overflow and negative results fail."
+  "The integer that a dim is when its symbols have the values of `env`; overflow and negative
+  results fail."
   ^long [env d]
   (letfn [(v [d]
             (cond (integer? d) d
-                  (symbol? d) (or (env d) (fail! ::unbound-dimension (str "the dimension " d " has no value")
-                                                 {:dim d :env env}))
+                  (symbol? d) (or (env d)
+                               (fail! ::unbound-dimension (str "the dimension " d " has no value")
+                                      {:dim d :env env}))
                   :else (let [[op & ds] d, xs (map v ds)]
                           (case op :+ (apply +' xs) :* (apply *' xs) :- (apply -' xs)
-                                :quot (apply quot xs) :mod (apply mod xs) :max (apply max xs) :min (apply min xs)))))]
+                                :quot (apply quot xs) :mod (apply mod xs) :max (apply max xs) :min
+                                (apply min xs)))))]
     (long (fits-long! (v d)))))
 
 ;; ## Types
@@ -164,7 +177,8 @@
 (defn type?
   "Is x a type, [dtype [dim …]]?"
   [x]
-  (and (vector? x) (= 2 (count x)) (dtype? (first x)) (vector? (second x)) (every? dim? (second x))))
+  (and (vector? x) (= 2 (count x)) (dtype? (first x)) (vector? (second x))
+    (every? dim? (second x))))
 
 (defn check
   "The type itself; fails with advice when it is none."
@@ -183,7 +197,8 @@
 (defn rank-of "The number of axes of a type." [[_ shape]] (count shape))
 
 (defn unify-dims
-  "The common dim of two that must agree; fails otherwise. `what` says which dims they are, for the message."
+  "The common dim of two that must agree; fails otherwise. `what` says which dims they are, for the
+  message."
   [what a b]
   (if (= a b)
     a
@@ -200,7 +215,8 @@
         :else (unify-dims (str "axis " axis " does not broadcast") a b)))
 
 (defn broadcast-shapes
-  "The shape that these shapes broadcast to, as NumPy has it: aligned at the last axis, an axis of 1 stretches."
+  "The shape that these shapes broadcast to, as NumPy has it: aligned at the last axis, an axis of 1
+  stretches."
   [& shapes]
   (let [rank (reduce max 0 (map count shapes))
         padded (map #(into (vec (repeat (- rank (count %)) 1)) %) shapes)]
@@ -208,7 +224,8 @@
            (reduce (partial broadcast-dims axis) 1 (map #(nth % axis) padded))))))
 
 (defn axis-index
-  "The axis as a number 0 … rank-1; negative ones count from the end. Fails when there is no such axis."
+  "The axis as a number 0 … rank-1; negative ones count from the end. Fails when there is no such
+  axis."
   [rank axis]
   (when-not (and (integer? axis) (< (- (inc rank)) axis rank) (<= (- rank) axis))
     (fail! ::bad-axis (str "axis " (pr-str axis) " does not exist: there are " rank
@@ -217,7 +234,8 @@
   (if (neg? axis) (+ rank axis) axis))
 
 (defn axis-indices
-  "Sorted distinct axes from nil (all), an integer or a sequence of integers; fails on a duplicate or a missing axis."
+  "Sorted distinct axes from nil (all), an integer or a sequence of integers; fails on a duplicate
+  or a missing axis."
   [rank axes]
   (let [axes (cond (nil? axes) (range rank), (integer? axes) [axes], :else axes)
         indices (mapv (partial axis-index rank) axes)]

@@ -1,6 +1,7 @@
 (ns damo.lower.collapse
-  "Merges perfectly nested loops into one where every index is linear in them: a loop over [784 500] dense elements becomes one
-  loop over 392,000, without a remainder in every row. Kernel body in, kernel body out."
+  "Merges perfectly nested loops into one where every index is linear in them: a loop over [784 500]
+  dense elements becomes one loop over 392,000, without a remainder in every row. Kernel body in,
+  kernel body out."
   (:require [damo.type :as type]))
 
 (set! *warn-on-reflection* true)
@@ -27,7 +28,8 @@
           0 (terms index)))
 
 (defn- indices
-  "All indices of loads and stores in a body, and nil for anything else that uses the variables i or j."
+  "All indices of loads and stores in a body, and nil for anything else that uses the variables i or
+  j."
   [body i j]
   (letfn [(walk [x]
             (cond (not (vector? x)) (when (or (= x i) (= x j)) [nil])

@@ -1,6 +1,7 @@
 (ns damo.lower.nests
-  "Kernels of nodes that have a loop nest of their own: joins, additions at indices, products of integers, copies of memory.
-  (kernel cx unit) → {:kernel … :args [memory-key …] :scratch {}}, as damo.lower gives it."
+  "Kernels of nodes that have a loop nest of their own: joins, additions at indices, products of
+  integers, copies of memory. (kernel cx unit) → {:kernel … :args [memory-key …] :scratch {}}, as
+  damo.lower gives it."
   (:require [damo.graph :as graph]
             [damo.lower :as lower]
             [damo.op :as op]
@@ -56,7 +57,8 @@
                         (let [index (lower/read-at cx body at i (subvec at axis (+ axis n)))
                               v (lower/index-var! cx body i index (nth (shape cx id) axis))
                               place (vec (concat (take axis at) [v] (drop (+ axis n) at)))
-                              [_ _ place-index :as load] [:load p (lower/dense-index 0 (pass/row-major (shape cx id)) place)]
+                              [_ _ place-index :as load]
+                              [:load p (lower/dense-index 0 (pass/row-major (shape cx id)) place)]
                               value (lower/read-at cx body at y at)]
                           (lower/emit! body [:store p place-index [:add load value]])))))))
 

@@ -1,6 +1,7 @@
 (ns damo.lower.scalar
   "From an elementwise op's :scalar form to an expression of the kernel language (docs/program.md).
-  (expression :log1p {} [[v :f32]] :f32) = [:log1p v]; numbers in templates take the dtype of their partner."
+  (expression :log1p {} [[v :f32]] :f32) = [:log1p v]; numbers in templates take the dtype of their
+  partner."
   (:require [damo.op :as op]))
 
 (set! *warn-on-reflection* true)
@@ -14,7 +15,8 @@
         :else dtype))
 
 (defn- operand-dtype
-  "The dtype of the operands of an instruction, from those that are not bare numbers; `default` when all are."
+  "The dtype of the operands of an instruction, from those that are not bare numbers; `default` when
+  all are."
   [instruction typed default]
   (or (some second (if (= instruction :select) (rest typed) typed)) default))
 
@@ -34,7 +36,8 @@
                (result-dtype head dtype)])))))
 
 (defn expression
-  "The kernel expression of an elementwise op with these attributes on operands [[expression dtype] …], of dtype `out`."
+  "The kernel expression of an elementwise op with these attributes on operands [[expression dtype]
+  …], of dtype `out`."
   [op attrs operands out]
   (let [{:keys [scalar args]} (op/entry op)
         form (if (fn? scalar) (scalar attrs (mapv second operands)) scalar)

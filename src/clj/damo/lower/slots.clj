@@ -1,7 +1,8 @@
 (ns damo.lower.slots
-  "The order inside a kernel. The body at level L (inside L loops) is a sequence of slots: an inner loop, then the statements that
-  need its results. A node's path is its slot in the body at each level; two nodes share a loop where their paths agree.
-  Softmax of rows: max in slot 0, the sum of exponentials in slot 1, the quotient in slot 2."
+  "The order inside a kernel. The body at level L (inside L loops) is a sequence of slots: an inner
+  loop, then the statements that need its results. A node's path is its slot in the body at each
+  level; two nodes share a loop where their paths agree. Softmax of rows: max in slot 0, the sum of
+  exponentials in slot 1, the quotient in slot 2."
   (:require [damo.graph :as graph]
             [damo.op :as op]
             [damo.schedule :as schedule]))
@@ -12,7 +13,8 @@
   "For each node of a kernel, the nodes of the same kernel that it reads."
   [g layouts {:keys [nodes level]}]
   (into {} (for [id nodes]
-             [id (into [] (comp (map #(:base (schedule/reading g layouts %))) (filter #(contains? level %)) (distinct))
+             [id (into [] (comp (map #(:base (schedule/reading g layouts %)))
+                           (filter #(contains? level %)) (distinct))
                        (graph/args-of (nth (:nodes g) id)))])))
 
 (defn- slot-in-body
@@ -29,7 +31,8 @@
             (if (deep? id) 0 -1) (deps id))))
 
 (defn paths
-  "The path of each node of a kernel, a vector of slots for the bodies at level 0 … level of the node."
+  "The path of each node of a kernel, a vector of slots for the bodies at level 0 … level of the
+  node."
   ([unit deps] (paths unit deps 0 (:nodes unit)))
   ([{:keys [level] :as unit} deps L ids]
    (let [slots (reduce (fn [slots id] (assoc slots id (slot-in-body unit L deps slots id))) {} ids)
@@ -48,20 +51,21 @@
                       (filter keyword? (tree-seq vector? seq form)))))))
 
 (defn evaluations
-  "For each node, the set of paths at which it is needed: its own uses, and those of the cheap nodes that are computed again
-  where they are used."
+  "For each node, the set of paths at which it is needed: its own uses, and those of the cheap nodes
+  that are computed again where they are used."
   [{:keys [nodes]} deps paths root?]
   (let [users (reduce (fn [m id] (reduce #(update %1 %2 (fnil conj []) id) m (deps id))) {} nodes)]
     (reduce (fn [m id]
-              (assoc m id (into #{} (mapcat (fn [c] (if (root? c) [(paths c)] (conj (m c) (paths c)))))
+              (assoc m id (into #{}
+                           (mapcat (fn [c] (if (root? c) [(paths c)] (conj (m c) (paths c)))))
                                 (users id))))
             {} (rseq nodes))))
 
 (defn- common-prefix [p q] (count (take-while true? (map = p q))))
 
 (defn scratch
-  "The nodes of a kernel whose values must be kept in scratch memory for a later slot, with the first axis that the memory
-  spans: {id axis}. Cheap elementwise nodes are computed again instead."
+  "The nodes of a kernel whose values must be kept in scratch memory for a later slot, with the
+  first axis that the memory spans: {id axis}. Cheap elementwise nodes are computed again instead."
   [g {:keys [nodes known level] :as unit} deps paths stored]
   (let [elementwise? #(and (= :elementwise (op/kind (graph/op-of (nth (:nodes g) %)))))
         root? #(or (stored %) (not (elementwise? %)))

@@ -22,8 +22,9 @@
 (defn- gemm-type [attrs [c alpha x y]]
   (let [product ((:type (op/entry :matmul)) attrs [x y])]
     (when-not (and (= c product) (= alpha [(type/dtype-of c) []]))
-      (fail! ::bad-gemm (str "gemm adds a scalar times a product to an array of the product's type: " (pr-str c) ", "
-                             (pr-str alpha) " and " (pr-str product))
+      (fail! ::bad-gemm
+             (str "gemm adds a scalar times a product to an array of the product's type; got "
+                  (pr-str c) ", " (pr-str alpha) " and " (pr-str product))
              {:addend c, :alpha alpha, :product product}))
     c))
 
@@ -33,7 +34,8 @@
     (array/map-elements (:dtype c) (fn [a p] (+ a (* s p))) [c product])))
 
 (defop gemm
-  "c + alpha · (x y) for matrices, or stacks of them; alpha has no axes. Inserted by rules, see damo.rules.blas."
+  "c + alpha · (x y) for matrices, or stacks of them; alpha has no axes. Inserted by rules, see
+  damo.rules.blas."
   {:kind :contract, :args [?c ?alpha ?x ?y]
    :type gemm-type
    :eval gemm-value

@@ -20,8 +20,10 @@
   (let [[dtype shape :as type] (declared-type attrs nil)
         values (if (empty? shape) [value] value)]
     (when-not (every? integer? shape)
-      (fail! ::symbolic-constant (str "a constant has a fixed shape, not " (pr-str shape)) {:type type}))
-    (when-not (and (vector? values) (= (count values) (type/size shape)) (every? (partial scalar-of? dtype) values))
+      (fail! ::symbolic-constant (str "a constant has a fixed shape, not " (pr-str shape))
+        {:type type}))
+    (when-not (and (vector? values) (= (count values) (type/size shape))
+               (every? (partial scalar-of? dtype) values))
       (fail! ::bad-constant (str "a constant of type " (pr-str type) " needs " (type/size shape)
                                  " value(s) of that dtype in row-major order")
              {:type type}))
@@ -38,6 +40,6 @@
                :doc "The value of a shared variable, state that lives between calls."})
 
 (op/register! {:name :const, :kind :leaf, :args [], :type constant-type
-               :attrs {:value {:doc "a number or boolean, or for arrays the vector of all values, row-major"}
+               :attrs {:value {:doc "a number or boolean, or the vector of all values, row-major"}
                        :type {:doc "[dtype [integer …]]"}}
                :doc "A constant."})

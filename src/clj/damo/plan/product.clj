@@ -1,6 +1,6 @@
 (ns damo.plan.product
-  "Matrix products as :gemm steps of a program: operands through their layouts, leading axes as batch loops, the addend and factor
-  of an accumulating product."
+  "Matrix products as :gemm steps of a program: operands through their layouts, leading axes as
+  batch loops, the addend and factor of an accumulating product."
   (:require [damo.graph :as graph]
             [damo.op :as op]
             [damo.pass :as pass]
@@ -14,7 +14,8 @@
 (defn- accumulating? [g id] (= 4 (count (graph/args-of (node g id)))))
 
 (defn addend
-  "The id of what an accumulating product is added to; nil for a plain product and for an addend of zeros."
+  "The id of what an accumulating product is added to; nil for a plain product and for an addend of
+  zeros."
   [g id]
   (when (accumulating? g id) (first (graph/args-of (node g id)))))
 
@@ -42,7 +43,8 @@
         [m n] (take-last 2 (shape g id))
         dense (pass/row-major (shape g id))
         batches (map (fn [extent a b c] {:extent extent, :a a, :b b, :c c})
-                     lead (batch-strides sched g x (count lead)) (batch-strides sched g y (count lead))
+                     lead (batch-strides sched g x (count lead))
+                     (batch-strides sched g y (count lead))
                      (drop-last 2 dense))]
     (cond-> {:do :gemm, :dtype (type/dtype-of (graph/type-of g id))
              :m m, :n n, :k (peek (shape g x))
@@ -58,6 +60,6 @@
 (defn resolve-buffers
   "The step with buffer ids in place of memory keys."
   [step buffer-of]
-  (let [resolve (fn [x] (if (:memory x) (-> x (assoc :buffer (buffer-of (:memory x))) (dissoc :memory)) x))]
-    (-> (dissoc step :args)
-        (update :a resolve) (update :b resolve) (update :c resolve) (update :alpha resolve))))
+  (let [resolved (fn [{:keys [memory] :as x}]
+                   (if memory (-> x (dissoc :memory) (assoc :buffer (buffer-of memory))) x))]
+    (reduce #(update %1 %2 resolved) (dissoc step :args) [:a :b :c :alpha])))

@@ -1,7 +1,8 @@
 (ns damo.plan.update
-  "Updates of shared state in place. The new value of a state may be written straight over the old one when every reader of the old
-  one has run before, or reads the same element in the same turn of the same loop; otherwise it goes to memory of its own and is
-  copied at the end. Nothing is written over while a later step may still fail, so that a failing call changes nothing."
+  "Updates of shared state in place. The new value of a state may be written straight over the old
+  one when every reader of the old one has run before, or reads the same element in the same turn of
+  the same loop; otherwise it goes to memory of its own and is copied at the end. Nothing is written
+  over while a later step may still fail, so that a failing call changes nothing."
   (:require [damo.graph :as graph]
             [damo.lower.slots :as slots]
             [damo.op :as op]
@@ -19,38 +20,45 @@
 (defn- sunk
   "The units with those that only make new values of state moved to the end, order kept."
   [g {:keys [units layouts] :as sched} updated]
-  (let [reads (mapv #(schedule/bases-read g layouts %) units)
-        read-elsewhere (fn [id] (some true? (map (fn [unit r] (and (r id) (not (some #{id} (:nodes unit))))) units reads)))
-        {early false, late true} (group-by #(boolean (sinkable? sched updated read-elsewhere %)) units)]
-    (vec (concat early late))))
+  (let [readers (reduce (fn [m [i unit]]
+                          (reduce #(update %1 %2 (fnil conj #{}) i) m
+                                  (schedule/bases-read g layouts unit)))
+                        {} (map-indexed vector units))
+        elsewhere? (fn [i] (fn [id] (some #(not= i %) (readers id))))
+        late? (fn [[i unit]] (sinkable? sched updated (elsewhere? i) unit))
+        numbered (map-indexed vector units)]
+    (mapv second (concat (remove late? numbered) (filter late? numbered)))))
 
 (defn- may-fail? [g {:keys [nodes]}]
-  (some #(let [{:keys [kind nonempty]} (op/entry (graph/op-of (node g %)))]
-           (or nonempty (#{:check :gather :scatter} kind)))
-        nodes))
+  (some #(schedule/may-fail? g %) nodes))
+
+(defn- axes-read
+  "For each way in which node c of a kernel reads state s: the axes of the dims of s, or nil."
+  [g {:keys [layouts]} unit c s]
+  (for [[a positions] (map vector (graph/args-of (node g c)) (schedule/operand-positions g c))
+        :let [{:keys [base map]} (schedule/reading g layouts a)]
+        :when (= base s)]
+    (when (and map positions)
+      (mapv #(when % (get-in unit [:assigned c (nth positions %)])) map))))
 
 (defn- same-turn?
-  "Inside a kernel: does every reader of state s read, in the very turn that writes u, just the element that u replaces?"
-  [g {:keys [layouts stored]} {:keys [nodes axes-of level] :as unit} u s]
+  "Inside a kernel: does every reader of state s read, in the very turn that writes u, just the
+  element that u replaces?"
+  [g {:keys [layouts stored] :as sched} {:keys [nodes axes-of level] :as unit} u s]
   (let [deps (slots/kernel-deps g layouts unit)
         paths (slots/paths unit deps)
         root? #(or (stored %) (not= :elementwise (op/kind (graph/op-of (node g %)))))
         needed (slots/evaluations unit deps paths root?)
-        readers (filter (fn [c] (some #(= s (:base (layouts %))) (graph/args-of (node g c)))) nodes)
-        axes-read (fn [c] (for [[a positions] (map vector (graph/args-of (node g c)) (schedule/operand-positions g c))
-                                :let [{:keys [base map]} (schedule/reading g layouts a)]
-                                :when (= base s)]
-                            (when (and map positions)
-                              (mapv #(when % (get-in unit [:assigned c (nth positions %)])) map))))]
+        reads? (fn [c] (some #(= s (:base (layouts %))) (graph/args-of (node g c))))]
     (every? (fn [c] (and (= (level c) (level u))
-                         (every? #{(axes-of u)} (axes-read c))
+                         (every? #{(axes-of u)} (axes-read g sched unit c s))
                          (every? #{(paths u)} (cond-> (needed c) (root? c) (conj (paths c))))))
-            readers)))
+            (filter reads? nodes))))
 
 (defn- in-place?
   "May node u, made by unit i of `units`, be written over state s?"
   [g {:keys [layouts] :as sched} units i u s]
-  (let [{:keys [kind nodes] :as unit} (units i)
+  (let [{:keys [kind] :as unit} (units i)
         reads-state? #(contains? (schedule/bases-read g layouts %) s)
         later (subvec units (inc i))
         [c alpha x y :as args] (graph/args-of (node g u))]
@@ -64,11 +72,11 @@
            :call (and (= 4 (count args))
                       (= s (:base (layouts c)) c)
                       (not-any? #(= s (:base (layouts %))) [alpha x y]))
-           :own (not (reads-state? unit))
-           (do nodes false)))))
+           :own (not (reads-state? unit))))))
 
 (defn arrange
-  "{:units in order, :alias {node state} for updates in place, :copies [copy steps]} for `updated`, {node state}."
+  "{:units in order, :alias {node state} for updates in place, :copies [copy steps]} for `updated`,
+  {node state}."
   [g {:keys [units] :as sched} updated]
   (let [units (sunk g sched updated)
         unit-of (into {} (for [[i {:keys [nodes]}] (map-indexed vector units), id nodes] [id i]))

@@ -1,6 +1,6 @@
 (ns damo.rules.blas
-  "Products that accumulate into shared state, as one call of gemm, gemv or ger instead of a product, a
-  scaling and a difference: w - 0.1 xᵀd touches w once. Runs last, on expanded graphs."
+  "Products that accumulate into shared state, as one call of gemm, gemv or ger instead of a
+  product, a scaling and a difference: w - 0.1 xᵀd touches w once. Runs last, on expanded graphs."
   (:require [damo.op :as op]
             [damo.op.all]
             [damo.op.blas]
@@ -15,20 +15,24 @@
   (and (= :shared (rule/op-at m ?c))
        (rule/float? m ?c)
        (= (rule/dtype-of m ?c) (rule/dtype-of m ?x) (rule/dtype-of m ?y))
-       (= (rule/type-of m ?c) ((:type (op/entry :matmul)) {} [(rule/type-of m ?x) (rule/type-of m ?y)]))))
+       (= (rule/type-of m ?c)
+         ((:type (op/entry :matmul)) {} [(rule/type-of m ?x) (rule/type-of m ?y)]))))
 
 (defn- one [m ?c x] (typing/const (rule/dtype-of m ?c) x))
 
 (defrules rules
   "Products that accumulate into state become :gemm."
-  {:name :sub-scaled-product, :lhs [:sub ?c [:mul ?s [:matmul ?x ?y]]], :rhs [:gemm ?c [:neg ?s] ?x ?y]
+  {:name :sub-scaled-product, :lhs [:sub ?c [:mul ?s [:matmul ?x ?y]]], :rhs
+   [:gemm ?c [:neg ?s] ?x ?y]
    :when (fn [m] (and (rule/scalar? m ?s) (accumulates? m ?c ?x ?y)))
-   :share :sole, :keeps :value, :why "One pass over the state instead of three over arrays of its size."
+   :share :sole, :keeps :value, :why
+   "One pass over the state instead of three over arrays of its size."
    :types {x [:f64 [3 2]], y [:f64 [2 4]], w [:shared [:f64 [3 4]]]}
    :examples []}
   {:name :add-scaled-product, :lhs [:add ?c [:mul ?s [:matmul ?x ?y]]], :rhs [:gemm ?c ?s ?x ?y]
    :when (fn [m] (and (rule/scalar? m ?s) (accumulates? m ?c ?x ?y)))
-   :share :sole, :keeps :value, :why "One pass over the state instead of three over arrays of its size."
+   :share :sole, :keeps :value, :why
+   "One pass over the state instead of three over arrays of its size."
    :examples []}
   {:name :sub-product, :lhs [:sub ?c [:matmul ?x ?y]]
    :rhs (fn [m] [:gemm ?c (one m ?c -1.0) ?x ?y])
