@@ -65,8 +65,16 @@
 
 (defn- poly+ [p q] (into {} (remove (comp zero? val)) (merge-with +' p q)))
 
+(defn- compare-factors [a b]
+  (if (and (symbol? a) (symbol? b)) (compare a b) (compare (pr-str a) (pr-str b))))
+
+(defn- joined
+  "The sorted factors of a product."
+  [f g]
+  (cond (empty? f) g, (empty? g) f, :else (vec (sort compare-factors (into f g)))))
+
 (defn- poly* [p q]
-  (reduce poly+ {} (for [[f c] p, [g d] q] {(vec (sort-by pr-str (concat f g))) (*' c d)})))
+  (reduce poly+ {} (for [[f c] p, [g d] q] {(joined f g) (*' c d)})))
 
 (defn- scale [c p] (into {} (map (fn [[f d]] [f (*' c d)])) p))
 
@@ -85,8 +93,15 @@
         (= c 1) (if (next factors) (into [:*] factors) (first factors))
         :else (into [:* c] factors)))
 
+(defn- compare-terms
+  "Long products first, equally long ones by their factors."
+  [[f] [g]]
+  (if (= (count f) (count g))
+    (or (first (remove zero? (map compare-factors f g))) 0)
+    (compare (count g) (count f))))
+
 (defn- sum-of [poly]
-  (let [terms (mapv term (sort-by (fn [[f _]] [(- (count f)) (pr-str f)]) poly))]
+  (let [terms (mapv term (sort compare-terms poly))]
     (case (count terms) 0 0, 1 (first terms), (into [:+] terms))))
 
 (defn- poly->dim [poly]
@@ -101,11 +116,18 @@
       {:dim d}))
   d)
 
-(defn dim+ "The sum of dims, in normal form." [& ds]
-  (fits-long! (poly->dim (dim->poly (into [:+] ds)))))
+(defn- combined
+  "The sum or product of dims; `unit` is the dim that changes nothing. Most calls see integers or one
+  symbol only, and need no polynomial."
+  [op unit f ds]
+  (let [ds (remove #(= unit %) ds)]
+    (fits-long! (cond (every? integer? ds) (apply f ds)
+                      (and (symbol? (first ds)) (not (next ds))) (first ds)
+                      :else (poly->dim (dim->poly (into [op] ds)))))))
 
-(defn dim* "The product of dims, in normal form." [& ds]
-  (fits-long! (poly->dim (dim->poly (into [:*] ds)))))
+(defn dim+ "The sum of dims, in normal form." [& ds] (combined :+ 0 +' ds))
+
+(defn dim* "The product of dims, in normal form." [& ds] (combined :* 1 *' ds))
 
 (defn dim- "The difference of two dims, in normal form." [a b]
   (fits-long! (poly->dim (dim->poly [:- a b]))))
