@@ -11,7 +11,7 @@
 
 (set! *warn-on-reflection* true)
 
-(def ^:private endings #"\.(clj|cljc|edn|java|md|sh)$|/bin/damo$|\.ci/run$")
+(def ^:private endings #"\.(clj|cljc|edn|java|md|sh)$|/bin/damo$|/\.ci/[a-z]+$")
 
 (def ^:private skipped
   "Folders that hold no sources: output, history, and texts that a generator wrote."
