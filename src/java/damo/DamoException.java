@@ -3,8 +3,9 @@ package damo;
 import java.util.Map;
 
 /**
- * The one exception of the core: bad input of any kind, a failed check of a compiled function, or memory that cannot be had.
- * {@link #kind()} is stable and meant for programs; the message is meant for people; {@link #data()} carries what the message says.
+ * The one exception of the core: bad input of any kind, a failed check of a compiled function, or
+ * memory that cannot be had. {@link #kind()} is stable and meant for programs; the message is meant
+ * for people; {@link #data()} carries what the message says.
  */
 public final class DamoException extends RuntimeException {
     private static final long serialVersionUID = 1L;
