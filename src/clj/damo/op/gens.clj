@@ -136,8 +136,9 @@
 
 (defn- specials-of [dtype]
   (let [{:keys [kind lo hi]} (type/dtypes dtype)]
-    (distinct (map #(if (= kind :int) (-> % (max lo) (min hi)) (array/convert dtype %))
-                   (special-values kind)))))
+    (if (= kind :int)
+      (distinct (map #(-> % (max lo) (min hi)) (special-values kind)))
+      (map #(array/convert dtype %) (special-values kind)))))
 
 (defn special-case
   "A call of an elementwise op on all combinations of special values (zeros, infinities, NaN,

@@ -1,0 +1,123 @@
+(ns damo.op.reduce-test
+  "Tests of reductions: dtypes, empty axes, NaN, ties; of moments and norms; of softmax and losses."
+  (:require [clojure.test :refer [are deftest is testing]]
+            [damo.array :as array]
+            [damo.eval :as eval]
+            [damo.expr :as expr]
+            [damo.op.all]
+            [damo.op.argmax :as argmax]
+            [damo.op.reduce :as reduce]
+            [damo.op.softmax :as softmax]
+            [damo.op.stats :as stats]
+            [damo.op.typing :as typing]))
+
+(set! *warn-on-reflection* true)
+
+(defmacro ^:private error [& body]
+  `(try ~@body nil
+        (catch clojure.lang.ExceptionInfo e# [(:damo/error (ex-data e#))
+                                              (first (re-seq #".*" (ex-message e#)))])))
+
+(defn- of-type [dtype shape]
+  (expr/->Expr :input {:name 'x, :type [dtype shape]} [] [dtype shape] nil nil))
+
+(defn- value
+  "The nested value of an expression without inputs."
+  [e]
+  (array/nested (first (eval/run (:graph (expr/to-graph [e])) {}))))
+
+(defn- same? [a b] (= (pr-str a) (pr-str b)))
+
+;; ## Sums and extremes
+
+(deftest dtypes-of-reductions
+  (are [f dtype expected] (= [expected '[n]] (expr/type-of (f (of-type dtype '[n m]) :axis 1)))
+    reduce/sum :f32 :f32, reduce/sum :u8 :i64, reduce/sum :bool :i64, reduce/prod :i32 :i64
+    reduce/max :u8 :u8, reduce/min :bool :bool, reduce/any :f32 :bool, argmax/argmax :f32 :i64
+    stats/mean :i32 :f64, stats/mean :u8 :f32, stats/var :f32 :f32, stats/logsumexp :f32 :f32))
+
+(defn- of-nothing
+  "The value that a reduction has over no elements, their number unknown when it is built."
+  [f]
+  (let [{:keys [graph]} (expr/to-graph [(f (of-type :f32 '[n]))])]
+    (array/nested (first (eval/run graph {'x (array/full :f32 [0] 0)})))))
+
+(deftest reductions-over-nothing
+  (are [f expected] (same? expected (of-nothing f))
+    reduce/sum 0.0, reduce/prod 1.0, reduce/any false, reduce/all true, stats/mean ##NaN)
+  (testing "extremes fail, at once where the shape is known"
+    (is (= [::typing/empty-reduction
+            "max: there is no element to choose from: axis 1 of [2 0] is empty"]
+           (error (reduce/max (of-type :f32 [2 0]) :axis 1))))
+    (is (= ::typing/empty-reduction
+           (first (error (of-nothing argmax/argmax)))))))
+
+(deftest values-of-reductions
+  (let [x [[1 2 3] [4 0 6]]]
+    (are [e expected] (same? expected (value e))
+      (reduce/sum x) 16
+      (reduce/sum x :axis 0 :keepdims true) [[5 2 9]]
+      (reduce/prod x :axis -1) [6 0]
+      (reduce/max x :axis 0) [4 2 6]
+      (reduce/min x) 0
+      (reduce/all x :axis 0) [true false true]
+      (reduce/any [[0 0] [0 2]] :axis 1) [false true]
+      (reduce/max [1.0 ##NaN 2.0]) ##NaN
+      (reduce/min [##NaN 1.0]) ##NaN
+      (reduce/sum [0.1 0.2 0.3] :axis []) [0.1 0.2 0.3]))
+  (testing "sums of integers wrap at 64 bits only"
+    (is (= 510 (value (reduce/sum (object-array [255 255])))))))
+
+(deftest indices-of-extremes
+  (are [e expected] (= expected (value e))
+    (argmax/argmax [3 7 7 1]) 1
+    (argmax/argmin [3 1 7 1]) 1
+    (argmax/argmax [1.0 ##NaN ##Inf ##NaN]) 1
+    (argmax/argmin [1.0 ##NaN ##-Inf]) 1
+    (argmax/argmax [[1 5] [9 2]]) 2
+    (argmax/argmax [[1 5] [9 2]] :axis 1 :keepdims true) [[1] [0]]))
+
+(deftest moments-and-norms
+  (let [x [[1 2 3 4] [2 2 2 2]]]
+    (are [e expected] (= expected (value e))
+      (stats/mean x :axis 1) [2.5 2.0]
+      (stats/var x :axis 1) [1.25 0.0]
+      (stats/var [1 2 3] :ddof 1) 1.0
+      (stats/std [[1 3]] :axis 1 :keepdims true) [[1.0]]
+      (stats/norm [3 -4]) 5.0
+      (stats/norm [3 -4] :ord 1) 7.0
+      (stats/norm [3 -4] :ord ##Inf) 4.0
+      (stats/logsumexp [-1000 1000]) 1000.0
+      (stats/logsumexp [##-Inf ##-Inf]) ##-Inf
+      (stats/logsumexp [1.0 ##Inf]) ##Inf))
+  (is (= [::stats/bad-order "norm: the order of a norm is 1, 2 or ##Inf; got 3"]
+         (error (stats/norm [1 2] :ord 3)))))
+
+;; ## Softmax and losses
+
+(deftest softmax-of-large-logits
+  (are [e expected] (= expected (value e))
+    (softmax/softmax [0.0 1000.0]) [0.0 1.0]
+    (softmax/softmax [[0.0 0.0] [-1e300 0.0]] :axis 1) [[0.5 0.5] [0.0 1.0]]
+    (softmax/log-softmax [0.0 1000.0]) [-1000.0 0.0]
+    (softmax/cross-entropy [[0.0 1000.0] [0.0 1000.0]] [0 1]) [1000.0 0.0]
+    (softmax/cross-entropy [##-Inf 0.0] 1) 0.0
+    (softmax/sigmoid-cross-entropy [800.0 -800.0] [0.0 0.0]) [800.0 0.0]))
+
+(deftest cross-entropy-checks-its-labels
+  (is (= '[:f32 [n]]
+         (expr/type-of (softmax/cross-entropy (of-type :f32 '[n 10]) (of-type :u8 '[n])))))
+  (are [label] (= ::array/index-out-of-range
+                  (first (error (value (softmax/cross-entropy [[0.0 1.0]] [label])))))
+    2 -1)
+  (are [labels kind message] (= [kind message]
+                                (error (softmax/cross-entropy (of-type :f32 '[n 10]) labels)))
+    (of-type :f32 '[n]) ::typing/bad-dtype "cross-entropy: takes integers; got :f32"
+    (of-type :i64 '[m]) :damo.type/shape-mismatch
+    (str "cross-entropy: one label is needed for each row of logits, axis 0: n and m differ; "
+         "if they are always equal, give them one name")
+    (of-type :i64 '[n 1]) ::typing/rank-mismatch
+    (str "cross-entropy: one label is needed for each row of logits: [n] has 1 axes, [n 1] has 2"))
+  (is (= ::softmax/rank-mismatch (first (error (softmax/cross-entropy 1.0 1)))))
+  (is (= [::typing/bad-dtype "softmax: takes floats; convert with cast first; got :i64"]
+         (error (softmax/softmax [1 2])))))

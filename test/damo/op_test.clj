@@ -1,0 +1,139 @@
+(ns damo.op-test
+  "Tests of what an op is: construction, conversion of arguments, messages, templates."
+  (:require [clojure.string :as str]
+            [clojure.test :refer [are deftest is testing]]
+            [damo.expr :as expr]
+            [damo.graph :as graph]
+            [damo.op :as op]
+            [damo.op.all]
+            [damo.op.arith :as arith]
+            [damo.op.compare :as compare]
+            [damo.op.exp :as exp]
+            [damo.op.index :as index]
+            [damo.op.reduce :as reduce]))
+
+(set! *warn-on-reflection* true)
+
+(defmacro ^:private error [& body]
+  `(try ~@body nil
+        (catch clojure.lang.ExceptionInfo e# [(:damo/error (ex-data e#)) (ex-message e#)])))
+
+(defn- input [name type]
+  (expr/->Expr :input {:name name, :type type} [] type nil nil))
+
+(def ^:private x (input 'x '[:f32 [n 10]]))
+(def ^:private i (input 'i '[:i64 [n 1]]))
+(def ^:private b (input 'b [:bool [10]]))
+
+;; ## Arguments
+
+(deftest arguments-are-brought-to-one-dtype
+  (are [e text] (= text (str (pr-str (expr/type-of e)) " " (expr/text e)))
+    (arith/mul 0.1 x) "[:f32 [n 10]] (mul 0.10000000149011612 x)"
+    (arith/mul 2 i) "[:i64 [n 1]] (mul 2 i)"
+    (arith/mul 0.5 i) "[:f64 [n 1]] (mul 0.5 (cast i :dtype :f64))"
+    (arith/add x i) "[:f64 [n 10]] (add (cast x :dtype :f64) (cast i :dtype :f64))"
+    (arith/add b 1) "[:i64 [10]] (add (cast b :dtype :i64) 1)"
+    (arith/mul b x) "[:f32 [n 10]] (mul (cast b :dtype :f32) x)"
+    (arith/div i 2) "[:f64 [n 1]] (div (cast i :dtype :f64) 2.0)"
+    (exp/exp i) "[:f64 [n 1]] (exp (cast i :dtype :f64))"
+    (compare/lt x i) "[:bool [n 10]] (lt (cast x :dtype :f64) (cast i :dtype :f64))"
+    (compare/where b x 0) "[:f32 [n 10]] (where b x 0.0)"
+    (arith/add 1 2) "[:i64 []] (add 1 2)"
+    (arith/add 1 2.5) "[:f64 []] (add 1.0 2.5)"))
+
+(deftest calls-with-many-arguments
+  (is (= "(add (add x 1.0) 2.0)" (expr/text (arith/add x 1 2))))
+  (testing "ops of any number of arguments take a vector or the arguments one by one"
+    (is (= '[:f32 [[:* 2 n] 10]]
+           (expr/type-of (index/concatenate [x x] :axis 0))
+           (expr/type-of (index/concatenate x x))))))
+
+(deftest failed-calls-say-what-was-given
+  (are [kind text call] (let [[k message] (error call)]
+                          (and (= k kind) (str/starts-with? (str message) text)))
+    ::op/unknown-op "there is no op :logsofmax; did you mean :log-softmax?"
+    (op/node :logsofmax {} [x])
+    ::op/unknown-op "there is no op \"add\"" (op/node "add" {} [x])
+    ::op/wrong-arity "add: the op :add takes 2 argument(s) [?x ?y], given 1" (arith/add x)
+    ::op/unknown-attribute "sum: the op :sum has no attribute :axes; it has :axis, :keepdims"
+    (reduce/sum x :axes 1)
+    ::op/unknown-attribute "exp: the op :exp has no attribute :axis; it has none"
+    (exp/exp x :axis 1)
+    ::op/missing-attribute "cast: the op :cast needs the attribute :dtype" (arith/cast x)
+    ::op/missing-value "the op :sum was called with :axis and no value after it"
+    (reduce/sum x :axis)
+    :damo.op.typing/bad-dtype "add: takes numbers; convert booleans with cast first" (arith/add b b)
+    :damo.type/shape-mismatch "add: axis 1 does not broadcast: 10 and 3 differ"
+    (arith/add x [1 2 3])))
+
+(deftest failures-show-arguments-and-positions
+  (let [y (exp/exp x), [_ message] (error (arith/add y [1 2 3]))]
+    (is (re-matches #"(?s)add: axis 1 does not broadcast: 10 and 3 differ
+  argument 0: \(exp x\) \[:f32 \[n 10\]\], written at op_test.clj:\d+
+  argument 1: #const \[:i64 \[3\]\] \[:i64 \[3\]\]
+  in the expression at op_test.clj:\d+" message))))
+
+;; ## Builders and templates
+
+(defn- built
+  "The nodes of a builder in which f made something of the input x, of id 0."
+  [f]
+  (let [b (graph/builder)]
+    (graph/add-node! b '[:input {:name x}] {:type '[:f32 [n]]})
+    (f b)
+    (:nodes (graph/finish b []))))
+
+(deftest templates-become-nodes
+  (is (= '[[:input {:name x}] [:const {:type [:f32 []], :value 1.0}] [:add {} 1 0]
+           [:sum {:axis [0], :keepdims true} 2]]
+         (built (fn [b] (op/instantiate! (op/emitter b nil) '{?x 0, ?k true}
+                                         '[:sum {:keepdims ?k} [:add 1 ?x]])))))
+  (testing "a name or a number is itself"
+    (built (fn [b]
+             (is (= 0 (op/instantiate! (op/emitter b nil) '{?x 0} '?x)))
+             (is (= 7 (op/instantiate! (op/emitter b nil) {} 7))))))
+  (is (= [::op/unbound-template-name "the template names ?y, which is not bound"]
+         (error (built (fn [b] (op/instantiate! (op/emitter b nil) '{?x 0} '[:exp ?y])))))))
+
+(deftest arguments-have-names-in-templates
+  (is (= '{?x 3, ?y 5} (op/bindings :add [3 5])))
+  (is (= '{?0 3, ?1 5, ?2 7} (op/bindings :concatenate [3 5 7]))))
+
+(deftest new-nodes-carry-the-note
+  (let [b (graph/builder)
+        id (op/emit! b :iota {:shape [3]} [] {:src {:file "m.clj", :line 4}})]
+    (is (= {:src {:file "m.clj", :line 4}, :type [:i64 [3]]} (graph/note b id)))))
+
+;; ## Types of whole graphs
+
+(deftest types-are-derived-anew
+  (let [g {:nodes '[[:input {:name x, :type [:f32 [n 10]]}] [:sum {:axis [1]} 0]], :outputs [1]}]
+    (is (= '[:f32 [n]] (graph/type-of (op/check-types g) 1)))
+    (are [change kind text] (let [[k message] (error (op/check-types (change g)))]
+                              (and (= k kind) (str/includes? (str message) text)))
+      #(assoc-in % [:notes 1 :type] [:f32 []]) ::op/wrong-note
+      "node 1, [:sum {:axis [1]} 0] is noted as [:f32 []] but is [:f32 [n]]"
+      #(assoc-in % [:nodes 1] [:sum {:axis [2]} 0]) :damo.type/bad-axis
+      "node 1, [:sum {:axis [2]} 0]"
+      #(assoc-in % [:nodes 1] [:sum {:axes [1]} 0]) ::op/unknown-attribute ":axes"
+      #(assoc-in % [:nodes 1] [:sum {} 0 0]) ::op/wrong-arity "given 2"
+      #(assoc-in % [:nodes 1] [:summ {} 0]) ::op/unknown-op "did you mean :sum"
+      #(assoc-in % [:nodes 0] [:input {:name 'x, :type [:f16 []]}]) :damo.type/bad-type ":f16")))
+
+;; ## Definition
+
+(deftest entries-are-registered
+  (let [before @op/registry]
+    (try
+      (eval '(do (require '[damo.op :refer [defop]])
+                 (defop twice-for-the-test
+                   "2x."
+                   {:kind :elementwise, :args [?x], :type :same, :eval (fn [x] (* 2 x))
+                    :partials [2], :scalar [:add ?x ?x]})))
+      (is (= '[:add ?x ?x] (:scalar (op/entry :twice-for-the-test))))
+      (is (= :elementwise (op/kind :twice-for-the-test)))
+      (finally (reset! op/registry before))))
+  (is (= [::op/incomplete-entry
+          "the op :half lacks :eval; an entry needs [:kind :args :type :eval]"]
+         (error (op/register! {:name :half, :kind :elementwise, :args [], :type :same})))))
