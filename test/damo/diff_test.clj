@@ -1,6 +1,6 @@
 (ns damo.diff-test
-  "Tests of derivatives: the rules of accumulation and the failures on small graphs, and for every op
-  of the registry finite differences and the duality of both modes."
+  "Tests of derivatives: the rules of accumulation and the failures on small graphs, and for every
+  op of the registry finite differences and the duality of both modes."
   (:require [clojure.string :as str]
             [clojure.test :refer [deftest is testing]]
             [damo.array :as array]
@@ -143,10 +143,10 @@
           {:keys [graph grads]} (diff/rop g [y] [x] [x] {})]
       (is (= [1.0] (grads-of example 'y '[x] {} {'x 2.0})))
       (is (= [5.0] (values graph grads {'x 5.0})))))
-  (testing "no recursion and one new node an old one, on 20000 nodes"
-    (let [[g {:syms [x y]}] (chain 20000)]
-      (is (= 40002 (count (:nodes (:graph (diff/grad g y [x] {}))))))
-      (is (= 20001 (count (:nodes (:graph (diff/rop g [y] [x] [x] {})))))))))
+  (testing "no recursion and one new node an old one, on 10000 nodes"
+    (let [[g {:syms [x y]}] (chain 10000)]
+      (is (= 20002 (count (:nodes (:graph (diff/grad g y [x] {}))))))
+      (is (= 10001 (count (:nodes (:graph (diff/rop g [y] [x] [x] {})))))))))
 
 (deftest forward-mode
   (let [[g ids] (built 'x [:f64 [2]] 'v [:f64 [2]] 'y '[:mul x [:sum x]])
@@ -181,12 +181,13 @@
                         (filter #(= :input (first (nodes %))) (range (count nodes))))
         input (fn [s type] (op/emit! b :input {:name s :type type} [] nil))
         u (input 'u (graph/type-of g (first outputs)))
-        tangents (mapv #(input (symbol (str "d" (:name (second (nodes %))))) (graph/type-of g %)) floats)
+        name-of #(:name (second (nodes %)))
+        tangents (mapv #(input (symbol (str "d" (name-of %))) (graph/type-of g %)) floats)
         g (graph/finish b outputs)
         lop (diff/lop g outputs [u] floats {:disconnected :ignore})
         rop (diff/rop (:graph lop) outputs floats tangents {:disconnected :ignore})]
     (assoc (:graph rop) :outputs (vec (concat outputs (:grads lop) (:grads rop)))
-           :floats (mapv #(:name (second (nodes %))) floats))))
+           :floats (mapv name-of floats))))
 
 (defn- difference
   "The slope of ⟨u, graph⟩ along the directions, by a central difference."

@@ -15,7 +15,7 @@
     [damo.op.scalar damo.op.typing damo.op.gens damo.op.view damo.op.linear damo.op.* damo.op.blas
      damo.op.all]
     [damo.rule damo.eval damo.parse]
-    [damo.rewrite damo.rules.canonicalize damo.rules.* damo.diff]
+    [damo.rewrite damo.rules.canonicalize damo.rules.* damo.diff.node damo.diff.* damo.diff]
     [damo.pass damo.schedule damo.lower.collapse damo.lower.scalar damo.lower.slots damo.lower
      damo.lower.nests]
     [damo.plan.product damo.plan.update damo.plan]

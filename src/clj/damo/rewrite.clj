@@ -1,7 +1,8 @@
 (ns damo.rewrite
-  "The engine that applies rules. One sweep over the graph, arguments first: each node is emitted into
-  a new builder on arguments that are simplified already, and the first rule that applies replaces
-  it; right sides are emitted the same way. Constants are folded. Graph in; graph and trace out.
+  "The engine that applies rules. One sweep over the graph, arguments first: each node is emitted
+  into a new builder on arguments that are simplified already, and the first rule that applies
+  replaces it; right sides are emitted the same way. Constants are folded. Graph in; graph and trace
+  out.
   (rewrite/run graph [canonicalize] {}) = {:graph g', :trace [{:rule :log1p …} …]}"
   (:require [damo.array :as array]
             [damo.eval :as eval]
@@ -40,8 +41,8 @@
             rules)))))
 
 ;; ## The state of a sweep
-;; `ids` remembers every node that was asked for, rewritten or not; `firing` is the stack of names of
-;; the rules whose right sides are being emitted; `uses` counts the users of the nodes emitted.
+;; `ids` remembers every node that was asked for, rewritten or not; `firing` is the stack of names
+;; of the rules whose right sides are being emitted; `uses` counts the users of the nodes emitted.
 
 (defrecord Engine [b rules-of ids uses trace firing fuel])
 
@@ -93,16 +94,16 @@
        (<= (long (type/size shape)) (long max-folded))))
 
 (defn- folded!
-  "The id of the constant that (op args) is, or nil. An index out of range is left for the call, which
-  reports it with the place in the user's code."
+  "The id of the constant that (op args) is, or nil. An index out of range is left for the call,
+  which reports it with the place in the user's code."
   [{:keys [b] :as engine} op attrs args {:keys [type] :as note}]
   (when (foldable? b op args type)
     (when-let [values (try (array/values (eval/constant op attrs (mapv #(constant-array b %) args)))
                            (catch clojure.lang.ExceptionInfo _))]
-      (let [[dtype shape] type]
-        (if (and (seq values) (apply = values))
-          (conform! engine (scalar-constant! engine (first values) dtype note) type note "constant folding")
-          (emit-node! engine :const {:type type, :value values} [] note))))))
+      (if (and (seq values) (apply = values))
+        (let [scalar (scalar-constant! engine (first values) (type/dtype-of type) note)]
+          (conform! engine scalar type note "constant folding"))
+        (emit-node! engine :const {:type type, :value values} [] note)))))
 
 ;; ## Firing
 
@@ -121,18 +122,23 @@
                               "; exclude one of them by :exclude " (set (take 1 names)))
            {:rules names, :op op})))
 
+(defn- replacement!
+  "The id of a right side, of the type of what it replaces; a number is a constant of its dtype."
+  [engine m template [dtype _ :as type] note rule-name]
+  (let [made (op/instantiate! (emitter engine note) m template)
+        id (if (or (vector? template) (symbol? template))
+             made
+             (scalar-constant! engine made dtype note))]
+    (conform! engine id type note rule-name)))
+
 (defn- fire!
   "The id of what a rule puts in the place of the node (op args)."
-  [{:keys [b firing fuel trace] :as engine} {:keys [name]} [m template] op args {:keys [type] :as note}]
+  [{:keys [b firing fuel trace] :as engine} {:keys [name]} [m template] op args note]
   (when (or (< (long max-depth) (count @firing)) (neg? (long (vswap! fuel dec))))
     (out-of-fuel! engine op))
   (vswap! firing conj name)
-  (let [start (graph/node-count b), note (dissoc note :type)
-        made (op/instantiate! (emitter engine note) m template)
-        id (if (or (vector? template) (symbol? template))
-             made
-             (scalar-constant! engine made (type/dtype-of type) note))
-        id (conform! engine id type note name)]
+  (let [start (graph/node-count b)
+        id (replacement! engine m template (:type note) (dissoc note :type) name)]
     (vswap! firing rest)
     (.add ^ArrayList trace
           {:rule name, :id id, :made (vec (range start (graph/node-count b)))
@@ -149,8 +155,8 @@
             rules))))
 
 (defn- sorted-arguments
-  "The arguments, of a commutative op in one order, so that x·y and y·x are one node: 0-d ones first,
-  then by age."
+  "The arguments, of a commutative op in one order, so that x·y and y·x are one node: 0-d ones
+  first, then by age."
   [b op [x y :as args]]
   (let [scalar? (fn [id] (empty? (type/shape-of (graph/node-type b id))))]
     (if (and (:commutes (op/entry op))
@@ -197,8 +203,9 @@
   "{:graph graph' :trace [entry …]}: the graph rewritten by one sweep with the rules of these sets.
   Options: :include and :exclude, sets of names of rules and promises (:bits :value :finite), say
   which rules run; :fuel, how many may fire (default 1000 + 20 a node); :trace, of earlier sweeps.
-  An entry is {:rule name, :before form, :after form, :id of the result, :made [id …]}, ids of graph'.
-  Outputs keep their types. Fails with ::out-of-fuel when rules undo each other."
+  An entry is {:rule name, :before form, :after form, :id of the result, :made [id …]}; the ids are
+  those of graph', nil where a node is gone. Outputs keep their types. Fails with ::out-of-fuel when
+  rules undo each other."
   ([graph rule-sets] (run graph rule-sets {}))
   ([{:keys [nodes outputs] :as graph} rule-sets {:keys [trace] :as opts}]
    (let [{:keys [b] :as engine} (engine rule-sets opts (count nodes))
@@ -212,5 +219,6 @@
   "The entries of the trace, in order, of the rules that made node `id` of the rewritten graph."
   [trace graph id]
   (when-not (< -1 id (count (:nodes graph)))
-    (fail! ::no-such-node (str "there is no node " id " in a graph of " (count (:nodes graph))) {:id id}))
+    (fail! ::no-such-node (str "there is no node " id " in a graph of " (count (:nodes graph)))
+           {:id id}))
   (filterv #(or (= id (:id %)) (some #{id} (:made %))) trace))

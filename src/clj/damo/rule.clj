@@ -58,7 +58,8 @@
 
 ;; ## What a condition may ask of a match
 ;; A match is a map from the names of the pattern to ids (in attributes: to values), with the root's
-;; :op, :attrs, :args and :type, the :builder, and :inner, the ids of the nodes between root and names.
+;; :op, :attrs, :args and :type, the :builder, and :inner, the ids of the nodes between root and
+;; names.
 
 (defn argument
   "Node `id` as an argument in a template that a function makes."
@@ -73,7 +74,10 @@
 
 (defn rank-of "The number of axes of what a name matched." [m ?x] (count (shape-of m ?x)))
 
-(defn float? "Is what a name matched of a floating dtype?" [m ?x] (type/float-dtype? (dtype-of m ?x)))
+(defn float?
+  "Is what a name matched of a floating dtype?"
+  [m ?x]
+  (type/float-dtype? (dtype-of m ?x)))
 
 (defn scalar? "Is what a name matched without axes?" [m ?x] (empty? (shape-of m ?x)))
 
@@ -119,7 +123,8 @@
   (if-not (vector? pattern)
     [pattern]
     (let [[op attrs args] (parts pattern)
-          each (reduce (fn [prefixes arg] (for [p prefixes, v (variants arg)] (conj p v))) [[]] args)
+          each (reduce (fn [prefixes arg] (for [p prefixes, v (variants arg)] (conj p v)))
+                       [[]] args)
           all (if (:commutes (op/entry op)) (mapcat (fn [[x y]] [[x y] [y x]]) each) each)]
       (distinct (map #(into [op attrs] %) all)))))
 
@@ -232,8 +237,8 @@
   (every? #(<= (long (uses %)) 1) (:inner m)))
 
 (defn try-rule
-  "[match template] when the rule applies to the node that `root` views, else nil. `uses` says how many
-  users a node has."
+  "[match template] when the rule applies to the node that `root` views, else nil. `uses` says how
+  many users a node has."
   [{:keys [matchers share build], condition :when} root uses]
   (some (fn [matcher]
           (when-let [m (matcher root)]
@@ -244,7 +249,7 @@
         matchers))
 
 (defn union
-  "The rule set of that name made of others; each rule remembers the set of its first union as :set."
+  "The rule set of that name made of others; each rule keeps the name of its first union as :set."
   [name doc rule-sets]
   {:name name, :doc doc
    :rules (into [] (comp (mapcat :rules) (map #(update % :set (fn [s] (or s name))))) rule-sets)})

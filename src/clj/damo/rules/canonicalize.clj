@@ -145,8 +145,8 @@
    :when #(= (% ?d) (rule/dtype-of % ?x)), :keeps :bits, :why "Nothing to convert."
    :examples [[[:cast {:dtype :f64} x] => x]]}
   {:name :cast-cast, :lhs [:cast {:dtype ?d} [:cast {:dtype ?e} ?x]], :rhs [:cast {:dtype ?d} ?x]
-   :when #(holds-all? (rule/dtype-of % ?x) (% ?e)), :keeps :bits, :why "One conversion instead of two."
-   :types {i [:i32 [4]]}
+   :when #(holds-all? (rule/dtype-of % ?x) (% ?e)), :keeps :bits
+   :why "One conversion instead of two.", :types {i [:i32 [4]]}, :gen {i [-9 9]}
    :examples [[[:cast {:dtype :f32} [:cast {:dtype :f64} i]] => [:cast {:dtype :f32} i]]]}
   {:name :where-same, :lhs [:where ?c ?x ?x], :rhs ?x, :keeps :bits, :why "Nothing to choose."
    :examples [[[:where [:lt x y] y y] => y]]}
@@ -238,7 +238,8 @@
    :examples [[[:flatten x] => [:reshape {:shape [6]} x]] [[:dot x y] => [:matmul x y]]]}
   {:name :uniform-view, :lhs :view, :rhs same-everywhere, :keeps :bits
    :why "A constant that is the same everywhere is a number, broadcast."
-   :examples [[[:transpose [:broadcast-to {:shape [4 5]} 2.0]] => [:broadcast-to {:shape [5 4]} 2.0]]]}
+   :examples [[[:transpose [:broadcast-to {:shape [4 5]} 2.0]]
+               => [:broadcast-to {:shape [5 4]} 2.0]]]}
   {:name :strip-broadcast, :lhs :elementwise, :rhs stripped, :keeps :bits
    :why "Elementwise ops broadcast by themselves; on small operands they do less work."
    :types {x [:f64 [2 3]], r [:f64 [3]]}
@@ -250,7 +251,8 @@
   {:name :transpose-transpose, :lhs [:transpose {:axes ?a} [:transpose {:axes ?b} ?x]]
    :rhs [:transpose {:axes (mapv ?b ?a)} ?x], :keeps :bits, :why "One order instead of two."
    :types {x [:f64 [2 3 4]]}
-   :examples [[[:transpose {:axes [1 2 0]} [:transpose {:axes [1 2 0]} x]] => [:transpose {:axes [2 0 1]} x]]
+   :examples [[[:transpose {:axes [1 2 0]} [:transpose {:axes [1 2 0]} x]]
+               => [:transpose {:axes [2 0 1]} x]]
               [[:transpose [:transpose x]] => x]]}
   {:name :transposed-product, :lhs [:transpose {:axes ?a} [:matmul ?x ?y]]
    :rhs [:matmul [:transpose {:axes ?a} ?y] [:transpose {:axes ?a} ?x]]
@@ -279,14 +281,15 @@
    :examples [[[:broadcast-to {:shape [5 4 2 3]} [:broadcast-to {:shape [4 2 3]} x]]
                => [:broadcast-to {:shape [5 4 2 3]} x]]]}
   {:name :broadcast-reshape, :lhs [:broadcast-to {:shape ?s} [:reshape {:shape ?t} ?x]]
-   :rhs [:broadcast-to {:shape ?s} ?x], :when #(leading-ones? (% ?t) (rule/shape-of % ?x)), :keeps :bits
-   :why "Broadcasting adds axes in front by itself."
+   :rhs [:broadcast-to {:shape ?s} ?x], :when #(leading-ones? (% ?t) (rule/shape-of % ?x))
+   :keeps :bits, :why "Broadcasting adds axes in front by itself."
    :examples [[[:broadcast-to {:shape [4 2 3]} [:reshape {:shape [1 2 3]} x]]
                => [:broadcast-to {:shape [4 2 3]} x]]]}
   {:name :reshape-broadcast, :lhs [:reshape {:shape ?s} [:broadcast-to ?x]]
    :rhs [:broadcast-to {:shape ?s} ?x], :when #(rule/scalar? % ?x), :keeps :bits
    :why "One view instead of two.", :types {x [:f64 []]}
-   :examples [[[:reshape {:shape [6]} [:broadcast-to {:shape [2 3]} x]] => [:broadcast-to {:shape [6]} x]]]}
+   :examples [[[:reshape {:shape [6]} [:broadcast-to {:shape [2 3]} x]]
+               => [:broadcast-to {:shape [6]} x]]]}
   {:name :transpose-broadcast, :lhs [:transpose [:broadcast-to ?x]], :when #(rule/scalar? % ?x)
    :rhs (fn [m] [:broadcast-to {:shape (type/shape-of (:type m))} ?x]), :keeps :bits
    :why "One view instead of two.", :types {x [:f64 []]}
@@ -297,10 +300,11 @@
   {:name :concatenate-one, :lhs [:concatenate ?x], :rhs ?x, :keeps :bits, :why "Nothing to join."
    :examples [[[:concatenate {:axis 0} x] => x]]}
   {:name :sum-to-same, :lhs [:sum-to {:shape ?s} ?x], :rhs ?x
-   :when #(= (% ?s) (rule/shape-of % ?x)), :keeps :bits, :why "Nothing to sum."
+   :when #(= (% ?s) (rule/shape-of % ?x)), :keeps :value, :why "Nothing to sum."
    :examples [[[:sum-to {:shape [2 3]} x] => x]]}
   {:name :dim-constant, :lhs [:dim {:dim ?d}], :rhs (fn [m] (m ?d)), :when #(integer? (% ?d))
-   :keeps :bits, :why "It is known.", :examples [[[:dim {:dim 7}] => [:const {:type [:i64 []] :value 7}]]]})
+   :keeps :bits, :why "It is known."
+   :examples [[[:dim {:dim 7}] => [:const {:type [:i64 []] :value 7}]]]})
 
 ;; ## Reductions
 
@@ -323,7 +327,7 @@
     [:mul [:cast {:dtype dtype} [:dim {:dim n}]] '?x]))
 
 (defrules reducing
-  "Reductions merged or dropped; kept axes are put back by a reshape, so that a sum is computed once."
+  "Reductions merged or dropped; a reshape puts kept axes back, so that a sum is computed once."
   {:name :drop-keepdims, :lhs :reduce, :keeps :bits
    :rhs (fn [{:keys [op attrs type]}]
           (when (:keepdims attrs)
@@ -352,10 +356,11 @@
    :rhs [:neg [:sum {:axis ?a} ?x]], :when #(rule/float? % ?x), :keeps :value
    :why "Negation moves out, where there is less of it."
    :examples [[[:sum {:axis 1} [:neg x]] => [:neg [:sum {:axis 1} x]]]]}
-  {:name :sum-broadcast, :lhs [:sum {:axis ?a :keepdims false} [:broadcast-to ?x]], :rhs times-extent
-   :when #(and (rule/scalar? % ?x) (rule/float? % ?x)), :keeps :value
+  {:name :sum-broadcast, :lhs [:sum {:axis ?a :keepdims false} [:broadcast-to ?x]]
+   :rhs times-extent, :when #(and (rule/scalar? % ?x) (rule/float? % ?x)), :keeps :value
    :why "A product instead of a loop.", :types {x [:f64 []]}
-   :examples [[[:sum {:axis 0} [:broadcast-to {:shape [2 3]} x]] => [:broadcast-to {:shape [3]} [:mul 2.0 x]]]]})
+   :examples [[[:sum {:axis 0} [:broadcast-to {:shape [2 3]} x]]
+               => [:broadcast-to {:shape [3]} [:mul 2.0 x]]]]})
 
 (def rules
   "All rules of this phase: the smallest form of a graph in exact arithmetic."

@@ -6,9 +6,11 @@
   scales and outside of matrix products, sums and views; factors of one product are multiplied with
   each other first; transposes are views on the operands. Of w - 0.1·∂w comes
   [:sub w [:mul c [:matmul [:transpose x] d]]] with one 0-d c, or :add where c was negative."
-  (:require [damo.op.all]
+  (:require [damo.graph :as graph]
+            [damo.op.all]
             [damo.rule :as rule :refer [defrules]]
-            [damo.rules.canonicalize :as canonicalize]))
+            [damo.rules.canonicalize :as canonicalize]
+            [damo.type :as type]))
 
 (set! *warn-on-reflection* true)
 
@@ -54,7 +56,8 @@
   (let [x (rule/number-of m ?s), [op _ arg] (rule/node-of m ?s)]
     (if (float? x)
       (< 1e-30 (Math/abs (double x)) 1e30)
-      (and (= op :cast) (not (rule/float? {:builder (:builder m), :arg arg} :arg))))))
+      (and (= op :cast)
+           (not (type/float-dtype? (type/dtype-of (graph/node-type (:builder m) arg))))))))
 
 (defn- negative? [m ?c]
   (let [x (rule/number-of m ?c)] (and (number? x) (neg? x))))
@@ -77,15 +80,15 @@
    :why "One product of the array instead of two.", :types {s [:f64 []], t [:f64 []]}
    :examples [[[:mul s [:mul t x]] => [:mul [:mul s t] x]]]}
   {:name :common-scalar, :lhs [:add [:mul ?s ?x] [:mul ?s ?y]], :rhs [:mul ?s [:add ?x ?y]]
-   :when #(scales? % ?s ?x ?y), :share :sole, :keeps :value, :why "One product instead of two."
+   :when #(scales? % ?s ?x ?y), :share :sole, :keeps :finite, :why "One product instead of two."
    :types {s [:f64 []]}
    :examples [[[:add [:mul s x] [:mul s y]] => [:mul s [:add x y]]]]}
   {:name :scalar-out-of-matmul, :lhs [:matmul [:mul ?s ?x] ?y], :rhs [:mul ?s [:matmul ?x ?y]]
-   :when #(scales? % ?s ?x ?y), :keeps :value, :why "gemm scales for nothing."
+   :when #(scales? % ?s ?x ?y), :keeps :finite, :why "gemm scales for nothing."
    :types {s [:f64 []], y [:f64 [3 4]]}
    :examples [[[:matmul [:mul s x] y] => [:mul s [:matmul x y]]]]}
   {:name :scalar-out-of-matmul-right, :lhs [:matmul ?x [:mul ?s ?y]], :rhs [:mul ?s [:matmul ?x ?y]]
-   :when #(scales? % ?s ?x ?y), :keeps :value, :why "gemm scales for nothing."
+   :when #(scales? % ?s ?x ?y), :keeps :finite, :why "gemm scales for nothing."
    :types {s [:f64 []], y [:f64 [3 4]]}
    :examples [[[:matmul x [:mul s y]] => [:mul s [:matmul x y]]]]}
   {:name :neg-out-of-matmul, :lhs [:matmul [:neg ?x] ?y], :rhs [:neg [:matmul ?x ?y]], :keeps :value
@@ -96,7 +99,7 @@
    :examples [[[:matmul x [:neg y]] => [:neg [:matmul x y]]]]}
   {:name :scalar-out-of-sum, :lhs [:sum {:axis ?a :keepdims false} [:mul ?s ?x]]
    :rhs [:mul ?s [:sum {:axis ?a} ?x]], :when #(and (scales? % ?s ?x) (rule/float? % ?x))
-   :keeps :value, :why "One product instead of one an element.", :types {s [:f64 []]}
+   :keeps :finite, :why "One product instead of one an element.", :types {s [:f64 []]}
    :examples [[[:sum {:axis 0} [:mul s x]] => [:mul s [:sum {:axis 0} x]]]]}
   {:name :scalar-out-of-transpose, :lhs [:transpose {:axes ?a} [:mul ?s ?x]]
    :rhs [:mul ?s [:transpose {:axes ?a} ?x]], :when #(scales? % ?s ?x), :keeps :bits

@@ -1,8 +1,9 @@
 (ns damo.rules.stabilize
-  "The same real value, better floating point: log(1 + e^x) becomes softplus, e^x / Σ e^x softmax, and
-  the gradient of the branch that `where` did not take is 0 whatever that branch is. Runs on canonical
-  forms, with the rules that make them; before composites are expanded."
-  (:require [damo.op.all]
+  "The same real value, better floating point: log(1 + e^x) becomes softplus, e^x / Σ e^x softmax,
+  and the gradient of the branch that `where` did not take is 0 whatever that branch is. Runs on
+  canonical forms, with the rules that make them; before composites are expanded."
+  (:require [damo.graph :as graph]
+            [damo.op.all]
             [damo.rule :as rule :refer [defrules]]
             [damo.rules.canonicalize :as canonicalize]))
 
@@ -56,13 +57,14 @@
    :examples [[[:div [:mul y [:exp x]] [:add 1 [:exp x]]] => [:mul y [:sigmoid x]]]]}
   {:name :scaled-sigmoid, :lhs [:div ?g [:add 1 [:exp ?x]]], :rhs [:mul ?g [:sigmoid [:neg ?x]]]
    :keeps :value, :why "The gradient of log(1 + e^x) meets the rules for sigmoids."
-   :when #(not (rule/number-of % ?g)), :share nil
+   :when #(not (rule/number-of % ?g))
    :examples [[[:div y [:add 1 [:exp x]]] => [:mul y [:sigmoid [:neg x]]]]]}
   {:name :exp-times-sigmoid, :lhs [:mul [:exp ?x] [:sigmoid [:neg ?x]]], :rhs [:sigmoid ?x]
    :keeps :finite, :why "∞·0 above 709."
    :examples [[[:mul [:exp x] [:sigmoid [:neg x]]] => [:sigmoid x]]]}
   {:name :product-exp-sigmoid, :lhs [:mul [:mul ?g [:sigmoid [:neg ?x]]] [:exp ?x]]
-   :rhs [:mul ?g [:sigmoid ?x]], :keeps :finite, :why "∞·0 above 709; so gradients of log(1 + e^x) end."
+   :rhs [:mul ?g [:sigmoid ?x]], :keeps :finite
+   :why "∞·0 above 709; gradients of log(1 + e^x) have this form."
    :examples [[[:mul [:mul y [:sigmoid [:neg x]]] [:exp x]] => [:mul y [:sigmoid x]]]]}
   {:name :one-minus-sigmoid, :lhs [:sub 1 [:sigmoid ?x]], :rhs [:sigmoid [:neg ?x]], :keeps :value
    :why "1 - sigmoid(50) is 0 to all digits."
@@ -88,10 +90,10 @@
        (= (m ?s) (kept-shape m ?x (m ?a)))))
 
 (defn- labels-of
-  "The id of the labels when ?h is their one-hot form with the classes last, as ?x has them; else nil."
-  [m ?x ?h]
+  "The id of the labels when ?h is their one-hot form, classes last as ?x has them; else nil."
+  [{:keys [builder] :as m} ?x ?h]
   (let [[op _ arg :as node] (rule/node-of m ?h)
-        [op {:keys [classes]} labels] (if (= op :cast) (rule/node-of {:builder (:builder m) :arg arg} :arg) node)]
+        [op {:keys [classes]} labels] (if (= op :cast) (graph/node builder arg) node)]
     (when (and (= op :one-hot)
                (= (rule/shape-of m ?x) (rule/shape-of m ?h))
                (= classes (peek (rule/shape-of m ?x))))
@@ -106,7 +108,8 @@
 
 (defrules softmaxes
   "Softmax, its logarithm, and the loss at labels."
-  {:name :softmax, :lhs [:div [:exp ?x] [:reshape {:shape ?s} [:sum {:axis ?a :keepdims false} [:exp ?x]]]]
+  {:name :softmax
+   :lhs [:div [:exp ?x] [:reshape {:shape ?s} [:sum {:axis ?a :keepdims false} [:exp ?x]]]]
    :rhs [:softmax {:axis (first ?a)} ?x], :when #(along-one-axis? % ?x ?a ?s), :keeps :finite
    :why "∞/∞ above 709."
    :examples [[[:div [:exp x] [:sum {:axis 1 :keepdims true} [:exp x]]] => [:softmax {:axis 1} x]]]}
@@ -120,23 +123,25 @@
   {:name :exp-log-softmax, :lhs [:exp [:log-softmax {:axis ?a} ?x]], :rhs [:softmax {:axis ?a} ?x]
    :keeps :value, :why "One op; it may be there already."
    :examples [[[:exp [:log-softmax x]] => [:softmax x]]]}
-  {:name :sub-logsumexp, :lhs [:sub ?x [:reshape {:shape ?s} [:logsumexp {:axis ?a :keepdims false} ?x]]]
+  {:name :sub-logsumexp
+   :lhs [:sub ?x [:reshape {:shape ?s} [:logsumexp {:axis ?a :keepdims false} ?x]]]
    :rhs [:log-softmax {:axis (first ?a)} ?x], :when #(along-one-axis? % ?x ?a ?s), :keeps :finite
    :why "x - log Σ e^x cancels for large x."
-   :examples [[[:sub x [:reshape {:shape [2 1]} [:logsumexp {:axis 1} x]]] => [:log-softmax {:axis 1} x]]]}
+   :examples [[[:sub x [:reshape {:shape [2 1]} [:logsumexp {:axis 1} x]]]
+               => [:log-softmax {:axis 1} x]]]}
   {:name :sub-kept-logsumexp, :lhs [:sub ?x [:logsumexp {:axis ?a :keepdims true} ?x]]
    :rhs [:log-softmax {:axis (first ?a)} ?x], :when #(= 1 (count (% ?a))), :keeps :finite
    :why "x - log Σ e^x cancels for large x."
    :examples [[[:sub x [:logsumexp {:axis 0 :keepdims true} x]] => [:log-softmax {:axis 0} x]]]}
   {:name :cross-entropy
    :lhs [:sum {:axis ?a :keepdims false} [:mul [:log-softmax {:axis ?b} ?x] ?h]]
-   :rhs (fn [m] (label-loss m ?x ?a ?b ?h)), :keeps :value
+   :rhs (fn [m] (label-loss m ?x ?a ?b ?h)), :keeps :finite
    :why "The loss at a label needs one logit and one log-sum-exp."
    :types {i [:i64 [2]]}, :gen {i [0 2]}
    :examples [[[:neg [:sum {:axis 1} [:mul [:log-softmax x] [:one-hot {:classes 3} i]]]]
                => [:cross-entropy x i]]]}
   {:name :argmax-softmax, :lhs [:argmax {:axis ?a :keepdims ?k} [:softmax {:axis ?a} ?x]]
-   :rhs [:argmax {:axis ?a :keepdims ?k} ?x], :keeps :value, :why "The largest stays the largest."
+   :rhs [:argmax {:axis ?a :keepdims ?k} ?x], :keeps :finite, :why "The largest stays the largest."
    :examples [[[:argmax {:axis 1} [:softmax x]] => [:argmax {:axis 1} x]]]})
 
 ;; ## Gradients of choices

@@ -1,0 +1,91 @@
+(ns damo.diff.forward
+  "Forward mode: tangents pushed from `wrt` to what is differentiated, node by node, from the forms
+  :partials, :linear-in and :rop; an op without one is differentiated through its :expand.
+  (push-forward! b [9] {0 tangent} stops) is {0 tangent … 9 id}."
+  (:require [damo.diff.node :as node]
+            [damo.graph :as graph]
+            [damo.op :as op]
+            [damo.type :as type])
+  (:import [java.util BitSet HashMap]))
+
+(set! *warn-on-reflection* true)
+
+(declare push-forward!)
+
+(defn- tangent-name [s] (symbol (str "?d" (subs (name s) 1))))
+
+(defn- tangent-bindings [b op args tangents]
+  (let [values (op/bindings op args)]
+    (into values
+          (map (fn [[s id]] [(tangent-name s) (node/found-or-zeros! b id tangents)]))
+          values)))
+
+(defn- linear-tangent!
+  "The tangent of a node that is linear in the arguments at `linear`: the same op on tangents."
+  [b id linear positions ^HashMap tangents]
+  (let [[op attrs & args] (graph/node b id), args (vec args)
+        note (select-keys (graph/note b id) [:src])
+        apply-to (fn [ids] (op/emit! b op attrs (mapv op/->Id ids) note))]
+    (if (= linear :all)
+      (apply-to (mapv #(node/found-or-zeros! b % tangents) args))
+      (->> positions
+           (mapv (fn [i]
+                   (when-not (linear i) (node/no-derivative! b id i))
+                   (apply-to (assoc args i (.get tangents (nth args i))))))
+           (reduce #(node/sum! b id %1 %2))))))
+
+(defn- partial-tangent! [b id partials positions ^HashMap tangents]
+  (let [[op _ & args] (graph/node b id), bindings (assoc (op/bindings op args) '?out id)
+        tangent-of #(.get tangents (nth args %))
+        terms (for [i positions
+                    :let [partial (nth partials i)
+                          _ (when (nil? partial) (node/no-derivative! b id i))
+                          template (node/times '?d partial)]
+                    :when (not (and (number? template) (zero? template)))]
+                (node/emit-template! b id (assoc bindings '?d (tangent-of i)) template))]
+    (when (seq terms)
+      (reduce #(node/sum! b id %1 %2) terms))))
+
+(defn- expanded-tangent! [b id ^HashMap tangents]
+  (let [args (graph/args-of (graph/node b id))
+        root (node/expansion! b id)
+        known (into {} (for [a args :when (.get tangents a)] [a (.get tangents a)]))
+        ^HashMap found (push-forward! b [root] known (node/bits args))]
+    (.get found root)))
+
+(defn- tangent!
+  "The id of the tangent of node id, or nil when it is zero."
+  [b id positions tangents]
+  (let [[op _ & args] (graph/node b id), entry (op/entry op)
+        form (fn [k] (when (k entry) (node/declared entry k (node/context b id))))]
+    (cond (:partials entry) (partial-tangent! b id (form :partials) positions tangents)
+          (:linear-in entry) (linear-tangent! b id (form :linear-in) positions tangents)
+          (:rop entry) (let [bindings (assoc (tangent-bindings b op args tangents) '?out id)
+                             template (form :rop)]
+                         (when-not (number? template)
+                           (node/emit-template! b id bindings template)))
+          (string? (:no-gradient entry)) (node/no-derivative! b id nil)
+          :else (expanded-tangent! b id tangents))))
+
+(defn- stretched! [b id tangent]
+  (let [[dtype shape] (graph/node-type b id)
+        tangent (node/cast-to! b id dtype tangent)]
+    (if (= shape (type/shape-of (graph/node-type b tangent)))
+      tangent
+      (node/emit-template! b id {'?x tangent} [:broadcast-to {:shape shape} '?x]))))
+
+(defn push-forward!
+  "{id tangent} of the nodes between the tangents given, {id tangent}, and the roots; zero tangents
+  are left out."
+  [b roots given ^BitSet stops]
+  (let [tangents (HashMap. ^java.util.Map given), marked (node/between b roots (keys given) stops)]
+    (loop [id (.nextSetBit marked 0)]
+      (when (<= 0 id)
+        (let [args (graph/args-of (graph/node b id))
+              positions (filterv #(.get tangents (nth args %))
+                                 (node/marked-positions marked args))]
+          (when-let [t (and (seq positions) (not (.get stops id))
+                            (tangent! b id positions tangents))]
+            (node/add-gradient! b tangents id (stretched! b id t))))
+        (recur (.nextSetBit marked (inc id)))))
+    tangents))

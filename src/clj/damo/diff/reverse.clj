@@ -1,0 +1,85 @@
+(ns damo.diff.reverse
+  "Reverse mode: gradients pulled back from what is differentiated, node by node, from the forms
+  :partials, :transpose and :lop; an op without one is differentiated through its :expand.
+  (pull-back! b {9 g} {} [0] stops) is {:grads {0 id …} :reached ids}."
+  (:require [damo.diff.node :as node]
+            [damo.fail :as fail :refer [fail!]]
+            [damo.graph :as graph]
+            [damo.op :as op])
+  (:import [java.util BitSet HashMap]))
+
+(set! *warn-on-reflection* true)
+
+(declare pull-back!)
+
+(defn- fitted!
+  "A contribution in the type of the argument it belongs to: what broadcasting stretched is summed."
+  [b from position id]
+  (let [[op _ & args] (graph/node b from)
+        [dtype shape] (graph/node-type b (nth args position))
+        [_ given] (graph/node-type b id)]
+    (when-not (or (= given shape) (= :elementwise (op/kind op)))
+      (fail! :damo.diff/bad-derivative
+             (str "the derivative of " (name op) " in argument " position " has the shape "
+                  (pr-str given) ", the argument " (pr-str shape))
+             {:op op, :position position, :expected shape, :given given}))
+    (node/cast-to! b from dtype
+                   (if (= given shape)
+                     id
+                     (node/emit-template! b from {'?x id} [:sum-to {:shape shape} '?x])))))
+
+(defn- reverse-templates
+  "One template an argument (0: no contribution, nil: not differentiable), or nil when the entry
+  declares no derivative."
+  [entry ctx]
+  (let [form (fn [k] (node/declared entry k ctx))]
+    (cond (:partials entry) (mapv #(when (some? %) (node/times '?g %)) (form :partials))
+          (:transpose entry) (form :transpose)
+          (:lop entry) (form :lop))))
+
+(defn- declared-contributions! [b id g positions templates]
+  (let [[op _ & args] (graph/node b id)
+        bindings (assoc (op/bindings op args) '?out id '?g g)]
+    (doall
+     (for [i positions
+           :let [template (nth templates i nil)
+                 template (if (nil? template) (node/no-derivative! b id i) template)]
+           :when (not (and (number? template) (zero? template)))]
+       [(nth args i) (fitted! b id i (node/emit-template! b id bindings template))]))))
+
+(defn- expanded-contributions! [b id g positions]
+  (let [args (graph/args-of (graph/node b id))
+        root (node/expansion! b id)
+        wrt (vec (distinct (map #(nth args %) positions)))
+        {:keys [^HashMap grads]} (pull-back! b {root g} {} wrt (node/bits wrt))]
+    (for [a wrt :when (.get grads a)] [a (.get grads a)])))
+
+(defn- contributions!
+  "[argument gradient] pairs of the arguments at these positions, for gradient g of node id."
+  [b id g positions]
+  (let [[op] (graph/node b id), entry (op/entry op)]
+    (if-let [templates (reverse-templates entry (node/context b id))]
+      (declared-contributions! b id g positions templates)
+      (if (string? (:no-gradient entry))
+        (node/no-derivative! b id nil)
+        (expanded-contributions! b id g positions)))))
+
+(defn pull-back!
+  "{:grads {id gradient}, :reached ids}: gradients of the nodes between the seeds {id gradient} and
+  `wrt`. A known gradient replaces what would be computed; the arguments of `stops` get nothing.
+  A node that is reached and has no gradient has the gradient 0."
+  [b seeds known wrt ^BitSet stops]
+  (let [grads (doto (HashMap. ^java.util.Map seeds) (.putAll known))
+        roots (into (vec (keys seeds)) (keys known))
+        marked (node/between b roots wrt stops), reached (node/bits roots)]
+    (loop [id (.previousSetBit reached (int (reduce max -1 roots)))]
+      (when (<= 0 id)
+        (when (and (.get marked id) (not (.get stops id)))
+          (let [args (graph/args-of (graph/node b id))
+                positions (node/marked-positions marked args)]
+            (doseq [i positions] (.set reached (int (nth args i))))
+            (when-let [g (and (seq positions) (.get grads id))]
+              (doseq [[a h] (contributions! b id g positions) :when (not (contains? known a))]
+                (node/add-gradient! b grads a h)))))
+        (recur (.previousSetBit reached (dec id)))))
+    {:grads grads, :reached (doto reached (.and marked))}))

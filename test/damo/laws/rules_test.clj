@@ -1,0 +1,217 @@
+(ns damo.laws.rules-test
+  "Laws over all rules, from their own data: examples fire and give the stated form, types and
+  values are kept as each rule promises, no set loops on random graphs."
+  (:require [clojure.test :refer [deftest is testing]]
+            [damo.array :as array]
+            [damo.eval :as eval]
+            [damo.graph :as graph]
+            [damo.op :as op]
+            [damo.op.all]
+            [damo.rewrite :as rewrite]
+            [damo.rule :as rule]
+            [damo.rules.blas :as blas]
+            [damo.rules.canonicalize :as canonicalize]
+            [damo.rules.specialize :as specialize]
+            [damo.rules.stabilize :as stabilize]
+            [damo.type :as type])
+  (:import [java.util Random]))
+
+(set! *warn-on-reflection* true)
+
+(def ^:private sets [canonicalize/rules stabilize/rules specialize/rules blas/rules])
+
+(def ^:private own-rules
+  "[set rule] pairs, each rule once, with the set that it was written for."
+  (for [{:keys [name rules] :as set} sets
+        {owner :set, :as rule} rules
+        :when (or (nil? owner) (= owner name))]
+    [set rule]))
+
+;; ## Examples as graphs
+
+(defn- names-in [form]
+  (distinct (filter symbol? (tree-seq sequential? seq form))))
+
+(defn- leaf! [b s type]
+  (if (= :shared (first type))
+    (op/emit! b :shared {:name s :type (second type)} [] nil)
+    (op/emit! b :input {:name s :type type} [] nil)))
+
+(defn- example-graph
+  "The graph of a form whose names are the leaves `names`, of these types (default [:f64 [2 3]])."
+  [types names form]
+  (let [b (graph/builder)
+        ids (into {} (map (fn [s] [s (leaf! b s (get types s [:f64 [2 3]]))])) names)]
+    (graph/finish b [(op/instantiate! (op/emitter b nil) ids form)])))
+
+(defn- output-types [g] (map #(graph/type-of g %) (:outputs g)))
+
+(defn- structure
+  "The nodes and outputs of a graph as text: NaN is equal to itself there."
+  [g]
+  (pr-str (dissoc g :notes)))
+
+(defn- alone [rule] [{:rules [rule]}])
+
+(defn- each-example
+  "Calls (f set rule graph expected-form names) for every example of every rule."
+  [f]
+  (doseq [[set {:keys [types examples] :as rule}] own-rules, [left _ right] examples]
+    (testing (str (:name rule) " on " (pr-str left))
+      (let [names (names-in left)]
+        (f set rule (example-graph types names left) right names)))))
+
+(deftest rules-have-names-of-their-own-and-reasons
+  (is (<= 40 (count own-rules)))
+  (is (apply distinct? (map (comp :name second) own-rules)))
+  (doseq [[_ {:keys [name why keeps]}] own-rules]
+    (testing (str name)
+      (is (re-find #"\.$" why))
+      (is (rule/promises keeps)))))
+
+(deftest examples-fire
+  (each-example
+   (fn [set {:keys [name] :as rule} g _ _]
+     (is (some #(= name (:rule %))
+               (mapcat :trace [(rewrite/run g (alone rule)) (rewrite/run g [set])]))))))
+
+(deftest examples-give-the-stated-form
+  (each-example
+   (fn [set {:keys [types]} g right names]
+     (let [stated (:graph (rewrite/run (example-graph types names right) []))]
+       (is (= (structure stated) (structure (:graph (rewrite/run g [set])))))))))
+
+(deftest types-are-kept
+  (each-example
+   (fn [set rule g _ _]
+     (doseq [rules [(alone rule) [set]]]
+       (let [result (:graph (rewrite/run g rules))]
+         (is (= (output-types g) (output-types result)))
+         (is (= (:nodes result) (:nodes (op/check-types (graph/check result))))))))))
+
+(deftest types-are-kept-in-single-precision-and-with-named-dimensions
+  (doseq [[set {:keys [types examples] :as rule}] own-rules :when (nil? types)
+          [left] examples, input [[:f32 [2 3]] [:f32 [3]]]]
+    (testing (str (:name rule) " on " (pr-str left) " of " input)
+      (when-let [g (try (example-graph (constantly input) (names-in left) left)
+                        (catch clojure.lang.ExceptionInfo _))]     ; attributes may ask for [2 3]
+        (is (= (output-types g) (output-types (:graph (rewrite/run g [set])))))))))
+
+;; ## Values
+
+(def ^:private special [0.0 -0.0 1.0 -1.0 2.5 ##Inf ##-Inf ##NaN])
+
+(defn- random-array
+  "An array whose elements `draw` makes of a random source."
+  [[dtype shape] draw]
+  (array/of dtype shape (repeatedly (array/size shape) draw)))
+
+(defn- environment
+  "Arrays for the leaves of a graph. `ranges` maps names to [lo hi], integers below hi."
+  [{:keys [nodes]} ranges ^Random random specials?]
+  (into {}
+        (for [[op {:keys [name type]}] nodes :when (#{:input :shared} op)
+              :let [[lo hi] (get ranges name [-3.0 3.0])]]
+          [name (random-array type
+                              (cond (type/int-dtype? (first type))
+                                    #(+ (long lo) (.nextInt random (int (- hi lo))))
+                                    specials? #(nth special (.nextInt random (count special)))
+                                    :else #(+ lo (* (- hi lo) (.nextDouble random)))))])))
+
+(defn- close? [x y]
+  (or (= x y)
+      (and (float? x) (float? y)
+           (or (and (NaN? x) (NaN? y))
+               (<= (Math/abs (- (double x) (double y)))
+                   (* 1e-12 (+ 1.0 (Math/abs (double x)))))))))
+
+(defn- finite? [x]
+  (or (not (float? x)) (< ##-Inf x ##Inf)))
+
+(defn- agrees?
+  "Does y keep x as promised?"
+  [keeps x y]
+  (case keeps
+    :bits (if (and (float? x) (float? y)) (zero? (Double/compare x y)) (= x y))
+    :value (close? x y)
+    :finite (or (not (finite? x)) (close? x y))))
+
+(defn- disagreements [keeps g result env]
+  (let [[before] (eval/run g env), [after] (eval/run result env)]
+    (remove (fn [[x y]] (agrees? keeps x y))
+            (map vector (array/values before) (array/values after)))))
+
+(deftest values-are-kept-as-promised
+  (each-example
+   (fn [_ {:keys [keeps gen] :as rule} g _ _]
+     (let [{result :graph} (rewrite/run g (alone rule)), random (Random. 5)]
+       (dotimes [_ 3]
+         (is (empty? (disagreements keeps g result (environment g gen random false)))))))))
+
+(deftest special-values-are-kept-as-promised
+  (each-example
+   (fn [_ {:keys [keeps gen] :as rule} g _ _]
+     (when-not (= keeps :finite)
+       (let [{result :graph} (rewrite/run g (alone rule)), random (Random. 11)]
+         (dotimes [_ 20]
+           (is (empty? (disagreements keeps g result (environment g gen random true))))))))))
+
+;; ## Random graphs
+
+(def ^:private templates
+  "What random graphs are made of, by the shapes of the arguments, [2 3] and []."
+  '{:array [[:add ?x ?y] [:sub ?x ?y] [:mul ?x ?y] [:div ?x ?y] [:neg ?x] [:exp ?x] [:log ?x]
+            [:sqr ?x] [:sqrt ?x] [:abs ?x] [:tanh ?x] [:sigmoid ?x] [:add 1 ?x] [:mul 2 ?x]
+            [:mul ?s ?x] [:div ?x ?s] [:sub 1 ?x] [:mul 0 ?x] [:pow ?x 2] [:reciprocal ?x]
+            [:maximum ?x ?y] [:softmax ?x]
+            [:where [:lt ?x ?y] 0 ?x] [:where [:lt ?x 0] ?x ?y] [:transpose [:transpose ?x]]
+            [:cast {:dtype :f64} [:cast {:dtype :f32} ?x]]
+            [:sub ?x [:max {:axis 1 :keepdims true} ?x]]
+            [:div [:exp ?x] [:sum {:axis 1 :keepdims true} [:exp ?x]]]
+            [:reshape {:shape [2 3]} [:flatten ?x]] [:broadcast-to {:shape [2 3]} ?s]
+            [:matmul [:matmul ?x [:transpose ?y]] ?x] [:transpose [:mul ?s [:transpose ?x]]]]
+    :scalar [[:sum ?x] [:mean ?x] [:max ?x] [:logsumexp ?x] [:add ?s ?t] [:mul ?s ?t] [:neg ?s]
+             [:sum {:axis 0} [:sum {:axis 1} ?x]] [:log [:sum [:exp ?x]]] [:div 1 ?s]
+             [:sub ?s ?t]]})
+
+(defn- random-graph [^long seed ^long size]
+  (let [random (Random. seed), b (graph/builder), emit (op/emitter b nil)
+        pick (fn [xs] (nth xs (.nextInt random (count xs))))]
+    (loop [k 0
+           arrays [(leaf! b 'x [:f64 [2 3]]) (leaf! b 'y [:f64 [2 3]])]
+           scalars [(leaf! b 's [:f64 []])]]
+      (if (= k size)
+        (graph/finish b [(peek arrays) (peek scalars)])
+        (let [kind (if (zero? (.nextInt random 4)) :scalar :array)
+              ids {'?x (pick arrays) '?y (pick arrays) '?s (pick scalars) '?t (pick scalars)}
+              id (op/instantiate! emit ids (pick (templates kind)))]
+          (if (= kind :array)
+            (recur (inc k) (conj arrays id) scalars)
+            (recur (inc k) arrays (conj scalars id))))))))
+
+(defn- through [g sets]
+  (reduce (fn [g set] (:graph (rewrite/run g [set]))) g sets))
+
+(deftest random-graphs-neither-loop-nor-change-types
+  (doseq [seed (range 60)]
+    (testing (str "seed " seed)
+      (let [g (random-graph seed 40), result (through g sets)]
+        (is (= (output-types g) (output-types result)))
+        (is (= (:nodes result) (:nodes (op/check-types result))))))))
+
+(deftest a-second-sweep-finds-nothing
+  (doseq [seed (range 30), set [canonicalize/rules stabilize/rules]]
+    (testing (str (:name set) ", seed " seed)
+      (let [once (:graph (rewrite/run (random-graph seed 20) [set]))]
+        (is (= [] (map (juxt :rule :before :after) (:trace (rewrite/run once [set])))))))))
+
+(defn- all-values [g env]
+  (mapcat array/values (eval/run g env)))
+
+(deftest random-graphs-keep-finite-values
+  (doseq [seed (range 40)]
+    (testing (str "seed " seed)
+      (let [g (random-graph seed 8), result (through g sets)
+            env (environment g {} (Random. seed) false)]
+        (doseq [[x y] (map vector (all-values g env) (all-values result env)) :when (finite? x)]
+          (is (<= (Math/abs (- (double x) (double y))) (* 1e-8 (+ 1.0 (Math/abs (double x)))))))))))
