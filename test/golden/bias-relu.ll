@@ -4,11 +4,11 @@ entry:
   %t4 = icmp sgt i64 %d.n, 0
   br i1 %t4, label %loop.0, label %done.1
 loop.0:
-  %n.i = phi i64 [ 0, %entry ], [ %t2, %next.3 ]
+  %n.i = phi i64 [ 0, %entry ], [ %t3, %next.2 ]
   %t9 = icmp sgt i64 500, 0
   br i1 %t9, label %loop.5, label %done.6
 loop.5:
-  %n.j = phi i64 [ 0, %loop.0 ], [ %t7, %next.8 ]
+  %n.j = phi i64 [ 0, %loop.0 ], [ %t8, %next.7 ]
   %t10 = mul nsw i64 %n.i, 500
   %t11 = add nsw i64 %t10, %n.j
   %t12 = getelementptr inbounds float, ptr %p0, i64 %t11
@@ -21,16 +21,16 @@ loop.5:
   %t19 = add nsw i64 %t18, %n.j
   %t20 = getelementptr inbounds float, ptr %p0, i64 %t19
   store float %t17, ptr %t20
-  br label %next.8
-next.8:
-  %t7 = add nuw nsw i64 %n.j, 1
-  %t21 = icmp slt i64 %t7, 500
+  br label %next.7
+next.7:
+  %t8 = add nuw nsw i64 %n.j, 1
+  %t21 = icmp slt i64 %t8, 500
   br i1 %t21, label %loop.5, label %done.6
 done.6:
-  br label %next.3
-next.3:
-  %t2 = add nuw nsw i64 %n.i, 1
-  %t22 = icmp slt i64 %t2, %d.n
+  br label %next.2
+next.2:
+  %t3 = add nuw nsw i64 %n.i, 1
+  %t22 = icmp slt i64 %t3, %d.n
   br i1 %t22, label %loop.0, label %done.1
 done.1:
   ret void

@@ -6,7 +6,7 @@ entry:
   %t4 = icmp sgt i64 %d.n, 0
   br i1 %t4, label %loop.0, label %done.1
 loop.0:
-  %n.i = phi i64 [ 0, %entry ], [ %t2, %next.3 ]
+  %n.i = phi i64 [ 0, %entry ], [ %t3, %next.2 ]
   %t5 = getelementptr inbounds i64, ptr %p1, i64 %n.i
   %t6 = load i64, ptr %t5
   %t7 = icmp ult i64 %t6, %d.m
@@ -27,10 +27,10 @@ fine.8:
   %t17 = load float, ptr %v.s
   %t18 = fadd reassoc contract float %t17, %t16
   store float %t18, ptr %v.s
-  br label %next.3
-next.3:
-  %t2 = add nuw nsw i64 %n.i, 1
-  %t19 = icmp slt i64 %t2, %d.n
+  br label %next.2
+next.2:
+  %t3 = add nuw nsw i64 %n.i, 1
+  %t19 = icmp slt i64 %t3, %d.n
   br i1 %t19, label %loop.0, label %done.1
 done.1:
   %t20 = load float, ptr %v.s

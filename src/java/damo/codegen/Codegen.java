@@ -30,7 +30,7 @@ public final class Codegen {
             usages.add(usage);
             functions.add(KernelWriter.write(kernelName(i, kernel), kernel, usage, library));
         }
-        Products products = new Products();
+        Products products = new Products(vectorBits);
         functions.add(CallWriter.write(program, usages, products));
         functions.add(products.text());
         functions.add(library.text());

@@ -67,29 +67,10 @@ final class KernelWriter {
         }
     }
 
-    /**
-     * The test stands at the bottom, as LLVM's loop passes want it; an empty loop is stepped over.
-     */
     private void loop(Kernel.For s) {
-        String extent = exprs.size(s.extent());
-        String body = lines.freshLabel("loop");
-        String done = lines.freshLabel("done");
-        String before = lines.currentLabel();
         String variable = Names.local("n", s.var());
-        String next = lines.fresh();
-        String latch = lines.freshLabel("next");
-        String some = lines.value("icmp sgt i64 ", extent, ", 0");
-        lines.add("br i1 ", some, ", label %", body, ", label %", done);
-        lines.label(body);
-        lines.add(variable, " = phi i64 [ 0, %", before, " ], [ ", next, ", %", latch, " ]");
         exprs.bind(s.var(), variable);
-        statements(s.body());
-        lines.add("br label %", latch);
-        lines.label(latch);
-        lines.add(next, " = add nuw nsw i64 ", variable, ", 1");
-        String more = lines.value("icmp slt i64 ", next, ", ", extent);
-        lines.add("br i1 ", more, ", label %", body, ", label %", done);
-        lines.label(done);
+        lines.loop(variable, exprs.size(s.extent()), () -> statements(s.body()));
     }
 
     private void declare(Kernel.Var s) {

@@ -75,6 +75,30 @@ final class Lines {
         return name;
     }
 
+    /**
+     * Appends a loop in which the i64 value {@code variable} runs from 0 to {@code extent}-1 around
+     * what {@code body} appends. The test stands at the bottom, as LLVM's loop passes want it; an
+     * empty loop is stepped over.
+     */
+    void loop(String variable, String extent, Runnable body) {
+        String start = freshLabel("loop");
+        String done = freshLabel("done");
+        String latch = freshLabel("next");
+        String before = label;
+        String next = fresh();
+        String some = value("icmp sgt i64 ", extent, ", 0");
+        add("br i1 ", some, ", label %", start, ", label %", done);
+        label(start);
+        add(variable, " = phi i64 [ 0, %", before, " ], [ ", next, ", %", latch, " ]");
+        body.run();
+        add("br label %", latch);
+        label(latch);
+        add(next, " = add nuw nsw i64 ", variable, ", 1");
+        String more = value("icmp slt i64 ", next, ", ", extent);
+        add("br i1 ", more, ", label %", start, ", label %", done);
+        label(done);
+    }
+
     /** The finished body, without braces. */
     String text() {
         return "entry:\n" + String.join("", slots) + body;

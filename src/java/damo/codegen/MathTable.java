@@ -15,8 +15,8 @@ import java.util.Map;
 
 /**
  * The definitions of resources/damo/math.edn, read once: for each math function and float dtype its
- * arguments, named intermediate values and result, as expressions of docs/program.md without loads. A
- * bare number is a constant of the definition's dtype.
+ * arguments, named intermediate values and result, as expressions of docs/program.md without loads.
+ * A bare number is a constant of the definition's dtype.
  */
 final class MathTable {
     private static final String RESOURCE = "/damo/math.edn";

@@ -1,0 +1,97 @@
+package damo.codegen;
+
+import damo.program.Program;
+import damo.program.Size;
+import java.util.Map;
+
+/**
+ * Gemm steps of {@code damo_call}: their sizes, factors and batch loops around one product each.
+ */
+final class ProductWriter {
+    /** Above this many terms a column, BLAS is as fast on one thread and may use more. */
+    private static final int NARROW_TERMS = 1 << 16;
+
+    private final Lines lines;
+    private final SizeWriter sizes;
+    private final Map<Integer, String> buffers;
+    private final Products products;
+
+    /** Writes to {@code lines}; {@code buffers} gives the address of each buffer. */
+    ProductWriter(Lines lines, SizeWriter sizes, Map<Integer, String> buffers, Products products) {
+        this.lines = lines;
+        this.sizes = sizes;
+        this.buffers = buffers;
+        this.products = products;
+    }
+
+    /** The operands of one step that do not change in its batch loops. */
+    private record Fixed(Program.Gemm g, String m, String n, String k, String alpha, String beta,
+                         String aStrides, String bRow, String bCol, String cRow) { }
+
+    /** Appends the step. */
+    void write(Program.Gemm g) {
+        String type = Types.value(g.dtype());
+        Fixed f = new Fixed(g, "i64 " + sizes.write(g.m()), "i64 " + sizes.write(g.n()),
+                "i64 " + sizes.write(g.k()), type + " " + factor(g, g.alpha()),
+                type + " " + factor(g, g.beta()), "i64 " + sizes.write(g.a().rowStride())
+                        + ", i64 " + sizes.write(g.a().colStride()),
+                "i64 " + sizes.write(g.b().rowStride()), "i64 " + sizes.write(g.b().colStride()),
+                "i64 " + sizes.write(g.c().rowStride()));
+        batch(f, 0, sizes.write(g.a().offset()), sizes.write(g.b().offset()),
+                sizes.write(g.c().offset()));
+    }
+
+    private String factor(Program.Gemm g, Program.Scale s) {
+        return s.buffer() < 0 ? Types.literal(g.dtype(), Double.doubleToRawLongBits(s.value()))
+                : lines.value("load ", Types.memory(g.dtype()), ", ptr ", buffers.get(s.buffer()));
+    }
+
+    /** The batch loops from number {@code depth} on, given the offsets of the three matrices. */
+    private void batch(Fixed f, int depth, String a, String b, String c) {
+        if (depth == f.g.batch().size()) {
+            product(f, element(f, f.g.a(), a), element(f, f.g.b(), b), element(f, f.g.c(), c));
+            return;
+        }
+        Program.Batch loop = f.g.batch().get(depth);
+        String i = lines.fresh();
+        lines.loop(i, sizes.write(loop.extent()), () -> batch(f, depth + 1,
+                advance(a, i, loop.a()), advance(b, i, loop.b()), advance(c, i, loop.c())));
+    }
+
+    private String advance(String offset, String i, Size stride) {
+        String step = lines.value("mul nsw i64 ", i, ", ", sizes.write(stride));
+        return lines.value("add nsw i64 ", offset, ", ", step);
+    }
+
+    private String element(Fixed f, Program.Operand o, String offset) {
+        return "ptr " + lines.value("getelementptr inbounds ", Types.memory(f.g.dtype()), ", ptr ",
+                buffers.get(o.buffer()), ", i64 ", offset);
+    }
+
+    /** A narrow product is computed in place while it is small; everything else by BLAS. */
+    private void product(Fixed f, String a, String b, String c) {
+        if (!products.narrow(f.g)) {
+            blas(f, a, b, c);
+            return;
+        }
+        String narrow = lines.freshLabel("narrow");
+        String wide = lines.freshLabel("wide");
+        String done = lines.freshLabel("done");
+        String terms = lines.value("mul ", f.m, ", ", f.k.substring("i64 ".length()));
+        String few = lines.value("icmp sle i64 ", terms, ", ", Integer.toString(NARROW_TERMS));
+        lines.add("br i1 ", few, ", label %", narrow, ", label %", wide);
+        lines.label(narrow);
+        lines.add("call void ", products.requireNarrow(f.g), "(", String.join(", ", f.m, f.k,
+                f.alpha, a, f.aStrides, b, f.bRow, f.beta, c, f.cRow), ")");
+        lines.add("br label %", done);
+        lines.label(wide);
+        blas(f, a, b, c);
+        lines.add("br label %", done);
+        lines.label(done);
+    }
+
+    private void blas(Fixed f, String a, String b, String c) {
+        lines.add("call void ", products.require(f.g.dtype()), "(", String.join(", ", f.m, f.n, f.k,
+                f.alpha, a, f.aStrides, b, f.bRow, f.bCol, f.beta, c, f.cRow), ")");
+    }
+}
