@@ -58,8 +58,8 @@
   (is (= '[k n m] (shape-of (view/transpose (of-shape '[n m k]) :axes [-1 0 1]))))
   (is (= [::view/bad-axis "transpose: the axes [0 0] are no reordering of the 2 axes of [n 3]"]
          (error (view/transpose (of-shape '[n 3]) :axes [0 0]))))
-  (is (= '[m n] (shape-of (shape/swapaxes (of-shape '[n m]) :a 0 :b -1))))
-  (is (= '[m k n] (shape-of (shape/moveaxis (of-shape '[n m k]) :from 0 :to -1)))))
+  (is (= '[m n] (shape-of (shape/swapaxes (of-shape '[n m]) :axis1 0 :axis2 -1))))
+  (is (= '[m k n] (shape-of (shape/moveaxis (of-shape '[n m k]) :source 0 :destination -1)))))
 
 (deftest axes-of-one
   (is (= '[1 n 1] (shape-of (view/expand-dims (of-shape '[n]) :axis [0 -1]))))

@@ -2,6 +2,7 @@
   "All families of ops: requiring this namespace fills the registry."
   (:require [damo.op.arith]
             [damo.op.argmax]
+            [damo.op.blas]
             [damo.op.compare]
             [damo.op.create]
             [damo.op.exp]

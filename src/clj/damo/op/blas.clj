@@ -1,9 +1,11 @@
 (ns damo.op.blas
   "Ops that only passes insert: copies, and the accumulating matrix product of BLAS.
   [:gemm {} c alpha x y] is c + alpha · x y; it runs in c's memory when nobody else needs that."
-  (:require [damo.array :as array]
+  (:require [clojure.walk :as walk]
+            [damo.array :as array]
             [damo.fail :as fail :refer [fail!]]
             [damo.op :as op :refer [defop]]
+            [damo.op.gens :as gens]
             [damo.op.linear]
             [damo.type :as type]))
 
@@ -33,16 +35,23 @@
         s (array/element alpha 0)]
     (array/map-elements (:dtype c) (fn [a p] (+ a (* s p))) [c product])))
 
+(defn- scaled-gradients
+  "The templates of the gradients by x and y: those of their product, of alpha·g."
+  [types type]
+  (let [templates ((:transpose (op/entry :matmul)) {:types (subvec types 2), :type type})]
+    (walk/postwalk-replace {'?g [:mul '?alpha '?g]} templates)))
+
 (defop gemm
   "c + alpha · (x y) for matrices, or stacks of them; alpha has no axes. Inserted by rules, see
   damo.rules.blas."
   {:kind :contract, :args [?c ?alpha ?x ?y]
    :type gemm-type
    :eval gemm-value
-   :lop [?g
-         [:sum [:mul ?g [:matmul ?x ?y]]]
-         [:mul ?alpha [:matmul ?g [:swapaxes {:axis1 -1, :axis2 -2} ?y]]]
-         [:mul ?alpha [:matmul [:swapaxes {:axis1 -1, :axis2 -2} ?x] ?g]]]
+   :lop (fn [{:keys [types type]}]
+          (into [?g [:sum [:mul ?g [:matmul ?x ?y]]]] (scaled-gradients types type)))
    :rop [:add [:gemm ?dc ?dalpha ?x ?y]
          [:mul ?alpha [:add [:matmul ?dx ?y] [:matmul ?x ?dy]]]]
-   :examples [[[:gemm [[1.0]] 2.0 [[3.0]] [[4.0]]] [[25.0]]]]})
+   :gen (gens/on-shapes (fn [n] [[{} [n 2] [] [n 3] [3 2]] [{} [2 3 n] [] [3 2] [2 2 n]]]))
+   :examples [[[:gemm [:ones {:shape [1 1]}] [:cast {:dtype :f32} 2.0]
+                [:ones {:shape [1 3]}] [:ones {:shape [3 1]}]]
+               [[7.0]]]]})

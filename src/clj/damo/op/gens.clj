@@ -5,6 +5,7 @@
   a function of a context {:dtype :size :seed :random} to {:attrs … :args [array …]}."
   (:refer-clojure :exclude [case])
   (:require [damo.array :as array]
+            [damo.fail :as fail :refer [fail!]]
             [damo.graph :as graph]
             [damo.op :as op]
             [damo.op.typing :as typing]
@@ -125,8 +126,10 @@
   [op dtype size seed]
   (let [{:keys [kind args gen]} (op/entry op)
         ctx (context op dtype size seed)
-        {:keys [attrs args]} (if (fn? gen) (gen ctx) (elementwise ctx args gen))]
-    (assert (or (fn? gen) (= kind :elementwise)) (str "the op " op " has no :gen"))
+        {:keys [attrs args]} (cond (fn? gen) (gen ctx)
+                                   (= kind :elementwise) (elementwise ctx args gen)
+                                   :else (fail! ::no-generator (str "the op " op " has no :gen")
+                                                {:op op}))]
     (construct op attrs args)))
 
 (def ^:private special-values

@@ -34,31 +34,37 @@
 (defn- as-transpose [order]
   (fn [{[[_ shape]] :types, attrs :attrs}] [:transpose {:axes (order attrs (count shape))} '?x]))
 
-(defn- swapped [{:keys [a b]} rank]
-  (let [a (type/axis-index rank a), b (type/axis-index rank b)]
+(defn- swapped [{:keys [axis1 axis2]} rank]
+  (let [a (type/axis-index rank axis1), b (type/axis-index rank axis2)]
     (assoc (vec (range rank)) a b b a)))
 
 (defop swapaxes
-  "The array with the axes :a and :b exchanged."
-  {:kind :composite, :args [?x], :attrs {:a {:doc "one axis"}, :b {:doc "the other axis"}}
+  "The array with the axes :axis1 and :axis2 exchanged."
+  {:kind :composite, :args [?x]
+   :attrs {:axis1 {:doc "one axis"}, :axis2 {:doc "the other axis"}}
    :type (reordered-type swapped), :eval (reordered swapped), :expand (as-transpose swapped)
-   :gen (gens/on-shapes (fn [n] [[{:a 0, :b 1} [n 3]] [{:a 0, :b -1} [2 n 3]]
-                                 [{:a 1, :b 1} [n 2]]]))
-   :examples [[[:max {:axis 0} [:swapaxes {:a 0, :b 1} [:iota {:shape [2 2] :axis 0}]]] [0 1]]]})
+   :gen (gens/on-shapes (fn [n] [[{:axis1 0, :axis2 1} [n 3]] [{:axis1 0, :axis2 -1} [2 n 3]]
+                                 [{:axis1 1, :axis2 1} [n 2]]]))
+   :examples [[[:max {:axis 0}
+                [:swapaxes {:axis1 0, :axis2 1} [:iota {:shape [2 2] :axis 0}]]]
+               [0 1]]]})
 
-(defn- moved [{:keys [from to]} rank]
-  (let [from (type/axis-index rank from), to (type/axis-index rank to)
+(defn- moved [{:keys [source destination]} rank]
+  (let [from (type/axis-index rank source), to (type/axis-index rank destination)
         others (vec (remove #{from} (range rank)))]
     (-> (subvec others 0 to) (conj from) (into (subvec others to)))))
 
 (defop moveaxis
-  "The array with the axis :from moved to the position :to; the others keep their order."
+  "The array with the axis :source moved to the position :destination; the others keep their order."
   {:kind :composite, :args [?x]
-   :attrs {:from {:doc "the axis to move"}, :to {:doc "its position in the result"}}
+   :attrs {:source {:doc "the axis to move"}
+           :destination {:doc "its position in the result"}}
    :type (reordered-type moved), :eval (reordered moved), :expand (as-transpose moved)
-   :gen (gens/on-shapes (fn [n] [[{:from 0, :to -1} [2 n 3]] [{:from 2, :to 0} [n 1 2]]
-                                 [{:from 0, :to 0} [n]]]))
-   :examples [[[:max {:axis 0} [:moveaxis {:from 0, :to 1} [:iota {:shape [2 2] :axis 0}]]]
+   :gen (gens/on-shapes (fn [n] [[{:source 0, :destination -1} [2 n 3]]
+                                 [{:source 2, :destination 0} [n 1 2]]
+                                 [{:source 0, :destination 0} [n]]]))
+   :examples [[[:max {:axis 0}
+                [:moveaxis {:source 0, :destination 1} [:iota {:shape [2 2] :axis 0}]]]
                [0 1]]]})
 
 ;; ## The way back from broadcasting
