@@ -44,11 +44,12 @@
 ;; `ids` remembers every node that was asked for, rewritten or not; `firing` is the stack of names
 ;; of the rules whose right sides are being emitted; `uses` counts the users of the nodes emitted.
 
-(defrecord Engine [b rules-of ids uses trace firing fuel])
+(defrecord Engine [b rules-of ids uses trace firing fuel fold])
 
 (defn- engine [rule-sets opts nodes]
   (->Engine (graph/builder) (rule-index rule-sets opts) (HashMap.) (HashMap.) (ArrayList.)
-            (volatile! ()) (volatile! (:fuel opts (+ 1000 (* 20 (long nodes)))))))
+            (volatile! ()) (volatile! (:fuel opts (+ 1000 (* 20 (long nodes)))))
+            (:fold opts true)))
 
 (declare emit-node!)
 
@@ -167,10 +168,10 @@
 
 (defn- emit-node!
   "The id of what the node (op attrs args) becomes."
-  [{:keys [b ^HashMap ids] :as engine} op attrs args note]
+  [{:keys [b ^HashMap ids fold] :as engine} op attrs args note]
   (let [args (sorted-arguments b op args), node (into [op attrs] args)]
     (or (.get ids node)
-        (let [id (or (folded! engine op attrs args note)
+        (let [id (or (when fold (folded! engine op attrs args note))
                      (rewritten! engine op attrs args note)
                      (graph/add-node! b node note))]
           (.put ids node id)
@@ -202,7 +203,8 @@
 (defn run
   "{:graph graph' :trace [entry …]}: the graph rewritten by one sweep with the rules of these sets.
   Options: :include and :exclude, sets of names of rules and promises (:bits :value :finite), say
-  which rules run; :fuel, how many may fire (default 1000 + 20 a node); :trace, of earlier sweeps.
+  which rules run; :fuel, how many may fire (default 1000 + 20 a node); :fold false leaves constants
+  as they are; :trace, of earlier sweeps.
   An entry is {:rule name, :before form, :after form, :id of the result, :made [id …]}; the ids are
   those of graph', nil where a node is gone. Outputs keep their types. Fails with ::out-of-fuel when
   rules undo each other."

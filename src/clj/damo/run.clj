@@ -20,11 +20,13 @@
 (set! *warn-on-reflection* true)
 
 (def modes
-  "What each mode does: which rule sets run before and after composites are expanded, and with which
-  options."
-  {:fast-run {:before [canonicalize/rules stabilize/rules specialize/rules]
-              :after [canonicalize/rules specialize/rules blas/rules]}
-   :fast-compile {:before [stabilize/rules], :after []}})
+  "What each mode does: the sweeps of rules before and after composites are expanded, as pairs
+  [rule-set options]. The first one folds no constants: log(1 + exp(800)) must be recognised before
+  exp(800) becomes infinite."
+  (let [stable-first [stabilize/rules {:fold false}]]
+    {:fast-run {:before [stable-first [canonicalize/rules] [stabilize/rules] [specialize/rules]]
+                :after [[canonicalize/rules] [specialize/rules] [blas/rules]]}
+     :fast-compile {:before [stable-first], :after []}}))
 
 (defn mode-options
   "The options of a mode: a keyword of `modes`, or a map {:mode keyword, :include …, :exclude …} of
@@ -38,10 +40,10 @@
         {:mode base}))
     (merge (modes base) (dissoc options :mode))))
 
-(defn- rewritten [{:keys [graph trace]} rule-sets options]
-  (reduce (fn [{:keys [graph trace]} rules]
-           (rewrite/run graph [rules] (assoc options :trace trace)))
-          {:graph graph, :trace trace} rule-sets))
+(defn- rewritten [result sweeps options]
+  (reduce (fn [{:keys [graph trace]} [rules own-options]]
+            (rewrite/run graph [rules] (merge options own-options {:trace trace})))
+          result sweeps))
 
 (defn optimized
   "{:graph g' :trace [firing …]}: a graph after the rules of a mode, composites expanded.
