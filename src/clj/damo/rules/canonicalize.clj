@@ -97,6 +97,9 @@
   {:name :mul-constants, :lhs [:mul [:mul ?x ?c] ?d], :rhs [:mul ?x [:mul ?c ?d]]
    :when #(and (constant? % ?c ?d) (rule/float? % ?x)), :keeps :value
    :why "One product instead of two.", :examples [[[:mul 3 [:mul x 2]] => [:mul x 6.0]]]}
+  {:name :mul-quotient-constants, :lhs [:mul ?c [:div ?d ?x]], :rhs [:div [:mul ?c ?d] ?x]
+   :when #(constant? % ?c ?d), :keeps :value, :why "The product of constants costs nothing."
+   :gen {x [1 3]}, :examples [[[:mul 3 [:div 2 x]] => [:div 6.0 x]]]}
   {:name :sub-constant, :lhs [:sub ?x ?c], :rhs [:add ?x [:neg ?c]]
    :when #(and (constant? % ?c) (rule/float? % ?x) (not (constant? % ?x))), :keeps :bits
    :why "One form of adding a constant.", :examples [[[:sub x 2] => [:add x -2.0]]]}

@@ -59,8 +59,12 @@
       (and (= op :cast)
            (not (type/float-dtype? (type/dtype-of (graph/node-type (:builder m) arg))))))))
 
-(defn- negative? [m ?c]
-  (let [x (rule/number-of m ?c)] (and (number? x) (neg? x))))
+(defn- negative?
+  "Is ?c a negative constant, or the quotient of one by something?"
+  [m ?c]
+  (let [[op _ dividend] (rule/node-of m ?c)
+        x (if (= op :div) (rule/uniform (:builder m) dividend) (rule/number-of m ?c))]
+    (and (number? x) (neg? x))))
 
 (defrules scalars
   "0-d factors in front of what they scale, outside of products and sums, multiplied together."
@@ -111,7 +115,8 @@
    :examples [[[:reshape {:shape [6]} [:mul s x]] => [:mul s [:reshape {:shape [6]} x]]]]}
   {:name :sub-negative, :lhs [:sub ?x [:mul ?c ?y]], :rhs [:add ?x [:mul [:neg ?c] ?y]]
    :when #(negative? % ?c), :keeps :bits, :why "One form: constants in front are positive."
-   :examples [[[:sub x [:mul -3 y]] => [:add x [:mul 3.0 y]]]]}
+   :examples [[[:sub x [:mul -3 y]] => [:add x [:mul 3.0 y]]]
+              [[:sub x [:mul [:div -3 x] y]] => [:add x [:mul [:div 3.0 x] y]]]]}
   {:name :add-negative, :lhs [:add ?x [:mul ?c ?y]], :rhs [:sub ?x [:mul [:neg ?c] ?y]]
    :when #(negative? % ?c), :keeps :bits, :why "One form: constants in front are positive."
    :examples [[[:add x [:mul -3 y]] => [:sub x [:mul 3.0 y]]]]})
