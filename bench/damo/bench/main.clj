@@ -3,6 +3,7 @@
   cell in a process of its own; prints a table and writes JSON lines. `bin/damo bench compile`
   measures how long making a training step takes."
   (:require [clojure.java.io :as io]
+            [clojure.set :as set]
             [clojure.string :as str]
             [damo.bench.peers :as peers]
             [damo.bench.stats :as stats]
@@ -83,7 +84,8 @@
 
 (defn- write-rows! [file rows]
   (with-open [out (io/writer file :append true)]
-    (doseq [row rows] (.write out (str (stats/json-line row) "\n")))))
+    (doseq [row rows]
+      (.write out (str (stats/json-line (set/rename-keys row {:rate :examples_per_s})) "\n")))))
 
 (defn- run-all! [programs {:keys [tasks threads batches rounds out] :as opts}]
   (let [failed (atom #{})]

@@ -49,7 +49,8 @@
             ["damo" 1 1 100.0] ["half" 1 1 50.0] ["damo" 2 1 100.0]]
            (map (juxt :program :threads :round :rate) rows)))
     (is (= (count rows) (count lines)))
-    (is (every? #(re-find #"^\{\"batch\":10,.*\"task\":\"mlp\",\"threads\":[12]\}$" %) lines))))
+    (is (every? #(re-find #"^\{\"batch\":10,.*\"task\":\"mlp\",\"threads\":[12]\}$" %) lines))
+    (is (str/includes? (first lines) "\"examples_per_s\":100.0,"))))
 
 (deftest a-line-for-peers
   (let [threads (.threads (Blas/get))
