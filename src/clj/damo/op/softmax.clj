@@ -28,7 +28,7 @@
   "[max log-sum-exp] over the axis, kept, as :f64 arrays."
   [{:keys [axis]} x]
   (let [x (array/cast :f64 x)
-        highest (array/reduce-axes :f64 #(reduce max %) x [axis] true)
+        highest (array/reduce-axes :f64 (typing/choosing #(reduce max %)) x [axis] true)
         total (array/reduce-axes :f64 #(reduce + 0.0 %)
                                  (array/map-elements :f64 (fn [a m] (Math/exp (- a m))) [x highest])
                                  [axis] true)]
