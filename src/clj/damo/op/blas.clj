@@ -7,6 +7,7 @@
             [damo.op :as op :refer [defop]]
             [damo.op.gens :as gens]
             [damo.op.linear]
+            [damo.op.typing :as typing]
             [damo.type :as type]))
 
 (set! *warn-on-reflection* true)
@@ -22,6 +23,7 @@
    :examples [[[:copy 2.5] 2.5] [[:copy 3] 3]]})
 
 (defn- gemm-type [attrs [c alpha x y]]
+  (typing/check-dtype :float (type/dtype-of c))
   (let [product ((:type (op/entry :matmul)) attrs [x y])]
     (when-not (and (= c product) (= alpha [(type/dtype-of c) []]))
       (fail! ::bad-gemm
