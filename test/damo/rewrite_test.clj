@@ -94,6 +94,15 @@
     (is (= '[(neg (iota :axis 0 :dtype :i64 :shape [100000]))]
            (rewritten (graph-of '[:neg [:iota {:shape [100000] :axis 0}]]) [] {})))))
 
+(deftest without-folding
+  (let [without (fn [form] (rewritten (graph-of form) [stabilize/rules] {:fold false}))]
+    (testing "the graph's own constants wait for the rules"
+      (is (= '[(exp 800.0)] (without '[:exp 800.0])))
+      (is (= [800.0] (without '[:log [:add 1.0 [:exp 800.0]]]))))
+    (testing "what rules make is folded, so that they end"
+      (is (= '[(add -2.0 x)] (without '[:sub x 2])))
+      (is (= '[(mul -3.0 x)] (without '[:neg [:mul 3 x]]))))))
+
 (deftest dead-nodes-are-dropped
   (let [g (graph-of '[:mul 0 [:exp [:matmul x [:transpose y]]]])]
     (is (= [:const :broadcast-to]

@@ -168,10 +168,10 @@
 
 (defn- emit-node!
   "The id of what the node (op attrs args) becomes."
-  [{:keys [b ^HashMap ids fold] :as engine} op attrs args note]
+  [{:keys [b ^HashMap ids fold firing] :as engine} op attrs args note]
   (let [args (sorted-arguments b op args), node (into [op attrs] args)]
     (or (.get ids node)
-        (let [id (or (when fold (folded! engine op attrs args note))
+        (let [id (or (when (or fold (seq @firing)) (folded! engine op attrs args note))
                      (rewritten! engine op attrs args note)
                      (graph/add-node! b node note))]
           (.put ids node id)
@@ -203,8 +203,8 @@
 (defn run
   "{:graph graph' :trace [entry …]}: the graph rewritten by one sweep with the rules of these sets.
   Options: :include and :exclude, sets of names of rules and promises (:bits :value :finite), say
-  which rules run; :fuel, how many may fire (default 1000 + 20 a node); :fold false leaves constants
-  as they are; :trace, of earlier sweeps.
+  which rules run; :fuel, how many may fire (default 1000 + 20 a node); :fold false folds only the
+  constants that rules make; :trace, of earlier sweeps.
   An entry is {:rule name, :before form, :after form, :id of the result, :made [id …]}; the ids are
   those of graph', nil where a node is gone. Outputs keep their types. Fails with ::out-of-fuel when
   rules undo each other."

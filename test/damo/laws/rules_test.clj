@@ -169,7 +169,9 @@
             [:sub ?x [:max {:axis 1 :keepdims true} ?x]]
             [:div [:exp ?x] [:sum {:axis 1 :keepdims true} [:exp ?x]]]
             [:reshape {:shape [2 3]} [:flatten ?x]] [:broadcast-to {:shape [2 3]} ?s]
-            [:matmul [:matmul ?x [:transpose ?y]] ?x] [:transpose [:mul ?s [:transpose ?x]]]]
+            [:matmul [:matmul ?x [:transpose ?y]] ?x] [:transpose [:mul ?s [:transpose ?x]]]
+            [:sub ?x 3] [:mul [:mul 2 [:sqr 3.0]] ?x] [:neg [:mul 5 ?x]] [:sub ?x [:mul -1.5 ?y]]
+            [:div [:div -3 ?x] ?y] [:add [:exp 2.0] [:add 1 ?x]]]
     :scalar [[:sum ?x] [:mean ?x] [:max ?x] [:logsumexp ?x] [:add ?s ?t] [:mul ?s ?t] [:neg ?s]
              [:sum {:axis 0} [:sum {:axis 1} ?x]] [:log [:sum [:exp ?x]]] [:div 1 ?s]
              [:sub ?s ?t]]})
@@ -189,13 +191,13 @@
             (recur (inc k) (conj arrays id) scalars)
             (recur (inc k) arrays (conj scalars id))))))))
 
-(defn- through [g sets]
-  (reduce (fn [g set] (:graph (rewrite/run g [set]))) g sets))
+(defn- through [g sets opts]
+  (reduce (fn [g set] (:graph (rewrite/run g [set] opts))) g sets))
 
 (deftest random-graphs-neither-loop-nor-change-types
-  (doseq [seed (range 60)]
-    (testing (str "seed " seed)
-      (let [g (random-graph seed 40), result (through g sets)]
+  (doseq [seed (range 60), fold [true false]]
+    (testing (str "seed " seed ", folding " fold)
+      (let [g (random-graph seed 40), result (through g sets {:fold fold})]
         (is (= (output-types g) (output-types result)))
         (is (= (:nodes result) (:nodes (op/check-types result))))))))
 
@@ -211,7 +213,7 @@
 (deftest random-graphs-keep-finite-values
   (doseq [seed (range 40)]
     (testing (str "seed " seed)
-      (let [g (random-graph seed 8), result (through g sets)
+      (let [g (random-graph seed 8), result (through g sets {})
             env (environment g {} (Random. seed) false)]
         (doseq [[x y] (map vector (all-values g env) (all-values result env)) :when (finite? x)]
           (is (<= (Math/abs (- (double x) (double y))) (* 1e-8 (+ 1.0 (Math/abs (double x)))))))))))

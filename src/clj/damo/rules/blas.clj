@@ -22,25 +22,28 @@
 
 (defrules rules
   "Products that accumulate into state become :gemm."
-  {:name :sub-scaled-product, :lhs [:sub ?c [:mul ?s [:matmul ?x ?y]]], :rhs
-   [:gemm ?c [:neg ?s] ?x ?y]
+  {:name :sub-scaled-product, :lhs [:sub ?c [:mul ?s [:matmul ?x ?y]]]
+   :rhs [:gemm ?c [:neg ?s] ?x ?y]
    :when (fn [m] (and (rule/scalar? m ?s) (accumulates? m ?c ?x ?y)))
-   :share :sole, :keeps :value, :why
-   "One pass over the state instead of three over arrays of its size."
+   :share :sole, :keeps :value
+   :why "One pass over the state instead of three over arrays of its size."
    :types {x [:f64 [3 2]], y [:f64 [2 4]], w [:shared [:f64 [3 4]]]}
-   :examples []}
+   :examples [[[:sub w [:mul 0.5 [:matmul x y]]] => [:gemm w -0.5 x y]]]}
   {:name :add-scaled-product, :lhs [:add ?c [:mul ?s [:matmul ?x ?y]]], :rhs [:gemm ?c ?s ?x ?y]
    :when (fn [m] (and (rule/scalar? m ?s) (accumulates? m ?c ?x ?y)))
-   :share :sole, :keeps :value, :why
-   "One pass over the state instead of three over arrays of its size."
-   :examples []}
+   :share :sole, :keeps :value
+   :why "One pass over the state instead of three over arrays of its size."
+   :types {x [:f64 [3 2]], y [:f64 [2 4]], w [:shared [:f64 [3 4]]]}
+   :examples [[[:add w [:mul 0.5 [:matmul x y]]] => [:gemm w 0.5 x y]]]}
   {:name :sub-product, :lhs [:sub ?c [:matmul ?x ?y]]
    :rhs (fn [m] [:gemm ?c (one m ?c -1.0) ?x ?y])
    :when (fn [m] (accumulates? m ?c ?x ?y))
    :share :sole, :keeps :value, :why "One pass over the state instead of two."
-   :examples []}
+   :types {x [:f64 [3 2]], y [:f64 [2 4]], w [:shared [:f64 [3 4]]]}
+   :examples [[[:sub w [:matmul x y]] => [:gemm w -1.0 x y]]]}
   {:name :add-product, :lhs [:add ?c [:matmul ?x ?y]]
    :rhs (fn [m] [:gemm ?c (one m ?c 1.0) ?x ?y])
    :when (fn [m] (accumulates? m ?c ?x ?y))
    :share :sole, :keeps :value, :why "One pass over the state instead of two."
-   :examples []})
+   :types {x [:f64 [3 2]], y [:f64 [2 4]], w [:shared [:f64 [3 4]]]}
+   :examples [[[:add w [:matmul x y]] => [:gemm w 1.0 x y]]]})
