@@ -294,9 +294,16 @@
     [:for i (type/size (shape cx id))
      [:store (param cx [:node id] d :out) i [:const d ((:init (entry cx id)) d)]]]))
 
-(defn- nonempty-checks [{:keys [unit g] :as cx}]
-  (for [id (:nodes unit) :when (and (:nonempty (entry cx id)) (schedule/may-fail? g id))]
-    [:require [:gt [:size (schedule/reduced-count g id)] [:const :i64 0]] ((:note-of cx) id)]))
+(defn- nonempty-checks
+  "Reductions that must choose an element have one to choose from, or there is no result to choose
+  one for, as in the maxima of no rows."
+  [{:keys [unit g] :as cx}]
+  (for [id (:nodes unit) :when (and (:nonempty (entry cx id)) (schedule/may-fail? g id))
+        :let [results (type/size (shape cx id))
+              some? [:gt [:size (schedule/reduced-count g id)] [:const :i64 0]]
+              none? [:eq [:size results] [:const :i64 0]]]]
+    [:require (if (and (integer? results) (pos? results)) some? [:or some? none?])
+     ((:note-of cx) id)]))
 
 (defn collapsed
   "A kernel body with its mergeable loops merged."

@@ -60,7 +60,7 @@
   {:kind :arg-reduce, :args [?x], :attrs attributes, :normalize normalize, :type rule
    :eval (meaning >)
    :lop [0], :rop 0
-   :better :gt, :expand (along-one-axis :argmax)
+   :better :gt, :nonempty true, :expand (along-one-axis :argmax)
    :gen gens/arg-reduction
    :examples [[[:argmax [:neg [:abs [:sub [:iota {:shape [5] :axis 0}] 3]]]] 3]]})
 
@@ -70,6 +70,6 @@
   {:kind :arg-reduce, :args [?x], :attrs attributes, :normalize normalize, :type rule
    :eval (meaning <)
    :lop [0], :rop 0
-   :better :lt, :expand (along-one-axis :argmin)
+   :better :lt, :nonempty true, :expand (along-one-axis :argmin)
    :gen gens/arg-reduction
    :examples [[[:argmin [:abs [:sub [:iota {:shape [5] :axis 0}] 3]]] 3]]})

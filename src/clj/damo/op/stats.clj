@@ -131,7 +131,7 @@
 (defop logsumexp
   "log Σ e^x over the axes, without overflow; fails over no elements."
   {:kind :composite, :args [?x], :attrs attributes, :normalize typing/normal-axes
-   :type nonempty-rule, :eval (meaning log-sum-exp)
+   :type nonempty-rule, :eval (meaning (fn [xs attrs] ((typing/choosing #(log-sum-exp % attrs)) xs)))
    :expand (fn [{:keys [attrs type] :as node}]
              (let [m (finite-max node)]
                [:add [:log [:sum attrs [:exp [:sub (operand node) m]]]]
