@@ -161,7 +161,8 @@
 (defn at
   "The element of an array at an index vector."
   [{:keys [shape] :as a} index]
-  (element a (reduce + (map * index (strides shape)))))
+  (element a (reduce (fn [^long n [^long i ^long extent]] (+ (* n extent) i))
+                     0 (map vector index shape))))
 
 (defn broadcast-strides
   "The strides with which an operand of shape `own`, whose own strides are given, is read as one of
