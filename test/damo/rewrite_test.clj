@@ -159,9 +159,9 @@
   (let [g (graph-of '[:log [:sub 1 [:sigmoid x]]])
         {:keys [graph trace]} (rewrite/run g [stabilize/rules])
         output (first (:outputs graph))]
-    (is (= [:one-minus-sigmoid :neg-neg :log-sigmoid] (map :rule trace)))
+    (is (= [:one-minus-sigmoid :log-sigmoid :neg-neg] (map :rule trace)))
     (is (= '{:rule :log-sigmoid, :before (log (sigmoid (neg x))), :after (neg (softplus x))}
-           (select-keys (last trace) [:rule :before :after])))
+           (select-keys (second trace) [:rule :before :after])))
     (testing "why: the rules that made a node"
       (is (= [:log-sigmoid] (map :rule (rewrite/why trace graph output))))
       (is (= ::rewrite/no-such-node

@@ -134,14 +134,15 @@
 
 (defn- fire!
   "The id of what a rule puts in the place of the node (op args)."
-  [{:keys [b firing fuel trace] :as engine} {:keys [name]} [m template] op args note]
+  [{:keys [b firing fuel ^ArrayList trace] :as engine} {:keys [name]} [m template] op args note]
   (when (or (< (long max-depth) (count @firing)) (neg? (long (vswap! fuel dec))))
     (out-of-fuel! engine op))
   (vswap! firing conj name)
-  (let [start (graph/node-count b)
+  (let [start (graph/node-count b), place (.size trace)
+        _ (.add trace nil)              ; kept free, so that entries stand in the order of firing
         id (replacement! engine m template (:type note) (dissoc note :type) name)]
     (vswap! firing rest)
-    (.add ^ArrayList trace
+    (.set trace place
           {:rule name, :id id, :made (vec (range start (graph/node-count b)))
            :before (cons (symbol (clojure.core/name op)) (map #(form-of b % 2) args))
            :after (form-of b id 2)})
