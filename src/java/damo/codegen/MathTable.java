@@ -1,6 +1,7 @@
 package damo.codegen;
 
 import damo.DamoException;
+import damo.lib.Lazy;
 import damo.program.Edn;
 import damo.program.Instructions;
 import damo.program.Kernel;
@@ -12,14 +13,17 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The definitions of resources/damo/math.edn, read once: for each math function and float dtype its
- * arguments, named intermediate values and result, as expressions of docs/program.md without loads.
- * A bare number is a constant of the definition's dtype.
+ * The definitions of resources/damo/math.edn, each read when first used: for each math function and
+ * float dtype its arguments, named intermediate values and result, as expressions of
+ * docs/program.md without loads. A bare number is a constant of the definition's dtype.
  */
 final class MathTable {
     private static final String RESOURCE = "/damo/math.edn";
+    private static final Lazy<Map<?, ?>> FORMS = new Lazy<>(() -> map(Edn.read(text())));
+    private static final Map<String, Definition> READ = new ConcurrentHashMap<>();
 
     private MathTable() { }
 
@@ -30,34 +34,35 @@ final class MathTable {
      * The definition, or {@code null}. Throws kind {@code "internal"} when the table is malformed.
      */
     static Definition get(String op, DType t) {
-        return Table.ROWS.get(op + "." + t.label());
+        String key = op + "." + t.label();
+        Definition known = READ.get(key);
+        if (known == null) {
+            known = read(op, t);
+            if (known != null) {
+                READ.put(key, known);
+            }
+        }
+        return known;
     }
 
-    private static final class Table {
-        static final Map<String, Definition> ROWS = read();
-
-        private static Map<String, Definition> read() {
-            Map<String, Definition> rows = new HashMap<>();
-            map(Edn.read(text())).forEach((op, variants) -> map(variants).forEach((label, form) -> {
-                String key = keyword(op) + "." + keyword(label);
-                try {
-                    rows.put(key, new Reader(dtype(label)).definition(map(form)));
-                } catch (ClassCastException | IllegalArgumentException | NullPointerException e) {
-                    throw bad(key + ": " + e.getMessage());
-                }
-            }));
-            return rows;
+    private static Definition read(String op, DType t) {
+        try {
+            Object variants = FORMS.get().get(new Edn.Keyword(op));
+            Object form = variants == null ? null : map(variants).get(new Edn.Keyword(t.label()));
+            return form == null ? null : new Reader(t).definition(map(form));
+        } catch (ClassCastException | IllegalArgumentException | NullPointerException e) {
+            throw bad(op + " for " + t.label() + ": " + e.getMessage());
         }
+    }
 
-        private static String text() {
-            try (InputStream in = MathTable.class.getResourceAsStream(RESOURCE)) {
-                if (in == null) {
-                    throw bad("it is not on the class path");
-                }
-                return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-            } catch (IOException e) {
-                throw bad(e.toString());
+    private static String text() {
+        try (InputStream in = MathTable.class.getResourceAsStream(RESOURCE)) {
+            if (in == null) {
+                throw bad("it is not on the class path");
             }
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw bad(e.toString());
         }
     }
 

@@ -1,6 +1,7 @@
 package damo.jit;
 
 import damo.DamoException;
+import damo.lib.Lazy;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -11,16 +12,13 @@ record Host(String triple, String cpu, String features, long target) {
     private static final int LEVEL_DEFAULT = 2;
     private static final int RELOCATION_PIC = 2;
     private static final int MODEL_SMALL = 3;
+    private static final Lazy<Host> FOUND = new Lazy<>(Host::find);
 
     /**
      * This machine. Throws kind {@code "codegen"} when the library has no code generator for it.
      */
     static Host get() {
-        return Found.HOST;
-    }
-
-    private static final class Found {
-        static final Host HOST = find();
+        return FOUND.get();
     }
 
     private static Host find() {

@@ -1,6 +1,7 @@
 package damo.jit;
 
 import damo.DamoException;
+import damo.lib.Lazy;
 import damo.lib.Natives;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -27,13 +28,10 @@ final class Llvm {
             "org.bytedeco/llvm 20.1.7-1.5.12, classifier " + Natives.platform());
     private static final Map<String, MethodHandle> HANDLES = new ConcurrentHashMap<>();
 
-    private Llvm() { }
+    private static final Lazy<SymbolLookup> LIBRARY = new Lazy<>(() ->
+            Natives.open(Natives.unpack(FILES).resolve("libLLVM.so")));
 
-    /** The open library; loaded when first needed, which takes about 0.1 s. */
-    private static final class Library {
-        static final SymbolLookup SYMBOLS =
-                Natives.open(Natives.unpack(FILES).resolve("libLLVM.so"));
-    }
+    private Llvm() { }
 
     /** Calls a function; the result of a {@code void} function means nothing. */
     static long call(String function, long... args) {
@@ -52,7 +50,7 @@ final class Llvm {
 
     @SuppressWarnings("restricted")
     private static MethodHandle handle(String function, int arity) {
-        MemorySegment address = Library.SYMBOLS.find(function).orElseThrow(() ->
+        MemorySegment address = LIBRARY.get().find(function).orElseThrow(() ->
                 new DamoException("missing-library", "libLLVM.so has no function " + function
                         + "; version 20 is needed", Map.of("function", function)));
         MemoryLayout[] parameters = new MemoryLayout[arity];

@@ -32,6 +32,9 @@ public final class NativeCode implements AutoCloseable {
      * cannot be translated, {@code "missing-library"} when LLVM or a BLAS that it needs is absent.
      */
     public static NativeCode compile(Program program) {
+        if (program.steps().stream().anyMatch(step -> step instanceof Program.Gemm)) {
+            Blas.preload();
+        }
         Codegen.Module module = Codegen.module(program, Host.get().vectorBits());
         return link(module.text(), module.externals());
     }

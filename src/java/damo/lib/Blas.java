@@ -26,6 +26,7 @@ public final class Blas {
     private static final int MKL_LP64 = 0;
     private static final int MKL_INTEL_THREADS = 0;
     private static final int TEXT_BYTES = 1024;
+    private static final Lazy<Blas> CHOSEN = new Lazy<>(Blas::choose);
 
     private final String name;
     private final String version;
@@ -47,7 +48,24 @@ public final class Blas {
      * {@code "bad-property"} when {@code damo.blas} names an unknown one.
      */
     public static Blas get() {
-        return Chosen.BLAS;
+        return CHOSEN.get();
+    }
+
+    /**
+     * Begins to load the library that {@link #get} gives, in a thread of its own, so that the
+     * caller can do other work meanwhile. A failure is left to {@link #get}.
+     */
+    public static void preload() {
+        if (!CHOSEN.made()) {
+            Thread.ofPlatform().daemon().name("damo-blas").start(() -> {
+                try {
+                    CHOSEN.get();
+                } catch (DamoException e) {
+                    // The thread that needs the library meets the same failure, and reports it.
+                    return;
+                }
+            });
+        }
     }
 
     /** Opens {@code "mkl"} or {@code "openblas"}, whatever {@link #get} chose; throws like it. */
@@ -103,14 +121,10 @@ public final class Blas {
         }
     }
 
-    private static final class Chosen {
-        static final Blas BLAS = choose();
-
-        private static Blas choose() {
-            String forced = System.getProperty("damo.blas");
-            return load(forced != null ? forced
-                    : Natives.available(mklFiles()) ? "mkl" : "openblas");
-        }
+    private static Blas choose() {
+        String forced = System.getProperty("damo.blas");
+        return load(forced != null ? forced
+                : Natives.available(mklFiles()) ? "mkl" : "openblas");
     }
 
     /**

@@ -3,13 +3,13 @@ package damo.lib;
 import damo.DamoException;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.SymbolLookup;
 import java.net.JarURLConnection;
 import java.net.URISyntaxException;
 import java.net.URL;
 import java.net.URLConnection;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -29,6 +29,8 @@ import java.util.Map;
  * right size is used as it is.
  */
 public final class Natives {
+    private static final Lazy<Path> TEMPORARY = new Lazy<>(Natives::temporary);
+
     private Natives() { }
 
     /**
@@ -135,12 +137,13 @@ public final class Natives {
             if (Files.isWritable(folder)) {
                 return folder;
             }
+            throw new AccessDeniedException(folder.toString());
         } catch (IOException e) {
             if (property != null) {
                 throw e;
             }
+            return TEMPORARY.get();
         }
-        return Temporary.FOLDER;
     }
 
     private static void unpack(URL source, Path target) throws IOException {
@@ -171,29 +174,24 @@ public final class Natives {
         }
     }
 
-    /**
-     * The fallback when no cache can be written: one folder for this process, emptied at its end.
-     */
-    private static final class Temporary {
-        static final Path FOLDER = create();
-
-        private static Path create() {
-            try {
-                Path folder = Files.createTempDirectory("damo-natives");
-                Runtime.getRuntime().addShutdownHook(new Thread(() -> delete(folder)));
-                return folder;
-            } catch (IOException e) {
-                throw new UncheckedIOException(e);
-            }
+    /** The fallback when no cache can be written: a folder for this process, deleted at its end. */
+    private static Path temporary() {
+        try {
+            Path folder = Files.createTempDirectory("damo-natives");
+            Runtime.getRuntime().addShutdownHook(new Thread(() -> delete(folder)));
+            return folder;
+        } catch (IOException e) {
+            throw new DamoException("io", "no folder can be written to unpack native libraries: "
+                    + e + "; name one with -Ddamo.cache=FOLDER", Map.of(), e);
         }
+    }
 
-        private static void delete(Path folder) {
-            try (var files = Files.list(folder)) {
-                files.forEach(file -> file.toFile().delete());
-                Files.deleteIfExists(folder);
-            } catch (IOException e) {
-                System.err.println("damo: cannot delete " + folder + ": " + e);
-            }
+    private static void delete(Path folder) {
+        try (var files = Files.list(folder)) {
+            files.forEach(file -> file.toFile().delete());
+            Files.deleteIfExists(folder);
+        } catch (IOException e) {
+            System.err.println("damo: cannot delete " + folder + ": " + e);
         }
     }
 }
