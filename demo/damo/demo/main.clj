@@ -68,16 +68,16 @@ Trains a network on handwritten digits, prints its accuracy and confusion table,
   (println (format "\ntest accuracy %.2f %%" (* 100.0 (report/accuracy table)))))
 
 (defn- pictures!
-  "Draws the learning curve and the page of misclassified digits; returns the names of the files.
-  Where Java cannot draw text, for want of fonts, says so and draws none."
+  "Draws the learning curve and the page of misclassified digits; returns the names of the files,
+  none where Java cannot draw text."
   [folder history {:keys [labels] :as test} predictions]
-  (try
+  (if (plots/text-can-be-drawn?)
     [(plots/learning-curve! (io/file folder "learning-curve.png") history)
      (plots/misclassified! (io/file folder "misclassified.png") test predictions
                            (report/misclassified labels predictions))]
-    (catch java.awt.AWTError e (println "no pictures:" (ex-message e)) [])
-    (catch LinkageError e (println "no pictures: Java cannot draw here:" (ex-message e)) [])
-    (catch InternalError e (println "no pictures: Java has no fonts here:" (ex-message e)) [])))
+    (binding [*out* *err*]
+      (println "bin/damo demo: no pictures: Java finds no fonts on this machine"
+               "(Debian, Ubuntu: apt-get install fontconfig fonts-dejavu-core)"))))
 
 (defn- test-predictions [predict test]
   (train/predictions predict (train/fill! (train/tensors test) test

@@ -12,6 +12,17 @@
 
 (set! *warn-on-reflection* true)
 
+(defn text-can-be-drawn?
+  "Can Java draw text on this machine? Not in a bare container, which has neither fonts nor the
+  library that finds them; Java tells so by errors of many kinds."
+  []
+  (try
+    (.drawString (.createGraphics (BufferedImage. 1 1 BufferedImage/TYPE_BYTE_GRAY)) "0" 0 0)
+    true
+    (catch RuntimeException _ false)
+    (catch LinkageError _ false)
+    (catch InternalError _ false)))
+
 ;; ## Learning curve
 
 (defn- empty-chart ^XYChart []

@@ -21,6 +21,9 @@
   (count (set (for [x (range (.getWidth image)), y (range (.getHeight image))]
                 (.getRGB image x y)))))
 
+(deftest this-machine-has-fonts
+  (is (plots/text-can-be-drawn?)))
+
 (deftest a-learning-curve
   (let [image (picture-by #(plots/learning-curve! % [{:epoch 1, :loss 0.5, :accuracy 0.9}
                                                      {:epoch 2, :loss 0.3, :accuracy 0.95}]))]
