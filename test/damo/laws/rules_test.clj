@@ -89,14 +89,6 @@
          (is (= (output-types g) (output-types result)))
          (is (= (:nodes result) (:nodes (op/check-types (graph/check result))))))))))
 
-(deftest types-are-kept-in-single-precision-and-with-named-dimensions
-  (doseq [[set {:keys [types examples] :as rule}] own-rules :when (nil? types)
-          [left] examples, input [[:f32 [2 3]] [:f32 [3]]]]
-    (testing (str (:name rule) " on " (pr-str left) " of " input)
-      (when-let [g (try (example-graph (constantly input) (names-in left) left)
-                        (catch clojure.lang.ExceptionInfo _))]     ; attributes may ask for [2 3]
-        (is (= (output-types g) (output-types (:graph (rewrite/run g [set])))))))))
-
 ;; ## Values
 
 (def ^:private special [0.0 -0.0 1.0 -1.0 2.5 ##Inf ##-Inf ##NaN])
@@ -155,6 +147,43 @@
        (let [{result :graph} (rewrite/run g (alone rule)), random (Random. 11)]
          (dotimes [_ 20]
            (is (empty? (disagreements keeps g result (environment g gen random true))))))))))
+
+;; ## Other dtypes
+
+(defn- example-of
+  "The graph of an example over inputs of one type, nil when its ops do not take that."
+  [type left]
+  (try (let [names (names-in left)] (example-graph (zipmap names (repeat type)) names left))
+       (catch clojure.lang.ExceptionInfo _)))
+
+(deftest types-are-kept-in-single-precision-and-with-named-dimensions
+  (doseq [[set {:keys [types examples] :as rule}] own-rules :when (nil? types)
+          [left] examples, input [[:f32 [2 3]] [:f32 [3]]]]
+    (testing (str (:name rule) " on " (pr-str left) " of " input)
+      (when-let [g (example-of input left)]
+        (is (= (output-types g) (output-types (:graph (rewrite/run g [set])))))))))
+
+(defn- any-integers
+  "Arrays of integers for the inputs, the extremes of the dtype among them."
+  [{:keys [nodes]} ^Random random]
+  (into {}
+        (for [[op {[dtype :as type] :type, name :name}] nodes :when (= op :input)
+              :let [{:keys [lo hi]} (type/dtypes dtype)]]
+          [name (random-array type #(case (.nextInt random 4)
+                                      0 lo
+                                      1 hi
+                                      (max (long lo) (- (.nextInt random 9) 3))))])))
+
+(deftest integers-are-kept
+  (doseq [[set {:keys [types examples] :as rule}] own-rules :when (nil? types)
+          [left] examples, dtype [:u8 :i8 :i32 :i64]
+          :let [g (example-of [dtype [2 3]] left)]
+          :when (and g (type/int-dtype? (ffirst (output-types g))))]
+    (testing (str (:name rule) " on " (pr-str left) " of " dtype)
+      (let [random (Random. 2)]
+        (doseq [rules [(alone rule) [set]] :let [result (:graph (rewrite/run g rules))]
+                _ (range 5)]
+          (is (empty? (disagreements :bits g result (any-integers g random)))))))))
 
 ;; ## Random graphs
 

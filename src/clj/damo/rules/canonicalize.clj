@@ -81,7 +81,8 @@
    :when #(constant? % ?c), :keeps :bits, :why "The negation of a constant costs nothing."
    :gen {x [1 2]}, :examples [[[:neg [:div 3 x]] => [:div -3.0 x]]]}
   {:name :abs-neg, :lhs [:abs [:neg ?x]], :rhs [:abs ?x], :keeps :bits
-   :why "One operation instead of two.", :examples [[[:abs [:neg x]] => [:abs x]]]}
+   :when #(not= :u8 (rule/dtype-of % ?x)), :why "One operation instead of two; :u8 wraps."
+   :examples [[[:abs [:neg x]] => [:abs x]]]}
   {:name :abs-abs, :lhs [:abs [:abs ?x]], :rhs [:abs ?x], :keeps :bits
    :why "Nothing to compute.", :examples [[[:abs [:abs x]] => [:abs x]]]}
   {:name :sqr-neg, :lhs [:sqr [:neg ?x]], :rhs [:sqr ?x], :keeps :bits

@@ -60,11 +60,12 @@
            (not (type/float-dtype? (type/dtype-of (graph/node-type (:builder m) arg))))))))
 
 (defn- negative?
-  "Is ?c a negative constant, or the quotient of one by something?"
+  "Is ?c a negative float constant, or the quotient of one by something? (The smallest integer is
+  its own negation.)"
   [m ?c]
   (let [[op _ dividend] (rule/node-of m ?c)
         x (if (= op :div) (rule/uniform (:builder m) dividend) (rule/number-of m ?c))]
-    (and (number? x) (neg? x))))
+    (and (float? x) (neg? x))))
 
 (defrules scalars
   "0-d factors in front of what they scale, outside of products and sums, multiplied together."
