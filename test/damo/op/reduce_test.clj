@@ -50,7 +50,10 @@
             "max: there is no element to choose from: axis 1 of [2 0] is empty"]
            (error (reduce/max (of-type :f32 [2 0]) :axis 1))))
     (is (= ::typing/empty-reduction
-           (first (error (of-nothing argmax/argmax)))))))
+           (first (error (of-nothing argmax/argmax)))
+           (first (error (of-nothing stats/logsumexp)))
+           (first (error (of-nothing softmax/softmax)))
+           (first (error (of-nothing #(stats/norm % :ord ##Inf))))))))
 
 (deftest values-of-reductions
   (let [x [[1 2 3] [4 0 6]]]

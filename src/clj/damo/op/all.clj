@@ -16,3 +16,5 @@
             [damo.op.stats]
             [damo.op.trig]
             [damo.op.view]))
+
+(set! *warn-on-reflection* true)

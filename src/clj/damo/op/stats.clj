@@ -118,7 +118,7 @@
   (let [m [:max (kept attrs) (operand node)]]
     [:where [:logical-or [:isinf m] [:isnan m]] 0 m]))
 
-(defn- log-sum-exp ^double [xs _]
+(defn- log-sum-exp ^double [xs]
   (let [m (double (reduce (fn [^double a ^double b] (Math/max a b)) ##-Inf xs))]
     (if (or (Double/isInfinite m) (Double/isNaN m))
       m
@@ -131,7 +131,7 @@
 (defop logsumexp
   "log Σ e^x over the axes, without overflow; fails over no elements."
   {:kind :composite, :args [?x], :attrs attributes, :normalize typing/normal-axes
-   :type nonempty-rule, :eval (meaning (fn [xs attrs] ((typing/choosing #(log-sum-exp % attrs)) xs)))
+   :type nonempty-rule, :eval (meaning (fn [xs _] ((typing/choosing log-sum-exp) xs)))
    :expand (fn [{:keys [attrs type] :as node}]
              (let [m (finite-max node)]
                [:add [:log [:sum attrs [:exp [:sub (operand node) m]]]]
@@ -150,7 +150,7 @@
     (condp = ord
       1 (reduce + 0.0 sizes)
       2 (Math/sqrt (reduce + 0.0 (map * xs xs)))
-      (reduce max 0.0 sizes))))
+      ((typing/choosing #(reduce max %)) sizes))))
 
 (defn- norm-rule [{:keys [ord] :as attrs} types]
   (when-not (contains? #{1 2 ##Inf} ord)
