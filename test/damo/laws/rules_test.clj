@@ -158,7 +158,7 @@
 
 (deftest types-are-kept-in-single-precision-and-with-named-dimensions
   (doseq [[set {:keys [types examples] :as rule}] own-rules :when (nil? types)
-          [left] examples, input [[:f32 [2 3]] [:f32 [3]]]]
+          [left] examples, input '[[:f32 [2 3]] [:f32 [n 3]] [:f32 [3]]]]
     (testing (str (:name rule) " on " (pr-str left) " of " input)
       (when-let [g (example-of input left)]
         (is (= (output-types g) (output-types (:graph (rewrite/run g [set])))))))))
