@@ -23,7 +23,7 @@ fine.8:
   %t13 = load float, ptr %t12
   %t14 = getelementptr inbounds float, ptr %p0, i64 %t6
   %t15 = load float, ptr %t14
-  %t16 = fmul reassoc contract float %t13, %t15
+  %t16 = fmul contract float %t13, %t15
   %t17 = load float, ptr %v.s
   %t18 = fadd reassoc contract float %t17, %t16
   store float %t18, ptr %v.s

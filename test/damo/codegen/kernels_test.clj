@@ -1,11 +1,14 @@
 (ns damo.codegen.kernels-test
   "Statements of the loop IR: loops, scalars, reductions, branches, checks, index arithmetic."
-  (:require [clojure.test :refer [deftest is testing]]
+  (:require [clojure.java.io :as io]
+            [clojure.test :refer [deftest is testing]]
             [damo.codegen.reference :as reference]
             [damo.jit.calling :as calling])
   (:import (damo DamoException)
            (damo.codegen Codegen)
-           (damo.program Edn Edn$Keyword Instructions Instructions$Row)))
+           (damo.program Edn Edn$Keyword Instructions Instructions$Row Kernel Kernel$Access
+                         Kernel$Apply Kernel$Const Kernel$Param Kernel$Store Program Size$Int)
+           (damo.tensor DType)))
 
 (set! *warn-on-reflection* true)
 
@@ -111,7 +114,8 @@
           product (unchecked-float (* x x))]
       (is (= [(unchecked-float (- product 1.0))]
              (call '[n] [1] '[[:f32 :in n] [:f32 :out n]]
-                   '[[:for i n [:store 1 i [:sub [:mul [:load 0 i] [:load 0 i]] [:const :f32 1.0]]]]]
+                   '[[:for i n
+                      [:store 1 i [:sub [:mul [:load 0 i] [:load 0 i]] [:const :f32 1.0]]]]]
                    [[x] [0]]))))))
 
 (deftest branches-and-scalars-test
@@ -164,7 +168,7 @@
 
 (deftest math-functions-test
   (testing "every math function that is defined compiles for both dtypes"
-    (let [defined (Edn/read (slurp "resources/damo/math.edn"))]
+    (let [defined (Edn/read (slurp (io/resource "damo/math.edn")))]
       (doseq [[op ^Instructions$Row row] (Instructions/rows)
               :when (and (.math row) (contains? defined (Edn$Keyword. op)))
               dtype [:f32 :f64]
@@ -173,6 +177,32 @@
                                   [[:for 'i 'n [:store 1 'i (into [(keyword op)] args)]]]
                                   [[0.5] [0]])))
             [op dtype])))))
+
+(defn- storing
+  "A program, made without the reader's checks, that stores one application of an instruction."
+  ^Program [op ^DType t]
+  (let [operand (Kernel$Const. t 0)
+        value (Kernel$Apply. op [operand operand] t)
+        store (Kernel$Store. 0 (Size$Int. 0) value)
+        kernel (Kernel. "k" [(Kernel$Param. t Kernel$Access/OUT)] [store])]
+    (Program. "p" [] [] [] [] [] [kernel] [] [])))
+
+(deftest refused-instructions-test
+  (testing "what a dtype lacks never reaches LLVM"
+    (doseq [[op t] [["shl" DType/F32] ["sqrt" DType/I32] ["add" DType/BOOL] ["div" DType/BOOL]
+                    ["bits" DType/I64] ["float" DType/I8] ["floor" DType/U8]]]
+      (is (thrown-with-msg? DamoException (re-pattern (str "no machine code for :" op))
+                            (Codegen/module (storing op t) 512))))))
+
+(deftest reduction-terms-test
+  (testing "a difference is rounded before it is added: it may not be taken apart"
+    (let [program (calling/program '[n] '[[:f64 :in n] [:f64 :out 1]]
+                                   '[[:var s [:const :f64 0.0]]
+                                     [:for i n [:acc :add s [:sub [:load 0 i] [:const :f64 1e300]]]]
+                                     [:store 1 0 s]])
+          text (.text (Codegen/module (calling/read-program program) 512))]
+      (is (re-find #"= fsub double" text))
+      (is (re-find #"= fadd reassoc contract double" text)))))
 
 (deftest refused-product-test
   (let [program (fn [dtype]

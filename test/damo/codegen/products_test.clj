@@ -104,6 +104,12 @@
                            :c {:buffer 2 :offset 0 :strides [n 1]}})
              [(* m k) (* k n) (* m n)] ['{m 1 n 1 k 1}] row))))
 
+(deftest narrow-but-large-test
+  (testing "both ways of a product with few columns: in place while it is small, then by BLAS"
+    (check :f64 (step {:n 10 :b {:buffer 1 :offset 0 :strides [10 1]}
+                       :c {:buffer 2 :offset 0 :strides [10 1]}})
+           '[[:* m k] [:* k 10] [:* m 10]] (envs [2 70] [1] [30 1000]) [])))
+
 (deftest nan-in-c-test
   (testing "beta 0 never reads C"
     (doseq [dtype [:f64 :f32]]

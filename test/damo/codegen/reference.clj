@@ -8,8 +8,8 @@
 (def special
   "Awkward values of each dtype."
   {:f64 [0.0 -0.0 1.0 -1.0 0.5 -2.5 3.5 1e300 -1e300 5e-324 ##Inf ##-Inf ##NaN 7.0 -7.0 1e18]
-   :f32 (mapv unchecked-float [0.0 -0.0 1.0 -1.0 0.5 -2.5 3.5 1e38 -1e38 1e-45 ##Inf ##-Inf ##NaN 7.0 -7.0
-                     3e9])
+   :f32 (mapv unchecked-float [0.0 -0.0 1.0 -1.0 0.5 -2.5 3.5 1e38 -1e38 1e-45 ##Inf ##-Inf ##NaN
+                               7.0 -7.0 3e9])
    :i64 [0 1 -1 2 -2 7 -7 63 64 100 Long/MAX_VALUE Long/MIN_VALUE (inc Long/MIN_VALUE)]
    :i32 [0 1 -1 2 -2 7 -7 31 32 100 Integer/MAX_VALUE Integer/MIN_VALUE (inc Integer/MIN_VALUE)]
    :i8 [0 1 -1 2 -2 7 -7 8 100 127 -128 -127]

@@ -24,7 +24,8 @@
         ports (map-indexed port params)]
     (merge {:damo/program 1 :name "test" :dims (vec dims)
             :buffers (into (mapv (fn [[dtype access size]]
-                                   {:dtype dtype :size size :kind (if (= access :in) :input :state)})
+                                   {:dtype dtype :size size
+                                    :kind (if (= access :in) :input :state)})
                                  params)
                            (map (fn [d] {:dtype :i8 :size d :kind :input}) dims))
             :inputs (into (vec (remove :written ports)) (map-indexed dim-port dims))

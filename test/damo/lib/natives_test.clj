@@ -58,8 +58,8 @@
         (is (= 1 (count (.list (io/file (first folders))))))))))
 
 (deftest missing-library-test
-  (let [e ^DamoException (failure #(Natives/unpack (Natives$Group. "org/bytedeco/none" ["libnone.so"]
-                                                                   "org.bytedeco/none 1.0")))]
+  (let [group (Natives$Group. "org/bytedeco/none" ["libnone.so"] "org.bytedeco/none 1.0")
+        e ^DamoException (failure #(Natives/unpack group))]
     (is (= "missing-library" (.kind e)))
     (is (re-find #"libnone.so.*add the dependency org.bytedeco/none 1.0" (.getMessage e))))
   (let [absent (Path/of "/nowhere/libnone.so" (make-array String 0))

@@ -55,9 +55,10 @@ final class ExprWriter {
         return write(expr, NO_FLAGS);
     }
 
-    /** The same for a term of a reduction: its outermost multiplication may join the addition. */
+    /** The same for a term of a reduction: a product may be rounded together with the sum. */
     String term(Kernel.Expr expr) {
-        return write(expr, REDUCTION_FLAGS);
+        boolean product = expr instanceof Kernel.Apply a && a.op().equals("mul");
+        return write(expr, product ? "contract " : NO_FLAGS);
     }
 
     private String write(Kernel.Expr expr, String flags) {
