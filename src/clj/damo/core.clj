@@ -17,6 +17,7 @@
             [damo.op :as op]
             [damo.op.all]
             [damo.parse :as parse]
+            [damo.rewrite :as rewrite]
             [damo.run :as run]
             [damo.type :as type])
   (:import [damo.function Compiled]
@@ -322,6 +323,20 @@
   "Prints what became of a compiled function: the rules that fired, its kernels and products."
   [f]
   (function/explain f))
+
+(defn rewritten
+  "The graph of a compiled function after the rules, before composite ops are expanded: what `why`
+  tells about."
+  [f]
+  (:graph (:rewritten (function/info f))))
+
+(defn why
+  "The rules that made node `id` of (rewritten f), in order: [{:rule :before :after …} …]."
+  [f id]
+  (let [{:keys [graph trace]} (:rewritten (function/info f))]
+    (when-not graph
+      (fail! ::no-trace "a function that was loaded from a file has no trace of rules" {}))
+    (rewrite/why trace graph id)))
 
 (defn set-threads!
   "Sets how many threads the linear algebra library may use in this process; returns the number."

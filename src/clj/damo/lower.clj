@@ -204,9 +204,17 @@
   (let [{:keys [v index dtype]} (@(:accs cx) id)]
     (name-value! cx body id (if index index (cast-to dtype (damo.lower/dtype cx id) v)))))
 
+(defn- outer-sum
+  "Where a reduction over outer axes accumulates: [memory-key dtype], its own memory, or scratch
+  when the accumulator has another dtype."
+  [cx id]
+  (let [d (dtype cx id), acc (acc-dtype (:combine (entry cx id)) d)]
+    [(if (= acc d) [:node id] [:scratch id]) acc]))
+
 (defn- accumulate-in-memory! [cx body loops id value]
-  (let [p (param cx [:node id] (dtype cx id) :out)
-        _ (param cx [:node id] (dtype cx id) :in)
+  (let [[key acc] (outer-sum cx id)
+        p (param cx key acc :out)
+        _ (param cx key acc :in)
         index (own-index cx loops id 0)]
     (vswap! (:stores body) conj [:store p index [(:combine (entry cx id)) [:load p index] value]])))
 
@@ -229,7 +237,7 @@
         from (dtype cx (nth (node cx id) 2))]
     (cond (= kind :arg-reduce) (accumulate-best! cx body loops id value)
           (nil? (get-in unit [:known id]))
-          (accumulate-in-memory! cx body loops id (cast-to from (dtype cx id) value))
+          (accumulate-in-memory! cx body loops id (cast-to from (second (outer-sum cx id)) value))
           :else (let [{:keys [v dtype]} (@(:accs cx) id)]
                   (emit! body [:acc combine v (cast-to from dtype value)])))))
 
@@ -286,13 +294,24 @@
       (flush-stores! body))
     @(:stmts body)))
 
+(defn- outer-reductions [{:keys [unit] :as cx}]
+  (filter #(and (reduces? cx %) (nil? (get-in unit [:known %]))) (:nodes unit)))
+
 (defn- initial-stores
   "Loops that set the memory of reductions over outer axes to their initial value."
-  [{:keys [unit] :as cx}]
-  (for [id (:nodes unit) :when (and (reduces? cx id) (nil? (get-in unit [:known id])))
-        :let [d (dtype cx id), i (fresh cx "i")]]
+  [cx]
+  (for [id (outer-reductions cx) :let [[key acc] (outer-sum cx id), i (fresh cx "i")]]
     [:for i (type/size (shape cx id))
-     [:store (param cx [:node id] d :out) i [:const d ((:init (entry cx id)) d)]]]))
+     [:store (param cx key acc :out) i [:const acc ((:init (entry cx id)) acc)]]]))
+
+(defn- final-stores
+  "Loops that round wide accumulators of reductions over outer axes to the results."
+  [cx]
+  (for [id (outer-reductions cx)
+        :let [[key acc] (outer-sum cx id), d (dtype cx id), i (fresh cx "i")]
+        :when (not= acc d)]
+    [:for i (type/size (shape cx id))
+     [:store (param cx [:node id] d :out) i [:cast d [:load (param cx key acc :in) i]]]]))
 
 (defn- nonempty-checks
   "Reductions that must choose an element have one to choose from, or there is no result to choose
@@ -331,11 +350,16 @@
   (let [ops (distinct (map #(name (graph/op-of (node cx %))) nodes))]
     (apply str (interpose "-" (take 6 ops)))))
 
-(defn- scratch-sizes [{:keys [unit] :as cx} scratch]
-  (into {} (for [[id from] scratch
-                 :let [axes (filter #(and % (<= from %)) (get-in unit [:axes-of id]))]]
-             [[:scratch id] {:dtype (dtype cx id)
-                             :size (apply type/dim* (map #(nth (:axes unit) %) axes))}])))
+(defn- scratch-sizes
+  "The scratch memory of a kernel: of values that later slots need, and of wide accumulators."
+  [{:keys [unit] :as cx} scratch]
+  (into (into {} (for [[id from] scratch
+                       :let [axes (filter #(and % (<= from %)) (get-in unit [:axes-of id]))]]
+                   [[:scratch id] {:dtype (dtype cx id)
+                                   :size (apply type/dim* (map #(nth (:axes unit) %) axes))}]))
+        (for [id (outer-reductions cx) :let [[key acc] (outer-sum cx id)]
+              :when (= :scratch (first key))]
+          [key {:dtype acc, :size (type/size (shape cx id))}])))
 
 (defn kernel
   "The kernel of a kernel unit: {:kernel map, :args [memory-key …], :scratch {key {:dtype :size}}}."
@@ -346,6 +370,6 @@
         scratch (slots/scratch g unit deps paths stored)
         cx (assoc (writing cx) :unit unit, :paths paths, :stored stored, :scratch scratch)
         body (vec (concat (nonempty-checks cx) (initial-stores cx)
-                          (body-stmts cx (:nodes unit) [] {} [])))]
+                          (body-stmts cx (:nodes unit) [] {} []) (final-stores cx)))]
     (assoc (finished cx (kernel-name cx unit) (collapsed body))
            :scratch (scratch-sizes cx scratch))))

@@ -145,6 +145,11 @@
       :leaf (and (= op :const) (= [] (type/shape-of (:type attrs))))
       false)))
 
+(defn- in-memory!
+  "The node, or a copy of it when it is computed where it is read: a gather addresses memory."
+  [{:keys [b] :as writer} id note]
+  (if (generated? b id) (copied! writer id note) id))
+
 (defn- layout-of-view
   "The layout of a view about to be made; nil when its argument must be copied first."
   [{:keys [b layouts]} op attrs [a] out]
@@ -179,6 +184,7 @@
   (case (op/kind op)
     :view (add-view! writer node args note)
     :contract (add-laid-out! writer node (product-operands writer args note) note nil)
+    :gather (add-laid-out! writer node (update args 0 #(in-memory! writer % note)) note nil)
     (add-laid-out! writer node args note nil)))
 
 (defn- own-outputs
@@ -194,8 +200,8 @@
 
 (defn materialize
   "The graph with a :copy before every view that cannot address its elements (a reshape of a
-  transposed matrix), before operands of products whose strides BLAS cannot take, and behind outputs
-  that are leaves, views or output twice."
+  transposed matrix), before operands of products whose strides BLAS cannot take, before generated
+  values that are gathered from, and behind outputs that are leaves, views or output twice."
   [{:keys [nodes outputs notes] :as graph}]
   (let [writer {:b (graph/builder), :layouts (volatile! {})}
         ids (reduce (fn [ids id]

@@ -117,8 +117,8 @@
   d)
 
 (defn- combined
-  "The sum or product of dims; `unit` is the dim that changes nothing. Most calls see integers or one
-  symbol only, and need no polynomial."
+  "The sum or product of dims; `unit` is the dim that changes nothing. Most calls see integers or
+  one symbol only, and need no polynomial."
   [op unit f ds]
   (let [ds (remove #(= unit %) ds)]
     (fits-long! (cond (every? integer? ds) (apply f ds)
