@@ -291,7 +291,8 @@
   :givens {expr expr} – replaced before compiling
   :mode :fast-run | :fast-compile, or {:mode … :exclude #{rule-names} :include …}
   :name – for messages; :allow-downcast – lets :f64 data be rounded to :f32 inputs
-  :on-unused-input :raise | :warn | :ignore"
+  :on-unused-input :raise | :warn | :ignore
+  :trust-input – accepted; the checks of arguments keep memory safe, cost some 0.1 µs and stay"
   ([inputs outputs] (function inputs outputs {}))
   ([inputs outputs opts] (function/function inputs outputs opts)))
 

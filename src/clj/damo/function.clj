@@ -94,6 +94,19 @@
 
 ;; ## Checking what was asked for
 
+(def ^:private options
+  #{:updates :givens :mode :name :allow-downcast :on-unused-input :trust-input})
+
+(defn- check-options! [opts]
+  (when-let [unknown (first (remove options (keys opts)))]
+    (fail! ::unknown-option (str "a function has no option " (pr-str unknown) "; the options are "
+                                 (str/join ", " (sort options)))
+           {:option unknown}))
+  (when-not (contains? #{nil :raise :warn :ignore} (:on-unused-input opts))
+    (fail! ::unknown-option (str ":on-unused-input is :raise, :warn or :ignore; got "
+                                 (pr-str (:on-unused-input opts)))
+           {:option :on-unused-input})))
+
 (defn- check-inputs! [inputs]
   (doseq [e inputs]
     (when-not (and (expr/expr? e) (= :input (expr/op-of e)))
@@ -208,6 +221,7 @@
   "The compiled function of `outputs` (an expression, a vector or a map) from `inputs`, a vector of
   inputs. Options: see damo.core/function."
   [inputs outputs {:keys [updates givens on-unused-input] fn-name :name :as opts}]
+  (check-options! opts)
   (check-inputs! inputs)
   (let [{:keys [exprs form]} (form-of outputs)
         n (count exprs)
