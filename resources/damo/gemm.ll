@@ -3,7 +3,7 @@
 ; C has one along its last axis. What BLAS would refuse (a stride shorter than the row beside it, as
 ; broadcasting makes them; sizes over 31 bits) and k = 0 go to plain loops, which are not vectorised:
 ; they are rare, and would cost more to compile than all the rest. beta = 0 never reads C.
-define internal void @damo.gemm.{t}(i64 %m, i64 %n, i64 %k, {T} %alpha, ptr %a, i64 %a.row, i64 %a.col, ptr %b, i64 %b.row, i64 %b.col, {T} %beta, ptr %c, i64 %c.row) #0 {
+define void @damo.gemm.{t}(i64 %m, i64 %n, i64 %k, {T} %alpha, ptr %a, i64 %a.row, i64 %a.col, ptr %b, i64 %b.row, i64 %b.col, {T} %beta, ptr %c, i64 %c.row) #0 {
 entry:
   %some.m = icmp sgt i64 %m, 0
   %some.n = icmp sgt i64 %n, 0

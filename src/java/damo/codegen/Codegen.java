@@ -4,16 +4,18 @@ import damo.program.Kernel;
 import damo.program.Program;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /** The way from a program to the text of an LLVM module. */
 public final class Codegen {
     private Codegen() { }
 
     /**
-     * An LLVM module: its text, and the names of the library functions that it declares and whose
-     * addresses it needs.
+     * An LLVM module: its text; the names of the BLAS functions that it declares; and those of
+     * other functions that it declares, each with the module that defines it. The latter are the
+     * same, name for name, in all modules for one width of vectors.
      */
-    public record Module(String text, List<String> externals) { }
+    public record Module(String text, List<String> externals, Map<String, Module> shared) { }
 
     /**
      * The module that defines {@code damo_call} and {@code damo_repeat} of docs/program.md, with
@@ -32,10 +34,11 @@ public final class Codegen {
         }
         Products products = new Products(vectorBits);
         functions.add(CallWriter.write(program, usages, products));
-        functions.add(products.text());
+        functions.add(products.declarations());
         functions.add(library.text());
         return new Module("; damo program " + comment(program.name()) + "\n"
-                + String.join("\n", functions) + attributes(vectorBits), products.externals());
+                + String.join("\n", functions) + attributes(vectorBits),
+                List.of(), products.shared());
     }
 
     /** The function of kernel number i. */
@@ -50,7 +53,7 @@ public final class Codegen {
     /**
      * #0: kernels, which stay apart so that each is compiled alone. #1: math functions, inlined.
      */
-    private static String attributes(int vectorBits) {
+    static String attributes(int vectorBits) {
         String width = "\"prefer-vector-width\"=\"" + vectorBits + "\"";
         return "\nattributes #0 = { noinline nounwind " + width + " }\n"
                 + "attributes #1 = { alwaysinline nounwind " + width + " }\n"

@@ -27,9 +27,9 @@ final class NarrowProduct {
         return 1 <= n && n <= 2L * vectorBits / Types.bits(t);
     }
 
-    /** The function's name, with {@code @}. */
+    /** The function's name, without {@code @}. */
     static String name(DType t, int n) {
-        return "@damo.narrow." + t.label() + "." + n;
+        return "damo.narrow." + t.label() + "." + n;
     }
 
     /**
@@ -44,7 +44,7 @@ final class NarrowProduct {
         p.rowLoop(from, 1, rows);
         p.lines.add("ret void");
         String type = Types.value(t);
-        return "define internal void " + name(t, n) + "(i64 %m, i64 %k, " + type + " %alpha, "
+        return "define void @" + name(t, n) + "(i64 %m, i64 %k, " + type + " %alpha, "
                 + "ptr noalias nocapture readonly %a, i64 %a.row, i64 %a.col, "
                 + "ptr noalias nocapture readonly %b, i64 %b.row, " + type + " %beta, "
                 + "ptr noalias nocapture %c, i64 %c.row) #0 {\n" + p.lines.text() + "}\n";

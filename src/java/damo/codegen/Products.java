@@ -8,23 +8,23 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
-import java.util.EnumSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
 
 /**
- * The matrix products of one module: one dispatching function a dtype, from the template
- * resources/damo/gemm.ll, that picks gemv, ger or gemm of the BLAS by the sizes of the moment; and
- * one function for each narrow product.
+ * The matrix products that one program asks for: a dispatching function for each dtype, from the
+ * template resources/damo/gemm.ll, that picks gemv, ger or gemm of the BLAS by the sizes of the
+ * moment; and a function for each narrow product. They are the same in every program, so each is a
+ * module of its own, which a process compiles once.
  */
 final class Products {
-    private static final String TEMPLATE = template();
-
     /** What a branch back carries in a loop that LLVM shall leave as it is. */
     static final String PLAIN_LOOP = ", !llvm.loop !0";
+
+    private static final String TEMPLATE = template();
 
     private static final String METADATA = """
             !0 = distinct !{!0, !1, !2}
@@ -36,8 +36,8 @@ final class Products {
     private static final int ROWS_WIDE = 8;
     private static final int ROWS = 4;
 
-    private final Set<DType> dtypes = EnumSet.noneOf(DType.class);
-    private final Map<String, String> narrow = new LinkedHashMap<>();
+    private final Map<String, Codegen.Module> shared = new TreeMap<>();
+    private final StringBuilder declarations = new StringBuilder();
     private final int vectorBits;
 
     /** For a machine with vectors of that width. */
@@ -54,8 +54,13 @@ final class Products {
             throw new DamoException("codegen", "a :gemm step takes :f32 or :f64, not :" + t.label(),
                     Map.of("dtype", t.label()));
         }
-        dtypes.add(t);
-        return "@damo.gemm." + t.label();
+        String name = "damo.gemm." + t.label();
+        String letter = t == DType.F32 ? "s" : "d";
+        share(name, "i64, i64, i64, {T}, ptr, i64, i64, ptr, i64, i64, {T}, ptr, i64", t,
+                () -> TEMPLATE.replace("{t}", t.label()).replace("{T}", Types.value(t))
+                        .replace("{s}", letter),
+                Stream.of("gemv", "ger", "gemm").map(f -> "cblas_" + letter + f).toList());
+        return "@" + name;
     }
 
     /** Whether the step has a function of its own: n is a small constant, B has rows. */
@@ -70,33 +75,29 @@ final class Products {
         int n = (int) ((Size.Int) g.n()).value();
         int rows = vectorBits >= 512 ? ROWS_WIDE : ROWS;
         String name = NarrowProduct.name(g.dtype(), n);
-        narrow.computeIfAbsent(name, key -> NarrowProduct.write(g.dtype(), n, rows));
-        return name;
+        share(name, "i64, i64, {T}, ptr, i64, i64, ptr, i64, {T}, ptr, i64", g.dtype(),
+                () -> NarrowProduct.write(g.dtype(), n, rows), List.of());
+        return "@" + name;
     }
 
-    /** The functions asked for so far, and the declarations of what they call. */
-    String text() {
-        StringBuilder text = new StringBuilder(String.join("\n", narrow.values()));
-        for (DType t : dtypes) {
-            text.append(TEMPLATE.replace("{t}", t.label()).replace("{T}", Types.value(t))
-                    .replace("{s}", letter(t)));
+    private void share(String name, String parameters, DType t, Supplier<String> text,
+                       List<String> externals) {
+        if (!shared.containsKey(name)) {
+            String whole = text.get() + METADATA + Codegen.attributes(vectorBits);
+            shared.put(name, new Codegen.Module(whole, externals, Map.of()));
+            declarations.append("declare void @").append(name).append('(')
+                    .append(parameters.replace("{T}", Types.value(t))).append(")\n");
         }
-        return dtypes.isEmpty() ? "" : text.append(METADATA).toString();
     }
 
-    /** The library functions that the text declares. */
-    List<String> externals() {
-        List<String> names = new ArrayList<>();
-        for (DType t : dtypes) {
-            for (String function : List.of("gemv", "ger", "gemm")) {
-                names.add("cblas_" + letter(t) + function);
-            }
-        }
-        return names;
+    /** Declarations of the functions asked for so far. */
+    String declarations() {
+        return declarations.toString();
     }
 
-    private static String letter(DType t) {
-        return t == DType.F32 ? "s" : "d";
+    /** The modules that define them, by name. */
+    Map<String, Codegen.Module> shared() {
+        return shared;
     }
 
     private static String template() {

@@ -4,10 +4,9 @@ import damo.DamoException;
 import damo.codegen.Codegen;
 import damo.lib.Blas;
 import damo.program.Program;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.List;
+import java.util.Map;
 
 /**
  * The machine code of one program. Its functions follow docs/program.md; they may be called from
@@ -16,13 +15,14 @@ import java.util.List;
  */
 public final class NativeCode implements AutoCloseable {
     private final String ir;
+    private final Linked code;
     private final long entry;
     private final long repeat;
-    private long jit;
+    private boolean closed;
 
-    private NativeCode(String ir, long jit, long entry, long repeat) {
+    private NativeCode(String ir, Linked code, long entry, long repeat) {
         this.ir = ir;
-        this.jit = jit;
+        this.code = code;
         this.entry = entry;
         this.repeat = repeat;
     }
@@ -35,75 +35,23 @@ public final class NativeCode implements AutoCloseable {
         if (program.steps().stream().anyMatch(step -> step instanceof Program.Gemm)) {
             Blas.preload();
         }
-        Codegen.Module module = Codegen.module(program, Host.get().vectorBits());
-        return link(module.text(), module.externals());
+        return link(Codegen.module(program, Host.get().vectorBits()));
     }
 
     /** The same for IR text that defines {@code damo_call} and {@code damo_repeat} itself. */
     public static NativeCode compile(String ir) {
-        return link(ir, List.of());
+        return link(new Codegen.Module(ir, List.of(), Map.of()));
     }
 
-    private static NativeCode link(String ir, List<String> externals) {
-        long object = Compiler.object(ir);
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment out = arena.allocate(ValueLayout.JAVA_LONG);
-            Llvm.check(create(out), "start its linker");
-            long jit = out.get(ValueLayout.JAVA_LONG, 0);
-            try {
-                long library = Llvm.call("LLVMOrcLLJITGetMainJITDylib", jit);
-                define(arena, jit, library, externals);
-                long error = Llvm.call("LLVMOrcLLJITAddObjectFile", jit, library, object);
-                object = 0;
-                Llvm.check(error, "link the machine code");
-                return new NativeCode(ir, jit, lookup(arena, jit, "damo_call"),
-                        lookup(arena, jit, "damo_repeat"));
-            } catch (RuntimeException | Error e) {
-                Llvm.call("LLVMOrcDisposeLLJIT", jit);
-                throw e;
-            }
-        } finally {
-            if (object != 0) {
-                Llvm.call("LLVMDisposeMemoryBuffer", object);
-            }
+    private static NativeCode link(Codegen.Module module) {
+        Linked code = Linked.link(module);
+        try {
+            return new NativeCode(module.text(), code, code.address("damo_call"),
+                    code.address("damo_repeat"));
+        } catch (RuntimeException | Error e) {
+            code.close();
+            throw e;
         }
-    }
-
-    private static long create(MemorySegment out) {
-        long builder = Llvm.call("LLVMOrcCreateLLJITBuilder");
-        long targetBuilder = Llvm.call("LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine",
-                Host.get().machine());
-        Llvm.call("LLVMOrcLLJITBuilderSetJITTargetMachineBuilder", builder, targetBuilder);
-        return Llvm.call("LLVMOrcCreateLLJIT", out.address(), builder);
-    }
-
-    /** Gives the linker the addresses of the BLAS functions that the code calls. */
-    private static void define(Arena arena, long jit, long library, List<String> externals) {
-        if (externals.isEmpty()) {
-            return;
-        }
-        // One entry: symbol name, address, flags (exported | callable), padded to 8 bytes.
-        int words = 3;
-        MemorySegment pairs =
-                arena.allocate(ValueLayout.JAVA_LONG, (long) words * externals.size());
-        long session = Llvm.call("LLVMOrcLLJITGetExecutionSession", jit);
-        for (int i = 0; i < externals.size(); i++) {
-            String name = externals.get(i);
-            long address = Blas.get().address(name).address();
-            pairs.setAtIndex(ValueLayout.JAVA_LONG, (long) words * i,
-                    Llvm.call("LLVMOrcExecutionSessionIntern", session, Llvm.string(arena, name)));
-            pairs.setAtIndex(ValueLayout.JAVA_LONG, (long) words * i + 1, address);
-            pairs.setAtIndex(ValueLayout.JAVA_LONG, (long) words * i + 2, 1 | 1 << 2);
-        }
-        long unit = Llvm.call("LLVMOrcAbsoluteSymbols", pairs.address(), externals.size());
-        Llvm.check(Llvm.call("LLVMOrcJITDylibDefine", library, unit), "bind the BLAS functions");
-    }
-
-    private static long lookup(Arena arena, long jit, String name) {
-        MemorySegment out = arena.allocate(ValueLayout.JAVA_LONG);
-        Llvm.check(Llvm.call("LLVMOrcLLJITLookup", jit, out.address(), Llvm.string(arena, name)),
-                "link " + name);
-        return out.get(ValueLayout.JAVA_LONG, 0);
     }
 
     /** The address of {@code damo_call}; throws kind {@code "closed"} after {@link #close}. */
@@ -117,7 +65,7 @@ public final class NativeCode implements AutoCloseable {
     }
 
     private MemorySegment address(long function) {
-        if (jit == 0) {
+        if (closed) {
             throw new DamoException("closed", "the machine code of this program was freed");
         }
         return MemorySegment.ofAddress(function);
@@ -133,12 +81,12 @@ public final class NativeCode implements AutoCloseable {
         return Compiler.assembly(ir);
     }
 
+    /** Frees the machine code; a second call does nothing. */
     @Override
     public synchronized void close() {
-        if (jit != 0) {
-            long error = Llvm.call("LLVMOrcDisposeLLJIT", jit);
-            jit = 0;
-            Llvm.check(error, "free the machine code");
+        if (!closed) {
+            closed = true;
+            code.close();
         }
     }
 }

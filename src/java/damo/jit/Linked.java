@@ -1,0 +1,118 @@
+package damo.jit;
+
+import damo.codegen.Codegen;
+import damo.lib.Blas;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+
+/** One module compiled and linked into this process: machine code, and the linker that owns it. */
+final class Linked implements AutoCloseable {
+    /** The shared functions of all programs so far; they stay until the process ends. */
+    private static final Map<String, Linked> SHARED = new ConcurrentHashMap<>();
+
+    private final long jit;
+
+    private Linked(long jit) {
+        this.jit = jit;
+    }
+
+    /**
+     * Compiles a module and links it with what it declares. Throws kind {@code "codegen"} with
+     * LLVM's message, {@code "missing-library"} when the BLAS or one of its functions is absent.
+     */
+    static Linked link(Codegen.Module module) {
+        long object = Compiler.object(module.text());
+        try (Arena arena = Arena.ofConfined()) {
+            Map<String, Long> addresses = addresses(module);
+            Linked code = new Linked(create(arena));
+            try {
+                long library = Llvm.call("LLVMOrcLLJITGetMainJITDylib", code.jit);
+                code.define(arena, library, addresses);
+                long error = Llvm.call("LLVMOrcLLJITAddObjectFile", code.jit, library, object);
+                object = 0;
+                Llvm.check(error, "link the machine code");
+                return code;
+            } catch (RuntimeException | Error e) {
+                code.close();
+                throw e;
+            }
+        } finally {
+            if (object != 0) {
+                Llvm.call("LLVMDisposeMemoryBuffer", object);
+            }
+        }
+    }
+
+    /** The addresses of what a module declares; functions that it shares are compiled if new. */
+    private static Map<String, Long> addresses(Codegen.Module module) {
+        Map<String, Long> addresses = new LinkedHashMap<>();
+        module.externals().forEach(name -> addresses.put(name, Blas.get().address(name).address()));
+        module.shared().forEach((name, definition) -> {
+            Linked code = SHARED.get(name);
+            if (code == null) {
+                // Not inside the map's own lock: two threads may do this twice, but never wait.
+                Linked made = link(definition);
+                code = SHARED.putIfAbsent(name, made);
+                if (code == null) {
+                    code = made;
+                } else {
+                    made.close();
+                }
+            }
+            addresses.put(name, code.address(name));
+        });
+        return addresses;
+    }
+
+    private static long create(Arena arena) {
+        MemorySegment out = arena.allocate(ValueLayout.JAVA_LONG);
+        long builder = Llvm.call("LLVMOrcCreateLLJITBuilder");
+        long targetBuilder = Llvm.call("LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine",
+                Host.get().machine());
+        Llvm.call("LLVMOrcLLJITBuilderSetJITTargetMachineBuilder", builder, targetBuilder);
+        Llvm.check(Llvm.call("LLVMOrcCreateLLJIT", out.address(), builder), "start its linker");
+        return out.get(ValueLayout.JAVA_LONG, 0);
+    }
+
+    /** Gives the linker the addresses of functions outside the module. */
+    private void define(Arena arena, long library, Map<String, Long> addresses) {
+        if (addresses.isEmpty()) {
+            return;
+        }
+        // One entry: symbol name, address, flags (exported | callable), padded to 8 bytes.
+        int words = 3;
+        MemorySegment pairs =
+                arena.allocate(ValueLayout.JAVA_LONG, (long) words * addresses.size());
+        long session = Llvm.call("LLVMOrcLLJITGetExecutionSession", jit);
+        long i = 0;
+        for (Map.Entry<String, Long> function : addresses.entrySet()) {
+            long name = Llvm.call("LLVMOrcExecutionSessionIntern", session,
+                    Llvm.string(arena, function.getKey()));
+            pairs.setAtIndex(ValueLayout.JAVA_LONG, i++, name);
+            pairs.setAtIndex(ValueLayout.JAVA_LONG, i++, function.getValue());
+            pairs.setAtIndex(ValueLayout.JAVA_LONG, i++, 1 | 1 << 2);
+        }
+        long unit = Llvm.call("LLVMOrcAbsoluteSymbols", pairs.address(), addresses.size());
+        Llvm.check(Llvm.call("LLVMOrcJITDylibDefine", library, unit), "bind library functions");
+    }
+
+    /** The address of a function that the module defines; throws kind {@code "codegen"}. */
+    long address(String name) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment out = arena.allocate(ValueLayout.JAVA_LONG);
+            Llvm.check(Llvm.call("LLVMOrcLLJITLookup", jit, out.address(),
+                    Llvm.string(arena, name)), "link " + name);
+            return out.get(ValueLayout.JAVA_LONG, 0);
+        }
+    }
+
+    /** Frees the code; to be called once. */
+    @Override
+    public void close() {
+        Llvm.check(Llvm.call("LLVMOrcDisposeLLJIT", jit), "free the machine code");
+    }
+}
