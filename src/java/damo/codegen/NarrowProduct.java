@@ -8,7 +8,7 @@ import java.util.List;
  * A product C[m n] = alpha A[m k] B[k n] + beta C whose n is a small constant, as one function: the
  * rows of B and C fit one vector value, so C stays in registers while k runs. BLAS is made for wide
  * matrices, and spends more on its call than such a product takes; measurements in
- * docs/decisions/0010-narrow-products.md. A may have any strides, B and C a unit stride along n.
+ * docs/decisions/0006-narrow-products.md. A may have any strides, B and C a unit stride along n.
  */
 final class NarrowProduct {
     private final DType t;
