@@ -16,6 +16,7 @@
             [damo.model :as model]
             [damo.op :as op]
             [damo.op.all]
+            [damo.op.slice :as slice]
             [damo.parse :as parse]
             [damo.rewrite :as rewrite]
             [damo.run :as run]
@@ -43,6 +44,8 @@
               (op/caller ~op)))))
 
 (export-ops)
+
+(def ^{:doc (:doc (meta #'slice/index)), :arglists '([x & specs])} index slice/index)
 
 (def + "The same as add." add)
 (def * "The same as mul." mul)
@@ -170,7 +173,7 @@
   "The graph of an expression or a vector of them as plain EDN: {:nodes [[op attrs & ids] …]
   :outputs [id …] :notes {id {:type … :src …}}}."
   [e]
-  (graph/check (:graph (expr/to-graph (if (sequential? e) (mapv expr/lift e) [(expr/lift e)])))))
+  (graph/check (:graph (expr/to-graph (if (sequential? e) (mapv expr/whole e) [(expr/whole e)])))))
 
 (defn expr
   "The expression of a graph with one output, else the vector of them. `leaves` maps names of inputs
@@ -260,7 +263,7 @@
   ([f wrt v] (lop f wrt v {}))
   ([f wrt v opts]
    (let [[fs] (one-or-many f), [vs] (one-or-many v), [wrt result] (one-or-many wrt)
-         vs (mapv expr/lift vs)]
+         vs (mapv expr/whole vs)]
      (result (derived (vec (concat fs vs wrt))
                       (fn [g m] (diff/lop g (ids-of m fs) (ids-of m vs) (ids-of m wrt) opts)))))))
 
@@ -270,7 +273,7 @@
   ([f wrt v] (rop f wrt v {}))
   ([f wrt v opts]
    (let [[fs result] (one-or-many f), [vs] (one-or-many v), [wrt] (one-or-many wrt)
-         vs (mapv expr/lift vs)]
+         vs (mapv expr/whole vs)]
      (result (derived (vec (concat fs vs wrt))
                       (fn [g m] (diff/rop g (ids-of m fs) (ids-of m wrt) (ids-of m vs) opts)))))))
 

@@ -100,6 +100,13 @@
                           " a tensor; got " (pr-str x))
                      {:given x})))
 
+(defn whole
+  "x as an expression by itself, as `lift` has it; a number or boolean becomes a 0-d constant, :f64,
+  :i64 or :bool."
+  [x]
+  (let [e (lift x)]
+    (if (expr? e) e (tensor-constant (Tensor/of e)))))
+
 ;; ## To graphs
 
 (defn- visit-order

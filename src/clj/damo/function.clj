@@ -10,7 +10,7 @@
             [damo.type :as type])
   (:import [clojure.lang IFn]
            [damo.runtime Function]
-           [damo.tensor Tensor]
+           [damo.tensor DType Tensor]
            [java.util HashMap Map]))
 
 (set! *warn-on-reflection* true)
@@ -21,10 +21,10 @@
   "{:exprs [e …] :form :one | :vector | [keys]} of outputs given as one expression, a sequence or a
   map."
   [outputs]
-  (cond (map? outputs) {:exprs (mapv expr/lift (vals outputs)), :form (vec (keys outputs))}
-        (sequential? outputs) {:exprs (mapv expr/lift outputs), :form :vector}
+  (cond (map? outputs) {:exprs (mapv expr/whole (vals outputs)), :form (vec (keys outputs))}
+        (sequential? outputs) {:exprs (mapv expr/whole outputs), :form :vector}
         (nil? outputs) {:exprs [], :form :vector}
-        :else {:exprs [(expr/lift outputs)], :form :one}))
+        :else {:exprs [(expr/whole outputs)], :form :one}))
 
 (defn- in-form [form ^objects tensors]
   (case form
@@ -43,6 +43,7 @@
                    (.callNamed function (by-name (aget args 0)))
                    (.call function args)))))
 
+;; A call may have any number of arguments; IFn wants one method for each number up to twenty.
 (deftype Compiled [^Function function form info]
   IFn
   (invoke [_] (run-once function form (object-array 0)))
@@ -51,7 +52,33 @@
   (invoke [_ a b c] (run-once function form (object-array [a b c])))
   (invoke [_ a b c d] (run-once function form (object-array [a b c d])))
   (invoke [_ a b c d e] (run-once function form (object-array [a b c d e])))
-  (applyTo [_ args] (run-once function form (object-array args)))
+  (invoke [_ a b c d e f] (run-once function form (object-array [a b c d e f])))
+  (invoke [_ a b c d e f g] (run-once function form (object-array [a b c d e f g])))
+  (invoke [_ a b c d e f g h] (run-once function form (object-array [a b c d e f g h])))
+  (invoke [_ a b c d e f g h i] (run-once function form (object-array [a b c d e f g h i])))
+  (invoke [_ a b c d e f g h i j] (run-once function form (object-array [a b c d e f g h i j])))
+  (invoke [_ a b c d e f g h i j k] (run-once function form (object-array [a b c d e f g h i j k])))
+  (invoke [_ a b c d e f g h i j k l]
+    (run-once function form (object-array [a b c d e f g h i j k l])))
+  (invoke [_ a b c d e f g h i j k l m]
+    (run-once function form (object-array [a b c d e f g h i j k l m])))
+  (invoke [_ a b c d e f g h i j k l m n]
+    (run-once function form (object-array [a b c d e f g h i j k l m n])))
+  (invoke [_ a b c d e f g h i j k l m n o]
+    (run-once function form (object-array [a b c d e f g h i j k l m n o])))
+  (invoke [_ a b c d e f g h i j k l m n o p]
+    (run-once function form (object-array [a b c d e f g h i j k l m n o p])))
+  (invoke [_ a b c d e f g h i j k l m n o p q]
+    (run-once function form (object-array [a b c d e f g h i j k l m n o p q])))
+  (invoke [_ a b c d e f g h i j k l m n o p q r]
+    (run-once function form (object-array [a b c d e f g h i j k l m n o p q r])))
+  (invoke [_ a b c d e f g h i j k l m n o p q r s]
+    (run-once function form (object-array [a b c d e f g h i j k l m n o p q r s])))
+  (invoke [_ a b c d e f g h i j k l m n o p q r s t]
+    (run-once function form (object-array [a b c d e f g h i j k l m n o p q r s t])))
+  (invoke [_ a b c d e f g h i j k l m n o p q r s t more]
+    (run-once function form (to-array (concat [a b c d e f g h i j k l m n o p q r s t] more))))
+  (applyTo [_ args] (run-once function form (to-array args)))
   Runnable
   (run [_] (run-once function form (object-array 0)))
   Callable
@@ -156,9 +183,8 @@
   (let [pairs (for [[s e] updates]
                 [s (if (or (expr/expr? e) (not (expr/expr? s)))
                      e
-                     (expr/tensor-constant
-                      (let [[dtype] (expr/type-of s)]
-                        (Tensor/of e (damo.tensor.DType/of (name dtype))))))])]
+                     (let [dtype (DType/of (name (first (expr/type-of s))))]
+                       (expr/tensor-constant (run/translating (Tensor/of e dtype)))))])]
     (run! check-update! pairs)
     (when-let [twice (first (for [[s k] (frequencies (map first pairs)) :when (< 1 k)] s))]
       (fail! ::duplicate-update (str "two updates of the shared variable " (expr/describe twice))
