@@ -1,0 +1,45 @@
+(ns damo.run-test
+  "Modes, and the way from a graph to a program."
+  (:require [clojure.edn :as edn]
+            [clojure.test :refer [are deftest is testing]]
+            [damo.core :as d]
+            [damo.run :as run])
+  (:import [damo DamoException]))
+
+(set! *warn-on-reflection* true)
+
+(defn- fired [mode]
+  (let [x (d/input 'x [:f64 []])
+        g (d/graph (d/add (d/log (d/add 1 (d/exp x))) 0))]
+    (set (map :rule (:trace (run/optimized g mode))))))
+
+(deftest modes-say-which-rules-run
+  (is (contains? (fired :fast-run) :add-zero))
+  (is (= (fired nil) (fired :fast-run)))
+  (testing "in every mode values are as good"
+    (is (seq (fired :fast-compile))))
+  (testing "rules can be left out by name and by promise"
+    (is (not (contains? (fired {:exclude #{:add-zero}}) :add-zero)))
+    (is (empty? (fired {:include #{}})))
+    (is (= #{:add-zero} (fired {:include #{:add-zero}})))))
+
+(deftest unknown-modes-are-refused
+  (are [mode] (= ::run/unknown-mode (try (run/mode-options mode) nil
+                                         (catch clojure.lang.ExceptionInfo e
+                                           (:damo/error (ex-data e)))))
+    :fast, {:mode :slow}, "fast-run"))
+
+(deftest a-program-is-text
+  (let [x (d/input 'x [:f32 ['n 2]])
+        f (d/function [x] [(d/tanh x) (d/sum x) (d/mul x ##NaN) (d/max x :axis 1)])]
+    (is (= (pr-str (d/program f)) (pr-str (edn/read-string (run/program-text (d/program f))))))
+    (testing "whatever the printer is set to"
+      (is (= (run/program-text (d/program f))
+             (binding [*print-length* 1, *print-level* 1, *print-namespace-maps* true]
+               (run/program-text (d/program f))))))))
+
+(deftest exceptions-of-the-core-become-ex-infos
+  (let [e (run/as-ex-info (DamoException. "shape-mismatch" "two by three" {"input" "x"}))]
+    (is (= ["two by three" {:damo/error :damo/shape-mismatch, :input "x"}]
+           [(ex-message e) (ex-data e)]))
+    (is (instance? DamoException (ex-cause e)))))
