@@ -17,8 +17,26 @@
   [{:keys [stored]} updated read-elsewhere {:keys [nodes]}]
   (every? #(or (not (stored %)) (and (contains? updated %) (not (read-elsewhere %)))) nodes))
 
-(defn- sunk
-  "The units with those that only make new values of state moved to the end, order kept."
+(defn- may-fail? [g {:keys [nodes]}]
+  (some #(schedule/may-fail? g %) nodes))
+
+(defn- ready-after
+  "The position in `early` of the last unit that must run before the update unit `late`: one that
+  makes what it reads, reads a state that it writes, or may still fail; -1 when there is none."
+  [g {:keys [layouts]} updated early late]
+  (let [needed (schedule/bases-read g layouts late)
+        written (keep updated (:nodes late))]
+    (reduce (fn [last-one [i {:keys [nodes] :as unit}]]
+              (if (or (some needed nodes)
+                      (some (schedule/bases-read g layouts unit) written)
+                      (may-fail? g unit))
+                i
+                last-one))
+            -1 (map-indexed vector early))))
+
+(defn- settled
+  "The units with those that only make new values of state moved to where they may write over the
+  old one, and no further: what the last reader has brought into the cache is still there."
   [g {:keys [units layouts] :as sched} updated]
   (let [readers (reduce (fn [m [i unit]]
                           (reduce #(update %1 %2 (fnil conj #{}) i) m
@@ -26,11 +44,13 @@
                         {} (map-indexed vector units))
         elsewhere? (fn [i] (fn [id] (some #(not= i %) (readers id))))
         late? (fn [[i unit]] (sinkable? sched updated (elsewhere? i) unit))
-        numbered (map-indexed vector units)]
-    (mapv second (concat (remove late? numbered) (filter late? numbered)))))
-
-(defn- may-fail? [g {:keys [nodes]}]
-  (some #(schedule/may-fail? g %) nodes))
+        numbered (map-indexed vector units)
+        early (mapv second (remove late? numbered))
+        by-place (group-by #(ready-after g sched updated early %)
+                           (map second (filter late? numbered)))]
+    (into (vec (by-place -1))
+          (mapcat (fn [[i unit]] (cons unit (by-place i))))
+          (map-indexed vector early))))
 
 (defn- axes-read
   "For each way in which node c of a kernel reads state s: the axes of the dims of s, or nil."
@@ -78,7 +98,7 @@
   "{:units in order, :alias {node state} for updates in place, :copies [copy steps]} for `updated`,
   {node state}."
   [g {:keys [units] :as sched} updated]
-  (let [units (sunk g sched updated)
+  (let [units (settled g sched updated)
         unit-of (into {} (for [[i {:keys [nodes]}] (map-indexed vector units), id nodes] [id i]))
         alias (into {} (filter (fn [[u s]] (in-place? g sched units (unit-of u) u s))) updated)]
     {:units units

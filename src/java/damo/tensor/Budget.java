@@ -51,9 +51,9 @@ final class Budget {
 
     /**
      * Counts {@code bytes} as held; refused with kind "out-of-memory" when they cannot fit under
-     * the limit.
+     * the limit. The message speaks of {@code asked}, what they were before rounding.
      */
-    static void reserve(long bytes) {
+    static void reserve(long bytes, long asked) {
         long held = OUTSTANDING.get();
         if (PRESSURE.addAndGet(bytes) > Math.max(QUANTUM, held / 2)) {
             PRESSURE.set(0);
@@ -62,7 +62,7 @@ final class Budget {
         if (tryReserve(bytes) || bytes <= Limit.BYTES && reserveAfterCollection(bytes)) {
             return;
         }
-        throw refusal(bytes, "the limit is " + amount(Limit.BYTES)
+        throw refusal(asked, "the limit is " + amount(Limit.BYTES)
                 + " (system property damo.memory, in bytes) and " + amount(outstanding())
                 + " are in use");
     }
