@@ -256,6 +256,16 @@
     (is (= 10 @(d/value n)))
     (fails-with :damo/bad-data ["got 0"] (d/call-n f 0))))
 
+(deftest repeated-calls-of-which-one-fails-change-nothing
+  (let [at (d/shared 'at 0), seen (d/shared 'seen 0.0), x (d/input 'x [:f64 ['n]])
+        f (d/function [x] (d/take x at)
+                      {:updates {at (d/add at 1), seen (d/add seen (d/take x at))}})]
+    (is (= 3.0 @(d/call-n f 3 [1 2 3])))
+    (is (= [3 6.0] [@(d/value at) @(d/value seen)]))
+    (d/set-value! at 1)
+    (fails-with :damo/index-out-of-bounds [] (d/call-n f 4 [1 2 3]))
+    (is (= [1 6.0] [@(d/value at) @(d/value seen)]))))
+
 (deftest calls-into-buffers
   (let [x (x-input), f (d/function [x] {:a (d/add x 1), :b (d/sum x)})
         [a b :as buffers] [(d/zeros [2 3]) (d/tensor 0.0)]

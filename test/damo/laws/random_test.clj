@@ -14,7 +14,7 @@
 
 (def ^:private extents
   "What one compiled function is called with, in turn; 0 and 1 are the awkward ones."
-  '[{n 3, m 2} {n 1, m 4} {n 5, m 1} {n 0, m 3} {n 2, m 0} {n 3, m 3} {n 0, m 0}])
+  '[{n 3, m 2} {n 1, m 4} {n 5, m 1} {n 0, m 3} {n 2, m 0} {n 3, m 3} {n 0, m 0} {n 9, m 17}])
 
 ;; ## One call
 
