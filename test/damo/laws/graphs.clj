@@ -207,7 +207,7 @@
     (when-let [i (pick pool #(and (ints? %) (:exact %) (< (rank %) 3)) b)]
       (let [axis (mod c (rank x)), extent (nth (shape-of x) axis)
             at [:mod [:cast {:dtype :i64} '?i] (if (integer? extent) extent [:dim {:dim extent}])]
-            at (if (zero? (mod c 7)) [:sub at 1] at)
+            at (case (int (mod c 7)) 0 [:sub at 1], 1 '?i, at)        ; ?i alone may be out of range
             taken [:take {:axis axis} '?x at]]
         {:args {'?x x, '?i i}, :exact true, :bound (* 10 (:bound x))
          :template (if (odd? (quot c 3)) [:inc-at {:axis axis} '?x at [:mul 2 taken]] taken)}))))
