@@ -88,7 +88,8 @@
   [[[:tanh '?x] false one] [[:sigmoid '?x] false one] [[:softplus '?x] false inc]
    [[:exp [:neg [:abs '?x]]] false one] [[:log1p [:sqr '?x]] false identity]
    [[:sqrt [:add 1 [:sqr '?x]]] false inc] [[:sin '?x] false one] [[:mul 0.1 '?x] false identity]
-   [[:log [:add 1 [:exp [:minimum '?x 50]]]] false inc] [[:pow [:add 2 [:tanh '?x]] 3] false (constantly 27.0)]])
+   [[:log [:add 1 [:exp [:minimum '?x 50]]]] false inc]
+   [[:pow [:add 2 [:tanh '?x]] 3] false (constantly 27.0)]])
 
 (def ^:private plain
   [[[:neg '?x] true identity] [[:abs '?x] true identity] [[:sqr '?x] true #(* % %)]
