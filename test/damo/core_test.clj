@@ -138,7 +138,11 @@
       :damo.op.linear/shape-mismatch #(d/dot x y)
       :damo.op/unknown-attribute #(d/sum x :axes 1)
       :damo.type/bad-axis #(d/sum x :axis 2)
-      :damo.op/wrong-arity #(d/tanh x y))))
+      :damo.op/wrong-arity #(d/tanh x y))
+    (are [kind f] (= kind (first (error-of f)))
+      :damo/ragged #(d/add x [[1 2 3] [4]])
+      :damo.expr/not-an-expression #(d/add x 'y)
+      :damo.expr/not-an-expression #(d/grad (d/sum x) 7))))
 
 ;; ## Derivatives
 

@@ -98,6 +98,17 @@
     (testing "two inputs of one name and different types"
       (is (some? (error-of #(d/function [x] (d/add (d/sum x) (d/sum (d/input 'x [:f32 [3]]))))))))))
 
+(deftest what-is-no-function-input-or-option
+  (let [x (d/input 'x [:f64 []]), f (d/function [x] x)]
+    (fails-with ::function/not-an-input ["as a vector" "x [:f64 []]"] (d/function x x))
+    (fails-with ::function/not-updates ["{shared expression}" "3"] (d/function [x] x {:updates 3}))
+    (fails-with :damo.expr/not-an-expression ["\"text\""] (d/function [x] "text"))
+    (fails-with ::function/not-a-function ["7"] (d/call-n 7 3))
+    (fails-with ::function/not-a-function ["7"] (d/program 7))
+    (fails-with ::d/not-tensors ["[3]"] (d/call-into f [3] 1.0))
+    (is (some? (error-of #(d/function [x] x {:updatez {}}))))
+    (is (some? (error-of #(d/function [x] x {:on-unused-input :perhaps}))))))
+
 (deftest updates-must-fit
   (let [w (d/shared 'w (d/zeros [3])), x (d/input 'x [:f64 [3]])]
     (fails-with ::function/update-mismatch ["w [:f64 [3]]" "[:f64 []]"]

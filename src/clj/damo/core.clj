@@ -167,7 +167,7 @@
 (defn type-of
   "The type of an expression, [dtype [dim …]]."
   [e]
-  (expr/type-of e))
+  (expr/type-of (expr/whole e)))
 
 (defn graph
   "The graph of an expression or a vector of them as plain EDN: {:nodes [[op attrs & ids] …]
@@ -309,6 +309,9 @@
   "Calls a compiled function and writes its outputs, in order, into the tensors `buffers`, of their
   types; returns them in the form of the outputs."
   [f buffers & args]
+  (when-not (and (sequential? buffers) (every? #(instance? Tensor %) buffers))
+    (fail! ::not-tensors (str "the buffers are a vector of tensors; got " (pr-str buffers))
+           {:given buffers}))
   (function/call-with f (fn [^damo.runtime.Function core]
                           (.callInto core (into-array Tensor buffers) (to-array args)))))
 

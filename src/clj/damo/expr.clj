@@ -6,7 +6,8 @@
             [damo.fail :as fail :refer [fail!]]
             [damo.graph :as graph]
             [damo.type :as type])
-  (:import [damo.tensor DType Tensor]
+  (:import [damo DamoException]
+           [damo.tensor DType Tensor]
            [java.util ArrayDeque IdentityHashMap]))
 
 (set! *warn-on-reflection* true)
@@ -88,13 +89,18 @@
       (->Expr :broadcast-to {:shape shape} [(constant [dtype []] (first value))] type nil nil)
       (constant type value))))
 
+(defn- tensor-of [data]
+  (try (Tensor/of data)
+       (catch DamoException e
+         (fail! (keyword "damo" (.kind e)) (str (.getMessage e) ": " (pr-str data)) {} e))))
+
 (defn lift
   "x as an argument of an op: expressions, numbers and booleans as they are (their dtype depends on
   their partners); tensors, nested vectors and Java arrays as constants. Fails on anything else."
   [x]
   (cond (or (expr? x) (number? x) (boolean? x)) x
         (instance? Tensor x) (tensor-constant x)
-        (or (sequential? x) (and (some? x) (.isArray (class x)))) (tensor-constant (Tensor/of x))
+        (or (sequential? x) (and (some? x) (.isArray (class x)))) (tensor-constant (tensor-of x))
         :else (fail! ::not-an-expression
                      (str "an argument is an expression, a number, a nested vector, a Java array or"
                           " a tensor; got " (pr-str x))
@@ -105,7 +111,11 @@
   :i64 or :bool."
   [x]
   (let [e (lift x)]
-    (if (expr? e) e (tensor-constant (Tensor/of e)))))
+    (if (expr? e) e (tensor-constant (tensor-of e)))))
+
+(defn- check-expr! [x]
+  (when-not (expr? x)
+    (fail! ::not-an-expression (str "an expression is needed; got " (pr-str x)) {:given x})))
 
 ;; ## To graphs
 
@@ -170,6 +180,7 @@
   "{:graph g, :id-of (fn [expr] id), :exprs {id expr}, :states {name State}} of expressions, whose
   ids are the outputs."
   [exprs]
+  (run! check-expr! exprs)
   (let [order (visit-order exprs), ids (IdentityHashMap.), b (graph/builder)
         {:keys [names originals]}
         (reduce (partial add-expr! {:b b, :ids ids})

@@ -89,16 +89,24 @@
 (defmethod print-method Compiled [^Compiled f ^java.io.Writer w]
   (.write w (str (.function f))))
 
-(defn core-function "The damo.runtime.Function of a compiled function." ^Function [^Compiled f]
-  (.function f))
-(defn form "How results are handed out: :one, :vector or a vector of keys." [^Compiled f] (.form f))
-(defn info "What was compiled: {:program :trace :states :graph}." [^Compiled f] (.info f))
+(defn- compiled ^damo.function.Compiled [f]
+  (if (instance? Compiled f)
+    f
+    (fail! ::not-a-function (str "a function made with (function inputs outputs) is needed; got "
+                                 (pr-str f))
+           {:given f})))
+
+(defn form "How results are handed out: :one, :vector or a vector of keys." [f]
+  (.form (compiled f)))
+
+(defn info "What was compiled: {:program :trace :states :graph}." [f] (.info (compiled f)))
 
 (defn call-with
   "Calls (call core-function), which gives an array of tensors, and hands them out in the form of
   f's outputs."
-  [^Compiled f call]
-  (run/translating (in-form (.form f) (call (.function f)))))
+  [f call]
+  (let [f (compiled f)]
+    (run/translating (in-form (.form f) (call (.function f))))))
 
 (defn- step-text [kernels {:keys [do kernel args m n k]}]
   (if (= do :kernel)
@@ -135,6 +143,10 @@
            {:option :on-unused-input})))
 
 (defn- check-inputs! [inputs]
+  (when-not (sequential? inputs)
+    (fail! ::not-an-input (str "the inputs of a function are given as a vector, [x y]; got "
+                               (if (expr/expr? inputs) (expr/describe inputs) (pr-str inputs)))
+           {:given inputs}))
   (doseq [e inputs]
     (when-not (and (expr/expr? e) (= :input (expr/op-of e)))
       (fail! ::not-an-input
@@ -180,6 +192,9 @@
   "The updates as pairs [shared expression]; a number or an array becomes a constant of the
   variable's dtype."
   [updates]
+  (when-not (or (nil? updates) (map? updates) (and (sequential? updates) (every? vector? updates)))
+    (fail! ::not-updates (str ":updates is a map {shared expression}; got " (pr-str updates))
+           {:given updates}))
   (let [pairs (for [[s e] updates]
                 [s (if (or (expr/expr? e) (not (expr/expr? s)))
                      e
