@@ -203,13 +203,15 @@
     (mapv #(aget made (int %)) outputs)))
 
 (defn describe
-  "One line on an expression for messages: its text, type and where it was written."
+  "One line on an expression for messages: its text, type and where it was written. What is no
+  expression is printed as it is."
   [e]
-  (str (text e) " " (pr-str (type-of e))
-       (when (src-of e) (str ", written at " (fail/position-text (src-of e))))))
+  (if-not (expr? e)
+    (pr-str e)
+    (str (text e) " " (pr-str (type-of e))
+         (when (src-of e) (str ", written at " (fail/position-text (src-of e)))))))
 
 (defn describe-all
   "The lines of several arguments, numbered, for messages."
   [args]
-  (let [line (fn [i a] (str "  argument " i ": " (if (expr? a) (describe a) (pr-str a))))]
-    (str/join "\n" (map-indexed line args))))
+  (str/join "\n" (map-indexed (fn [i a] (str "  argument " i ": " (describe a))) args)))

@@ -145,13 +145,13 @@
 (defn- check-inputs! [inputs]
   (when-not (sequential? inputs)
     (fail! ::not-an-input (str "the inputs of a function are given as a vector, [x y]; got "
-                               (if (expr/expr? inputs) (expr/describe inputs) (pr-str inputs)))
+                               (expr/describe inputs))
            {:given inputs}))
   (doseq [e inputs]
     (when-not (and (expr/expr? e) (= :input (expr/op-of e)))
       (fail! ::not-an-input
              (str "the inputs of a function are made with (input 'name type); got "
-                  (if (expr/expr? e) (expr/describe e) (pr-str e)))
+                  (expr/describe e))
              {:given e})))
   (let [names (map (comp :name expr/attrs-of) inputs)]
     (when-let [twice (first (for [[n k] (frequencies names) :when (< 1 k)] n))]
@@ -181,7 +181,7 @@
 (defn- check-update! [[s e]]
   (when-not (and (expr/expr? s) (= :shared (expr/op-of s)))
     (fail! ::not-shared (str "only shared variables can be updated; got "
-                             (if (expr/expr? s) (expr/describe s) (pr-str s))) {:given s}))
+                             (expr/describe s)) {:given s}))
   (when-not (= (expr/type-of s) (expr/type-of e))
     (fail! ::update-mismatch
            (str "the update of " (expr/describe s) "\n  has another type: " (expr/describe e)
@@ -212,9 +212,9 @@
   (when-not (and (expr/expr? from) (expr/expr? to) (= (expr/type-of from) (expr/type-of to)))
     (fail! ::given-mismatch
            (str "what replaces an expression has its type; "
-                (if (expr/expr? from) (expr/describe from) (pr-str from))
+                (expr/describe from)
                 "\n  was to be replaced by "
-                (if (expr/expr? to) (expr/describe to) (pr-str to)))
+                (expr/describe to))
            {:from from, :to to})))
 
 (defn substitute

@@ -3,12 +3,12 @@
   accumulators, stores. Values are computed where they are first needed in a body; what a later slot
   needs is computed again when cheap, else it goes through scratch memory. (kernel cx unit) →
   {:kernel … :args [key …] :scratch {key …}}."
-  (:require [damo.graph :as graph]
+  (:require [damo.array :as array]
+            [damo.graph :as graph]
             [damo.lower.collapse :as collapse]
             [damo.lower.scalar :as scalar]
             [damo.lower.slots :as slots]
             [damo.op :as op]
-            [damo.pass :as pass]
             [damo.schedule :as schedule]
             [damo.type :as type]))
 
@@ -75,12 +75,12 @@
           (some? dim) (cast-index dim)
           :else (cast-index (nth positions axis)))))
 
-(defn memory-value
-  "A load of the element of node `id` at `positions`, straight or through its views, as an
-  expression."
-  [{:keys [sched] :as cx} id positions]
+(defn- load-element!
+  "The element of node `id` at `positions`, loaded from memory, straight or through its views."
+  [{:keys [sched] :as cx} body id positions]
   (let [{:keys [base offset strides]} ((:layouts sched) id)]
-    [:load (param cx [:node base] (dtype cx base) :in) (dense-index offset strides positions)]))
+    (load! cx body (param cx [:node base] (dtype cx base) :in)
+           (dense-index offset strides positions))))
 
 (defn read-at
   "The value of node `id` at `positions` (an index for each dim) in a body: an expression or a
@@ -90,7 +90,7 @@
         base-positions (when map (mapv #(if % (nth positions %) 0) map))]
     (cond (and map (contains? (:level unit) base)) (kernel-value cx body loops base)
           (and map (= :inline (schedule/role g base))) (inline-value cx base base-positions)
-          :else (let [[_ p index] (memory-value cx id positions)] (load! cx body p index)))))
+          :else (load-element! cx body id positions))))
 
 (defn- domain-positions [{:keys [unit]} loops id]
   (mapv #(if % (nth loops %) 0) (get-in unit [:assigned id])))
@@ -119,17 +119,16 @@
   (let [[_ {:keys [extent]} a] (node cx id)]
     (bind! body id (index-var! cx body id (as-i64 cx a (operand! cx body loops id 0)) extent))))
 
-(defn- gather-value! [{:keys [sched] :as cx} body loops id]
+(defn- gather-value! [cx body loops id]
   (let [[_ {:keys [axis]} x i] (node cx id)
         at (domain-positions cx loops id)
         n (count (shape cx i))
         value (operand! cx body loops id 1)
-        v (if (@(:index-vars cx) value) value
-           (index-var! cx body i (as-i64 cx i value) (nth (shape cx x) axis)))
+        v (if (@(:index-vars cx) value)
+            value
+            (index-var! cx body i (as-i64 cx i value) (nth (shape cx x) axis)))
         positions (concat (take axis at) [v] (drop (+ axis n) at))]
-    (bind! body id (load! cx body (param cx [:node (:base ((:layouts sched) x))] (dtype cx x) :in)
-                          (let [{:keys [offset strides]} ((:layouts sched) x)]
-                            (dense-index offset strides positions))))))
+    (bind! body id (load-element! cx body x positions))))
 
 (defn- cast-to [from to e] (if (= from to) e [:cast to e]))
 
@@ -158,24 +157,21 @@
   [{:keys [unit]} loops id from]
   (let [axes (remove nil? (get-in unit [:axes-of id]))
         dims (filter #(<= from %) axes)
-        strides (pass/row-major (mapv #(nth (:axes unit) %) dims))]
+        strides (array/strides (mapv #(nth (:axes unit) %) dims))]
     (dense-index 0 strides (map #(nth loops %) dims))))
 
 (defn- kernel-value
   "The value of a node of this kernel: already named here, in memory from an earlier slot, or
   computed now."
   [{:keys [stored scratch paths] :as cx} body loops id]
-  (let [here (count loops)]
-    (cond
-      (contains? @(:env body) id) (@(:env body) id)
-      (and (stored id) (not= (take here (paths id)) (take here (:path body))))
-      (load! cx body (param cx [:node id] (dtype cx id) :in) (own-index cx loops id 0))
-      (scratch id)
-      (if (= (take here (paths id)) (take here (:path body)))
-        (compute! cx body loops id)
-        (load! cx body (param cx [:scratch id] (dtype cx id) :in)
-          (own-index cx loops id (scratch id))))
-      :else (compute! cx body loops id))))
+  (let [here (count loops)
+        elsewhere? (not= (take here (paths id)) (take here (:path body)))
+        loaded (fn [key from]
+                 (load! cx body (param cx key (dtype cx id) :in) (own-index cx loops id from)))]
+    (cond (contains? @(:env body) id) (@(:env body) id)
+          (and elsewhere? (stored id)) (loaded [:node id] 0)
+          (and elsewhere? (scratch id)) (loaded [:scratch id] (scratch id))
+          :else (compute! cx body loops id))))
 
 ;; ## Reductions
 
@@ -324,11 +320,6 @@
     [:require (if (and (integer? results) (pos? results)) some? [:or some? none?])
      ((:note-of cx) id)]))
 
-(defn collapsed
-  "A kernel body with its mergeable loops merged."
-  [body]
-  (collapse/collapse body))
-
 (defn writing
   "A context for writing one kernel: {:g graph, :sched schedule, :alias {id id}, :note-of (fn [id]
   position)} with room for its parameters and names."
@@ -371,5 +362,5 @@
         cx (assoc (writing cx) :unit unit, :paths paths, :stored stored, :scratch scratch)
         body (vec (concat (nonempty-checks cx) (initial-stores cx)
                           (body-stmts cx (:nodes unit) [] {} []) (final-stores cx)))]
-    (assoc (finished cx (kernel-name cx unit) (collapsed body))
+    (assoc (finished cx (kernel-name cx unit) (collapse/collapse body))
            :scratch (scratch-sizes cx scratch))))

@@ -2,7 +2,8 @@
   "Whole-graph passes between the rules and the schedule: composites expanded, indices checked,
   copies where a view cannot address its elements. Graph in, graph out. After `prepare` every node
   is a primitive that the schedule knows."
-  (:require [damo.graph :as graph]
+  (:require [damo.array :as array]
+            [damo.graph :as graph]
             [damo.op :as op]
             [damo.type :as type]))
 
@@ -74,11 +75,6 @@
 
 ;; ## Layouts
 
-(defn row-major
-  "The strides, in elements, of a dense row-major array of that shape."
-  [shape]
-  (vec (reverse (butlast (reductions type/dim* 1 (reverse shape))))))
-
 (defn view-layout
   "The layout {:offset dim :strides [dim …]} of a view node over the layout of its argument; nil
   when it has none."
@@ -114,14 +110,14 @@
                               (merge parent
                                      (view-layout op attrs (type/shape-of (graph/type-of graph a))
                                        shape parent)))
-                            {:base id, :offset 0, :strides (row-major shape)}))))
+                            {:base id, :offset 0, :strides (array/strides shape)}))))
           {} (graph/live graph)))
 
 ;; ## Copies where a view cannot do
 ;; A writer {:b builder, :layouts volatile} remembers the layout of each node it adds.
 
 (defn- dense [b id]
-  {:offset 0, :strides (row-major (type/shape-of (graph/node-type b id)))})
+  {:offset 0, :strides (array/strides (type/shape-of (graph/node-type b id)))})
 
 (defn- add-laid-out!
   "Adds a node with that layout, dense when nil; returns its id."

@@ -2,10 +2,11 @@
   "Kernels of nodes that have a loop nest of their own: joins, additions at indices, products of
   integers, copies of memory. (kernel cx unit) → {:kernel … :args [memory-key …] :scratch {}}, as
   damo.lower gives it."
-  (:require [damo.graph :as graph]
+  (:require [damo.array :as array]
+            [damo.graph :as graph]
             [damo.lower :as lower]
+            [damo.lower.collapse :as collapse]
             [damo.op :as op]
-            [damo.pass :as pass]
             [damo.type :as type]))
 
 (set! *warn-on-reflection* true)
@@ -23,7 +24,7 @@
                    @(:stmts body) (reverse (map vector vars shape))))))
 
 (defn- store [p out-shape positions value]
-  [:store p (lower/dense-index 0 (pass/row-major out-shape) positions) value])
+  [:store p (lower/dense-index 0 (array/strides out-shape) positions) value])
 
 (defn- statements
   "The nest, or the bare statements when the shape has no axes, as a vector."
@@ -58,7 +59,7 @@
                               v (lower/index-var! cx body i index (nth (shape cx id) axis))
                               place (vec (concat (take axis at) [v] (drop (+ axis n) at)))
                               [_ _ place-index :as load]
-                              [:load p (lower/dense-index 0 (pass/row-major (shape cx id)) place)]
+                              [:load p (lower/dense-index 0 (array/strides (shape cx id)) place)]
                               value (lower/read-at cx body at y at)]
                           (lower/emit! body [:store p place-index [:add load value]])))))))
 
@@ -91,7 +92,7 @@
                :concat (concat-body cx id)
                :scatter (scatter-body cx id)
                :contract (contract-body cx id))]
-    (assoc (lower/finished cx (name op) (lower/collapsed body)) :scratch {})))
+    (assoc (lower/finished cx (name op) (collapse/collapse body)) :scratch {})))
 
 (defn copy-kernel
   "The kernel that copies `size` elements of one memory to another: parameter 0 to parameter 1."

@@ -1,9 +1,9 @@
 (ns damo.plan.product
   "Matrix products as :gemm steps of a program: operands through their layouts, leading axes as
   batch loops, the addend and factor of an accumulating product."
-  (:require [damo.graph :as graph]
+  (:require [damo.array :as array]
+            [damo.graph :as graph]
             [damo.op :as op]
-            [damo.pass :as pass]
             [damo.type :as type]))
 
 (set! *warn-on-reflection* true)
@@ -41,7 +41,7 @@
         [x y] (take-last 2 args)
         lead (drop-last 2 (shape g id))
         [m n] (take-last 2 (shape g id))
-        dense (pass/row-major (shape g id))
+        dense (array/strides (shape g id))
         batches (map (fn [extent a b c] {:extent extent, :a a, :b b, :c c})
                      lead (batch-strides sched g x (count lead))
                      (batch-strides sched g y (count lead))
