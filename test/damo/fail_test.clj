@@ -21,3 +21,13 @@
       (is (pos? line))))
   (is (= "model.clj:12" (fail/position-text {:file "model.clj", :line 12})))
   (is (= "an unknown place" (fail/position-text nil))))
+
+(deftest an-explained-failure-takes-the-place-of-the-first
+  (let [first-one (try (fail/fail! ::bad "no good" {:axis 3})
+                       (catch clojure.lang.ExceptionInfo e e))
+        e (try (fail/explain! first-one "sum: no good" {:op :sum})
+               (catch clojure.lang.ExceptionInfo e e))]
+    (is (= "sum: no good" (ex-message e)))
+    (is (= {:axis 3, :op :sum, :damo/error ::bad} (ex-data e)))
+    (is (nil? (ex-cause e)) "a REPL shows the innermost cause: it must be this one")
+    (is (= (vec (.getStackTrace ^Throwable first-one)) (vec (.getStackTrace ^Throwable e))))))

@@ -20,6 +20,15 @@
   ([kind message data cause]
    (throw (ex-info message (assoc data :damo/error kind) cause))))
 
+(defn explain!
+  "Throws the failure `e` again with a fuller message and more data, of the same kind and from the
+  same place. It takes the place of `e` rather than having it as a cause: a REPL shows the innermost
+  cause alone, and the user would miss the expression, the file and the line. Never returns."
+  [e message more]
+  (let [fuller (ex-info message (merge (ex-data e) more) (ex-cause e))]
+    (.setStackTrace ^Throwable fuller (.getStackTrace ^Throwable e))
+    (throw fuller)))
+
 (defn- internal?
   "Is a class of that name part of Damo (its tests, demo and benchmarks are users) or of the
   platform?"

@@ -126,10 +126,8 @@
       (catch clojure.lang.ExceptionInfo e
         (if (:damo/op (ex-data e))
           (throw e)
-          (fail! (:damo/error (ex-data e))
-                 (str (name op) ": " (ex-message e) "\n" (describe args))
-                 (assoc (ex-data e) :damo/op op, :attrs attrs)
-                 e))))))
+          (fail/explain! e (str (name op) ": " (ex-message e) "\n" (describe args))
+                         {:damo/op op, :attrs attrs}))))))
 
 ;; ## Expressions
 
@@ -243,11 +241,10 @@
                        type (try (check-arity entry args)
                                  (result-type entry (check-attrs entry attrs) arg-types)
                                  (catch clojure.lang.ExceptionInfo e
-                                   (fail! (:damo/error (ex-data e))
-                                          (str "node " id ", " (pr-str (nodes id)) ": "
-                                            (ex-message e)
-                                               "\n  argument types: " (pr-str arg-types))
-                                          (assoc (ex-data e) :id id) e)))
+                                   (fail/explain!
+                                    e (str "node " id ", " (pr-str (nodes id)) ": " (ex-message e)
+                                           "\n  argument types: " (pr-str arg-types))
+                                    {:id id})))
                        noted (get-in notes [id :type])]
                    (when-not (or (nil? noted) (= noted type))
                      (fail! ::wrong-note

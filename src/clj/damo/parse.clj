@@ -35,9 +35,8 @@
   [where expression f]
   (try (f)
        (catch clojure.lang.ExceptionInfo e
-         (fail! (:damo/error (ex-data e))
-           (str "let form, " where " " (pr-str expression) ": " (ex-message e))
-                (assoc (ex-data e) :where where, :expression expression) e))))
+         (fail/explain! e (str "let form, " where " " (pr-str expression) ": " (ex-message e))
+                        {:where where, :expression expression}))))
 
 (declare build)
 
