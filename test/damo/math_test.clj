@@ -1,6 +1,7 @@
 (ns damo.math-test
-  "The table of math functions, resources/damo/math.edn: that every definition is well formed, right
-  at special values and within its stated error, as machine code and instruction by instruction."
+  "The tables of math functions, listed in resources/damo/math.edn: that every definition is well
+  formed, right at special values and within its stated error, as machine code and instruction by
+  instruction."
   (:require [clojure.edn :as edn]
             [clojure.java.io :as io]
             [clojure.set :as set]
@@ -15,7 +16,8 @@
 
 (defn- resource [name] (edn/read-string (slurp (io/resource name))))
 
-(def ^:private table (resource "damo/math.edn"))
+(def ^:private families (map #(resource (str "damo/" %)) (resource "damo/math.edn")))
+(def ^:private table (reduce merge families))
 (def ^:private instructions (resource "damo/scalar.edn"))
 (def ^:private dtypes [:f32 :f64])
 
@@ -72,6 +74,7 @@
     value))
 
 (deftest every-function-is-defined
+  (is (apply distinct? (mapcat keys families)) "in one file only")
   (is (= (set (keep (fn [[op row]] (when (:math row) op)) instructions)) (set (keys table))))
   (is (set/subset? (set (keys table)) (set (keys decimal/functions))))
   (doseq [[f definitions] table]

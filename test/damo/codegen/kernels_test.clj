@@ -168,7 +168,8 @@
 
 (deftest math-functions-test
   (testing "every math function that is defined compiles for both dtypes"
-    (let [defined (Edn/read (slurp (io/resource "damo/math.edn")))]
+    (let [read-resource #(Edn/read (slurp (io/resource (str "damo/" %))))
+          defined (reduce merge (map #(into {} (read-resource %)) (read-resource "math.edn")))]
       (doseq [[op ^Instructions$Row row] (Instructions/rows)
               :when (and (.math row) (contains? defined (Edn$Keyword. op)))
               dtype [:f32 :f64]

@@ -13,16 +13,19 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * The definitions of resources/damo/math.edn, each read when first used: for each math function and
- * float dtype its arguments, named intermediate values and result, as expressions of
- * docs/program.md without loads. A bare number is a constant of the definition's dtype.
+ * The definitions of the files that resources/damo/math.edn lists, each read when first used: for
+ * each math function and float dtype its arguments, named intermediate values and result, as
+ * expressions of docs/program.md without loads. A bare number is a constant of the definition's
+ * dtype.
  */
 final class MathTable {
-    private static final String RESOURCE = "/damo/math.edn";
-    private static final Lazy<Map<?, ?>> FORMS = new Lazy<>(() -> map(Edn.read(text())));
+    private static final String FOLDER = "/damo/";
+    private static final Lazy<List<Lazy<Map<?, ?>>>> FILES = new Lazy<>(() ->
+            list(Edn.read(text("math.edn"))).stream().map(MathTable::file).toList());
     private static final Map<String, Definition> READ = new ConcurrentHashMap<>();
 
     private MathTable() { }
@@ -47,7 +50,7 @@ final class MathTable {
 
     private static Definition read(String op, DType t) {
         try {
-            Object variants = FORMS.get().get(new Edn.Keyword(op));
+            Object variants = variants(op);
             Object form = variants == null ? null : map(variants).get(new Edn.Keyword(t.label()));
             return form == null ? null : new Reader(t).definition(map(form));
         } catch (ClassCastException | IllegalArgumentException | NullPointerException e) {
@@ -55,10 +58,21 @@ final class MathTable {
         }
     }
 
-    private static String text() {
-        try (InputStream in = MathTable.class.getResourceAsStream(RESOURCE)) {
+    /** The entry of a function in the first file that has one, so that few files are read. */
+    private static Object variants(String op) {
+        Edn.Keyword key = new Edn.Keyword(op);
+        return FILES.get().stream().map(file -> file.get().get(key)).filter(Objects::nonNull)
+                .findFirst().orElse(null);
+    }
+
+    private static Lazy<Map<?, ?>> file(Object name) {
+        return new Lazy<>(() -> map(Edn.read(text((String) name))));
+    }
+
+    private static String text(String name) {
+        try (InputStream in = MathTable.class.getResourceAsStream(FOLDER + name)) {
             if (in == null) {
-                throw bad("it is not on the class path");
+                throw bad(name + " is not on the class path");
             }
             return new String(in.readAllBytes(), StandardCharsets.UTF_8);
         } catch (IOException e) {
@@ -159,6 +173,6 @@ final class MathTable {
     }
 
     private static DamoException bad(String message) {
-        return new DamoException("internal", "the resource damo/math.edn is malformed: " + message);
+        return new DamoException("internal", "the table of math functions is malformed: " + message);
     }
 }
