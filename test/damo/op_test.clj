@@ -56,7 +56,7 @@
     (op/node :logsofmax {} [x])
     ::op/unknown-op "there is no op \"add\"" (op/node "add" {} [x])
     ::op/wrong-arity "add: the op :add takes 2 argument(s) [?x ?y], given 1" (arith/add x)
-    ::op/unknown-attribute "sum: the op :sum has no attribute :axes; it has :axis, :keepdims"
+    ::op/unknown-attribute "sum: the op :sum has no attribute :axes; it has :acc-dtype, :axis"
     (reduce/sum x :axes 1)
     ::op/unknown-attribute "exp: the op :exp has no attribute :axis; it has none"
     (exp/exp x :axis 1)

@@ -213,11 +213,11 @@
 (defn describe
   "Prints all that is known of an op: (describe :log1p)."
   [op]
-  (let [{:keys [doc args attrs kind examples] :as entry} (op/entry op)]
+  (let [{:keys [doc args attrs call-attrs kind examples] :as entry} (op/entry op)]
     (println (str (name op) " " (if (= args :variadic) "[x …]" (str/join " " args)) " ("
               (name kind) ")"))
     (println (str "  " doc))
-    (doseq [[k {:keys [doc default] :as schema}] attrs]
+    (doseq [[k {:keys [doc default] :as schema}] (merge attrs call-attrs)]
       (println (str "  " k " " doc (when (contains? schema :default)
                                      (str " (default " (pr-str default) ")")))))
     (doseq [k [:partials :linear-in :lop :rop :no-gradient] :let [form (get entry k)] :when

@@ -110,19 +110,45 @@
   [{:keys [type]} attrs types]
   (if (keyword? type) (elementwise-type type types) (type attrs types)))
 
+(defn bindings
+  "The names of an op's arguments in templates, bound to these values: {?x 3, ?y 5}, or {?0 3, ?1 5}
+  for a variadic op."
+  [op values]
+  (let [{:keys [args]} (entry op)]
+    (zipmap (if (= args :variadic) (map #(symbol (str "?" %)) (range)) args) values)))
+
+(declare construct)
+
+(defn- constructed
+  "A template with its names bound, made by `construct`."
+  [ctx bindings template]
+  (cond (symbol? template) (bindings template)
+        (vector? template) (let [[op attrs & args] template]
+                             (construct ctx op attrs
+                                        (mapv #(constructed ctx bindings %) args)))
+        :else template))
+
+(defn- made
+  "The node of checked attributes and arguments, or what the entry has :instead of it."
+  [{:keys [type-of make] :as ctx} {:keys [name normalize call-attrs instead] :as entry} attrs args]
+  (let [types (mapv type-of args)
+        template (when instead (instead attrs types))
+        attrs (apply dissoc attrs (keys call-attrs))]
+    (if template
+      (constructed ctx (bindings name args) template)
+      (let [attrs (if normalize (normalize attrs types) attrs)]
+        (make name attrs args (result-type entry attrs types))))))
+
 (defn construct
   "Makes the node (op attrs args) in a context: fills in attributes, checks arity, converts
   arguments, derives the type. A context is {:type-of arg→type, :make (fn [op attrs args type]),
   :describe args→text}. Failures say what was given."
-  [{:keys [type-of make describe] :as ctx} op attrs args]
-  (let [{:keys [normalize] :as entry} (entry op)]
+  [{:keys [describe] :as ctx} op attrs args]
+  (let [entry (entry op)]
     (try
-      (let [attrs (check-attrs entry attrs)
-            _ (check-arity entry args)
-            args (coerce ctx entry args)
-            types (mapv type-of args)
-            attrs (if normalize (normalize attrs types) attrs)]
-        (make op attrs args (result-type entry attrs types)))
+      (let [attrs (check-attrs (update entry :attrs merge (:call-attrs entry)) attrs)]
+        (check-arity entry args)
+        (made ctx entry attrs (coerce ctx entry args)))
       (catch clojure.lang.ExceptionInfo e
         (if (:damo/op (ex-data e))
           (throw e)
@@ -222,13 +248,6 @@
               (emit op (substitute-attrs attrs bindings) (mapv arg args))))]
     (let [result (arg template)]
       (if (instance? Id result) (id-of result) result))))
-
-(defn bindings
-  "The names of an op's arguments in templates, bound to these values: {?x 3, ?y 5}, or {?0 3, ?1 5}
-  for a variadic op."
-  [op values]
-  (let [{:keys [args]} (entry op)]
-    (zipmap (if (= args :variadic) (map #(symbol (str "?" %)) (range)) args) values)))
 
 (defn check-types
   "The graph with every type derived anew; fails when an op, an attribute or a type does not fit,

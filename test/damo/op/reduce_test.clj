@@ -4,6 +4,7 @@
             [damo.array :as array]
             [damo.eval :as eval]
             [damo.expr :as expr]
+            [damo.op :as op]
             [damo.op.all]
             [damo.op.argmax :as argmax]
             [damo.op.reduce :as reduce]
@@ -124,3 +125,21 @@
   (is (= ::softmax/rank-mismatch (first (error (softmax/cross-entropy 1.0 1)))))
   (is (= [::typing/bad-dtype "softmax: takes floats; convert with cast first; got :i64"]
          (error (softmax/softmax [1 2])))))
+
+;; ## Dtypes of results and accumulators
+
+(defn- typed-call [op attrs dtype]
+  (op/node op attrs [(of-type dtype '[n])]))
+
+(deftest the-dtypes-of-a-reduction-can-be-chosen
+  (are [op dtype attrs expected] (= [expected []] (expr/type-of (typed-call op attrs dtype)))
+    :sum :f32 {:dtype :f64} :f64, :sum :i32 {:dtype :i32} :i32, :sum :u8 {:dtype :f32} :f32
+    :sum :f32 {:acc-dtype :f64} :f32, :prod :i8 {:dtype :i8, :acc-dtype :i32} :i8
+    :mean :i64 {:dtype :f32} :f32, :var :f32 {:dtype :f64, :ddof 1} :f64
+    :std :f64 {:dtype :f32} :f32)
+  (testing "elements are converted first, the result after"
+    (is (= '(cast (sum (cast x :dtype :f64) :axis [1]) :dtype :f64)
+           (expr/form (reduce/sum (of-type :f32 '[n 3]) :axis -1 :dtype :f64)))))
+  (testing "what would make integers of floats is refused"
+    (are [attrs] (= ::typing/bad-dtype (first (error (typed-call :sum attrs :f32))))
+      {:dtype :i64} {:acc-dtype :i32} {:dtype :bool} {:dtype :complex})))

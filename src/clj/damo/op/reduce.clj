@@ -49,7 +49,9 @@
 
 (defop sum
   "The sum over the axes; 0 over no elements."
-  {:kind :reduce, :args [?x], :attrs attributes, :normalize typing/normal-axes
+  {:kind :reduce, :args [?x], :attrs attributes,
+   :call-attrs typing/accumulation, :instead (typing/accumulating :sum typing/accumulator)
+   :normalize typing/normal-axes
    :type (rule :any typing/accumulator)
    :eval (meaning typing/accumulator (folding add 0))
    :linear-in #{0}
@@ -75,7 +77,9 @@
 (defop prod
   "The product over the axes; 1 over no elements. Its derivative is right where elements are 0, its
   second derivative is not."
-  {:kind :reduce, :args [?x], :attrs attributes, :normalize typing/normal-axes
+  {:kind :reduce, :args [?x], :attrs attributes,
+   :call-attrs typing/accumulation, :instead (typing/accumulating :prod typing/accumulator)
+   :normalize typing/normal-axes
    :type (rule :any typing/accumulator)
    :eval (meaning typing/accumulator (folding multiply 1))
    :lop (fn [{:keys [attrs type]}]

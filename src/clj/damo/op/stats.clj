@@ -54,7 +54,9 @@
 
 (defop mean
   "The arithmetic mean over the axes; NaN over no elements."
-  {:kind :composite, :args [?x], :attrs attributes, :normalize typing/normal-axes, :type rule
+  {:kind :composite, :args [?x], :attrs attributes,
+   :call-attrs typing/accumulation, :instead (typing/accumulating :mean type/float-of)
+   :normalize typing/normal-axes, :type rule
    :eval (meaning (fn [xs _] (mean-of xs)))
    :expand (fn [{:keys [attrs] :as node}] [:div [:sum attrs (operand node)] (extent-of node)])
    :linear-in #{0}
@@ -77,7 +79,9 @@
 
 (defop var
   "The variance over the axes: the sum of squared deviations from the mean, divided by n - :ddof."
-  {:kind :composite, :args [?x], :attrs with-ddof, :normalize typing/normal-axes, :type rule
+  {:kind :composite, :args [?x], :attrs with-ddof,
+   :call-attrs typing/accumulation, :instead (typing/accumulating :var type/float-of)
+   :normalize typing/normal-axes, :type rule
    :eval (meaning variance)
    :expand (fn [{:keys [attrs] :as node}]
              [:div [:sum (over attrs) [:sqr (deviation node)]] (divisor node)])
@@ -101,7 +105,9 @@
 
 (defop std
   "The standard deviation over the axes, the root of var. Its derivative where it is 0 is 0."
-  {:kind :composite, :args [?x], :attrs with-ddof, :normalize typing/normal-axes, :type rule
+  {:kind :composite, :args [?x], :attrs with-ddof,
+   :call-attrs typing/accumulation, :instead (typing/accumulating :std type/float-of)
+   :normalize typing/normal-axes, :type rule
    :eval (meaning (fn [xs attrs] (Math/sqrt (variance xs attrs))))
    :expand (fn [{:keys [attrs]}] [:sqrt [:var attrs ?x]])
    :lop (fn [{:keys [attrs] :as node}] [[:mul (typing/keep-axes attrs ?g) (std-slope node)]])

@@ -51,6 +51,36 @@
   [dtype]
   (if (type/float-dtype? dtype) dtype :i64))
 
+(def accumulation
+  "The attributes of a call of a reduction that choose dtypes; see `accumulating`."
+  {:dtype {:default nil, :doc "the dtype of the result; nil: the usual one"}
+   :acc-dtype {:default nil, :doc "elements are converted to it first; nil: wide enough"}})
+
+(defn- check-conversion
+  "Nil when a reduction of elements of dtype `from` may be done in dtype `to`; fails when that is
+  none of numbers or would make floats integers."
+  [k from to]
+  (when-not (or (nil? to) (type/float-dtype? to)
+                (and (type/int-dtype? to) (not (type/float-dtype? from))))
+    (fail! ::bad-dtype
+           (str k " is a dtype of numbers, and of floats for floats; given " (pr-str to) " for "
+                from " elements; cast the argument or the result")
+           {:attribute k, :expected (if (type/float-dtype? from) :float :num), :given to})))
+
+(defn accumulating
+  "The :instead of a reduction with the attributes `accumulation`: its elements are converted to
+  :acc-dtype, its result to :dtype. `usual` gives the dtype of its result for that of its argument;
+  elements that become integers or floats of that dtype are converted before, so that
+  (sum x :dtype :f64) of :f32 adds doubles."
+  [op usual]
+  (fn [{:keys [dtype acc-dtype] :as attrs} [[from _]]]
+    (check-conversion :dtype from dtype)
+    (check-conversion :acc-dtype from acc-dtype)
+    (when (or dtype acc-dtype)
+      (let [acc (or acc-dtype (type/promote (usual from) dtype))]
+        [:cast {:dtype (or dtype (usual from))}
+         [op (dissoc attrs :dtype :acc-dtype) [:cast {:dtype acc} '?x]]]))))
+
 ;; ## Axes
 
 (defn normal-axes
