@@ -1,15 +1,15 @@
 (ns damo.diff-test
-  "Tests of derivatives: the rules of accumulation and the failures on small graphs, and for every
-  op of the registry finite differences and the duality of both modes."
+  "Tests of derivatives: the rules of accumulation and the failures on small graphs.
+  The laws of both modes of every op are in damo.laws.ops-test."
   (:require [clojure.string :as str]
             [clojure.test :refer [deftest is testing]]
             [damo.array :as array]
+            [damo.check.modes :as modes]
             [damo.diff :as diff]
             [damo.eval :as eval]
             [damo.graph :as graph]
             [damo.op :as op]
             [damo.op.all]
-            [damo.op.gens :as gens]
             [damo.type :as type])
   (:import [java.util Random]))
 
@@ -157,72 +157,6 @@
     (is (= ::diff/disconnected
            (first (error-of #(diff/rop g [(ids 'y)] [(ids 'z)] [(ids 'z)] {})))))))
 
-;; ## Laws over the registry
-
-(defn- random-values [^Random random shape]
-  (array/of :f64 shape (repeatedly (array/size shape) #(- (.nextDouble random) 0.5))))
-
-(defn- inner ^double [x y]
-  (reduce + 0.0 (map * (array/values x) (array/values y))))
-
-(defn- moved
-  "The environment with step · direction added to the inputs that have directions."
-  [env directions step]
-  (reduce-kv (fn [env s v]
-               (update env s #(array/map-elements :f64 (fn [a d] (+ a (* step d))) [% v])))
-             env directions))
-
-(defn- with-both-modes
-  "[graph' floats u tangents]: the graph of one output and, as outputs: itself, its lop for the new
-  input u, its rop for the new inputs dx …, by the inputs `floats`."
-  [{:keys [nodes outputs] :as g}]
-  (let [b (graph/builder), _ (graph/load-graph! b g)
-        floats (filterv #(type/float-dtype? (first (graph/type-of g %)))
-                        (filter #(= :input (first (nodes %))) (range (count nodes))))
-        input (fn [s type] (op/emit! b :input {:name s :type type} [] nil))
-        u (input 'u (graph/type-of g (first outputs)))
-        name-of #(:name (second (nodes %)))
-        tangents (mapv #(input (symbol (str "d" (name-of %))) (graph/type-of g %)) floats)
-        g (graph/finish b outputs)
-        lop (diff/lop g outputs [u] floats {:disconnected :ignore})
-        rop (diff/rop (:graph lop) outputs floats tangents {:disconnected :ignore})]
-    (assoc (:graph rop) :outputs (vec (concat outputs (:grads lop) (:grads rop)))
-           :floats (mapv name-of floats))))
-
-(defn- difference
-  "The slope of ⟨u, graph⟩ along the directions, by a central difference."
-  [graph env directions u]
-  (let [at (fn [step] (inner u (first (eval/run graph (moved env directions step)))))]
-    (/ (- (at 1e-6) (at -1e-6)) 2e-6)))
-
-(defn- check-modes
-  "Asserts ⟨Lop u, v⟩ = ⟨u, Rop v⟩ = the finite difference for random u and v."
-  [graph env seed]
-  (let [{:keys [floats] :as both} (with-both-modes graph)
-        random (Random. seed)
-        directions (into {} (map (fn [s] [s (random-values random (:shape (env s)))])) floats)
-        u (random-values random (:shape (first (eval/run graph env))))
-        tangents (into {} (map (fn [[s v]] [(symbol (str "d" s)) v])) directions)
-        results (eval/run both (merge env {'u u} tangents))
-        forward (inner u (peek results))
-        backward (reduce + 0.0 (map #(inner %1 (directions %2)) (rest results) floats))
-        scale (+ 1.0 (Math/abs forward))]
-    (is (< (Math/abs (- forward backward)) (* 1e-10 scale)) "⟨Lop u, v⟩ = ⟨u, Rop v⟩")
-    (is (< (Math/abs (- forward (difference graph env directions u))) (* 1e-7 scale))
-        "finite differences")))
-
-(defn- differentiable? [[_ {:keys [kind no-gradient]}]]
-  (not (or (= kind :leaf) (string? no-gradient))))
-
-(deftest both-modes-of-every-op
-  (doseq [[op] (sort-by key (filter differentiable? @op/registry)), size [1 3], seed (range 8)
-          :let [{:keys [gen kind]} (op/entry op)
-                c (when (or gen (= kind :elementwise)) (gens/case op :f64 size seed))]
-          :when (and c (= :f64 (first (:type c))))]
-    (testing (str op " of size " size ", seed " seed)
-      (when-let [{:keys [graph env]} (gens/graph c (odd? seed))]
-        (check-modes graph env seed)))))
-
 (def ^:private smooth-functions
   '[[:sum [:tanh [:mul x y]]]
     [:mean [:sqr [:sub [:softmax x] y]]]
@@ -238,5 +172,5 @@
       (let [[g ids] (built 'x [:f64 [2 3]] 'y [:f64 [2 3]] 'f f)
             {:keys [graph grads]} (diff/grad g (ids 'f) [(ids 'x)] {})
             random (Random. 7)
-            env {'x (random-values random [2 3]), 'y (random-values random [2 3])}]
-        (check-modes (assoc graph :outputs grads) env 7)))))
+            env {'x (modes/random-values random [2 3]), 'y (modes/random-values random [2 3])}]
+        (is (= [] (modes/disagreements (assoc graph :outputs grads) env 7)))))))

@@ -20,6 +20,7 @@
      damo.lower.nests]
     [damo.plan.product damo.plan.update damo.plan]
     [damo.run damo.function damo.model damo.viz]
+    [damo.check.machine damo.check.sampling damo.check.running damo.check.*]
     [damo.core]
     [damo.cli damo.demo.** damo.bench.**]])
 

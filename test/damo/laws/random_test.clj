@@ -8,7 +8,7 @@
             [damo.eval :as eval]
             [damo.graph :as graph]
             [damo.laws.graphs :as graphs]
-            [damo.laws.running :as running]))
+            [damo.check.running :as running]))
 
 (set! *warn-on-reflection* true)
 

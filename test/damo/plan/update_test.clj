@@ -5,7 +5,7 @@
             [damo.eval :as eval]
             [damo.graph :as graph]
             [damo.laws.graphs :as graphs]
-            [damo.laws.running :as running]
+            [damo.check.running :as running]
             [damo.op.all]
             [damo.op.blas]
             [damo.parse :as parse]

@@ -1,10 +1,9 @@
-(ns damo.laws.running
+(ns damo.check.running
   "Graphs compiled and run on reference arrays, for the laws: what the compiler makes of a graph
   beside what the reference interpreter says. (compile g {:rules false}) is a compiled graph,
   (call! c {'x array}) its outputs as reference arrays."
   (:refer-clojure :exclude [compile])
   (:require [damo.array :as array]
-            [damo.core]
             [damo.graph :as graph]
             [damo.pass :as pass]
             [damo.plan :as plan]

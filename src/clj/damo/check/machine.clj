@@ -1,4 +1,4 @@
-(ns damo.laws.machine
+(ns damo.check.machine
   "A machine for the scalar templates of elementwise ops, element by element: what the
   instructions of resources/damo/scalar.edn mean on Clojure's numbers. (function [:add ?x 1] [?x]
   [:i32]) gives a function of x."
