@@ -1,5 +1,5 @@
 ; damo program test
-define internal void @k0.k(ptr noalias nocapture %p0, ptr noalias nocapture readonly %p1, i64 %d.n) #0 {
+define hidden void @k0.k(ptr noalias nocapture %p0, ptr noalias nocapture readonly %p1, i64 %d.n) #0 {
 entry:
   %t4 = icmp sgt i64 %d.n, 0
   br i1 %t4, label %loop.0, label %done.1
@@ -36,6 +36,7 @@ done.1:
   ret void
 }
 
+
 define i32 @damo_call(ptr %buffers, ptr %dims, ptr %failure) #2 {
 entry:
   %t0 = getelementptr inbounds i64, ptr %dims, i64 0
@@ -44,8 +45,6 @@ entry:
   %t3 = load ptr, ptr %t2
   %t4 = getelementptr inbounds ptr, ptr %buffers, i64 1
   %t5 = load ptr, ptr %t4
-  %t6 = getelementptr inbounds ptr, ptr %buffers, i64 2
-  %t7 = load ptr, ptr %t6
   call void @k0.k(ptr %t3, ptr %t5, i64 %t1)
   ret i32 0
 }
@@ -69,7 +68,7 @@ done:
 }
 
 
-
 attributes #0 = { noinline nounwind "prefer-vector-width"="512" }
 attributes #1 = { alwaysinline nounwind "prefer-vector-width"="512" }
 attributes #2 = { nounwind "prefer-vector-width"="512" }
+attributes #3 = { noinline nounwind optnone "prefer-vector-width"="512" }

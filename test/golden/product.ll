@@ -1,29 +1,28 @@
 ; damo program test
+
 define i32 @damo_call(ptr %buffers, ptr %dims, ptr %failure) #2 {
 entry:
   %t0 = getelementptr inbounds i64, ptr %dims, i64 0
   %t1 = load i64, ptr %t0
   %t2 = getelementptr inbounds ptr, ptr %buffers, i64 0
   %t3 = load ptr, ptr %t2
-  %t4 = getelementptr inbounds ptr, ptr %buffers, i64 1
-  %t5 = load ptr, ptr %t4
-  %t6 = getelementptr inbounds ptr, ptr %buffers, i64 2
-  %t7 = load ptr, ptr %t6
-  %t8 = getelementptr inbounds ptr, ptr %buffers, i64 3
+  %t4 = getelementptr inbounds float, ptr %t3, i64 0
+  %t5 = getelementptr inbounds ptr, ptr %buffers, i64 1
+  %t6 = load ptr, ptr %t5
+  %t7 = getelementptr inbounds float, ptr %t6, i64 0
+  %t8 = getelementptr inbounds ptr, ptr %buffers, i64 2
   %t9 = load ptr, ptr %t8
-  %t10 = getelementptr inbounds float, ptr %t3, i64 0
-  %t11 = getelementptr inbounds float, ptr %t5, i64 0
-  %t12 = getelementptr inbounds float, ptr %t7, i64 0
-  %t16 = mul i64 %t1, 784
-  %t17 = icmp sle i64 %t16, 65536
-  br i1 %t17, label %narrow.13, label %wide.14
-narrow.13:
-  call void @damo.narrow.f32.10(i64 %t1, i64 784, float 0x3ff0000000000000, ptr %t10, i64 784, i64 1, ptr %t11, i64 10, float 0x0000000000000000, ptr %t12, i64 10)
-  br label %done.15
-wide.14:
-  call void @damo.gemm.f32(i64 %t1, i64 10, i64 784, float 0x3ff0000000000000, ptr %t10, i64 784, i64 1, ptr %t11, i64 10, i64 1, float 0x0000000000000000, ptr %t12, i64 10)
-  br label %done.15
-done.15:
+  %t10 = getelementptr inbounds float, ptr %t9, i64 0
+  %t14 = mul i64 %t1, 784
+  %t15 = icmp sle i64 %t14, 65536
+  br i1 %t15, label %narrow.11, label %wide.12
+narrow.11:
+  call void @damo.narrow.f32.10(i64 %t1, i64 784, float 0x3ff0000000000000, ptr %t4, i64 784, i64 1, ptr %t7, i64 10, float 0x0000000000000000, ptr %t10, i64 10)
+  br label %done.13
+wide.12:
+  call void @damo.gemm.f32(i64 %t1, i64 10, i64 784, float 0x3ff0000000000000, ptr %t4, i64 784, i64 1, ptr %t7, i64 10, i64 1, float 0x0000000000000000, ptr %t10, i64 10)
+  br label %done.13
+done.13:
   ret i32 0
 }
 
@@ -48,7 +47,7 @@ done:
 declare void @damo.narrow.f32.10(i64, i64, float, ptr, i64, i64, ptr, i64, float, ptr, i64)
 declare void @damo.gemm.f32(i64, i64, i64, float, ptr, i64, i64, ptr, i64, i64, float, ptr, i64)
 
-
 attributes #0 = { noinline nounwind "prefer-vector-width"="512" }
 attributes #1 = { alwaysinline nounwind "prefer-vector-width"="512" }
 attributes #2 = { nounwind "prefer-vector-width"="512" }
+attributes #3 = { noinline nounwind optnone "prefer-vector-width"="512" }

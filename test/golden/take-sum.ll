@@ -1,5 +1,5 @@
 ; damo program test
-define internal i32 @k0.k(ptr noalias nocapture readonly %p0, ptr noalias nocapture readonly %p1, ptr noalias nocapture writeonly %p2, i64 %d.m, i64 %d.n, ptr noalias nocapture %failure) #0 {
+define hidden i32 @k0.k(ptr noalias nocapture readonly %p0, ptr noalias nocapture readonly %p1, ptr noalias nocapture writeonly %p2, i64 %d.m, i64 %d.n, ptr noalias nocapture %failure) #0 {
 entry:
   %v.s = alloca float
   store float 0x0000000000000000, ptr %v.s
@@ -39,6 +39,7 @@ done.1:
   ret i32 0
 }
 
+
 define i32 @damo_call(ptr %buffers, ptr %dims, ptr %failure) #2 {
 entry:
   %t0 = getelementptr inbounds i64, ptr %dims, i64 0
@@ -51,16 +52,12 @@ entry:
   %t7 = load ptr, ptr %t6
   %t8 = getelementptr inbounds ptr, ptr %buffers, i64 2
   %t9 = load ptr, ptr %t8
-  %t10 = getelementptr inbounds ptr, ptr %buffers, i64 3
-  %t11 = load ptr, ptr %t10
-  %t12 = getelementptr inbounds ptr, ptr %buffers, i64 4
-  %t13 = load ptr, ptr %t12
-  %t14 = call i32 @k0.k(ptr %t5, ptr %t7, ptr %t9, i64 %t3, i64 %t1, ptr %failure)
-  %t15 = icmp eq i32 %t14, 0
-  br i1 %t15, label %fine.16, label %fail.17
-fail.17:
+  %t10 = call i32 @k0.k(ptr %t5, ptr %t7, ptr %t9, i64 %t3, i64 %t1, ptr %failure)
+  %t11 = icmp eq i32 %t10, 0
+  br i1 %t11, label %fine.12, label %fail.13
+fail.13:
   ret i32 1
-fine.16:
+fine.12:
   ret i32 0
 }
 
@@ -83,7 +80,7 @@ done:
 }
 
 
-
 attributes #0 = { noinline nounwind "prefer-vector-width"="512" }
 attributes #1 = { alwaysinline nounwind "prefer-vector-width"="512" }
 attributes #2 = { nounwind "prefer-vector-width"="512" }
+attributes #3 = { noinline nounwind optnone "prefer-vector-width"="512" }

@@ -44,9 +44,16 @@
               :when (not (str/includes? name "narrow"))]
           [name (.text m)])))
 
+(defn- first-difference
+  "The first line in which two texts differ, [number expected given], or nil."
+  [expected given]
+  (let [lines #(concat (str/split-lines %) [nil])]
+    (first (keep-indexed (fn [i [e g]] (when (not= e g) [(inc i) e g]))
+                         (map vector (lines expected) (lines given))))))
+
 (deftest golden-test
   (doseq [[name text] (texts) :let [file (io/file "test/golden" (str name ".ll"))]]
     (when (= "write" (System/getProperty "damo.golden"))
       (io/make-parents file)
       (spit file text))
-    (is (= (slurp file) text) name)))
+    (is (nil? (first-difference (slurp file) text)) name)))

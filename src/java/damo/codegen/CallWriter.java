@@ -28,18 +28,23 @@ final class CallWriter {
             }
             """;
 
+    /** Steps from which on the calls are not optimised. */
+    private static final int MANY = 64;
+
     private final Program program;
     private final List<Usage> usages;
     private final ProductWriter products;
     private final Lines lines = new Lines();
     private final Map<String, String> dims = new HashMap<>();
-    private final Map<Integer, String> buffers = new HashMap<>();
+    /** Addresses of buffers, loaded anew for each step: held over a long program, they would all
+     * be live at once, and most of LLVM's time would go into keeping them. */
+    private final Map<Integer, String> loaded = new HashMap<>();
     private final SizeWriter sizes = new SizeWriter(lines, dims);
 
     private CallWriter(Program program, List<Usage> usages, Products products) {
         this.program = program;
         this.usages = usages;
-        this.products = new ProductWriter(lines, sizes, buffers, products);
+        this.products = new ProductWriter(lines, sizes, this::buffer, products);
     }
 
     /** The text of both functions; {@code usages} are those of the program's kernels. */
@@ -47,24 +52,27 @@ final class CallWriter {
         CallWriter writer = new CallWriter(program, usages, products);
         writer.prologue();
         for (Program.Step step : program.steps()) {
+            writer.loaded.clear();
             switch (step) {
                 case Program.RunKernel s -> writer.kernel(s);
                 case Program.Gemm s -> writer.products.write(s);
             }
         }
         writer.lines.add("ret i32 0");
-        return "define i32 @damo_call(ptr %buffers, ptr %dims, ptr %failure) #2 {\n"
+        String attribute = program.steps().size() < MANY ? "#2" : "#3";
+        return "define i32 @damo_call(ptr %buffers, ptr %dims, ptr %failure) " + attribute + " {\n"
                 + writer.lines.text() + "}\n\n" + REPEAT;
     }
 
-    /** Loads every dimension and buffer address once; LLVM drops those that nothing uses. */
+    /** Loads every dimension once; LLVM drops those that nothing uses. */
     private void prologue() {
         for (int i = 0; i < program.dims().size(); i++) {
             dims.put(program.dims().get(i), load("i64", "%dims", i));
         }
-        for (int i = 0; i < program.buffers().size(); i++) {
-            buffers.put(i, load("ptr", "%buffers", i));
-        }
+    }
+
+    private String buffer(int i) {
+        return loaded.computeIfAbsent(i, key -> load("ptr", "%buffers", key));
     }
 
     private String load(String type, String table, int i) {
@@ -78,7 +86,7 @@ final class CallWriter {
         Usage usage = usages.get(step.kernel());
         StringBuilder args = new StringBuilder();
         for (int buffer : step.args()) {
-            args.append(args.isEmpty() ? "" : ", ").append("ptr ").append(buffers.get(buffer));
+            args.append(args.isEmpty() ? "" : ", ").append("ptr ").append(buffer(buffer));
         }
         for (String dim : usage.dims()) {
             args.append(args.isEmpty() ? "" : ", ").append("i64 ").append(dims.get(dim));

@@ -10,35 +10,72 @@ import java.util.Map;
 public final class Codegen {
     private Codegen() { }
 
+    /** Characters of kernels after which a further module begins: some 20 ms of LLVM's work. */
+    private static final int PART = 40_000;
+
     /**
-     * An LLVM module: its text; the names of the BLAS functions that it declares; and those of
-     * other functions that it declares, each with the module that defines it. The latter are the
-     * same, name for name, in all modules for one width of vectors.
+     * An LLVM module: its text; the texts of further modules that define what it calls, each of
+     * which can be compiled by itself; the names of the BLAS functions that it declares; and those
+     * of other functions that it declares, each with the module that defines it. The latter are
+     * the same, name for name, in all modules for one width of vectors.
      */
-    public record Module(String text, List<String> externals, Map<String, Module> shared) { }
+    public record Module(String text, List<String> parts, List<String> externals,
+                         Map<String, Module> shared) {
+        /** All texts of the module, its own first. */
+        public List<String> texts() {
+            List<String> all = new ArrayList<>(List.of(text));
+            all.addAll(parts);
+            return all;
+        }
+    }
 
     /**
      * The module that defines {@code damo_call} and {@code damo_repeat} of docs/program.md, with
-     * loops written for vectors of {@code vectorBits} bits (128, 256 or 512). Throws kind {@code
+     * loops written for vectors of {@code vectorBits} bits (128, 256 or 512). Kernels that are
+     * long together lie in parts, so that threads may share the work. Throws kind {@code
      * "codegen"} for an instruction or dtype that cannot be translated.
      */
     public static Module module(Program program, int vectorBits) {
+        List<Usage> usages = program.kernels().stream().map(Usage::of).toList();
+        List<String> kernels = kernels(program, usages);
+        Products products = new Products(vectorBits);
+        String call = CallWriter.write(program, usages, products);
+        boolean together = kernels.size() == 1;
+        StringBuilder text = new StringBuilder("; damo program ").append(comment(program.name()))
+                .append('\n').append(together ? kernels.getFirst() : declarations(program, usages))
+                .append(call).append('\n').append(products.declarations())
+                .append(attributes(vectorBits));
+        List<String> parts = together ? List.of()
+                : kernels.stream().map(part -> part + attributes(vectorBits)).toList();
+        return new Module(text.toString(), parts, List.of(), products.shared());
+    }
+
+    /** The kernels and the math functions that they use, in at least one text. */
+    private static List<String> kernels(Program program, List<Usage> usages) {
+        List<String> parts = new ArrayList<>();
+        StringBuilder part = new StringBuilder();
         MathLibrary library = new MathLibrary();
-        List<String> functions = new ArrayList<>();
-        List<Usage> usages = new ArrayList<>();
+        for (int i = 0; i < program.kernels().size(); i++) {
+            if (part.length() > PART) {
+                parts.add(part.append(library.text()).append('\n').toString());
+                part.setLength(0);
+                library = new MathLibrary();
+            }
+            Kernel kernel = program.kernels().get(i);
+            part.append(KernelWriter.write(kernelName(i, kernel), kernel, usages.get(i), library))
+                    .append('\n');
+        }
+        parts.add(part.append(library.text()).append('\n').toString());
+        return parts;
+    }
+
+    private static String declarations(Program program, List<Usage> usages) {
+        StringBuilder text = new StringBuilder();
         for (int i = 0; i < program.kernels().size(); i++) {
             Kernel kernel = program.kernels().get(i);
-            Usage usage = Usage.of(kernel);
-            usages.add(usage);
-            functions.add(KernelWriter.write(kernelName(i, kernel), kernel, usage, library));
+            text.append(KernelWriter.declaration(kernelName(i, kernel), kernel, usages.get(i)));
         }
-        Products products = new Products(vectorBits);
-        functions.add(CallWriter.write(program, usages, products));
-        functions.add(products.declarations());
-        functions.add(library.text());
-        return new Module("; damo program " + comment(program.name()) + "\n"
-                + String.join("\n", functions) + attributes(vectorBits),
-                List.of(), products.shared());
+        return text.append('\n').toString();
     }
 
     /** The function of kernel number i. */
@@ -52,11 +89,14 @@ public final class Codegen {
 
     /**
      * #0: kernels, which stay apart so that each is compiled alone. #1: math functions, inlined.
+     * #3: the calls of a long program, which LLVM shall translate line by line: there is nothing to
+     * gain, and its time grows faster than their number.
      */
     static String attributes(int vectorBits) {
         String width = "\"prefer-vector-width\"=\"" + vectorBits + "\"";
         return "\nattributes #0 = { noinline nounwind " + width + " }\n"
                 + "attributes #1 = { alwaysinline nounwind " + width + " }\n"
-                + "attributes #2 = { nounwind " + width + " }\n";
+                + "attributes #2 = { nounwind " + width + " }\n"
+                + "attributes #3 = { noinline nounwind optnone " + width + " }\n";
     }
 }

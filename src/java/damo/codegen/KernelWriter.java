@@ -2,10 +2,12 @@ package damo.codegen;
 
 import damo.program.Kernel;
 import damo.tensor.DType;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 
 /**
- * One kernel as an internal LLVM function: a pointer for each parameter, an i64 for each dimension
+ * One kernel as a hidden LLVM function: a pointer for each parameter, an i64 for each dimension
  * that it mentions, the failure record last when it may fail. It returns nothing, or an i32 status
  * when it may fail.
  *
@@ -32,8 +34,19 @@ final class KernelWriter {
         }
         writer.statements(kernel.body());
         writer.lines.add(usage.fails() ? "ret i32 0" : "ret void");
-        return "define internal " + usage.resultType() + " " + name + "(" + writer.parameters()
+        return "define hidden " + usage.resultType() + " " + name + "(" + writer.parameters()
                 + ") #0 {\n" + writer.lines.text() + "}\n";
+    }
+
+    /** The line that declares it where it is called from another module. */
+    static String declaration(String name, Kernel kernel, Usage usage) {
+        List<String> types = new ArrayList<>(Collections.nCopies(kernel.params().size(), "ptr"));
+        types.addAll(Collections.nCopies(usage.dims().size(), "i64"));
+        if (usage.fails()) {
+            types.add("ptr");
+        }
+        return "declare hidden " + usage.resultType() + " " + name + "("
+                + String.join(", ", types) + ")\n";
     }
 
     private String parameters() {

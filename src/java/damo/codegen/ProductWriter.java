@@ -2,7 +2,7 @@ package damo.codegen;
 
 import damo.program.Program;
 import damo.program.Size;
-import java.util.Map;
+import java.util.function.IntFunction;
 
 /**
  * Gemm steps of {@code damo_call}: their sizes, factors and batch loops around one product each.
@@ -13,11 +13,11 @@ final class ProductWriter {
 
     private final Lines lines;
     private final SizeWriter sizes;
-    private final Map<Integer, String> buffers;
+    private final IntFunction<String> buffers;
     private final Products products;
 
     /** Writes to {@code lines}; {@code buffers} gives the address of each buffer. */
-    ProductWriter(Lines lines, SizeWriter sizes, Map<Integer, String> buffers, Products products) {
+    ProductWriter(Lines lines, SizeWriter sizes, IntFunction<String> buffers, Products products) {
         this.lines = lines;
         this.sizes = sizes;
         this.buffers = buffers;
@@ -43,7 +43,8 @@ final class ProductWriter {
 
     private String factor(Program.Gemm g, Program.Scale s) {
         return s.buffer() < 0 ? Types.literal(g.dtype(), Double.doubleToRawLongBits(s.value()))
-                : lines.value("load ", Types.memory(g.dtype()), ", ptr ", buffers.get(s.buffer()));
+                : lines.value("load ", Types.memory(g.dtype()), ", ptr ",
+                        buffers.apply(s.buffer()));
     }
 
     /** The batch loops from number {@code depth} on, given the offsets of the three matrices. */
@@ -65,7 +66,7 @@ final class ProductWriter {
 
     private String element(Fixed f, Program.Operand o, String offset) {
         return "ptr " + lines.value("getelementptr inbounds ", Types.memory(f.g.dtype()), ", ptr ",
-                buffers.get(o.buffer()), ", i64 ", offset);
+                buffers.apply(o.buffer()), ", i64 ", offset);
     }
 
     /** A narrow product is computed in place while it is small; everything else by BLAS. */

@@ -84,7 +84,7 @@ final class Products {
                        List<String> externals) {
         if (!shared.containsKey(name)) {
             String whole = text.get() + METADATA + Codegen.attributes(vectorBits);
-            shared.put(name, new Codegen.Module(whole, externals, Map.of()));
+            shared.put(name, new Codegen.Module(whole, List.of(), externals, Map.of()));
             declarations.append("declare void @").append(name).append('(')
                     .append(parameters.replace("{T}", Types.value(t))).append(")\n");
         }

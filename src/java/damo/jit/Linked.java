@@ -1,11 +1,13 @@
 package damo.jit;
 
+import damo.DamoException;
 import damo.codegen.Codegen;
 import damo.lib.Blas;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -25,26 +27,56 @@ final class Linked implements AutoCloseable {
      * LLVM's message, {@code "missing-library"} when the BLAS or one of its functions is absent.
      */
     static Linked link(Codegen.Module module) {
-        long object = Compiler.object(module.text());
+        List<Long> objects = objects(module.texts());
+        int taken = 0;
         try (Arena arena = Arena.ofConfined()) {
             Map<String, Long> addresses = addresses(module);
             Linked code = new Linked(create(arena));
             try {
                 long library = Llvm.call("LLVMOrcLLJITGetMainJITDylib", code.jit);
                 code.define(arena, library, addresses);
-                long error = Llvm.call("LLVMOrcLLJITAddObjectFile", code.jit, library, object);
-                object = 0;
-                Llvm.check(error, "link the machine code");
+                for (long object : objects) {
+                    long error = Llvm.call("LLVMOrcLLJITAddObjectFile", code.jit, library, object);
+                    taken++;
+                    Llvm.check(error, "link the machine code");
+                }
                 return code;
             } catch (RuntimeException | Error e) {
                 code.close();
                 throw e;
             }
         } finally {
-            if (object != 0) {
-                Llvm.call("LLVMDisposeMemoryBuffer", object);
+            dispose(objects.subList(taken, objects.size()));
+        }
+    }
+
+    /** What became of one text: an object file, or why there is none. */
+    private record Made(long object, DamoException failure) {
+        static Made of(String text) {
+            try {
+                return new Made(Compiler.object(text), null);
+            } catch (DamoException e) {
+                return new Made(0, e);
             }
         }
+    }
+
+    /** The object files of IR texts, as memory buffers, made side by side on all cores. */
+    private static List<Long> objects(List<String> texts) {
+        List<Made> made = texts.parallelStream().map(Made::of).toList();
+        List<Long> objects = made.stream().filter(m -> m.failure == null).map(Made::object)
+                .toList();
+        for (Made m : made) {
+            if (m.failure != null) {
+                dispose(objects);
+                throw m.failure;
+            }
+        }
+        return objects;
+    }
+
+    private static void dispose(List<Long> objects) {
+        objects.forEach(object -> Llvm.call("LLVMDisposeMemoryBuffer", object));
     }
 
     /** The addresses of what a module declares; functions that it shares are compiled if new. */

@@ -7,6 +7,7 @@ import damo.program.Program;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 
 /**
  * The machine code of one program. Its functions follow docs/program.md; they may be called from
@@ -14,14 +15,14 @@ import java.util.Map;
  * later.
  */
 public final class NativeCode implements AutoCloseable {
-    private final String ir;
+    private final List<String> texts;
     private final Linked code;
     private final long entry;
     private final long repeat;
     private boolean closed;
 
-    private NativeCode(String ir, Linked code, long entry, long repeat) {
-        this.ir = ir;
+    private NativeCode(List<String> texts, Linked code, long entry, long repeat) {
+        this.texts = texts;
         this.code = code;
         this.entry = entry;
         this.repeat = repeat;
@@ -40,13 +41,13 @@ public final class NativeCode implements AutoCloseable {
 
     /** The same for IR text that defines {@code damo_call} and {@code damo_repeat} itself. */
     public static NativeCode compile(String ir) {
-        return link(new Codegen.Module(ir, List.of(), Map.of()));
+        return link(new Codegen.Module(ir, List.of(), List.of(), Map.of()));
     }
 
     private static NativeCode link(Codegen.Module module) {
         Linked code = Linked.link(module);
         try {
-            return new NativeCode(module.text(), code, code.address("damo_call"),
+            return new NativeCode(module.texts(), code, code.address("damo_call"),
                     code.address("damo_repeat"));
         } catch (RuntimeException | Error e) {
             code.close();
@@ -71,14 +72,14 @@ public final class NativeCode implements AutoCloseable {
         return MemorySegment.ofAddress(function);
     }
 
-    /** The IR text before LLVM's passes. */
+    /** The IR text before LLVM's passes, of all modules one after the other. */
     public String ir() {
-        return ir;
+        return String.join("\n", texts);
     }
 
-    /** The assembly text for this machine, made anew by each call (some 50 ms). */
+    /** The assembly text for this machine, made anew by each call (50 ms and more). */
     public String assembly() {
-        return Compiler.assembly(ir);
+        return texts.stream().map(Compiler::assembly).collect(Collectors.joining("\n"));
     }
 
     /** Frees the machine code; a second call does nothing. */
