@@ -217,6 +217,28 @@
   (let [lists (groups a axes)]
     (build dtype (reduced-shape shape axes keepdims) #(f (vec (lists %))))))
 
+;; ## Lines along an axis
+
+(defn- line-starts
+  "The positions of the first elements of the lines along an axis."
+  ^longs [shape axis]
+  (addresses (assoc shape axis 1) (strides shape) 0))
+
+(defn map-lines
+  "The array of `dtype` and the shape of the arrays, which is one, whose lines along the axis are (f
+  xs ys …) of the lines of the arrays, vectors of elements; f gives a sequence of as many."
+  [dtype f arrays axis]
+  (let [shape (:shape (first arrays)), n (nth shape axis), step (nth (strides shape) axis)
+        out (object-array (size shape))]
+    (when (pos? (long n))
+      (doseq [start (line-starts shape axis)
+              :let [at (mapv #(+ (long start) (* (long %) (long step))) (range n))]]
+        (dorun (map (fn [i y] (aset out (int i) y))
+                    at (apply f (map (fn [a] (mapv #(element a %) at)) arrays))))))
+    (build dtype shape #(aget out %))))
+
+;; ## Products
+
 (defn- dot-doubles [^doubles x i di ^doubles y j dj k]
   (let [di (long di), dj (long dj), k (long k)]
     (loop [n 0, i (long i), j (long j), sum 0.0]

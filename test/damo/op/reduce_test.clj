@@ -2,15 +2,18 @@
   "Tests of reductions: dtypes, empty axes, NaN, ties; of moments and norms; of softmax and losses."
   (:require [clojure.test :refer [are deftest is testing]]
             [damo.array :as array]
+            [damo.diff :as diff]
             [damo.eval :as eval]
             [damo.expr :as expr]
+            [damo.graph :as graph]
             [damo.op :as op]
             [damo.op.all]
             [damo.op.argmax :as argmax]
             [damo.op.reduce :as reduce]
             [damo.op.softmax :as softmax]
             [damo.op.stats :as stats]
-            [damo.op.typing :as typing]))
+            [damo.op.typing :as typing]
+            [damo.parse :as parse]))
 
 (set! *warn-on-reflection* true)
 
@@ -93,9 +96,7 @@
       (stats/norm [3 -4] :ord ##Inf) 4.0
       (stats/logsumexp [-1000 1000]) 1000.0
       (stats/logsumexp [##-Inf ##-Inf]) ##-Inf
-      (stats/logsumexp [1.0 ##Inf]) ##Inf))
-  (is (= [::stats/bad-order "norm: the order of a norm is 1, 2 or ##Inf; got 3"]
-         (error (stats/norm [1 2] :ord 3)))))
+      (stats/logsumexp [1.0 ##Inf]) ##Inf)))
 
 ;; ## Softmax and losses
 
@@ -143,3 +144,41 @@
   (testing "what would make integers of floats is refused"
     (are [attrs] (= ::typing/bad-dtype (first (error (typed-call :sum attrs :f32))))
       {:dtype :i64} {:acc-dtype :i32} {:dtype :bool} {:dtype :complex})))
+
+;; ## Derivatives where elements are 0, infinite or none
+
+(defn- derivative
+  "The gradient of the sum of a template over x, and its Hessian times ones."
+  [template x]
+  (let [x (array/from-nested :f64 x)
+        g (parse/parse {:inputs {'x (array/type-of x)}, :let ['c [:sum template]]
+                        :outputs {'c 'c}})
+        {:keys [graph grads]} (diff/grad g (first (:outputs g)) [0] {})
+        ones (array/full :f64 (:shape x) 1.0)
+        b (graph/builder), _ (graph/load-graph! b graph)
+        v (op/emit! b :input {:name 'v, :type (array/type-of x)} [] nil)
+        hvp (diff/rop (graph/finish b (:outputs graph)) grads [0] [v] {})]
+    (mapv array/nested (eval/run (assoc (:graph hvp) :outputs (into grads (:grads hvp)))
+                                 {'x x, 'v ones}))))
+
+(deftest products-have-derivatives-of-all-orders-at-zeros
+  (testing "gradient, and Hessian times ones"
+    (are [at expected] (= expected (derivative '[:prod x] at))
+      [2 3 4] [[12.0 8.0 6.0] [7.0 6.0 5.0]]
+      [0 3 4] [[12.0 0.0 0.0] [7.0 4.0 3.0]]
+      [0 0 4] [[0.0 0.0 0.0] [4.0 4.0 0.0]]
+      [0 0 0] [[0.0 0.0 0.0] [0.0 0.0 0.0]])
+    (is (= [[[[12.0 0.0] [6.0 15.0]] [[0.0 0.0] [10.0 30.0]]]
+            [[[19.0 12.0] [11.0 23.0]] [[4.0 3.0] [17.0 31.0]]]]
+           (derivative '[:prod {:axis [0 2]} x] [[[0 1] [5 2]] [[3 4] [3 1]]]))
+        "over several axes")))
+
+(deftest log-sum-exp-of-nothing-possible-has-the-derivative-zero
+  (is (= [[0.0 0.0] [0.0 0.0]] (derivative '[:logsumexp x] [##-Inf ##-Inf]))))
+
+(deftest norms-of-every-order
+  (are [ord expected] (same? expected (value (stats/norm [3.0 -4.0 0.0] :ord ord)))
+    0 2.0, 1 7.0, 2 5.0, :fro 5.0, ##Inf 4.0, ##-Inf 0.0, 3 (Math/pow 91.0 (/ 1.0 3.0)))
+  (is (= [::stats/bad-order
+          "norm: the order of a norm is a number, ##Inf, ##-Inf or :fro; got :nuc"]
+         (error (stats/norm [1.0] :ord :nuc)))))

@@ -1,11 +1,12 @@
 (ns damo.lower.nests
   "Kernels of nodes that have a loop nest of their own: joins, additions at indices, products of
-  integers, copies of memory. (kernel cx unit) → {:kernel … :args [memory-key …] :scratch {}}, as
-  damo.lower gives it."
+  integers, what accumulates along an axis, copies of memory. (kernel cx unit) →
+  {:kernel … :args [memory-key …] :scratch {key {:dtype :size}}}, as damo.lower gives it."
   (:require [damo.array :as array]
             [damo.graph :as graph]
             [damo.lower :as lower]
             [damo.lower.collapse :as collapse]
+            [damo.lower.scalar :as scalar]
             [damo.op :as op]
             [damo.type :as type]))
 
@@ -83,16 +84,95 @@
          (lower/emit! body (into [:for k k-extent] @(:stmts inner)))
          (lower/emit! body (store p (shape cx id) at acc)))))))
 
+;; ## Accumulation along an axis
+;; What is accumulated lies in a variable when the axis is the innermost, else in scratch memory,
+;; one element for each line that runs beside the others in the inner loops.
+
+(defn- acc-dtype [{:keys [wide]} d]
+  (if (and wide (= d :f32)) :f64 d))
+
+(defn- cast-to [from to e] (if (= from to) e [:cast to e]))
+
+(defn- step!
+  "Emits one step at these positions: the element stored, and the new value `acc` written by the
+  function `set!` to a statement; :before stores what was accumulated before."
+  [cx body id positions acc write]
+  (let [[op _ & args] (nth (:nodes (:g cx)) id)
+        {:keys [step before] :as entry} (op/entry op)
+        d (dtype cx id), wide (acc-dtype entry d)
+        operand (fn [a] [(cast-to (dtype cx a) wide (lower/read-at cx body positions a positions))
+                         wide])
+        env (zipmap (:args entry) (map operand args))
+        old (lower/fresh cx "v"), new (lower/fresh cx "v")]
+    (lower/emit! body [:let old acc])
+    (lower/emit! body [:let new (scalar/of-template step (assoc env '?acc [old wide]) wide)])
+    (lower/emit! body (write new))
+    (lower/emit! body (store (lower/param cx [:node id] d :out) (shape cx id) positions
+                             (cast-to wide d (if before old new))))))
+
+(defn- steps
+  "The loop along the axis of a node, around the statements (f body position)."
+  [cx id f]
+  (let [[_ {:keys [axis reverse]}] (nth (:nodes (:g cx)) id)
+        n (nth (shape cx id) axis), k (lower/fresh cx "i"), inner (lower/body {})]
+    (f inner (if reverse [:- [:- n 1] k] k))
+    (into [:for k n] @(:stmts inner))))
+
+(defn- in-variable [cx body id lead initial]
+  (let [acc (lower/fresh cx "a")
+        ones (vec (repeat (- (count (shape cx id)) (count lead) 1) 0))]
+    (lower/emit! body [:var acc initial])
+    (lower/emit! body (steps cx id (fn [inner at]
+                                     (step! cx inner id (into (conj lead at) ones) acc
+                                            (fn [v] [:set acc v])))))))
+
+(defn- in-scratch [cx body id lead tail wide initial]
+  (let [p (lower/param cx [:scratch id] wide :out)
+        index #(lower/dense-index 0 (array/strides tail) %)]
+    (lower/param cx [:scratch id] wide :in)
+    (lower/emit! body (nest cx tail (fn [b at] (lower/emit! b [:store p (index at) initial]))))
+    (lower/emit! body
+                 (steps cx id
+                        (fn [inner at]
+                          (lower/emit!
+                           inner
+                           (nest cx tail
+                                 (fn [b beside]
+                                   (step! cx b id (into (conj lead at) beside)
+                                          [:load p (index beside)]
+                                          (fn [v] [:store p (index beside) v]))))))))))
+
+(defn- cumulate-body
+  "[statements scratch] of a node that accumulates along an axis."
+  [cx id]
+  (let [[op {:keys [axis] :as attrs}] (nth (:nodes (:g cx)) id)
+        {:keys [init] :as entry} (op/entry op)
+        d (dtype cx id), wide (acc-dtype entry d), all (shape cx id)
+        initial [:const wide (array/convert wide (init attrs wide))]
+        tail (subvec all (inc axis)), beside? (not-every? #{1} tail)]
+    [(statements cx (subvec all 0 axis)
+                 (fn [body lead]
+                   (if beside?
+                     (in-scratch cx body id (vec lead) tail wide initial)
+                     (in-variable cx body id (vec lead) initial))))
+     (if beside? {[:scratch id] {:dtype wide, :size (type/size tail)}} {})]))
+
+(defn- own-body
+  "[statements scratch] of a node with a loop nest of its own."
+  [cx id op]
+  (case (op/kind op)
+    :concat [(concat-body cx id) {}]
+    :scatter [(scatter-body cx id) {}]
+    :contract [(contract-body cx id) {}]
+    :cumulate (cumulate-body cx id)))
+
 (defn kernel
   "The kernel of a unit of kind :own."
   [{:keys [g] :as cx} {[id] :nodes}]
   (let [cx (assoc (lower/writing cx) :unit {:level {}})
         op (graph/op-of (nth (:nodes g) id))
-        body (case (op/kind op)
-               :concat (concat-body cx id)
-               :scatter (scatter-body cx id)
-               :contract (contract-body cx id))]
-    (assoc (lower/finished cx (name op) (collapse/collapse body)) :scratch {})))
+        [body scratch] (own-body cx id op)]
+    (assoc (lower/finished cx (name op) (collapse/collapse body)) :scratch scratch)))
 
 (defn copy-kernel
   "The kernel that copies `size` elements of one memory to another: parameter 0 to parameter 1."

@@ -35,12 +35,18 @@
               [(into [head] (map (fn [[e d]] (if d e [:const dtype e]))) typed)
                (result-dtype head dtype)])))))
 
+(defn of-template
+  "The kernel expression of a template of instructions, its names bound in `env` to [expression
+  dtype], of dtype `out`."
+  [template env out]
+  (let [[e dtype] (build template env out)]
+    (if dtype e [:const out e])))
+
 (defn expression
   "The kernel expression of an elementwise op with these attributes on operands [[expression dtype]
   …], of dtype `out`."
   [op attrs operands out]
   (let [{:keys [scalar args]} (op/entry op)
         form (if (fn? scalar) (scalar attrs (mapv second operands)) scalar)
-        template (if (and (keyword? form) (not= form :identity)) (into [form] args) form)
-        [e dtype] (build template (zipmap args operands) out)]
-    (if dtype e [:const out e])))
+        template (if (and (keyword? form) (not= form :identity)) (into [form] args) form)]
+    (of-template template (zipmap args operands) out)))

@@ -5,6 +5,7 @@
             [damo.op.blas]
             [damo.op.compare]
             [damo.op.create]
+            [damo.op.cumulative]
             [damo.op.exp]
             [damo.op.index]
             [damo.op.leaf]

@@ -62,30 +62,49 @@
    :gen gens/reduction
    :examples [[[:sum [:iota {:shape [4] :axis 0 :dtype :f32}]] 6.0]]})
 
+(defn- last-in-line
+  "[order flat kept]: the axes of the shape in the order that puts the reduced ones last, the shape
+  with these as one axis, and the shape in that order."
+  [axis shape]
+  (let [others (vec (remove (set axis) (range (count shape))))]
+    [(into others axis) (conj (mapv shape others) (type/size (map shape axis)))
+     (mapv shape (into others axis))]))
+
+(defn- products-of-others
+  "The template of the products of the other elements on a line, for the template x of lines along
+  an axis: those before times those behind. No quotient, so right where elements are 0, and so are
+  its derivatives."
+  [axis x]
+  (let [side (fn [reverse] [:cumprod {:axis axis, :reverse reverse}
+                            [:shift {:axis axis, :reverse reverse, :fill 1} x]])]
+    [:mul (side false) (side true)]))
+
 (defn- other-factors
-  "The template of ∂prod/∂x: the product of the other elements, right also where some are 0."
-  [{:keys [axis]} dtype]
-  (let [over {:axis axis, :keepdims true}
-        zero [:eq '?x 0]
-        nonzero [:where zero 1 '?x]
-        zeros [:sum over [:cast {:dtype dtype} zero]]
-        product [:prod over nonzero]]
-    [:where zero
-     [:where [:eq zeros 1] product 0]
-     [:where [:eq zeros 0] [:div product nonzero] 0]]))
+  "The template of ∂prod/∂x. Products run in :f64, where those of few elements do not overflow."
+  [{{:keys [axis]} :attrs, [[from shape]] :types, [dtype] :type}]
+  (let [x (typing/as-dtype :f64 from '?x)
+        [order flat kept] (last-in-line axis shape)
+        back (mapv second (sort (map vector order (range))))]
+    (typing/as-dtype
+     dtype :f64
+     (if (= 1 (count axis))
+       (products-of-others (first axis) x)
+       [:transpose {:axes back}
+        [:reshape {:shape kept}
+         (products-of-others (dec (count flat))
+                             [:reshape {:shape flat} [:transpose {:axes order} x]])]]))))
 
 (defop prod
-  "The product over the axes; 1 over no elements. Its derivative is right where elements are 0, its
-  second derivative is not."
+  "The product over the axes; 1 over no elements. Its derivatives of all orders are right where
+  elements are 0."
   {:kind :reduce, :args [?x], :attrs attributes,
    :call-attrs typing/accumulation, :instead (typing/accumulating :prod typing/accumulator)
    :normalize typing/normal-axes
    :type (rule :any typing/accumulator)
    :eval (meaning typing/accumulator (folding multiply 1))
-   :lop (fn [{:keys [attrs type]}]
-          [[:mul (typing/keep-axes attrs ?g) (other-factors attrs (type/dtype-of type))]])
-   :rop (fn [{:keys [attrs type]}]
-          [:sum attrs [:mul ?dx (other-factors attrs (type/dtype-of type))]])
+   :lop (fn [{:keys [attrs] :as node}]
+          [[:mul (typing/keep-axes attrs ?g) (other-factors node)]])
+   :rop (fn [{:keys [attrs] :as node}] [:sum attrs [:mul ?dx (other-factors node)]])
    :combine :mul, :init (constantly 1), :expand (in-accumulator :prod)
    :gen gens/reduction
    :examples [[[:prod [:add 1 [:iota {:shape [4] :axis 0 :dtype :f32}]]] 24.0]]})
@@ -103,12 +122,6 @@
   [f]
   (typing/choosing #(reduce f %)))
 
-(defn- lowest [dtype]
-  (case (:kind (type/dtypes dtype)) :float ##-Inf, :int (:lo (type/dtypes dtype)), :bool false))
-
-(defn- highest [dtype]
-  (case (:kind (type/dtypes dtype)) :float ##Inf, :int (:hi (type/dtypes dtype)), :bool true))
-
 (defn- chosen
   "The template that is t where x equals the extreme, else 0: every tie counts."
   [attrs t]
@@ -121,7 +134,7 @@
    :type nonempty-rule, :eval (meaning identity (extreme scalar/maximum))
    :lop (fn [{:keys [attrs]}] [(chosen attrs (typing/keep-axes attrs ?g))])
    :rop (fn [{:keys [attrs]}] [:sum attrs (chosen attrs ?dx)])
-   :combine :maximum, :init lowest, :nonempty true
+   :combine :maximum, :init typing/lowest, :nonempty true
    :gen gens/reduction
    :examples [[[:max [:iota {:shape [4] :axis 0 :dtype :f32}]] 3.0]]})
 
@@ -132,9 +145,24 @@
    :type nonempty-rule, :eval (meaning identity (extreme scalar/minimum))
    :lop (fn [{:keys [attrs]}] [(chosen attrs (typing/keep-axes attrs ?g))])
    :rop (fn [{:keys [attrs]}] [:sum attrs (chosen attrs ?dx)])
-   :combine :minimum, :init highest, :nonempty true
+   :combine :minimum, :init typing/highest, :nonempty true
    :gen gens/reduction
    :examples [[[:min [:iota {:shape [4] :axis 0 :dtype :f32}]] 0.0]]})
+
+(defop ptp
+  "Peak to peak: the largest minus the smallest element over the axes; integers wrap. Fails over no
+  elements."
+  {:kind :composite, :args [?x], :attrs attributes, :normalize typing/normal-axes
+   :type (fn [attrs [[dtype] :as types]]
+           (typing/check-dtype :num dtype)
+           (nonempty-rule attrs types))
+   :eval (meaning identity
+                  (let [minus (scalar/by-kind - unchecked-subtract)]
+                    (typing/choosing
+                     #(minus (reduce scalar/maximum %) (reduce scalar/minimum %)))))
+   :expand (fn [{:keys [attrs]}] [:sub [:max attrs ?x] [:min attrs ?x]])
+   :gen gens/reduction
+   :examples [[[:ptp [:add 3 [:iota {:shape [4] :axis 0}]]] 3]]})
 
 ;; ## Truth
 

@@ -5,6 +5,7 @@
             [damo.fail :as fail :refer [fail!]]
             [damo.op :as op :refer [defop]]
             [damo.op.gens :as gens]
+            [damo.op.scalar :as scalar]
             [damo.op.typing :as typing]
             [damo.type :as type]))
 
@@ -42,10 +43,21 @@
   [{:keys [types type]}]
   (typing/as-dtype (type/dtype-of type) (type/dtype-of (first types)) '?x))
 
+(defn- count-dim
+  "The number of elements that fall together, a dim."
+  [{:keys [attrs types]}]
+  (type/size (map (type/shape-of (first types)) (:axis attrs))))
+
 (defn- extent-of
   "The template of the number of elements that fall together, in the dtype of the result."
-  [{:keys [attrs types type]}]
-  (typing/count-of (type/dtype-of type) (map (type/shape-of (first types)) (:axis attrs))))
+  [{:keys [type] :as node}]
+  (typing/count-of (type/dtype-of type) [(count-dim node)]))
+
+(defn- divisor-of-gradient
+  "The template of the number of elements, at least 1: over no elements there is no gradient, and a
+  quotient that is finite may move out of sums."
+  [{:keys [type] :as node}]
+  (typing/count-of (type/dtype-of type) [(type/dim-max 1 (count-dim node))]))
 
 ;; ## Moments
 
@@ -62,7 +74,7 @@
    :linear-in #{0}
    :transpose (fn [{:keys [attrs types] :as node}]
                 [[:broadcast-to {:shape (type/shape-of (first types))}
-                  (typing/keep-axes attrs [:div ?g (extent-of node)])]])
+                  (typing/keep-axes attrs [:div ?g (divisor-of-gradient node)])]])
    :gen gens/reduction
    :examples [[[:mean [:iota {:shape [4] :axis 0}]] 1.5]]})
 
@@ -134,18 +146,24 @@
   (typing/check-nonempty shape (type/axis-indices (count shape) axis))
   (rule attrs types))
 
+(defn- share-of-sum
+  "The template of ∂logsumexp/∂x = e^(x - out); 0 where the sum is 0."
+  [{:keys [attrs] :as node}]
+  (let [out (typing/keep-axes attrs '?out)]
+    [:exp [:sub (operand node) [:where [:eq out ##-Inf] 0 out]]]))
+
 (defop logsumexp
-  "log Σ e^x over the axes, without overflow; fails over no elements."
+  "log Σ e^x over the axes, without overflow; fails over no elements. Where all are -∞ it is -∞,
+  with the derivative 0."
   {:kind :composite, :args [?x], :attrs attributes, :normalize typing/normal-axes
    :type nonempty-rule, :eval (meaning (fn [xs _] ((typing/choosing log-sum-exp) xs)))
    :expand (fn [{:keys [attrs type] :as node}]
              (let [m (finite-max node)]
                [:add [:log [:sum attrs [:exp [:sub (operand node) m]]]]
                 (if (:keepdims attrs) m [:reshape {:shape (type/shape-of type)} m])]))
-   :lop (fn [{:keys [attrs]}]
-          [[:mul (typing/keep-axes attrs ?g) [:exp [:sub ?x (typing/keep-axes attrs ?out)]]]])
-   :rop (fn [{:keys [attrs]}]
-          [:sum attrs [:mul [:exp [:sub ?x (typing/keep-axes attrs ?out)]] ?dx]])
+   :lop (fn [{:keys [attrs] :as node}]
+          [[:mul (typing/keep-axes attrs ?g) (share-of-sum node)]])
+   :rop (fn [{:keys [attrs] :as node}] [:sum attrs [:mul (share-of-sum node) ?dx]])
    :gen gens/reduction
    :examples [[[:logsumexp [:broadcast-to {:shape [4]} 1000.0]] (+ 1000.0 (Math/log 4.0))]]})
 
@@ -154,36 +172,61 @@
 (defn- norm-of [xs {:keys [ord]}]
   (let [sizes (map (fn [^double x] (Math/abs x)) xs)]
     (condp = ord
+      0 (count (remove zero? xs))
       1 (reduce + 0.0 sizes)
       2 (Math/sqrt (reduce + 0.0 (map * xs xs)))
-      ((typing/choosing #(reduce max %)) sizes))))
+      ##Inf ((typing/choosing #(reduce scalar/maximum %)) sizes)
+      ##-Inf ((typing/choosing #(reduce scalar/minimum %)) sizes)
+      (Math/pow (reduce + 0.0 (map (fn [^double x] (Math/pow x (double ord))) sizes))
+                (/ (double ord))))))
+
+(def ^:private whole-orders #{0.0 1.0 2.0})
+
+(defn- norm-attrs
+  "The order as a number, 2 for :fro, an integer where it has a form of its own."
+  [{:keys [ord] :as attrs} types]
+  (let [ord (if (= ord :fro) 2 ord)]
+    (when-not (and (number? ord) (not (Double/isNaN (double ord))))
+      (fail! ::bad-order (str "the order of a norm is a number, ##Inf, ##-Inf or :fro; got "
+                              (pr-str ord))
+             {:given ord}))
+    (assoc (typing/normal-axes attrs types) :ord (if (contains? whole-orders ord) (long ord) ord))))
 
 (defn- norm-rule [{:keys [ord] :as attrs} types]
-  (when-not (contains? #{1 2 ##Inf} ord)
-    (fail! ::bad-order (str "the order of a norm is 1, 2 or ##Inf; got " (pr-str ord))
-           {:given ord}))
-  (if (= ord ##Inf) (nonempty-rule attrs types) (rule attrs types)))
+  (if (#{##Inf ##-Inf} ord) (nonempty-rule attrs types) (rule attrs types)))
 
 (defn- norm-slope
   "The template of ∂norm/∂x; 0 where the norm is 0."
-  [{:keys [attrs]}]
-  (condp = (:ord attrs)
-    1 [:sign '?x]
-    2 [:div '?x (nonzero-out attrs)]
-    [:where [:eq [:abs '?x] (typing/keep-axes attrs '?out)] [:sign '?x] 0]))
+  [{{:keys [ord] :as attrs} :attrs, :as node}]
+  (let [x (operand node)]
+    (condp contains? ord
+      #{0} [:mul 0 x]
+      #{1} [:sign x]
+      #{2} [:div x (nonzero-out attrs)]
+      #{##Inf ##-Inf} [:where [:eq [:abs x] (typing/keep-axes attrs '?out)] [:sign x] 0]
+      [:where [:eq x 0] 0
+       [:mul [:sign x] [:pow [:div [:abs x] (nonzero-out attrs)] (dec ord)]]])))
+
+(defn- norm-expansion [{{:keys [ord] :as attrs} :attrs, [dtype] :type, :as node}]
+  (let [x (operand node)]
+    (condp = ord
+      0 [:sum (over attrs) [:cast {:dtype dtype} [:ne x 0]]]
+      1 [:sum (over attrs) [:abs x]]
+      2 [:sqrt [:sum (over attrs) [:sqr x]]]
+      ##Inf [:max (over attrs) [:abs x]]
+      ##-Inf [:min (over attrs) [:abs x]]
+      [:pow [:sum (over attrs) [:pow [:abs x] ord]] (/ 1.0 ord)])))
 
 (defop norm
-  "The norm of the elements over the axes, taken as one vector: :ord 1 (sum of sizes), 2 (Euclidean,
-  default) or ##Inf (largest size). Its derivative where it is 0 is 0."
-  {:kind :composite, :args [?x], :normalize typing/normal-axes
-   :attrs (assoc attributes :ord {:default 2, :doc "1, 2 or ##Inf"})
+  "The norm of the elements over the axes, taken as one vector: :ord 2 or :fro (Euclidean, default),
+  1 (sum of sizes), 0 (how many are not 0), ##Inf or ##-Inf (largest or smallest size), or another
+  order p, (Σ|x|^p)^(1/p). Its derivative where it is 0 is 0."
+  {:kind :composite, :args [?x], :normalize norm-attrs
+   :attrs (assoc attributes :ord {:default 2, :doc "a number, ##Inf, ##-Inf or :fro"})
    :type norm-rule, :eval (meaning norm-of)
-   :expand (fn [{:keys [attrs] :as node}]
-             (condp = (:ord attrs)
-               1 [:sum (over attrs) [:abs (operand node)]]
-               2 [:sqrt [:sum (over attrs) [:sqr (operand node)]]]
-               [:max (over attrs) [:abs (operand node)]]))
+   :expand norm-expansion
    :lop (fn [{:keys [attrs] :as node}] [[:mul (typing/keep-axes attrs ?g) (norm-slope node)]])
    :rop (fn [{:keys [attrs] :as node}] [:sum (over attrs) [:mul (norm-slope node) ?dx]])
-   :gen (gens/with-choices gens/reduction :ord [1 2 ##Inf])
-   :examples [[[:norm [:add 3.0 [:iota {:shape [2] :axis 0}]]] 5.0]]})
+   :gen (gens/with-choices gens/reduction :ord [1 2 ##Inf ##-Inf :fro 3 0 1.5])
+   :examples [[[:norm [:add 3.0 [:iota {:shape [2] :axis 0}]]] 5.0]
+              [[:norm {:ord ##-Inf} [:add 3.0 [:iota {:shape [2] :axis 0}]]] 3.0]]})

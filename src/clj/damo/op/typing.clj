@@ -81,6 +81,16 @@
         [:cast {:dtype (or dtype (usual from))}
          [op (dissoc attrs :dtype :acc-dtype) [:cast {:dtype acc} '?x]]]))))
 
+(defn lowest
+  "The least element of a dtype: -Inf, the smallest integer, false."
+  [dtype]
+  (let [{:keys [kind lo]} (type/dtypes dtype)] (case kind :float ##-Inf, :int lo, :bool false)))
+
+(defn highest
+  "The greatest element of a dtype: Inf, the largest integer, true."
+  [dtype]
+  (let [{:keys [kind hi]} (type/dtypes dtype)] (case kind :float ##Inf, :int hi, :bool true)))
+
 ;; ## Axes
 
 (defn normal-axes
