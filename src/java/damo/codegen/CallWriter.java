@@ -40,11 +40,13 @@ final class CallWriter {
      * be live at once, and most of LLVM's time would go into keeping them. */
     private final Map<Integer, String> loaded = new HashMap<>();
     private final SizeWriter sizes = new SizeWriter(lines, dims);
+    private final CountWriter counts;
 
     private CallWriter(Program program, List<Usage> usages, Products products) {
         this.program = program;
         this.usages = usages;
         this.products = new ProductWriter(lines, sizes, this::buffer, products);
+        this.counts = new CountWriter(program, lines, sizes, dims, this::buffer);
     }
 
     /** The text of both functions; {@code usages} are those of the program's kernels. */
@@ -56,6 +58,7 @@ final class CallWriter {
             switch (step) {
                 case Program.RunKernel s -> writer.kernel(s);
                 case Program.Gemm s -> writer.products.write(s);
+                case Program.Count s -> writer.counts.write(s);
             }
         }
         writer.lines.add("ret i32 0");

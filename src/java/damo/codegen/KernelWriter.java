@@ -118,28 +118,12 @@ final class KernelWriter {
         String operand = exprs.write(s.value());
         String extent = exprs.size(s.extent());
         String inside = lines.value("icmp ult i64 ", operand, ", ", extent);
-        stopUnless(inside, s.note(), operand, extent);
+        lines.stopUnless(inside, s.note(), operand, extent);
         exprs.bind(s.name(), operand);
     }
 
     private void require(Kernel.Require s) {
-        stopUnless(exprs.write(s.condition()), s.note(), "0", "0");
-    }
-
-    private void stopUnless(String condition, int note, String value, String extent) {
-        String fine = lines.freshLabel("fine");
-        String fail = lines.freshLabel("fail");
-        lines.add("br i1 ", condition, ", label %", fine, ", label %", fail);
-        lines.label(fail);
-        lines.add("store i64 ", Integer.toString(note), ", ptr %failure");
-        int word = 1;
-        for (String part : new String[] {value, extent}) {
-            String address = lines.value("getelementptr inbounds i64, ptr %failure, i64 ",
-                    Integer.toString(word++));
-            lines.add("store i64 ", part, ", ptr ", address);
-        }
-        lines.add("ret i32 1");
-        lines.label(fine);
+        lines.stopUnless(exprs.write(s.condition()), s.note(), "0", "0");
     }
 
     private void branch(Kernel.If s) {

@@ -69,6 +69,23 @@ final class Lines {
         return label;
     }
 
+    /** Appends a stop of the function with the failure record filled in unless the i1 holds. */
+    void stopUnless(String condition, int note, String value, String extent) {
+        String fine = freshLabel("fine");
+        String fail = freshLabel("fail");
+        add("br i1 ", condition, ", label %", fine, ", label %", fail);
+        label(fail);
+        add("store i64 ", Integer.toString(note), ", ptr %failure");
+        int word = 1;
+        for (String part : new String[] {value, extent}) {
+            String address = value("getelementptr inbounds i64, ptr %failure, i64 ",
+                    Integer.toString(word++));
+            add("store i64 ", part, ", ptr ", address);
+        }
+        add("ret i32 1");
+        label(fine);
+    }
+
     /** A new stack slot of that type; returns its address. */
     String slot(String name, String type) {
         slots.add("  " + name + " = alloca " + type + "\n");

@@ -83,6 +83,7 @@ public final class Arena {
                 mention(g.alpha().buffer(), s);
                 mention(g.beta().buffer(), s);
             }
+            case Program.Count c -> mention(c.buffer(), s);
         }
     }
 

@@ -22,17 +22,18 @@ public final class Bindings {
      */
     public static Binding bind(Program p, long[] dims) {
         checkDims(p, dims);
-        SizeValues sizes = new SizeValues(p.dims(), dims);
+        Ranges ranges = new Ranges(p, dims);
+        SizeValues sizes = new SizeValues(p.dims(), dims, ranges);
         int n = p.buffers().size();
         long[] elements = new long[n];
         long[] bytes = new long[n];
         for (int id = 0; id < n; id++) {
             measure(p.buffers().get(id), id, sizes, elements, bytes);
         }
-        List<long[]> inputs = shapes(p.inputs(), sizes, elements, "input ");
-        List<long[]> state = shapes(p.state(), sizes, elements, "state ");
-        List<long[]> outputs = shapes(p.outputs(), sizes, elements, "output ");
-        checkSteps(p, dims, sizes, elements);
+        List<long[]> inputs = shapes(p.inputs(), sizes, ranges, elements, "input ");
+        List<long[]> state = shapes(p.state(), sizes, ranges, elements, "state ");
+        List<long[]> outputs = shapes(p.outputs(), sizes, ranges, elements, "output ");
+        checkSteps(p, ranges, sizes, elements);
         Arena arena = arena(p, bytes);
         return new Binding(dims.clone(), elements, bytes, arena.offsets(), arena.total(), inputs,
                 state, outputs);
@@ -46,6 +47,28 @@ public final class Bindings {
      */
     public static long[] dimsOf(Program p, long[][] shapes) {
         return new ShapeMatch(p, shapes).dims();
+    }
+
+    /**
+     * The shape of an output after a call, given the values of all dimensions, counted ones last.
+     * Throws a DamoException when its buffer, of that many elements, does not hold it.
+     */
+    public static long[] outputShape(Program p, int output, long[] dims, long elements) {
+        List<String> names = new ArrayList<>(p.dims());
+        p.counted().forEach(c -> names.add(c.dim()));
+        SizeValues sizes = new SizeValues(names, dims);
+        Program.Port port = p.outputs().get(output);
+        long[] shape = shape(port, sizes, "output ");
+        if (count(shape, "output ", port) > elements) {
+            throw misfit(port, "output ", shape, elements);
+        }
+        return shape;
+    }
+
+    /** Whether the shape of a port mentions a counted dimension. */
+    public static boolean counted(Program p, Program.Port port) {
+        return p.counted().stream().anyMatch(c -> port.shape().stream().anyMatch(
+                size -> Mentions.of(size).contains(c.dim())));
     }
 
     private static void checkDims(Program p, long[] dims) {
@@ -77,26 +100,36 @@ public final class Bindings {
      * The axis lengths of ports, whose product must be the size of their buffer: that much memory
      * is what they bring.
      */
-    private static List<long[]> shapes(List<Program.Port> ports, SizeValues sizes, long[] elements,
-            String kind) {
+    private static List<long[]> shapes(List<Program.Port> ports, SizeValues sizes, Ranges ranges,
+            long[] elements, String kind) {
         List<long[]> out = new ArrayList<>(ports.size());
         for (Program.Port port : ports) {
-            long[] shape = new long[port.shape().size()];
-            for (int axis = 0; axis < shape.length; axis++) {
-                int a = axis;
-                shape[axis] = sizes.of(port.shape().get(axis), () -> kind + Edn.write(port.name())
-                        + ", axis " + a);
-            }
-            long count = count(shape, kind, port);
-            if (count != elements[port.buffer()]) {
-                throw new DamoException("bad-program", "bad program: " + kind
-                        + Edn.write(port.name()) + " of shape " + Arrays.toString(shape)
-                        + " has " + count + " elements, but its buffer "
-                        + port.buffer() + " has " + elements[port.buffer()]);
+            long[] shape = shape(port, sizes, kind);
+            // What a counted output has is known after the call only; see outputShape.
+            boolean open = port.shape().stream().anyMatch(ranges::counted);
+            if (!open && count(shape, kind, port) != elements[port.buffer()]) {
+                throw misfit(port, kind, shape, elements[port.buffer()]);
             }
             out.add(shape);
         }
         return List.copyOf(out);
+    }
+
+    private static long[] shape(Program.Port port, SizeValues sizes, String kind) {
+        long[] shape = new long[port.shape().size()];
+        for (int axis = 0; axis < shape.length; axis++) {
+            int a = axis;
+            shape[axis] = sizes.of(port.shape().get(axis), () -> kind + Edn.write(port.name())
+                    + ", axis " + a);
+        }
+        return shape;
+    }
+
+    private static DamoException misfit(Program.Port port, String kind, long[] shape,
+            long elements) {
+        return new DamoException("bad-program", "bad program: " + kind + Edn.write(port.name())
+                + " of shape " + Arrays.toString(shape) + " has " + count(shape, kind, port)
+                + " elements, but its buffer " + port.buffer() + " has " + elements);
     }
 
     /** The product of the axes; 0 when one is 0, however large the others. */
@@ -119,12 +152,11 @@ public final class Bindings {
         return count;
     }
 
-    private static void checkSteps(Program p, long[] dims, SizeValues sizes, long[] elements) {
-        Ranges ranges = new Ranges(p.dims(), dims);
+    private static void checkSteps(Program p, Ranges ranges, SizeValues sizes, long[] elements) {
         KernelBounds.Reach[][] known = new KernelBounds.Reach[p.kernels().size()][];
         for (int s = 0; s < p.steps().size(); s++) {
             switch (p.steps().get(s)) {
-                case Program.Gemm g -> GemmBounds.check(s, g, sizes, elements);
+                case Program.Gemm g -> GemmBounds.check(s, g, sizes, ranges, elements);
                 case Program.RunKernel k -> {
                     int id = k.kernel();
                     if (known[id] == null) {
@@ -132,7 +164,16 @@ public final class Bindings {
                     }
                     checkArguments(p, s, k, known[id], sizes, elements);
                 }
+                case Program.Count c -> checkCount(s, c, elements);
             }
+        }
+    }
+
+    private static void checkCount(int step, Program.Count c, long[] elements) {
+        if (elements[c.buffer()] < 1) {
+            throw new DamoException("out-of-bounds", "step " + step + ", a :count: the value is "
+                    + "element 0 of buffer " + c.buffer() + ", which is empty",
+                    Map.of("step", step, "buffer", c.buffer()));
         }
     }
 

@@ -1,7 +1,6 @@
 package damo.program;
 
 import damo.DamoException;
-import java.util.List;
 import java.util.Map;
 
 /**
@@ -12,13 +11,16 @@ final class GemmBounds {
     private final int step;
     private final Program.Gemm gemm;
     private final SizeValues sizes;
+    private final Ranges ranges;
     private final long[] elements;
     private boolean runs = true;
 
-    private GemmBounds(int step, Program.Gemm gemm, SizeValues sizes, long[] elements) {
+    private GemmBounds(int step, Program.Gemm gemm, SizeValues sizes, Ranges ranges,
+                       long[] elements) {
         this.step = step;
         this.gemm = gemm;
         this.sizes = sizes;
+        this.ranges = ranges;
         this.elements = elements;
     }
 
@@ -27,76 +29,93 @@ final class GemmBounds {
      * (an operand beyond its buffer, or a layout that is not a product's), "bad-size" or
      * "size-overflow".
      */
-    static void check(int step, Program.Gemm gemm, SizeValues sizes, long[] elements) {
-        new GemmBounds(step, gemm, sizes, elements).check();
+    static void check(int step, Program.Gemm gemm, SizeValues sizes, Ranges ranges,
+            long[] elements) {
+        new GemmBounds(step, gemm, sizes, ranges, elements).check();
     }
 
     private void check() {
         long m = size(gemm.m(), ":m");
         long n = size(gemm.n(), ":n");
-        long k = size(gemm.k(), ":k");
-        List<Program.Batch> batch = gemm.batch();
-        long[] extents = new long[batch.size()];
-        for (int i = 0; i < extents.length; i++) {
-            extents[i] = size(batch.get(i).extent(), ":batch extent");
-            runs &= extents[i] > 0;
+        size(gemm.k(), ":k");
+        for (Program.Batch b : gemm.batch()) {
+            runs &= size(b.extent(), ":batch extent") > 0;
         }
         runs &= m > 0 && n > 0;
-        operand(":a", gemm.a(), m, k, extents);
-        operand(":b", gemm.b(), k, n, extents);
-        operand(":c", gemm.c(), m, n, extents);
+        operand(":a", gemm.a(), gemm.m(), gemm.k());
+        operand(":b", gemm.b(), gemm.k(), gemm.n());
+        operand(":c", gemm.c(), gemm.m(), gemm.n());
         scale(":alpha", gemm.alpha());
         scale(":beta", gemm.beta());
     }
 
     /** Every size is evaluated, also where nothing is touched: native code evaluates it too. */
-    private void operand(String name, Program.Operand o, long rows, long cols, long[] extents) {
-        long offset = size(o.offset(), name + " offset");
-        long rowStride = size(o.rowStride(), name + " row stride");
-        long colStride = size(o.colStride(), name + " column stride");
-        long[] strides = new long[extents.length];
-        for (int i = 0; i < extents.length; i++) {
-            Program.Batch b = gemm.batch().get(i);
-            strides[i] = size(name.equals(":a") ? b.a() : name.equals(":b") ? b.b() : b.c(),
-                    name + " batch stride");
+    private void operand(String name, Program.Operand o, Size rows, Size cols) {
+        size(o.offset(), name + " offset");
+        size(o.rowStride(), name + " row stride");
+        size(o.colStride(), name + " column stride");
+        for (Program.Batch b : gemm.batch()) {
+            size(stride(b, name), name + " batch stride");
         }
-        if (!runs || rows == 0 || cols == 0) {
+        if (!runs || size(rows, name) == 0 || size(cols, name) == 0) {
             return;
         }
-        layout(name, rows, rowStride, cols, colStride);
         try {
-            long last = Math.addExact(span(rows, rowStride), span(cols, colStride));
-            for (int i = 0; i < extents.length; i++) {
-                last = Math.addExact(last, span(extents[i], strides[i]));
+            layout(name, o, rows, cols);
+            ranges.clear();
+            Affine where = ranges.of(o.offset()).plus(steps(rows, o.rowStride()))
+                    .plus(steps(cols, o.colStride()));
+            for (Program.Batch b : gemm.batch()) {
+                where = where.plus(steps(b.extent(), stride(b, name)));
             }
-            reach(name, o.buffer(), Math.addExact(last, offset));
+            reach(name, o.buffer(), where);
         } catch (ArithmeticException e) {
             throw new DamoException("size-overflow", "step " + step + ", a :gemm: the extent of "
                     + name + " overflows 64 bits", Map.of("step", step, "buffer", o.buffer()));
         }
     }
 
-    private void layout(String name, long rows, long rowStride, long cols, long colStride) {
-        boolean unit = colStride == 1 || cols == 1;
-        boolean apart = rowStride >= cols || rows == 1;
+    private static Size stride(Program.Batch b, String operand) {
+        return operand.equals(":a") ? b.a() : operand.equals(":b") ? b.b() : b.c();
+    }
+
+    /** How far one goes along an axis: a loop variable of that extent times the stride. */
+    private Affine steps(Size extent, Size stride) {
+        return ranges.product(ranges.bind("", ranges.of(extent)), ranges.of(stride));
+    }
+
+    private boolean always(Size size, long value) {
+        Affine a = ranges.of(size);
+        return a.constant() && a.lo() == value;
+    }
+
+    private boolean atMostOne(Size size) {
+        return ranges.max(ranges.of(size)) <= 1;
+    }
+
+    private void layout(String name, Program.Operand o, Size rows, Size cols) {
+        boolean unit = always(o.colStride(), 1) || atMostOne(cols);
+        boolean apart = atMostOne(rows)
+                || ranges.min(ranges.of(o.rowStride()).minus(ranges.of(cols))) >= 0;
         boolean output = name.equals(":c");
-        if (output ? !(unit && apart) : !(unit || rowStride == 1 || rows == 1)) {
-            throw fail(name + " of " + rows + " x " + cols + " has strides [" + rowStride + " "
-                    + colStride + "]; " + (output
+        if (output ? !(unit && apart) : !(unit || always(o.rowStride(), 1) || atMostOne(rows))) {
+            throw fail(name + " of " + size(rows, name) + " x " + size(cols, name)
+                    + " has strides [" + size(o.rowStride(), name) + " "
+                    + size(o.colStride(), name) + "]; " + (output
                     ? "its last axis has stride 1 and its rows do not overlap"
                     : "one of them is 1"));
         }
     }
 
-    private void reach(String name, int buffer, long last) {
+    private void reach(String name, int buffer, Affine where) {
+        if (ranges.min(where) < 0) {
+            throw fail(name + " may begin before its buffer " + buffer);
+        }
+        long last = ranges.max(where);
         if (last >= elements[buffer]) {
             throw fail(name + " reaches element " + last + ", but buffer " + buffer + " has "
                     + elements[buffer]);
         }
-    }
-
-    private static long span(long extent, long stride) {
-        return Math.multiplyExact(extent - 1, stride);
     }
 
     private void scale(String name, Program.Scale s) {

@@ -73,7 +73,9 @@ final class KernelBounds {
     private boolean statement(Kernel.Stmt stmt) {
         switch (stmt) {
             case Kernel.For f -> {
-                Affine extent = extent(f.extent());
+                // A loop whose extent is negative at run time does not run.
+                Affine extent = ranges.counted(f.extent()) ? range(f.extent())
+                        : extent(f.extent());
                 if (max(extent, f.extent()) > 0) {
                     ranges.bind(f.var(), extent);
                     body(f.body());

@@ -13,22 +13,20 @@ import java.util.function.BiConsumer;
  */
 final class PortReader {
     private final List<Program.Buffer> buffers;
-    private final BiConsumer<String, Where> dims;
     private final boolean[] owned;
 
-    PortReader(List<Program.Buffer> buffers, BiConsumer<String, Where> dims) {
+    PortReader(List<Program.Buffer> buffers) {
         this.buffers = buffers;
-        this.dims = dims;
         this.owned = new boolean[buffers.size()];
     }
 
-    /** The ports of one kind, their names all different. */
-    List<Program.Port> read(List<?> forms, Program.Kind kind) {
+    /** The ports of one kind, their names all different; {@code dims} refuses unfit dimensions. */
+    List<Program.Port> read(List<?> forms, Program.Kind kind, BiConsumer<String, Where> dims) {
         Set<String> names = new HashSet<>();
         List<Program.Port> out = new ArrayList<>();
         for (Object form : forms) {
             String place = kind.name().toLowerCase(Locale.ROOT) + " " + out.size();
-            Program.Port port = port(form, kind, Where.of(place));
+            Program.Port port = port(form, kind, dims, Where.of(place));
             if (!names.add(port.name())) {
                 throw Where.of(place).bad("the name " + Edn.write(port.name()) + " is taken");
             }
@@ -37,7 +35,8 @@ final class PortReader {
         return List.copyOf(out);
     }
 
-    private Program.Port port(Object form, Program.Kind kind, Where where) {
+    private Program.Port port(Object form, Program.Kind kind, BiConsumer<String, Where> dims,
+            Where where) {
         Set<String> keys = kind == Program.Kind.STATE
                 ? Set.of("name", "dtype", "shape", "buffer", "written")
                 : Set.of("name", "dtype", "shape", "buffer");

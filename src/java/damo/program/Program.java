@@ -1,6 +1,7 @@
 package damo.program;
 
 import damo.tensor.DType;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
@@ -11,6 +12,7 @@ import java.util.Map;
 public record Program(
         String name,
         List<String> dims,
+        List<Counted> counted,
         List<Buffer> buffers,
         List<Port> inputs,
         List<Port> state,
@@ -18,6 +20,9 @@ public record Program(
         List<Kernel> kernels,
         List<Step> steps,
         List<Map<String, Object>> notes) {
+
+    /** A dimension that a call counts, in 0 … max, a size of dimensions that are known before. */
+    public record Counted(String dim, Size max) { }
 
     /** What a buffer's memory is and who owns it. */
     public enum Kind { INPUT, STATE, OUTPUT, CONST, TEMP }
@@ -32,14 +37,27 @@ public record Program(
     public record Port(String name, DType dtype, List<Size> shape, int buffer, boolean written) { }
 
     /** One entry of the sequence that a call runs. */
-    public sealed interface Step permits RunKernel, Gemm { }
+    public sealed interface Step permits RunKernel, Gemm, Count { }
 
     /** Runs kernel number {@code kernel} on these buffers. */
     public record RunKernel(int kernel, List<Integer> args) implements Step { }
 
     /** C = alpha A B + beta C, repeated over {@code batch}. */
     public record Gemm(DType dtype, Size m, Size n, Size k, Scale alpha, Scale beta,
-                       Operand a, Operand b, Operand c, List<Batch> batch) implements Step { }
+                       Operand a, Operand b, Operand c, List<Batch> batch) implements Step {
+        /** Every size in it. */
+        public List<Size> sizes() {
+            List<Size> all = new ArrayList<>(List.of(m, n, k));
+            for (Operand o : List.of(a, b, c)) {
+                all.addAll(List.of(o.offset, o.rowStride, o.colStride));
+            }
+            batch.forEach(l -> all.addAll(List.of(l.extent, l.a, l.b, l.c)));
+            return all;
+        }
+    }
+
+    /** Element 0 of {@code buffer} becomes the value of the counted dimension. */
+    public record Count(String dim, int buffer, int note) implements Step { }
 
     /**
      * A factor: the number {@code value}, or element 0 of {@code buffer} when that is not negative.

@@ -16,10 +16,12 @@ public final class Programs {
     private static final int MAX_DIMS = 256;
     private static final int MAX_BUFFERS = 1 << 16;
 
-    private static final Set<String> KEYS = Set.of("damo/program", "name", "dims", "buffers",
-            "inputs", "state", "outputs", "consts", "kernels", "steps", "notes");
+    private static final Set<String> KEYS = Set.of("damo/program", "name", "dims", "counted",
+            "buffers", "inputs", "state", "outputs", "consts", "kernels", "steps", "notes");
 
     private final Set<String> dims = new LinkedHashSet<>();
+    private final List<Program.Counted> counted = new ArrayList<>();
+    private final Set<String> allDims = new LinkedHashSet<>();
 
     private Programs() { }
 
@@ -41,21 +43,27 @@ public final class Programs {
                     f.required("damo/program"));
         }
         readDims(f.list("dims"), top);
+        readCounted(f.optionalList("counted"));
         List<Program.Buffer> buffers = buffers(f.list("buffers"), f.optionalList("consts"), top);
-        PortReader ports = new PortReader(buffers, this::checkDim);
-        List<Program.Port> inputs = ports.read(f.optionalList("inputs"), Program.Kind.INPUT);
-        List<Program.Port> state = ports.read(f.optionalList("state"), Program.Kind.STATE);
-        List<Program.Port> outputs = ports.read(f.optionalList("outputs"), Program.Kind.OUTPUT);
+        PortReader ports = new PortReader(buffers);
+        List<Program.Port> inputs = ports.read(f.optionalList("inputs"), Program.Kind.INPUT,
+                this::checkBoundDim);
+        List<Program.Port> state = ports.read(f.optionalList("state"), Program.Kind.STATE,
+                this::checkBoundDim);
+        List<Program.Port> outputs = ports.read(f.optionalList("outputs"), Program.Kind.OUTPUT,
+                this::checkDim);
         ports.checkAllOwned();
         checkDimsBound(inputs, state, top);
         List<Map<String, Object>> notes = notes(f.optionalList("notes"));
         List<Kernel> kernels = new ArrayList<>();
         for (Object k : f.list("kernels")) {
-            kernels.add(KernelReader.read(kernels.size(), k, dims, notes.size()));
+            kernels.add(KernelReader.read(kernels.size(), k, allDims, notes.size()));
         }
-        StepReader reader = new StepReader(buffers, kernels, state, this::checkDim);
+        StepReader reader = new StepReader(buffers, kernels, state, counted, notes.size(),
+                this::checkDim);
         List<Program.Step> steps = reader.read(f.list("steps"));
-        return new Program(f.string("name"), List.copyOf(dims), buffers, inputs, state, outputs,
+        return new Program(f.string("name"), List.copyOf(dims), List.copyOf(counted),
+                buffers, inputs, state, outputs,
                 List.copyOf(kernels), steps, notes);
     }
 
@@ -73,9 +81,38 @@ public final class Programs {
         }
     }
 
+    /** Dimensions in the order in which a call binds them; a maximum mentions earlier ones only. */
+    private void readCounted(List<?> forms) {
+        allDims.addAll(dims);
+        for (Object form : forms) {
+            Where where = Where.of("entry " + counted.size() + " of :counted");
+            Fields f = new Fields(form, where, Set.of("dim", "max"));
+            if (!(f.required("dim") instanceof Edn.Symbol s)) {
+                throw where.expected(":dim to be a symbol", f.required("dim"));
+            }
+            Size max = Sizes.parse(f.required("max"), n -> checkDim(n, where), false, where);
+            if (!allDims.add(s.name())) {
+                throw where.bad("the dimension " + s.name() + " is listed already");
+            }
+            if (allDims.size() > MAX_DIMS) {
+                throw where.bad("more than " + MAX_DIMS + " dimensions");
+            }
+            counted.add(new Program.Counted(s.name(), max));
+        }
+    }
+
     private void checkDim(String name, Where where) {
-        if (!dims.contains(name)) {
+        if (!allDims.contains(name)) {
             throw where.bad("unknown dimension " + name + "; :dims has " + dims);
+        }
+    }
+
+    /** Memory that a caller brings has a size that is known before the call. */
+    private void checkBoundDim(String name, Where where) {
+        checkDim(name, where);
+        if (!dims.contains(name)) {
+            throw where.bad("the dimension " + name
+                    + " is counted during a call; only temporaries and outputs may have it");
         }
     }
 
@@ -108,8 +145,15 @@ public final class Programs {
         Where where = Where.of("buffer " + id);
         Fields f = new Fields(form, where, Set.of("dtype", "size", "kind"));
         DType dtype = f.dtype("dtype");
-        Size size = Sizes.parse(f.required("size"), n -> checkDim(n, where), false, where);
         Program.Kind kind = kind(f.keyword("kind"), where);
+        boolean own = kind == Program.Kind.TEMP || kind == Program.Kind.OUTPUT;
+        Size size = Sizes.parse(f.required("size"), n -> {
+            if (own) {
+                checkDim(n, where);
+            } else {
+                checkBoundDim(n, where);
+            }
+        }, false, where);
         if ((kind == Program.Kind.CONST) != (data != null)) {
             throw where.bad(data == null ? "a :const buffer without data in :consts"
                     : "data in :consts for a buffer that is not :const");

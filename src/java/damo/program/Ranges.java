@@ -2,8 +2,9 @@ package damo.program;
 
 import java.util.Arrays;
 import java.util.HashMap;
-import java.util.List;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * What values an index can take: interval analysis, exact for affine expressions over the loops
@@ -18,26 +19,50 @@ final class Ranges {
     private final Map<String, Affine> names = new HashMap<>();
     private Affine[] upper = new Affine[16];
     private int variables;
+    /** So many of the variables are counted dimensions, which stay. */
+    private final int counted;
+    private final Set<String> countedNames = new HashSet<>();
 
-    /** With these dimensions. */
-    Ranges(List<String> dims, long[] values) {
+    /** With these values of the program's dimensions; counted ones lie anywhere in 0 … max. */
+    Ranges(Program p, long[] values) {
         for (int d = 0; d < values.length; d++) {
-            names.put(dims.get(d), Affine.of(values[d]));
+            names.put(p.dims().get(d), Affine.of(values[d]));
         }
+        SizeValues sizes = new SizeValues(p.dims(), values, this);
+        for (Program.Counted c : p.counted()) {
+            sizes.of(c.max(), () -> "the largest value of the dimension " + c.dim());
+            bind(c.dim(), of(c.max()).plus(Affine.of(1)));
+            countedNames.add(c.dim());
+        }
+        this.counted = variables;
     }
 
-    /** Forgets all variables. Their names may be bound again, and must be before they are used. */
+    /**
+     * Forgets all variables of a kernel. Their names may be bound again, and must be before they
+     * are used.
+     */
     void clear() {
-        variables = 0;
+        variables = counted;
     }
 
-    /** Binds a variable that runs over 0 … extent-1. */
-    void bind(String name, Affine extent) {
+    /** Whether the size mentions a counted dimension. */
+    boolean counted(Size size) {
+        return switch (size) {
+            case Size.Int i -> false;
+            case Size.Name n -> countedNames.contains(n.name());
+            case Size.Call c -> counted(c.x()) || counted(c.y());
+        };
+    }
+
+    /** Binds a variable that runs over 0 … extent-1, and returns it. */
+    Affine bind(String name, Affine extent) {
         if (variables == upper.length) {
             upper = Arrays.copyOf(upper, 2 * variables);
         }
         upper[variables] = extent.minus(Affine.of(1));
-        names.put(name, Affine.variable(variables++, Math.max(1, extent.size())));
+        Affine variable = Affine.variable(variables++, Math.max(1, extent.size()));
+        names.put(name, variable);
+        return variable;
     }
 
     /**
@@ -97,7 +122,8 @@ final class Ranges {
         };
     }
 
-    private Affine product(Affine x, Affine y) {
+    /** The product. */
+    Affine product(Affine x, Affine y) {
         if (y.constant() || x.constant()) {
             return y.constant() ? x.times(y.lo()) : y.times(x.lo());
         }

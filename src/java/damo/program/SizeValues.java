@@ -13,24 +13,36 @@ import java.util.function.Supplier;
  */
 final class SizeValues {
     private final Map<String, Long> dims = new HashMap<>();
+    /** What knows the range of counted dimensions; null without any. */
+    private final Ranges ranges;
 
+    /** Where all names have a value. */
     SizeValues(List<String> names, long[] values) {
+        this(names, values, null);
+    }
+
+    /** The same; sizes that mention a counted dimension have their largest value. */
+    SizeValues(List<String> names, long[] values, Ranges ranges) {
+        this.ranges = ranges;
         for (int d = 0; d < values.length; d++) {
             dims.put(names.get(d), values[d]);
         }
     }
 
     /**
-     * The value, which is not negative. Throws a DamoException of kind "size-overflow" or
+     * The value, which is not negative; the largest one that a size of counted dimensions may have.
+     * Throws a DamoException of kind "size-overflow" or
      * "bad-size" that names {@code what} (called only then), the expression and its dimensions.
      */
     long of(Size size, Supplier<String> what) {
         if (size instanceof Size.Int i) {
             return i.value();
         }
+        boolean counted = ranges != null && ranges.counted(size);
         long value;
         try {
-            value = Sizes.evaluate(size, dims::get);
+            value = counted ? Math.max(0, ranges.max(ranges.of(size)))
+                    : Sizes.evaluate(size, dims::get);
         } catch (ArithmeticException e) {
             boolean divisor = e.getMessage().startsWith("divisor");
             throw fail(divisor ? "bad-size" : "size-overflow", what.get() + ": size "
@@ -51,7 +63,8 @@ final class SizeValues {
         StringBuilder out = new StringBuilder(Sizes.show(size));
         String gap = " with ";
         for (String name : names) {
-            out.append(gap).append(name).append(" = ").append(dims.get(name));
+            Long value = dims.get(name);
+            out.append(gap).append(name).append(value == null ? " counted" : " = " + value);
             gap = ", ";
         }
         return out.toString();

@@ -1,7 +1,9 @@
 package damo.program;
 
 import damo.tensor.DType;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
@@ -15,20 +17,26 @@ import java.util.function.BiConsumer;
  */
 final class StepReader {
     private static final Set<String> KERNEL_KEYS = Set.of("do", "kernel", "args");
+    private static final Set<String> COUNT_KEYS = Set.of("do", "dim", "buffer", "note");
     private static final Set<String> GEMM_KEYS = Set.of("do", "dtype", "m", "n", "k", "alpha",
             "beta", "a", "b", "c", "batch");
 
     private final List<Program.Buffer> buffers;
     private final List<Kernel> kernels;
     private final BiConsumer<String, Where> dims;
+    private final int notes;
+    /** Counted dimensions, in order, that no step has bound yet. */
+    private final Deque<String> pending = new ArrayDeque<>();
     private final boolean[] writable;
     private final boolean[] defined;
 
     StepReader(List<Program.Buffer> buffers, List<Kernel> kernels, List<Program.Port> state,
-               BiConsumer<String, Where> dims) {
+               List<Program.Counted> counted, int notes, BiConsumer<String, Where> dims) {
         this.buffers = buffers;
         this.kernels = kernels;
         this.dims = dims;
+        this.notes = notes;
+        counted.forEach(c -> pending.add(c.dim()));
         this.writable = new boolean[buffers.size()];
         this.defined = new boolean[buffers.size()];
         for (int id = 0; id < writable.length; id++) {
@@ -52,6 +60,9 @@ final class StepReader {
                 throw Where.of("buffer " + id).bad("no step writes this output");
             }
         }
+        if (!pending.isEmpty()) {
+            throw Where.of("entry of :counted").bad("no :count step binds " + pending);
+        }
         return List.copyOf(steps);
     }
 
@@ -63,11 +74,38 @@ final class StepReader {
         if (new Edn.Keyword("gemm").equals(what)) {
             return gemm(new Fields(form, where, GEMM_KEYS), where);
         }
-        throw where.expected("a step, {:do :kernel …} or {:do :gemm …}", form);
+        if (new Edn.Keyword("count").equals(what)) {
+            return count(new Fields(form, where, COUNT_KEYS), where);
+        }
+        throw where.expected("a step, {:do :kernel …}, {:do :gemm …} or {:do :count …}", form);
+    }
+
+    private Program.Step count(Fields f, Where where) {
+        if (!(f.required("dim") instanceof Edn.Symbol s)) {
+            throw where.expected(":dim to be a symbol", f.required("dim"));
+        }
+        if (!s.name().equals(pending.peek())) {
+            throw where.bad(":dim is " + s.name() + ", expected " + (pending.isEmpty()
+                    ? "no more :count steps" : pending.peek() + ", the next of :counted"));
+        }
+        int id = buffer(f, ":buffer", DType.I64, where);
+        checkDefined(id, ":buffer, buffer " + id + ",", where);
+        pending.remove();
+        return new Program.Count(s.name(), id, f.id("note", notes));
+    }
+
+    private void checkCounted(Set<String> mentioned, Where where) {
+        for (String dim : pending) {
+            if (mentioned.contains(dim)) {
+                throw where.bad("mentions the dimension " + dim
+                        + ", which a later :count step binds");
+            }
+        }
     }
 
     private Program.Step kernel(Fields f, Where where) {
         int id = f.id("kernel", kernels.size());
+        checkCounted(Mentions.of(kernels.get(id)), where);
         List<Kernel.Param> params = kernels.get(id).params();
         List<?> forms = f.list("args");
         if (forms.size() != params.size()) {
@@ -147,8 +185,10 @@ final class StepReader {
             batch.add(new Program.Batch(size(g, "extent", where), size(g, "a", where),
                     size(g, "b", where), size(g, "c", where)));
         }
-        return new Program.Gemm(dtype, size(f, "m", where), size(f, "n", where),
+        Program.Gemm gemm = new Program.Gemm(dtype, size(f, "m", where), size(f, "n", where),
                 size(f, "k", where), alpha, beta, a, b, c, List.copyOf(batch));
+        checkCounted(Mentions.of(gemm), where);
+        return gemm;
     }
 
     private Size size(Fields f, String key, Where where) {

@@ -67,13 +67,19 @@ final class Arguments {
     }
 
     /** Refuses buffers that cannot take the outputs: count, dtype, shape, memory. */
-    static void checkOutputs(Program p, Tensor[] outs, List<long[]> shapes) {
+    static void checkOutputs(Program p, Tensor[] outs, boolean[] counted, List<long[]> shapes) {
         if (outs.length != p.outputs().size()) {
             throw new DamoException("arity-mismatch", p.name() + " has " + p.outputs().size()
                     + " outputs " + names(p.outputs()) + ", got " + outs.length + " buffers",
                     Map.of("expected", p.outputs().size(), "given", outs.length));
         }
         for (int i = 0; i < outs.length; i++) {
+            if (counted[i]) {
+                throw new DamoException("shape-mismatch", "the shape of output "
+                        + p.outputs().get(i).name() + " is known only after the call, so that it "
+                        + "cannot be written into a given buffer; call the function plainly",
+                        Map.of("output", p.outputs().get(i).name()));
+            }
             checkOutput(p.outputs().get(i), outs[i], shapes.get(i));
         }
     }

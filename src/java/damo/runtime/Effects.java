@@ -16,7 +16,7 @@ final class Effects {
         boolean written = false;
         for (Program.Step step : p.steps()) {
             written |= writesState(p, step);
-            if (written && step instanceof Program.RunKernel r && fails(kernel(p, r).body())) {
+            if (written && fails(p, step)) {
                 return true;
             }
         }
@@ -29,7 +29,7 @@ final class Effects {
         boolean fails = false;
         for (Program.Step step : p.steps()) {
             written |= writesState(p, step);
-            fails |= step instanceof Program.RunKernel r && fails(kernel(p, r).body());
+            fails |= fails(p, step);
         }
         return written && fails;
     }
@@ -39,6 +39,11 @@ final class Effects {
         boolean[] required = new boolean[p.notes().size()];
         for (Kernel k : p.kernels()) {
             markRequirements(k.body(), required);
+        }
+        for (Program.Step step : p.steps()) {
+            if (step instanceof Program.Count c) {
+                required[c.note()] = true;
+            }
         }
         return required;
     }
@@ -50,6 +55,14 @@ final class Effects {
             }
             markRequirements(inner(s), required);
         }
+    }
+
+    private static boolean fails(Program p, Program.Step step) {
+        return switch (step) {
+            case Program.RunKernel r -> fails(kernel(p, r).body());
+            case Program.Gemm g -> false;
+            case Program.Count c -> true;
+        };
     }
 
     private static boolean fails(List<Kernel.Stmt> body) {
@@ -81,6 +94,7 @@ final class Effects {
                 }
                 yield writes;
             }
+            case Program.Count c -> false;
         };
     }
 

@@ -50,7 +50,8 @@ final class Frame implements AutoCloseable {
         this.program = plan.program();
         int buffers = program.buffers().size();
         this.dimsAt = buffers;
-        this.failureAt = buffers + program.dims().size();
+        this.failureAt = buffers + program.dims().size()
+                + program.counted().size();
         this.table = Tensor.zeros(DType.I64, failureAt + FAILURE_WORDS);
         this.words = table.segment();
         this.tableAddress = words.address();
@@ -83,6 +84,7 @@ final class Frame implements AutoCloseable {
             bind();
             outputs = given == null ? allocate() : accept(given);
             execute(n, outputs);
+            fit(outputs);
             if (outputs != given && given != null) {
                 copyBack(outputs, given);
                 return given;
@@ -181,7 +183,10 @@ final class Frame implements AutoCloseable {
         Tensor[] outputs = new Tensor[outputAt.length];
         try {
             for (int i = 0; i < outputs.length; i++) {
-                outputs[i] = output(program.outputs().get(i), binding.outputShapes().get(i));
+                Program.Port port = program.outputs().get(i);
+                outputs[i] = output(port, plan.countedOutputs[i]
+                        ? new long[] {binding.elements()[port.buffer()]}
+                        : binding.outputShapes().get(i));
                 outputAt[i] = outputs[i].pinAddress();
                 outputs[i].unpin();
             }
@@ -217,7 +222,7 @@ final class Frame implements AutoCloseable {
      * call.
      */
     private Tensor[] accept(Tensor[] given) {
-        Arguments.checkOutputs(program, given, binding.outputShapes());
+        Arguments.checkOutputs(program, given, plan.countedOutputs, binding.outputShapes());
         for (int i = 0; i < given.length; i++) {
             outputAt[i] = given[i].pinAddress();
             pinnedOutputs = i + 1;
@@ -234,6 +239,24 @@ final class Frame implements AutoCloseable {
             lenders += outputs[i].lender() == null ? 0 : 1;
         }
         return outputs;
+    }
+
+    /** Outputs of counted shapes as tensors of the size that they turned out to have. */
+    private void fit(Tensor[] outputs) {
+        for (int i = 0; i < outputs.length; i++) {
+            if (plan.countedOutputs[i]) {
+                long[] dims = new long[failureAt - dimsAt];
+                for (int d = 0; d < dims.length; d++) {
+                    dims[d] = words.getAtIndex(ValueLayout.JAVA_LONG, dimsAt + d);
+                }
+                long[] shape = Bindings.outputShape(program, i, dims, outputs[i].elements());
+                if (!outputs[i].hasShape(shape)) {
+                    Tensor whole = outputs[i];
+                    outputs[i] = whole.reinterpret(0, whole.dtype(), shape).copy();
+                    whole.close();
+                }
+            }
+        }
     }
 
     private void copyBack(Tensor[] outputs, Tensor[] given) {

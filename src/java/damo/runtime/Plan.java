@@ -2,6 +2,7 @@ package damo.runtime;
 
 import damo.DamoException;
 import damo.jit.NativeCode;
+import damo.program.Bindings;
 import damo.program.Program;
 import damo.tensor.DType;
 import damo.tensor.Tensor;
@@ -33,6 +34,8 @@ final class Plan implements AutoCloseable {
     final DType[] inputDtypes;
     final int[] inputBuffers;
     final int[] outputBuffers;
+    /** Which outputs have a shape that is known after a call only. */
+    final boolean[] countedOutputs;
 
     Plan(Program program, NativeCode code, Map<String, State> byName, boolean downcast) {
         this.program = program;
@@ -52,6 +55,10 @@ final class Plan implements AutoCloseable {
         this.inputDtypes = program.inputs().stream().map(Program.Port::dtype).toArray(DType[]::new);
         this.inputBuffers = buffers(program.inputs());
         this.outputBuffers = buffers(program.outputs());
+        this.countedOutputs = new boolean[outputBuffers.length];
+        for (int i = 0; i < countedOutputs.length; i++) {
+            countedOutputs[i] = Bindings.counted(program, program.outputs().get(i));
+        }
         this.constants = constants(program);
     }
 
