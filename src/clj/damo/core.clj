@@ -16,7 +16,7 @@
             [damo.model :as model]
             [damo.op :as op]
             [damo.op.all]
-            [damo.op.slice :as slice]
+            [damo.op.subtensor :as subtensor]
             [damo.parse :as parse]
             [damo.rewrite :as rewrite]
             [damo.run :as run]
@@ -32,7 +32,7 @@
 
 (def ^:private not-exported
   "Ops whose names are values here (zeros makes a tensor), and those that only passes insert."
-  #{:input :shared :const :zeros :ones :full :arange :eye :gemm :copy :dim})
+  #{:input :shared :const :zeros :ones :full :arange :eye :gemm :copy :dim :set-at :inc-at})
 
 (defmacro ^:private export-ops []
   `(do ~@(for [[op {:keys [doc args]}] (sort-by key @op/registry) :when (not (not-exported op))
@@ -45,7 +45,13 @@
 
 (export-ops)
 
-(def ^{:doc (:doc (meta #'slice/index)), :arglists '([x & specs])} index slice/index)
+(def ^{:doc (:doc (meta #'subtensor/index)), :arglists '([x & specs])} index subtensor/index)
+
+(def ^{:doc (:doc (meta #'subtensor/set-at)), :arglists '([x & specs-and-v])} set-at
+  subtensor/set-at)
+
+(def ^{:doc (:doc (meta #'subtensor/inc-at)), :arglists '([x & specs-and-v])} inc-at
+  subtensor/inc-at)
 
 (def + "The same as add." add)
 (def * "The same as mul." mul)

@@ -89,10 +89,14 @@
       (->Expr :broadcast-to {:shape shape} [(constant [dtype []] (first value))] type nil nil)
       (constant type value))))
 
-(defn- tensor-of [data]
-  (try (Tensor/of data)
-       (catch DamoException e
-         (fail! (keyword "damo" (.kind e)) (str (.getMessage e) ": " (pr-str data)) {} e))))
+(defn tensor-of
+  "The tensor of a number, nested vectors or a Java array, of that dtype when one is given; fails
+  when they are ragged or would lose precision."
+  ([data] (tensor-of data nil))
+  ([data dtype]
+   (try (if dtype (Tensor/of data (DType/of (name dtype))) (Tensor/of data))
+        (catch DamoException e
+          (fail! (keyword "damo" (.kind e)) (str (.getMessage e) ": " (pr-str data)) {} e)))))
 
 (defn lift
   "x as an argument of an op: expressions, numbers and booleans as they are (their dtype depends on

@@ -9,6 +9,7 @@
             [damo.lower.scalar :as scalar]
             [damo.lower.slots :as slots]
             [damo.op :as op]
+            [damo.op.indexing :as indexing]
             [damo.schedule :as schedule]
             [damo.type :as type]))
 
@@ -57,7 +58,7 @@
   "The index of an element given its position along each dim of a dense array, or along a layout's
   strides."
   [offset strides positions]
-  (apply type/dim+ offset (map type/dim* strides positions)))
+  (apply type/signed+ offset (map type/signed* strides positions)))
 
 ;; ## Reading
 
@@ -119,15 +120,22 @@
   (let [[_ {:keys [extent]} a] (node cx id)]
     (bind! body id (index-var! cx body id (as-i64 cx a (operand! cx body loops id 0)) extent))))
 
+(defn index-of!
+  "The name of an index variable with the value of an element of the index array `id`, which is
+  `value` and counts along an axis of that extent; a value that a check gave is one already."
+  [cx body id value extent]
+  (if (@(:index-vars cx) value)
+    value
+    (index-var! cx body id (as-i64 cx id value) extent)))
+
 (defn- gather-value! [cx body loops id]
-  (let [[_ {:keys [axis]} x i] (node cx id)
-        at (domain-positions cx loops id)
-        n (count (shape cx i))
-        value (operand! cx body loops id 1)
-        v (if (@(:index-vars cx) value)
-            value
-            (index-var! cx body i (as-i64 cx i value) (nth (shape cx x) axis)))
-        positions (concat (take axis at) [v] (drop (+ axis n) at))]
+  (let [[_ {:keys [axis]} x & indices] (node cx id)
+        rank (schedule/index-rank (:g cx) id)
+        values (doall (map-indexed (fn [k i]
+                                     (index-of! cx body i (operand! cx body loops id (inc k))
+                                                (nth (shape cx x) (axis k))))
+                                   indices))
+        positions (indexing/source-positions axis rank (domain-positions cx loops id) values)]
     (bind! body id (load-element! cx body x positions))))
 
 (defn- cast-to [from to e] (if (= from to) e [:cast to e]))

@@ -54,24 +54,42 @@
 
 ;; ## Indices
 
-(defn- checked-index [{:keys [axis]} [x-shape _]]
-  (let [extent (nth x-shape axis)]
-    [:check-index {:extent extent}
-     [:where [:lt (quote ?i) 0] [:add (quote ?i) [:dim {:dim extent}]] (quote ?i)]]))
+(defn- indexed-range
+  "The arguments of a node that are indices, [from to); nil when it has none."
+  [op args]
+  (case (op/kind op)
+    :gather [1 (count args)]
+    :scatter [1 (dec (count args))]
+    nil))
+
+(defn- check-template [extent]
+  [:check-index {:extent extent}
+   [:where [:lt '?i 0] [:add '?i [:dim {:dim extent}]] '?i]])
+
+(defn- checked-index!
+  "The index array `i`, counted from the front and checked against the extent."
+  [b note i extent]
+  (if (= :check (op/kind (graph/op-of (graph/node b i))))
+    i
+    (op/instantiate! (op/emitter b (dissoc note :type)) {'?i i} (check-template extent))))
+
+(defn- with-checked-indices! [b {:keys [axis]} [from to] args note]
+  (let [shape (type/shape-of (graph/node-type b (first args)))]
+    (into [] (map-indexed (fn [k a]
+                            (if (< (dec from) k to)
+                              (checked-index! b note a (nth shape (axis (- k from))))
+                              a)))
+          args)))
 
 (defn check-indices
-  "The graph with the index operand of every gather and scatter wrapped: negative ones count from
-  the end, then a check."
+  "The graph with every index operand of gathers and scatters wrapped: negative ones count from the
+  end, then a check."
   [graph]
   (sweep graph
-         (fn [b _ [op attrs :as node] [x i & more :as args] note]
-           (if (and (#{:gather :scatter} (op/kind op))
-                    (not= :check (op/kind (graph/op-of (graph/node b i)))))
-             (let [shapes (mapv #(type/shape-of (graph/node-type b %)) args)
-                   template (checked-index attrs shapes)
-                   i (op/instantiate! (op/emitter b (dissoc note :type)) {'?i i} template)]
-               (keep-node! b node (into [x i] more) note))
-             (keep-node! b node args note)))))
+         (fn [b _ [op attrs :as node] args note]
+           (let [found (indexed-range op args)]
+             (keep-node! b node (if found (with-checked-indices! b attrs found args note) args)
+                         note)))))
 
 ;; ## Layouts
 
@@ -161,10 +179,11 @@
         (add-laid-out! writer node copy note (layout-of-view writer op attrs copy out))))))
 
 (defn- matrix-ok?
-  "Can BLAS take a matrix with these strides? One of the last two must be 1, and none 0."
+  "Can BLAS take a matrix with these strides? One of the last two must be 1, none of them 0, and
+  none negative."
   [strides]
   (let [last-two (take-last 2 strides)]
-    (and (some #{1} last-two) (not-any? #{0} last-two))))
+    (and (some #{1} last-two) (not-any? #{0} last-two) (not-any? type/negative? strides))))
 
 (defn- product-operands
   "The arguments of a product, copied where BLAS cannot take them: factors by their strides; the

@@ -6,6 +6,7 @@
   level."
   (:require [damo.graph :as graph]
             [damo.op :as op]
+            [damo.op.indexing :as indexing]
             [damo.pass :as pass]
             [damo.type :as type]))
 
@@ -86,16 +87,29 @@
                        (when-not (and (= d 1) (not= 1 (nth domain-shape (+ k shift)))) (+ k shift)))
                       operand-shape))))
 
+(defn index-rank
+  "The number of axes that the index arrays of a gather broadcast to."
+  [g id]
+  (let [[_ _ _ & indices] (node g id)]
+    (reduce max (map #(count (shape g %)) indices))))
+
+(defn- index-positions
+  "Positions in the domain of a gather for each dim of an index array of that shape."
+  [g id own]
+  (let [{:keys [axis]} (graph/attrs-of (node g id)), rank (index-rank g id)
+        at (indexing/place axis)]
+    (mapv #(when % (+ at %)) (aligned own (subvec (domain g id) at (+ at rank))))))
+
 (defn operand-positions
   "For each argument of a loop node: the positions in its domain of the argument's dims, or nil when
   it is read at random."
   [g id]
-  (let [[_ {:keys [axis]} & args :as n] (node g id)
+  (let [[_ _ & args] (node g id)
         dom (domain g id)]
     (case (kind g id)
       (:elementwise :check) (mapv #(aligned (shape g %) dom) args)
       (:reduce :arg-reduce) [(vec (range (count dom)))]
-      :gather [nil (vec (range axis (+ axis (count (shape g (nth n 3))))))])))
+      :gather (into [nil] (map #(index-positions g id (shape g %))) (rest args)))))
 
 (defn- reads
   "What a loop node reads: a seq of {:base id :map positions-in-domain-or-nil}."

@@ -132,6 +132,21 @@
 (defn dim- "The difference of two dims, in normal form." [a b]
   (fits-long! (poly->dim (dim->poly [:- a b]))))
 
+(defn- signed [op unit f ds]
+  (if (every? integer? ds) (apply f ds) (combined op unit f ds)))
+
+(defn signed+ "As dim+ of offsets and strides, which may be negative." [& ds]
+  (signed :+ 0 +' ds))
+
+(defn signed* "As dim* of offsets and strides, which may be negative." [& ds]
+  (signed :* 1 *' ds))
+
+(defn negative?
+  "Is an offset or stride negative for certain, for dims that are at least 1?"
+  [d]
+  (or (and (integer? d) (neg? d))
+      (and (vector? d) (= [:- 0] (subvec d 0 2)))))
+
 (defn- constant-division [a b]
   (let [p (dim->poly a)]
     (when (and (integer? b) (pos? b) (every? #(zero? (mod % b)) (vals p)))

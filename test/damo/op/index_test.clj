@@ -61,13 +61,6 @@
   (is (= [:damo.op.typing/bad-dtype "take: takes integers; got :f64"]
          (error (index/take [1 2] 0.5)))))
 
-(deftest slices-are-added
-  (testing "those at equal indices all count"
-    (is (= [11 2 15] (value (index/inc-at [1 2 3] [0 2 -1] [10 4 8]))))
-    (is (= [[1 0] [0 9]] (value (index/inc-at [[0 0] [0 0]] [0 1] [[1 0] [0 9]] :axis 1)))))
-  (is (= :damo.type/shape-mismatch (first (error (index/inc-at [1 2 3] [0 1] [1 2 3])))))
-  (is (= ::array/index-out-of-range (first (error (value (index/inc-at [1 2] [2] [1])))))))
-
 (deftest indices-are-checked
   (is (= [2 0] (value (index/check-index [2 0] :extent 3))))
   (is (= '[:i64 [n]] (expr/type-of (index/check-index (of-shape :u8 '[n]) :extent 'c))))

@@ -113,17 +113,3 @@
       (is (= ::slice/out-of-bounds (first (error (eval/run g {'x (array/full :f32 [3] 0)})))))))
   (is (= [::slice/bad-step "slice: the step of a slice is an integer of at least 1; got 0"]
          (error (slice/slice (of-shape '[n]) :step 0)))))
-
-(deftest indexing-axis-by-axis
-  (let [x [[0 1 2] [3 4 5]]]
-    (are [specs expected] (= expected (value (apply slice/index x specs)))
-      [1] [3 4 5]
-      [-1 -1] 5
-      [:all 0] [0 3]
-      [0 [1 nil]] [1 2]
-      [[nil nil] [nil nil 2]] [[0 2] [3 5]]
-      [:new 1] [[3 4 5]]
-      [] x))
-  (is (= ::slice/out-of-bounds (first (error (slice/index [1 2] 2)))))
-  (is (= ::slice/out-of-bounds (first (error (slice/index [1 2] -3)))))
-  (is (= ::slice/bad-index (first (error (slice/index [1 2] 0.5))))))

@@ -1,6 +1,6 @@
 (ns damo.lower.nests
-  "Kernels of nodes that have a loop nest of their own: joins, additions at indices, products of
-  integers, what accumulates along an axis, copies of memory. (kernel cx unit) →
+  "Kernels of nodes that have a loop nest of their own: joins, writing at indices and to blocks,
+  products of integers, what accumulates along an axis, copies of memory. (kernel cx unit) →
   {:kernel … :args [memory-key …] :scratch {key {:dtype :size}}}, as damo.lower gives it."
   (:require [damo.array :as array]
             [damo.graph :as graph]
@@ -8,6 +8,7 @@
             [damo.lower.collapse :as collapse]
             [damo.lower.scalar :as scalar]
             [damo.op :as op]
+            [damo.op.indexing :as indexing]
             [damo.type :as type]))
 
 (set! *warn-on-reflection* true)
@@ -48,21 +49,54 @@
                        (copy-into cx p (shape cx id) a #(update (vec %) axis type/dim+ offset))))
           (map vector args offsets))))
 
+(defn- copied-first
+  "The copy of the array that a node writes to, nothing when the two are one memory."
+  [{:keys [g sched alias] :as cx} p id]
+  (let [[_ _ x] (nth (:nodes g) id)]
+    (when-not (and (= x (get-in sched [:layouts x :base])) (= (get alias x x) (get alias id id)))
+      (copy-into cx p (shape cx id) x identity))))
+
+(defn- write!
+  "Adds the statement that writes `value` at the positions, or adds it to what is there."
+  [{:keys [g] :as cx} body id p positions value]
+  (let [index (lower/dense-index 0 (array/strides (shape cx id)) positions)
+        {:keys [write]} (op/entry (graph/op-of (nth (:nodes g) id)))]
+    (lower/emit! body [:store p index
+                       (case write, :set value, :add [:add [:load p index] value])])))
+
+(defn- written
+  "The parameter of the memory of a node that is written in parts, reading it in between."
+  [cx id]
+  (lower/param cx [:node id] (dtype cx id) :in)
+  (lower/param cx [:node id] (dtype cx id) :out))
+
 (defn- scatter-body [cx id]
-  (let [[_ {:keys [axis]} x i y] (nth (:nodes (:g cx)) id)
-        p (lower/param cx [:node id] (dtype cx id) :out)
-        n (count (shape cx i))]
-    (lower/param cx [:node id] (dtype cx id) :in)
-    (into (copy-into cx p (shape cx id) x identity)
+  (let [[_ {:keys [axis]} & args] (nth (:nodes (:g cx)) id)
+        indices (subvec (vec args) 1 (dec (count args))), y (last args)
+        p (written cx id)
+        rank (reduce max (map #(count (shape cx %)) indices))]
+    (into (vec (copied-first cx p id))
+          (statements
+           cx (shape cx y)
+           (fn [body at]
+             (let [places (indexing/index-positions axis rank at)
+                   index! (fn [i axis]
+                            (let [own (indexing/aligned (shape cx i) places)]
+                              (lower/index-of! cx body i (lower/read-at cx body at i own)
+                                               (nth (shape cx id) axis))))
+                   values (mapv index! indices axis)]
+               (write! cx body id p (indexing/source-positions axis rank at values)
+                       (lower/read-at cx body at y at))))))))
+
+(defn- patch-body [cx id]
+  (let [[_ {:keys [start step]} _ y] (nth (:nodes (:g cx)) id)
+        p (written cx id)]
+    (into (vec (copied-first cx p id))
           (statements cx (shape cx y)
                       (fn [body at]
-                        (let [index (lower/read-at cx body at i (subvec at axis (+ axis n)))
-                              v (lower/index-var! cx body i index (nth (shape cx id) axis))
-                              place (vec (concat (take axis at) [v] (drop (+ axis n) at)))
-                              [_ _ place-index :as load]
-                              [:load p (lower/dense-index 0 (array/strides (shape cx id)) place)]
-                              value (lower/read-at cx body at y at)]
-                          (lower/emit! body [:store p place-index [:add load value]])))))))
+                        (write! cx body id p
+                                (mapv #(type/dim+ %1 (type/dim* %2 %3)) start step at)
+                                (lower/read-at cx body at y at)))))))
 
 (defn- broadcast-positions [operand-shape at]
   (let [lead (drop-last 2 operand-shape), outer (take-last (count lead) (drop-last 2 at))]
@@ -163,6 +197,7 @@
   (case (op/kind op)
     :concat [(concat-body cx id) {}]
     :scatter [(scatter-body cx id) {}]
+    :patch [(patch-body cx id) {}]
     :contract [(contract-body cx id) {}]
     :cumulate (cumulate-body cx id)))
 

@@ -16,6 +16,7 @@
             [damo.op.softmax]
             [damo.op.stats]
             [damo.op.trig]
-            [damo.op.view]))
+            [damo.op.view]
+            [damo.op.write]))
 
 (set! *warn-on-reflection* true)

@@ -1,11 +1,11 @@
 (ns damo.op.index
-  "Joining arrays, and reading and writing at indices. An index out of range fails, it is never
-  clamped."
+  "Joining arrays, and reading at indices. An index out of range fails, it is never clamped."
   (:refer-clojure :exclude [take])
   (:require [damo.array :as array]
             [damo.fail :as fail :refer [fail!]]
             [damo.op :as op :refer [defop]]
             [damo.op.gens :as gens]
+            [damo.op.indexing :as indexing]
             [damo.op.typing :as typing]
             [damo.type :as type]))
 
@@ -92,89 +92,80 @@
                                  [{:axis 0} []]]))
    :examples [[[:stack 1.0 2.0] [1.0 2.0]]]})
 
-;; ## Reading and writing at indices
+;; ## Reading at indices
 
-(defn- check-indices [[dtype _]]
-  (typing/check-dtype :int dtype))
+(defn- taken-shape [{:keys [axis]} shape index-types]
+  (indexing/result-shape shape axis (indexing/index-shape index-types)))
 
-(defn- taken-type [attrs [[dtype shape] [_ at :as indices] :as types]]
-  (check-indices indices)
-  [dtype (typing/replace-axis shape (:axis (typing/normal-axis attrs types)) at)])
+(defn taken-type
+  "The type rule of take."
+  [attrs [[dtype shape] & indices]]
+  [dtype (taken-shape (indexing/normal-axes attrs shape (count indices)) shape indices)])
 
-(defn- counted-from-front
+(defn- check-operands [types]
+  (when-not (next types)
+    (fail! ::no-index "takes an array and at least one array of integers: (take x indices)")))
+
+(defn- normal-take [attrs [[_ shape] & indices :as types]]
+  (check-operands types)
+  (indexing/normal-axes attrs shape (count indices)))
+
+(defn counted-from-front
   "The indices as :i64 in 0 … extent-1; negative ones count from the end. Fails on the first that
   is out of range."
   [indices extent]
   (let [front (array/map-elements :i64 #(if (<= (- extent) % -1) (+ extent %) %) [indices])]
     (array/checked-indices front extent)))
 
-(defn- split-index
-  "[index-into-the-indices index-into-x-with-nil] of an index into the result of take."
-  [axis rank index]
-  (let [middle (subvec index axis (+ axis rank))]
-    [middle (vec (concat (subvec index 0 axis) [nil] (subvec index (+ axis rank))))]))
+(defn reader
+  "A function from an index into what index arrays read along `axes` of an array of that shape to
+  the index into the array; negative indices count from the end. Fails when one is out of range."
+  [shape axes indices]
+  (let [front (mapv #(counted-from-front %1 (nth shape %2)) indices axes)
+        rank (count (indexing/index-shape (map array/type-of indices)))]
+    (fn [index]
+      (let [at (indexing/index-positions axes rank index)]
+        (indexing/source-positions axes rank index
+                                   (map #(array/at % (indexing/aligned (:shape %) at)) front))))))
 
-(defn- taken [{:keys [axis]} {:keys [dtype shape] :as x} indices]
-  (let [front (counted-from-front indices (nth shape axis))
-        rank (count (:shape indices))]
-    (array/from-indices dtype (typing/replace-axis shape axis (:shape indices))
-                        (fn [index]
-                          (let [[at into-x] (split-index axis rank index)]
-                            (array/at x (assoc into-x axis (array/at front at))))))))
+(defn- taken [{:keys [axis] :as attrs} {:keys [dtype shape] :as x} & indices]
+  (let [into-x (reader shape axis indices)]
+    (array/from-indices dtype (taken-shape attrs shape (map array/type-of indices))
+                        #(array/at x (into-x %)))))
 
-(defn- random-take [{:keys [dtype size] :as ctx}]
-  (let [[shape axis] (gens/variant ctx [[[5 size] 0] [[size 4] 1] [[3] 0] [[2 size 3] -1]])
-        at (gens/choose ctx [[] [size] [2 2]])
-        extent (nth shape (mod axis (count shape)))]
-    {:x (gens/random-array ctx dtype shape), :axis axis
-     :indices (gens/indices ctx at (- extent) extent)}))
+(defn random-take
+  "{:attrs :x :indices} of a generated call of take: one index array or several that broadcast."
+  [{:keys [dtype size] :as ctx}]
+  (let [[shape axis & at] (gens/variant ctx [[[5 size] 0 [size]] [[size 4] 1 [2 2]] [[3] 0 []]
+                                             [[2 size 3] -1 [size]] [[3 4] [0 1] [size] [size]]
+                                             [[3 size 4] [0 2] [2] [2]]
+                                             [[2 4 size] [0 1] [2 1] [3]]
+                                             [[3 2] [1 0] [size] []] [[5 size] 0 [0]]])
+        extent #(nth shape (mod % (count shape)))
+        axes (if (sequential? axis) axis [axis])]
+    {:attrs {:axis axis}, :x (gens/random-array ctx dtype shape)
+     :indices (mapv #(gens/indices ctx %1 (- (extent %2)) (extent %2)) at axes)}))
 
 (defop take
-  "The slices of x at integer indices along an axis: [… n …] and indices [i j] give [… i j …].
-  Negative indices count from the end; one out of range fails."
-  {:kind :gather, :args [?x ?indices], :attrs {:axis {:default 0, :doc "the axis to index"}}
-   :normalize typing/normal-axis, :type taken-type, :eval taken
+  "The elements of x at integer indices along an axis: [… n …] and indices [i j] give [… i j …].
+  With several index arrays :axis names an axis for each; they broadcast, and their axes stand where
+  the indexed ones were when these are neighbours, else in front, as in NumPy's x[i, j]. Negative
+  indices count from the end; one out of range fails."
+  {:kind :gather, :args :variadic
+   :attrs {:axis {:default 0, :doc "the axis to index, or a vector with one for each index array"}}
+   :normalize normal-take, :type taken-type, :eval taken
    :linear-in #{0}
-   :transpose (fn [{:keys [attrs], [[dtype shape]] :types}]
-                [[:inc-at attrs (typing/filled dtype shape 0) ?indices ?g] nil])
+   :transpose (fn [{:keys [attrs], [[dtype shape] & indices] :types}]
+                [(-> [:inc-at attrs (typing/filled dtype shape 0)]
+                     (into (indexing/names 1 (count indices)))
+                     (conj ?g))])
    :gen (fn [ctx]
-          (let [{:keys [x axis indices]} (random-take ctx)]
-            {:attrs {:axis axis}, :args [x indices]}))
-   :examples [[[:take [:iota {:shape [4] :axis 0}] [:neg 1]] 3]]})
-
-(defn- added-type [attrs [[dtype shape] indices [_ slices]]]
-  (let [[_ expected] (taken-type attrs [[dtype shape] indices])]
-    (typing/check-dtype :num dtype)
-    (typing/unify-shapes "the added slices must have the shape of what take gives" expected slices)
-    [dtype shape]))
-
-(defn- added [{:keys [axis]} {:keys [dtype shape] :as x} indices y]
-  (let [front (counted-from-front indices (nth shape axis))
-        rank (count (:shape indices))
-        plus (if (type/float-dtype? dtype) + unchecked-add)
-        add (fn [sums index]
-              (let [[at into-x] (split-index axis rank index)]
-                (update sums (assoc into-x axis (array/at front at)) (fnil plus 0)
-                        (array/at y index))))
-        sums (reduce add {} (array/indices (:shape y)))]
-    (array/from-indices dtype shape (fn [index] (plus (array/at x index) (get sums index 0))))))
-
-(defop inc-at
-  "x with the slices y added at integer indices along an axis, the counterpart of take: y has the
-  shape that take gives. Slices at equal indices all count. Negative indices count from the end;
-  one out of range fails."
-  {:kind :scatter, :args [?x ?indices ?y], :coerce [0 2]
-   :attrs {:axis {:default 0, :doc "the axis to index"}}
-   :normalize typing/normal-axis, :type added-type, :eval added
-   :lop (fn [{:keys [attrs]}] [?g 0 [:take attrs ?g ?indices]])
-   :rop (fn [{:keys [attrs]}] [:inc-at attrs ?dx ?indices ?dy])
-   :gen (fn [{:keys [dtype] :as ctx}]
-          (let [{:keys [x axis indices]} (random-take ctx)
-                [_ slices] (taken-type {:axis axis} [(array/type-of x) (array/type-of indices)])]
-            {:attrs {:axis axis}, :args [x indices (gens/random-array ctx dtype slices)]}))
-   :examples [[[:inc-at [:zeros {:shape [3]}] [:zeros {:shape [2], :dtype :i64}]
-                [:ones {:shape [2]}]]
-               [2.0 0.0 0.0]]]})
+          (let [{:keys [attrs x indices]} (random-take ctx)]
+            {:attrs attrs, :args (into [x] indices)}))
+   :examples [[[:take [:iota {:shape [4] :axis 0}] [:neg 1]] 3]
+              [[:take {:axis [0 1]} [:iota {:shape [2 3] :axis 1}] [:iota {:shape [2] :axis 0}]
+                [:neg 1]]
+               [2 2]]]})
 
 (defop check-index
   "The integers x as :i64 after a check that each lies in 0 … extent - 1; fails at the first that

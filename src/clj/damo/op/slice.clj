@@ -1,14 +1,12 @@
 (ns damo.op.slice
-  "Slices with static or symbolic bounds, and `index`, which takes one spec an axis. Extents known
-  at build time clip the bounds as NumPy does; against a symbolic extent bounds must lie inside at
-  run time, so that x[1:] of [n] has the shape [n - 1]."
+  "Slices with static or symbolic bounds, slices that begin where a value says, and reversal.
+  Extents known at build time clip the bounds as NumPy does; against a symbolic extent bounds must
+  lie inside at run time, so that x[1:] of [n] has the shape [n - 1]."
   (:require [damo.array :as array]
-            [damo.expr :as expr]
             [damo.fail :as fail :refer [fail!]]
             [damo.op :as op :refer [defop]]
             [damo.op.gens :as gens]
             [damo.op.typing :as typing]
-            [damo.op.view :as view]
             [damo.type :as type]))
 
 (set! *warn-on-reflection* true)
@@ -20,53 +18,58 @@
         (and (integer? b) (neg? b)) (type/dim- extent (- b))
         :else (type/dim+ b)))
 
-(defn- check-bounds [{:keys [start stop step]}]
+(defn- check-bounds [start stop step]
   (when-not (and (integer? step) (pos? step))
-    (fail! ::bad-step (str "the step of a slice is an integer of at least 1; got " (pr-str step))
+    (fail! ::bad-step (str "the step of a slice is an integer of at least 1; got " (pr-str step)
+                           (when (and (integer? step) (neg? step))
+                             "; index takes negative ones, and flip turns an axis around"))
            {:step step}))
   (doseq [b [start stop] :when (some? b)]
     (when-not (and (integer? b) (neg? b)) (typing/check-shape [b]))))
 
-(defn- normal-bounds [{:keys [start stop step] :as attrs} [[_ shape] :as types]]
-  (check-bounds attrs)
-  (let [{:keys [axis] :as attrs} (typing/normal-axis attrs types)
-        extent (nth shape axis)
-        start (bound extent (or start 0))
-        stop (if (nil? stop) extent (bound extent stop))
-        stop (if (and (integer? start) (integer? stop)) (max start stop) stop)]
-    (assoc attrs :start start, :stop stop, :step step)))
+(defn normal-bounds
+  "{:start :stop :step}, dims and an integer, of the slice of an axis of that extent."
+  [extent start stop step]
+  (check-bounds start stop step)
+  (let [start (bound extent (or start 0))
+        stop (if (nil? stop) extent (bound extent stop))]
+    {:start start, :step step
+     :stop (if (and (integer? start) (integer? stop)) (max start stop) stop)}))
 
-(defn- extent-of [{:keys [start stop step]}]
+(defn extent
+  "The number of elements of a slice."
+  [start stop step]
   (let [span (type/dim- stop start)]
     (if (= 1 step) span (type/dim-quot (type/dim+ span (dec step)) step))))
 
+(defn- normal-slice [{:keys [start stop step] :as attrs} [[_ shape] :as types]]
+  (let [{:keys [axis] :as attrs} (typing/normal-axis attrs types)]
+    (merge attrs (normal-bounds (nth shape axis) start stop step))))
+
 (defn- slice-type [attrs [[dtype shape] :as types]]
-  (let [{:keys [axis] :as attrs} (normal-bounds attrs types)]
-    [dtype (assoc shape axis (extent-of attrs))]))
+  (let [{:keys [axis start stop step]} (normal-slice attrs types)]
+    [dtype (assoc shape axis (extent start stop step))]))
+
+(defn check-inside
+  "Fails unless 0 ≤ start ≤ stop ≤ extent, integers."
+  [axis extent start stop]
+  (when-not (<= 0 start stop extent)
+    (fail! ::out-of-bounds (str "the slice from " start " to " stop " does not lie inside axis "
+                                axis ", whose extent is " extent)
+           {:axis axis, :start start, :stop stop, :extent extent})))
 
 (defn- slice-value [{:keys [axis start stop step]} {:keys [dtype shape] :as x}]
-  (when-not (<= 0 start stop (nth shape axis))
-    (fail! ::out-of-bounds (str "the slice from " start " to " stop
-                                " does not lie inside axis " axis " of " (pr-str shape))
-           {:axis axis, :start start, :stop stop, :shape shape}))
-  (array/from-indices dtype (assoc shape axis (quot (+ (- stop start) (dec step)) step))
+  (check-inside axis (nth shape axis) start stop)
+  (array/from-indices dtype (assoc shape axis (extent start stop step))
                       (fn [index] (array/at x (update index axis #(+ start (* step %)))))))
 
-(defn- padding
-  "The template of zeros around a slice along its axis, nil when there are none."
-  [[dtype shape] axis extent]
-  (when-not (= 0 extent)
-    (typing/filled dtype (assoc shape axis extent) 0)))
-
 (defn- slice-transpose
-  "The gradient in its place among zeros: joined to them, or scattered when the step leaves gaps."
-  [{{:keys [axis start stop step]} :attrs, [[dtype shape :as type]] :types, [_ out] :type}]
-  [(if (= 1 step)
-     (let [parts (remove nil? [(padding type axis start) '?g
-                               (padding type axis (type/dim- (nth shape axis) stop))])]
-       (if (next parts) (into [:concatenate {:axis axis}] parts) '?g))
-     [:inc-at {:axis axis} (typing/filled dtype shape 0)
-      [:add [:dim {:dim start}] [:mul step [:iota {:shape [(nth out axis)], :axis 0}]]] '?g])])
+  "The gradient in its place among zeros."
+  [{{:keys [axis start stop step]} :attrs, [[dtype shape]] :types}]
+  (let [rank (count shape)]
+    [[:inc-slice {:start (assoc (vec (repeat rank 0)) axis start), :stop (assoc shape axis stop)
+                  :step (assoc (vec (repeat rank 1)) axis step)}
+      (typing/filled dtype shape 0) '?g]]))
 
 (defop slice
   "The elements start, start + step, … before stop along one axis. Bounds are dims, or negative
@@ -76,14 +79,16 @@
            :start {:default nil, :doc "the first index; nil: 0"}
            :stop {:default nil, :doc "the index to stop before; nil: the end"}
            :step {:default 1, :doc "the distance between indices, at least 1"}}
-   :normalize normal-bounds, :type slice-type
+   :normalize normal-slice, :type slice-type
    :eval slice-value
+   :requires (fn [{{:keys [axis start stop]} :attrs, [[_ shape]] :types}]
+               [[start stop] [stop (nth shape axis)]])
    :linear-in #{0}, :transpose slice-transpose
    :view (fn [{:keys [axis start step]} _ _ {:keys [strides] :as layout}]
            (let [stride (nth strides axis)]
              (-> layout
-                 (update :offset type/dim+ (type/dim* start stride))
-                 (assoc-in [:strides axis] (type/dim* step stride)))))
+                 (update :offset type/signed+ (type/signed* start stride))
+                 (assoc-in [:strides axis] (type/signed* step stride)))))
    :gen (gens/on-shapes
          (fn [n] [[{:axis 0, :start 1} [n 3]] [{:axis -1, :stop -1} [2 n]]
                   [{:axis 0, :start 1, :step 2} [n]]
@@ -92,35 +97,79 @@
    :examples [[[:slice {:start 1, :stop 6, :step 2} [:iota {:shape [9] :axis 0}]] [1 3 5]]
               [[:slice {:start -2} [:iota {:shape [4] :axis 0}]] [2 3]]]})
 
-;; ## index
+;; ## flip
 
-(defn- one-of
-  "The slice of one element; fails when the extent is known and the index beyond it."
-  [x axis i]
-  (let [extent (nth (type/shape-of (expr/type-of x)) axis)]
-    (when (and (integer? extent) (not (< (- (inc extent)) i extent)))
-      (fail! ::out-of-bounds (str "the index " i " is out of range: axis " axis
-                                  " has the extent " extent)
-             {:axis axis, :index i, :extent extent}))
-    (slice x :axis axis :start i :stop (when-not (= -1 i) (inc i)))))
+(defn- reversed-layout [{:keys [strides] :as layout} axis extent]
+  (if (= 0 extent)
+    layout
+    (-> layout
+        (update :offset type/signed+ (type/signed* (type/signed+ extent -1) (nth strides axis)))
+        (update-in [:strides axis] type/signed* -1))))
 
-(defn- take-spec
-  "x indexed along `axis` by one spec; returns [x next-axis]."
-  [x axis spec]
-  (cond (= spec :all) [x (inc axis)]
-        (= spec :new) [(view/expand-dims x :axis axis) (inc axis)]
-        (vector? spec) (let [[start stop step] spec]
-                         [(slice x :axis axis :start start :stop stop :step (or step 1))
-                          (inc axis)])
-        (integer? spec) [(view/squeeze (one-of x axis spec) :axis axis) axis]
-        :else (fail! ::bad-index (str "an index is an integer, [start stop step?], :all or :new; "
-                                      "got " (pr-str spec))
-                     {:given spec})))
+(defop flip
+  "The array with the order of elements reversed along an axis, several or all."
+  {:kind :view, :args [?x]
+   :attrs {:axis {:default nil, :doc "the axis or axes to reverse; nil: all"}}
+   :normalize typing/normal-axes, :type (fn [attrs [type :as types]]
+                                          (typing/normal-axes attrs types)
+                                          type)
+   :eval (fn [{:keys [axis]} {:keys [dtype shape] :as x}]
+           (let [turn (fn [at i] (update at i #(- (shape i) % 1)))]
+             (array/from-indices dtype shape (fn [at] (array/at x (reduce turn at axis))))))
+   :linear-in #{0}
+   :transpose (fn [{:keys [attrs]}] [[:flip attrs ?g]])
+   :view (fn [{:keys [axis]} shape _ layout]
+           (reduce #(reversed-layout %1 %2 (nth shape %2)) layout axis))
+   :gen (gens/on-shapes (fn [n] [[{:axis 0} [n]] [{:axis -1} [2 n]] [{:axis [0 2]} [n 3 2]]
+                                 [{:axis nil} [n 2]] [{:axis nil} []] [{:axis 1} [n 1]]]))
+   :examples [[[:flip [:iota {:shape [3] :axis 0}]] [2 1 0]]]})
 
-(defn index
-  "x indexed axis by axis: an integer picks and drops the axis, [start stop] or [start stop step]
-  slices (nil: open), :all keeps it, :new adds one of extent 1; missing specs keep. (index x 0 [1
-  nil]) is x[0, 1:]. Integers beyond a known extent fail."
-  [x & specs]
-  (let [x (expr/lift x)]
-    (first (reduce (fn [[x axis] spec] (take-spec x axis spec)) [x 0] specs))))
+;; ## Slices that begin where a value says
+
+(defn- dynamic-type [{:keys [axis size]} [[dtype shape] [start-dtype start]]]
+  (typing/check-dtype :int start-dtype)
+  (when-not (empty? start)
+    (fail! ::not-a-scalar (str "the start of a slice is a 0-d integer; its shape is "
+                               (pr-str start))
+           {:shape start}))
+  (typing/check-shape [size])
+  (let [axis (type/axis-index (count shape) axis), extent (nth shape axis)]
+    (when (and (integer? size) (integer? extent) (< extent size))
+      (fail! ::out-of-bounds (str "a slice of " size " elements does not fit into axis " axis
+                                  " of " (pr-str shape))
+             {:axis axis, :size size, :shape shape}))
+    [dtype (assoc shape axis size)]))
+
+(defn dynamic-indices
+  "The template of the indices of a slice of `size` elements of an axis of that extent: the 0-d
+  `start`, a template, and what follows it. A negative start counts from the end; it is checked that
+  the whole slice lies inside."
+  [start extent size]
+  (let [starts (if (and (integer? extent) (integer? size))
+                 (- (inc extent) size)
+                 (type/dim-max 0 (type/dim- (type/dim+ extent 1) size)))]
+    [:add [:check-index {:extent starts}
+           [:where [:lt start 0] [:add start [:dim {:dim extent}]] start]]
+     [:iota {:shape [size], :axis 0}]]))
+
+(defop dynamic-slice
+  "The :size elements along one axis of x from the 0-d integer `start` on, which is known at run
+  time only. A negative start counts from the end; fails unless all of them lie inside."
+  {:kind :composite, :args [?x ?start]
+   :attrs {:axis {:default 0, :doc "the axis to cut"}
+           :size {:doc "the number of elements, a dim"}}
+   :normalize (fn [attrs types] (update (typing/normal-axis attrs types) :size type/dim+))
+   :type dynamic-type
+   :eval (fn [{:keys [axis size]} {:keys [shape] :as x} start]
+           (let [from (array/element start 0)
+                 from (if (neg? from) (+ (nth shape axis) from) from)]
+             (slice-value {:axis axis, :start from, :stop (+ from size), :step 1} x)))
+   :expand (fn [{{:keys [axis size]} :attrs, [[_ shape]] :types}]
+             [:take {:axis axis} ?x (dynamic-indices ?start (nth shape axis) size)])
+   :gen (fn [{:keys [dtype size] :as ctx}]
+          (let [[shape axis extent] (gens/variant ctx [[[(+ 2 size)] 0 size] [[3 (* 2 size)] 1 size]
+                                                       [[3 2] -1 0]])
+                room (- (nth shape (mod axis (count shape))) extent)]
+            {:attrs {:axis axis, :size extent}
+             :args [(gens/random-array ctx dtype shape) (gens/indices ctx [] 0 (inc room))]}))
+   :examples [[[:dynamic-slice {:size 2} [:iota {:shape [4] :axis 0}] 1] [1 2]]]})

@@ -75,6 +75,22 @@
                          (every? #{(paths u)} (cond-> (needed c) (root? c) (conj (paths c))))))
             (filter reads? nodes))))
 
+(defn- base-of [{:keys [layouts]} id] (:base (layouts id)))
+
+(defn- leaf? [g id] (= :leaf (op/kind (graph/op-of (node g id)))))
+
+(defn- writes-part?
+  "Does the node write parts of its first argument, which it may do where that lies?"
+  [g id]
+  (contains? #{:scatter :patch} (op/kind (graph/op-of (node g id)))))
+
+(defn- over-argument?
+  "May node u write its parts over its first argument, or memory that none of its arguments needs?"
+  [g sched u memory]
+  (let [[x & more] (graph/args-of (node g u))]
+    (and (or (= x memory) (not= memory (base-of sched x)))
+         (not-any? #(= memory (base-of sched %)) more))))
+
 (defn- in-place?
   "May node u, made by unit i of `units`, be written over state s?"
   [g {:keys [layouts] :as sched} units i u s]
@@ -92,16 +108,48 @@
            :call (and (= 4 (count args))
                       (= s (:base (layouts c)) c)
                       (not-any? #(= s (:base (layouts %))) [alpha x y]))
-           :own (not (reads-state? unit))))))
+           :own (if (writes-part? g u)
+                  (over-argument? g sched u s)
+                  (not (reads-state? unit)))))))
+
+;; ## Values written in parts
+
+(defn- last-reader?
+  "Is unit i the last one that reads the memory of node x?"
+  [g {:keys [layouts]} units i x]
+  (not-any? #(contains? (schedule/bases-read g layouts %) x) (subvec units (inc i))))
+
+(defn- heirs
+  "{x u} for each value x that is needed no more once node u has written parts of it."
+  [g {:keys [stored] :as sched} units]
+  (let [output? (set (:outputs g))]
+    (into {} (for [[i {:keys [kind] [u] :nodes}] (map-indexed vector units)
+                   :when (and (= kind :own) (writes-part? g u))
+                   :let [x (first (graph/args-of (node g u)))]
+                   :when (and (stored x) (not (output? x)) (not (leaf? g x))
+                              (over-argument? g sched u x) (last-reader? g sched units i x))]
+               [x u]))))
+
+(defn- with-heirs
+  "`alias` with each value that is written on in parts put where the last one of them lies. Such a
+  value may lie in a state only when it could be written there itself."
+  [g sched units unit-of alias heirs]
+  (reduce (fn [alias [x u]]
+            (let [place (get alias u u)]
+              (if (or (not (leaf? g place))
+                      (in-place? g sched units (unit-of x) x place))
+                (assoc alias x place)
+                alias)))
+          alias (sort-by (comp - key) heirs)))
 
 (defn arrange
-  "{:units in order, :alias {node state} for updates in place, :copies [copy steps]} for `updated`,
-  {node state}."
+  "{:units in order, :alias {node memory} for nodes that lie in the memory of another one, such as a
+  state that is updated in place, :copies [copy steps]} for `updated`, {node state}."
   [g {:keys [units] :as sched} updated]
   (let [units (settled g sched updated)
         unit-of (into {} (for [[i {:keys [nodes]}] (map-indexed vector units), id nodes] [id i]))
-        alias (into {} (filter (fn [[u s]] (in-place? g sched units (unit-of u) u s))) updated)]
+        in-state (into {} (filter (fn [[u s]] (in-place? g sched units (unit-of u) u s))) updated)]
     {:units units
-     :alias alias
-     :copies (vec (for [[u s] updated :when (not (alias u))]
+     :alias (with-heirs g sched units unit-of in-state (heirs g sched units))
+     :copies (vec (for [[u s] updated :when (not (in-state u))]
                     {:do :copy, :from [:node u], :to [:node s], :type (graph/type-of g s)}))}))

@@ -1,0 +1,264 @@
+(ns damo.op.subtensor
+  "Reading and writing parts of an array, NumPy's x[…]: (index x spec …), (set-at x spec … v) and
+  (inc-at x spec … v), one spec an axis. A spec is
+  - an integer or a dim such as 'k, which picks an element and drops the axis
+  - [start stop] or [start stop step], a slice; nil: open; negative steps run backwards
+  - {:start e :size k}: the k elements from the 0-d integer expression e on
+  - :all the whole axis, :ellipsis as many of them as there are axes left, :new an axis of extent 1
+  - an expression, tensor or Java array of integers; several broadcast, and their axes stand where
+    NumPy has them; with them, integers count as arrays
+  - an expression, tensor or Java array of booleans, of the shape of the axes that it stands for.
+  An access is a sequence of stages {:read f} with {:set f :add f}, functions of an array and what
+  is written to the part read, or {:back f} when the stage only rearranges."
+  (:require [damo.expr :as expr]
+            [damo.fail :as fail :refer [fail!]]
+            [damo.op :as op]
+            [damo.op.index :as index]
+            [damo.op.slice :as slice]
+            [damo.op.typing :as typing]
+            [damo.op.view :as view]
+            [damo.op.write :as write]
+            [damo.type :as type])
+  (:import [damo.tensor Tensor]))
+
+(set! *warn-on-reflection* true)
+
+(defn- shape-of [x] (type/shape-of (expr/type-of x)))
+
+;; ## Specs
+
+(defn- array-spec? [spec]
+  (or (expr/expr? spec) (instance? Tensor spec) (and (some? spec) (.isArray (class spec)))))
+
+(defn- bad-spec! [spec why]
+  (fail! ::bad-index (str why "; an index is an integer, a dim, [start stop step?], {:start e :size"
+                          " k}, :all, :ellipsis, :new, or an expression, tensor or Java array of"
+                          " integers or booleans; got " (pr-str spec))
+         {:given spec}))
+
+(defn- array-entry [spec]
+  (let [e (expr/whole spec), [dtype shape] (expr/type-of e)]
+    (cond (and (= dtype :bool) (seq shape)) {:kind :mask, :mask e}
+          (type/int-dtype? dtype) {:kind :array, :array e}
+          :else (bad-spec! e "arrays as indices are of integers, or booleans with an axis"))))
+
+(defn- slice-entry [[start stop step :as spec]]
+  (when-not (<= (count spec) 3)
+    (bad-spec! spec "a vector is a slice"))
+  (doseq [b [start stop] :when (array-spec? b)]
+    (bad-spec! b (str "the bounds of a slice are known before a call; {:start e :size k} begins"
+                      " where an expression says")))
+  {:kind :slice, :start start, :stop stop, :step (or step 1)})
+
+(defn- entry-of [spec]
+  (cond (array-spec? spec) (array-entry spec)
+        (or (integer? spec) (symbol? spec)) {:kind :pick, :at spec}
+        (vector? spec) (slice-entry spec)
+        (and (map? spec) (= #{:start :size} (set (keys spec)))) (assoc spec :kind :dynamic)
+        (= spec :all) {:kind :slice, :step 1}
+        (#{:new :ellipsis} spec) {:kind spec}
+        :else (bad-spec! spec "this is no index")))
+
+(defn- axes-taken [{:keys [kind mask]}]
+  (case kind (:new :ellipsis) 0, :mask (count (shape-of mask)), 1))
+
+(defn- completed
+  "The entries with whole slices for the axes that no entry names."
+  [shape entries]
+  (let [missing (- (count shape) (reduce + (map axes-taken entries)))
+        [before [dots & after]] (split-with #(not= :ellipsis (:kind %)) entries)]
+    (when (or (neg? missing) (some #(= :ellipsis (:kind %)) after))
+      (fail! ::too-many-indices
+             (if (neg? missing)
+               (str "there are more indices than axes: the shape is " (pr-str shape))
+               ":ellipsis stands at most once among the indices")
+             {:shape shape}))
+    (let [whole (repeat missing {:kind :slice, :step 1})]
+      (if dots (concat before whole after) (concat before whole)))))
+
+(defn- placed
+  "The entries with :axis, the first axis of x that each one stands for."
+  [entries]
+  (mapv #(assoc %1 :axis %2) entries (reductions + 0 (map axes-taken entries))))
+
+;; ## Stages
+
+(defn- backwards? [{:keys [kind step]}] (and (= kind :slice) (integer? step) (neg? step)))
+
+(defn- turned-bound
+  "The bound, or `open`, counted from the end of an axis of extent n, for an axis turned around."
+  [n b open]
+  (cond (nil? b) open
+        (not (integer? b)) (type/dim- (type/dim- n 1) b)
+        (integer? n) (- n 1 (-> (if (neg? b) (+ n b) b) (max -1) (min (dec n))))
+        (neg? b) (- -1 b)
+        :else (type/dim- n (inc b))))
+
+(defn- turned
+  "A slice with a negative step as a slice of the axis turned around."
+  [shape {:keys [axis start stop step] :as entry}]
+  (let [n (nth shape axis)]
+    (assoc entry :start (turned-bound n start 0), :stop (turned-bound n stop n), :step (- step))))
+
+(defn- flip-stage [entries]
+  (when-let [axes (seq (map :axis (filter backwards? entries)))]
+    (let [turn #(slice/flip % :axis (vec axes))]
+      {:read turn, :back turn})))
+
+(defn- picked-bounds [shape {:keys [axis at]}]
+  (let [extent (nth shape axis)]
+    (when (and (integer? extent) (integer? at) (not (< (- (inc extent)) at extent)))
+      (fail! ::out-of-bounds (str "the index " at " is out of range: axis " axis
+                                  " has the extent " extent)
+             {:axis axis, :index at, :extent extent}))
+    {:axis axis, :start at, :step 1
+     :stop (cond (= -1 at) nil, (integer? at) (inc at), :else (type/dim+ at 1))}))
+
+(defn- cut-axes
+  "The bounds {:axis :start :stop :step} of the axes that are not kept whole."
+  [shape entries arrays?]
+  (for [{:keys [kind axis] :as e} entries
+        :when (or (= kind :slice) (and (= kind :pick) (not arrays?)))
+        :let [{:keys [start stop step]} (if (= kind :pick) (picked-bounds shape e) e)
+              bounds (slice/normal-bounds (nth shape axis) start stop step)]
+        :when (not= bounds {:start 0, :stop (nth shape axis), :step 1})]
+    (assoc bounds :axis axis)))
+
+(defn- block-writer [op cuts]
+  (fn [x y]
+    (let [rank (count (shape-of x))
+          along (fn [k default] (reduce (fn [v {:keys [axis] :as c}] (assoc v axis (c k)))
+                                        (vec (repeat rank default)) cuts))]
+      (op x y :start (along :start 0) :stop (along :stop nil) :step (along :step 1)))))
+
+(defn- cut-stage [cuts]
+  (when (seq cuts)
+    {:read (fn [x]
+             (reduce (fn [x {:keys [axis start stop step]}]
+                       (slice/slice x :axis axis :start start :stop stop :step step))
+                     x cuts))
+     :set (block-writer write/set-slice cuts)
+     :add (block-writer write/inc-slice cuts)}))
+
+(defn- emitted
+  "The expression of a template over expressions by name."
+  [bindings template]
+  (let [build (fn build [t]
+                (cond (symbol? t) (bindings t)
+                      (not (vector? t)) t
+                      :else (let [[head attrs & args] (if (map? (second t))
+                                                        t
+                                                        (into [(first t) {}] (rest t)))]
+                              (op/node head attrs (mapv build args)))))]
+    (build template)))
+
+(defn- dynamic-stage [{:keys [axis start size]}]
+  (let [indices (fn [x] (emitted {'?start start}
+                                 (slice/dynamic-indices '?start (nth (shape-of x) axis) size)))]
+    {:read #(slice/dynamic-slice % start :axis axis :size size)
+     :set #(write/set-at %1 (indices %1) %2 :axis axis)
+     :add #(write/inc-at %1 (indices %1) %2 :axis axis)}))
+
+(defn- shape-stage
+  "Drops the axes of picked elements and adds new ones."
+  [entries arrays?]
+  (let [pick? #(and (= :pick (:kind %)) (not arrays?))
+        dropped (mapv :axis (filter pick? entries))
+        kept (remove pick? entries)
+        width #(if (= :new (:kind %)) 1 (axes-taken %))
+        added (vec (keep (fn [[e at]] (when (= :new (:kind e)) at))
+                         (map vector kept (reductions + 0 (map width kept)))))]
+    (when (or (seq dropped) (seq added))
+      {:read #(view/expand-dims (view/squeeze % :axis dropped) :axis added)
+       :back #(view/expand-dims (view/squeeze % :axis added) :axis dropped)})))
+
+(defn- array-stage
+  "Reads and writes at index arrays; integers beside them are 0-d arrays."
+  [entries]
+  (let [width #(if (= :new (:kind %)) 1 (axes-taken %))
+        found (keep (fn [[{:keys [kind array at]} axis]]
+                      (case kind
+                        :array [axis array]
+                        :pick [axis (if (integer? at) (expr/whole at) (op/node :dim {:dim at} []))]
+                        nil))
+                    (map vector entries (reductions + 0 (map width entries))))
+        axes (mapv first found), arrays (map second found)]
+    {:read #(apply index/take % (concat arrays [:axis axes]))
+     :set #(apply write/set-at %1 (concat arrays [%2 :axis axes]))
+     :add #(apply write/inc-at %1 (concat arrays [%2 :axis axes]))}))
+
+(defn- stages [x specs]
+  (let [shape (shape-of x)
+        entries (placed (completed shape (map entry-of specs)))
+        arrays? (boolean (some #(= :array (:kind %)) entries))
+        forward (mapv #(if (backwards? %) (turned shape %) %) entries)]
+    (filterv some? (concat [(flip-stage entries) (cut-stage (cut-axes shape forward arrays?))]
+                           (map dynamic-stage (filter #(= :dynamic (:kind %)) entries))
+                           [(shape-stage entries arrays?)
+                            (when arrays? (array-stage entries))]))))
+
+;; ## Reading and writing
+
+(defn- through [x stages] (reduce (fn [x {:keys [read]}] (read x)) x stages))
+
+(defn- written
+  "x with v, of the shape of the part that the stages read, written to that part."
+  [how x stages v]
+  (let [[{:keys [read back] :as stage} & more] stages]
+    (cond (nil? stage) (if (= how :set) v (op/node :add {} [x v]))
+          (every? :back stages) (let [v (reduce #(%2 %1) v (map :back (reverse stages)))]
+                                  (written how x nil v))
+          back (back (written how (read x) more v))
+          (every? :back more) ((stage how) x (reduce #(%2 %1) v (map :back (reverse more))))
+          :else ((:set stage) x (written how (read x) more v)))))
+
+(defn index
+  "The part of x that the specs name, one an axis; see the namespace. (index x 0 [1 nil]) is NumPy's
+  x[0, 1:], (index x :all rows) x[:, rows]. What is known to be out of range fails at once, the rest
+  when the function runs. Symbolic bounds must lie inside."
+  [x & specs]
+  (let [x (expr/whole x)]
+    (through x (stages x specs))))
+
+(defn- value-of-dtype
+  "What is to be written as an expression: numbers, nested vectors and Java arrays in that dtype."
+  [dtype v]
+  (cond (or (number? v) (boolean? v))
+        (op/node :const {:type [dtype []], :value (expr/const-value dtype v)} [])
+        (or (expr/expr? v) (instance? Tensor v)) (expr/whole v)
+        :else (expr/tensor-constant (expr/tensor-of v dtype))))
+
+(defn- fitted
+  "v as an expression of that type; fails when it does not broadcast, or would lose precision."
+  [[dtype shape] v]
+  (let [v (value-of-dtype dtype v), [given from] (expr/type-of v)]
+    (when-not (or (= dtype (type/promote dtype given))
+                  (and (type/float-dtype? dtype) (not (type/float-dtype? given))))
+      (fail! ::dtype-mismatch (str "what is written must fit into an array of " dtype "; it is "
+                                   given ", cast it first")
+             {:expected dtype, :given given}))
+    (cond-> v
+      (not= dtype given) (->> vector (op/node :cast {:dtype dtype}))
+      (not= shape from) (view/broadcast-to :shape shape))))
+
+(defn- write-to [how x specs-and-value]
+  (when (empty? specs-and-value)
+    (fail! ::no-value "the last argument is what to write: (set-at x [1 3] 0)"))
+  (let [x (expr/whole x)
+        stages (stages x (butlast specs-and-value))]
+    (written how x stages (fitted (expr/type-of (through x stages)) (last specs-and-value)))))
+
+(defn set-at
+  "x with the part that the specs name, as index has it, replaced by v, the last argument, which
+  broadcasts to the part: (set-at x [1 3] :all 0) is Theano's set_subtensor(x[1:3, :], 0). Where an
+  index array has an index several times, the last one wins, and the gradient of v is zero for the
+  others. x itself stays; as an update of shared state only the part is written."
+  [x & specs-and-v]
+  (write-to :set x specs-and-v))
+
+(defn inc-at
+  "x with v, the last argument, added to the part that the specs name, as index has it; v broadcasts
+  to the part. Where an index array has an index several times, all count. (inc-at x rows 1) is
+  Theano's inc_subtensor(x[rows], 1)."
+  [x & specs-and-v]
+  (write-to :add x specs-and-v))
