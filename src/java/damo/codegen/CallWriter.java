@@ -53,12 +53,13 @@ final class CallWriter {
     static String write(Program program, List<Usage> usages, Products products) {
         CallWriter writer = new CallWriter(program, usages, products);
         writer.prologue();
-        for (Program.Step step : program.steps()) {
+        for (int i = 0; i < program.steps().size(); i++) {
             writer.loaded.clear();
-            switch (step) {
+            switch (program.steps().get(i)) {
                 case Program.RunKernel s -> writer.kernel(s);
                 case Program.Gemm s -> writer.products.write(s);
                 case Program.Count s -> writer.counts.write(s);
+                case Program.RunHost ignored -> writer.host(i);
             }
         }
         writer.lines.add("ret i32 0");
@@ -100,7 +101,15 @@ final class CallWriter {
             return;
         }
         args.append(args.isEmpty() ? "" : ", ").append("ptr %failure");
-        String status = lines.value("call i32 ", name, "(", args.toString(), ")");
+        returnUnlessZero(lines.value("call i32 ", name, "(", args.toString(), ")"));
+    }
+
+    private void host(int step) {
+        returnUnlessZero(lines.value("call i32 @", Foreign.HOST, "(i32 ", Integer.toString(step),
+                ")"));
+    }
+
+    private void returnUnlessZero(String status) {
         String ok = lines.value("icmp eq i32 ", status, ", 0");
         String fine = lines.freshLabel("fine");
         String fail = lines.freshLabel("fail");

@@ -15,9 +15,9 @@ public final class Codegen {
 
     /**
      * An LLVM module: its text; the texts of further modules that define what it calls, each of
-     * which can be compiled by itself; the names of the BLAS functions that it declares; and those
-     * of other functions that it declares, each with the module that defines it. The latter are
-     * the same, name for name, in all modules for one width of vectors.
+     * which can be compiled by itself; the names of the functions of the BLAS and the application
+     * that it declares; and those of other functions that it declares, each with the module that
+     * defines it. The latter are the same, name for name, in all modules for one width of vectors.
      */
     public record Module(String text, List<String> parts, List<String> externals,
                          Map<String, Module> shared) {
@@ -44,20 +44,23 @@ public final class Codegen {
         StringBuilder text = new StringBuilder("; damo program ").append(comment(program.name()))
                 .append('\n').append(together ? kernels.getFirst() : declarations(program, usages))
                 .append(call).append('\n').append(products.declarations())
+                .append(Foreign.hostDeclaration(program))
                 .append(attributes(vectorBits));
         List<String> parts = together ? List.of()
                 : kernels.stream().map(part -> part + attributes(vectorBits)).toList();
-        return new Module(text.toString(), parts, List.of(), products.shared());
+        return new Module(text.toString(), parts, Foreign.symbols(program),
+                products.shared());
     }
 
     /** The kernels and the math functions that they use, in at least one text. */
     private static List<String> kernels(Program program, List<Usage> usages) {
         List<String> parts = new ArrayList<>();
         StringBuilder part = new StringBuilder();
+        String natives = Foreign.nativeDeclarations(program);
         MathLibrary library = new MathLibrary();
         for (int i = 0; i < program.kernels().size(); i++) {
             if (part.length() > PART) {
-                parts.add(part.append(library.text()).append('\n').toString());
+                parts.add(part.append(library.text()).append('\n').append(natives).toString());
                 part.setLength(0);
                 library = new MathLibrary();
             }
@@ -65,7 +68,7 @@ public final class Codegen {
             part.append(KernelWriter.write(kernelName(i, kernel), kernel, usages.get(i), library))
                     .append('\n');
         }
-        parts.add(part.append(library.text()).append('\n').toString());
+        parts.add(part.append(library.text()).append('\n').append(natives).toString());
         return parts;
     }
 

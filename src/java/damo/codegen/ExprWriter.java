@@ -69,6 +69,7 @@ final class ExprWriter {
             case Kernel.SizeOf s -> sizes.write(s.size());
             case Kernel.Cast c ->
                     Casts.write(lines, c.value().dtype(), c.dtype(), write(c.value()));
+            case Kernel.Native n -> foreign(n);
             case Kernel.Apply a -> apply(a, flags);
         };
     }
@@ -83,6 +84,16 @@ final class ExprWriter {
         String type = Types.memory(l.dtype());
         String element = lines.value("load ", type, ", ptr ", address(l.param(), l.index()));
         return l.dtype() == DType.BOOL ? lines.value("icmp ne i8 ", element, ", 0") : element;
+    }
+
+    private String foreign(Kernel.Native n) {
+        StringBuilder operands = new StringBuilder();
+        for (Kernel.Expr arg : n.args()) {
+            operands.append(operands.isEmpty() ? "" : ", ").append(Types.value(arg.dtype()))
+                    .append(' ').append(write(arg));
+        }
+        return lines.value("call ", Types.value(n.dtype()), " ", Foreign.symbol(n.op()), "(",
+                operands.toString(), ")");
     }
 
     private String apply(Kernel.Apply a, String flags) {

@@ -94,6 +94,7 @@ final class Usage {
             }
             case Kernel.SizeOf s -> size(s.size());
             case Kernel.Cast c -> expr(c.value());
+            case Kernel.Native n -> n.args().forEach(this::expr);
             case Kernel.Apply a -> a.args().forEach(this::expr);
         }
     }

@@ -23,14 +23,15 @@ final class Linked implements AutoCloseable {
     }
 
     /**
-     * Compiles a module and links it with what it declares. Throws kind {@code "codegen"} with
+     * Compiles a module and links it with what it declares: functions of the application, whose
+     * addresses are {@code given} by name, and of the BLAS. Throws kind {@code "codegen"} with
      * LLVM's message, {@code "missing-library"} when the BLAS or one of its functions is absent.
      */
-    static Linked link(Codegen.Module module) {
+    static Linked link(Codegen.Module module, Map<String, Long> given) {
         List<Long> objects = objects(module.texts());
         int taken = 0;
         try (Arena arena = Arena.ofConfined()) {
-            Map<String, Long> addresses = addresses(module);
+            Map<String, Long> addresses = addresses(module, given);
             Linked code = new Linked(create(arena));
             try {
                 long library = Llvm.call("LLVMOrcLLJITGetMainJITDylib", code.jit);
@@ -80,14 +81,15 @@ final class Linked implements AutoCloseable {
     }
 
     /** The addresses of what a module declares; functions that it shares are compiled if new. */
-    private static Map<String, Long> addresses(Codegen.Module module) {
+    private static Map<String, Long> addresses(Codegen.Module module, Map<String, Long> given) {
         Map<String, Long> addresses = new LinkedHashMap<>();
-        module.externals().forEach(name -> addresses.put(name, Blas.get().address(name).address()));
+        module.externals().forEach(name -> addresses.put(name, given.containsKey(name)
+                ? given.get(name) : Blas.get().address(name).address()));
         module.shared().forEach((name, definition) -> {
             Linked code = SHARED.get(name);
             if (code == null) {
                 // Not inside the map's own lock: two threads may do this twice, but never wait.
-                Linked made = link(definition);
+                Linked made = link(definition, Map.of());
                 code = SHARED.putIfAbsent(name, made);
                 if (code == null) {
                     code = made;

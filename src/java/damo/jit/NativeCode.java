@@ -33,19 +33,27 @@ public final class NativeCode implements AutoCloseable {
      * cannot be translated, {@code "missing-library"} when LLVM or a BLAS that it needs is absent.
      */
     public static NativeCode compile(Program program) {
+        return compile(program, Map.of());
+    }
+
+    /**
+     * The same for a program that calls functions of the application, whose addresses are given by
+     * their symbols ({@link damo.codegen.Foreign}); they must stay valid as long as the code.
+     */
+    public static NativeCode compile(Program program, Map<String, Long> addresses) {
         if (program.steps().stream().anyMatch(step -> step instanceof Program.Gemm)) {
             Blas.preload();
         }
-        return link(Codegen.module(program, Host.get().vectorBits()));
+        return link(Codegen.module(program, Host.get().vectorBits()), addresses);
     }
 
     /** The same for IR text that defines {@code damo_call} and {@code damo_repeat} itself. */
     public static NativeCode compile(String ir) {
-        return link(new Codegen.Module(ir, List.of(), List.of(), Map.of()));
+        return link(new Codegen.Module(ir, List.of(), List.of(), Map.of()), Map.of());
     }
 
-    private static NativeCode link(Codegen.Module module) {
-        Linked code = Linked.link(module);
+    private static NativeCode link(Codegen.Module module, Map<String, Long> addresses) {
+        Linked code = Linked.link(module, addresses);
         try {
             return new NativeCode(module.texts(), code, code.address("damo_call"),
                     code.address("damo_repeat"));

@@ -4,6 +4,7 @@ import damo.DamoException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.foreign.Arena;
+import java.lang.foreign.Linker;
 import java.lang.foreign.SymbolLookup;
 import java.net.JarURLConnection;
 import java.net.URISyntaxException;
@@ -92,6 +93,22 @@ public final class Natives {
                     + " system mounted noexec, or need a system library that is not installed (ldd"
                     + " shows which; LLVM needs libstdc++ and libz)",
                     Map.of("file", library.toString()), e);
+        }
+    }
+
+    /**
+     * The symbols of a library by path, by a name that the system's loader knows, or, for the empty
+     * name, of the C library; stays open for ever. Throws kind {@code "missing-library"}.
+     */
+    @SuppressWarnings("restricted")
+    public static SymbolLookup named(String library) {
+        try {
+            return library.isEmpty() ? Linker.nativeLinker().defaultLookup()
+                    : SymbolLookup.libraryLookup(library, Arena.global());
+        } catch (IllegalArgumentException e) {
+            throw new DamoException("missing-library", "the system's loader finds no library "
+                    + library + "; give a path, or put its folder into LD_LIBRARY_PATH",
+                    Map.of("library", library), e);
         }
     }
 

@@ -76,6 +76,13 @@ public final class Arena {
                     mention(args.get(i), s);
                 }
             }
+            case Program.RunHost h -> {
+                mention(h.out().buffer(), s);
+                List<Program.HostArg> ins = h.ins();
+                for (int i = 0; i < ins.size(); i++) {
+                    mention(ins.get(i).buffer(), s);
+                }
+            }
             case Program.Gemm g -> {
                 mention(g.a().buffer(), s);
                 mention(g.b().buffer(), s);

@@ -59,7 +59,7 @@ public final class Bindings {
         SizeValues sizes = new SizeValues(names, dims);
         Program.Port port = p.outputs().get(output);
         long[] shape = shape(port, sizes, "output ");
-        if (count(shape, "output ", port) > elements) {
+        if (count(shape, "output " + Edn.write(port.name())) > elements) {
             throw misfit(port, "output ", shape, elements);
         }
         return shape;
@@ -107,7 +107,7 @@ public final class Bindings {
             long[] shape = shape(port, sizes, kind);
             // What a counted output has is known after the call only; see outputShape.
             boolean open = port.shape().stream().anyMatch(ranges::counted);
-            if (!open && count(shape, kind, port) != elements[port.buffer()]) {
+            if (!open && count(shape, kind + Edn.write(port.name())) != elements[port.buffer()]) {
                 throw misfit(port, kind, shape, elements[port.buffer()]);
             }
             out.add(shape);
@@ -128,12 +128,12 @@ public final class Bindings {
     private static DamoException misfit(Program.Port port, String kind, long[] shape,
             long elements) {
         return new DamoException("bad-program", "bad program: " + kind + Edn.write(port.name())
-                + " of shape " + Arrays.toString(shape) + " has " + count(shape, kind, port)
+                + " of shape " + Arrays.toString(shape) + " has " + count(shape, kind + Edn.write(port.name()))
                 + " elements, but its buffer " + port.buffer() + " has " + elements);
     }
 
     /** The product of the axes; 0 when one is 0, however large the others. */
-    private static long count(long[] shape, String kind, Program.Port port) {
+    private static long count(long[] shape, String what) {
         long count = 1;
         for (long axis : shape) {
             if (axis == 0) {
@@ -144,8 +144,8 @@ public final class Bindings {
             try {
                 count = Math.multiplyExact(count, axis);
             } catch (ArithmeticException e) {
-                throw new DamoException("size-overflow", kind + Edn.write(port.name())
-                        + " of shape " + Arrays.toString(shape)
+                throw new DamoException("size-overflow", what + " of shape "
+                         + Arrays.toString(shape)
                         + " has more elements than 64 bits count");
             }
         }
@@ -155,6 +155,7 @@ public final class Bindings {
     private static void checkSteps(Program p, Ranges ranges, SizeValues sizes, long[] elements) {
         KernelBounds.Reach[][] known = new KernelBounds.Reach[p.kernels().size()][];
         for (int s = 0; s < p.steps().size(); s++) {
+            int s0 = s;
             switch (p.steps().get(s)) {
                 case Program.Gemm g -> GemmBounds.check(s, g, sizes, ranges, elements);
                 case Program.RunKernel k -> {
@@ -165,6 +166,8 @@ public final class Bindings {
                     checkArguments(p, s, k, known[id], sizes, elements);
                 }
                 case Program.Count c -> checkCount(s, c, elements);
+                case Program.RunHost h -> h.all().forEach(arg ->
+                        checkHost("step " + s0 + ", " + h.op(), arg, sizes, ranges, elements));
             }
         }
     }
@@ -174,6 +177,19 @@ public final class Bindings {
             throw new DamoException("out-of-bounds", "step " + step + ", a :count: the value is "
                     + "element 0 of buffer " + c.buffer() + ", which is empty",
                     Map.of("step", step, "buffer", c.buffer()));
+        }
+    }
+
+    /** What a host kernel sees of a buffer is all of it; with counted dims, what was counted. */
+    private static void checkHost(String place, Program.HostArg arg, SizeValues sizes,
+            Ranges ranges, long[] elements) {
+        String what = place + ", buffer " + arg.buffer();
+        long[] shape = arg.shape().stream().mapToLong(d -> sizes.of(d, () -> what)).toArray();
+        boolean open = arg.shape().stream().anyMatch(ranges::counted);
+        if (!open && count(shape, what) != elements[arg.buffer()]) {
+            throw new DamoException("bad-program", "bad program: " + what + " has "
+                    + elements[arg.buffer()] + " elements, but the shape "
+                    + Arrays.toString(shape));
         }
     }
 

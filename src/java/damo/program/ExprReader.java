@@ -36,7 +36,8 @@ final class ExprReader {
         if (!(form instanceof List<?> list) || list.isEmpty()
                 || !(list.get(0) instanceof Edn.Keyword head)) {
             throw where.expected("an expression (a name, [:const dtype x], [:load p index], "
-                    + "[:size index], [:cast dtype e] or [instruction e …])", form);
+                    + "[:size index], [:cast dtype e], [:native \"op\" dtype e …] or "
+                    + "[instruction e …])", form);
         }
         return switch (head.name()) {
             case "const" -> {
@@ -56,8 +57,22 @@ final class ExprReader {
                 parts(list, 3);
                 yield new Kernel.Cast(Fields.dtype(list.get(1), where), expr(list.get(2)));
             }
+            case "native" -> foreign(list);
             default -> apply(head.name(), list);
         };
+    }
+
+    /** {@code [:native "op" dtype e …]}: a call of what is registered for the op. */
+    private Kernel.Expr foreign(List<?> list) {
+        if (list.size() < 4) {
+            throw where.expected("[:native \"op\" dtype e …]", list);
+        }
+        List<Kernel.Expr> args = new ArrayList<>(list.size() - 3);
+        for (Object form : list.subList(3, list.size())) {
+            args.add(expr(form));
+        }
+        return new Kernel.Native(Fields.opName(list.get(1), where), List.copyOf(args),
+                Fields.dtype(list.get(2), where));
     }
 
     /** The expression, which must have that dtype. */

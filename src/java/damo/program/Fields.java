@@ -10,6 +10,8 @@ import java.util.Set;
  * expected there.
  */
 final class Fields {
+    private static final int MAX_NAME = 200;
+
     private final Map<?, ?> map;
     private final Where where;
 
@@ -104,6 +106,15 @@ final class Fields {
             throw where.expected("a dtype (:f64 :f32 :i64 :i32 :i8 :u8 :bool)", value);
         }
         return dtype;
+    }
+
+    /** The name of an op: text without control characters, of at most 200. */
+    static String opName(Object value, Where where) {
+        if (value instanceof String s && !s.isEmpty() && s.length() <= MAX_NAME
+                && s.chars().noneMatch(Character::isISOControl)) {
+            return s;
+        }
+        throw where.expected("the name of an op, a string", value);
     }
 
     /** The number of one of {@code count} things called {@code what}. */

@@ -67,6 +67,9 @@ public record Kernel(String name, List<Param> params, List<Stmt> body) {
     /** A conversion. */
     public record Cast(DType dtype, Expr value) implements Expr { }
 
+    /** A native function that the application registered for the op {@code op}. */
+    public record Native(String op, List<Expr> args, DType dtype) implements Expr { }
+
     /** An instruction of the scalar table. */
     public record Apply(String op, List<Expr> args, DType dtype) implements Expr { }
 }

@@ -111,6 +111,7 @@ final class KernelBounds {
             case Kernel.Load l -> access(l.param(), l.index());
             case Kernel.SizeOf s -> range(s.size());
             case Kernel.Cast c -> expr(c.value());
+            case Kernel.Native n -> n.args().forEach(this::expr);
             case Kernel.Apply a -> {
                 List<Kernel.Expr> args = a.args();
                 for (int i = 0; i < args.size(); i++) {

@@ -2,6 +2,7 @@ package damo.program;
 
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /** Which names the sizes and indices of a kernel or a product mention, its own variables too. */
@@ -29,6 +30,23 @@ final class Mentions {
         Mentions m = new Mentions();
         gemm.sizes().forEach(m::size);
         return m.names;
+    }
+
+    /** The names in the shapes and the attributes of a host step. */
+    static Set<String> of(Program.RunHost step) {
+        Mentions m = new Mentions();
+        step.all().forEach(arg -> arg.shape().forEach(m::size));
+        m.values(step.attrs());
+        return m.names;
+    }
+
+    private void values(Object form) {
+        switch (form) {
+            case Edn.Symbol s -> names.add(s.name());
+            case Map<?, ?> map -> map.values().forEach(this::values);
+            case List<?> list -> list.forEach(this::values);
+            case null, default -> { }
+        }
     }
 
     private void body(List<Kernel.Stmt> body) {
@@ -64,6 +82,7 @@ final class Mentions {
             case Kernel.Load e -> size(e.index());
             case Kernel.SizeOf e -> size(e.size());
             case Kernel.Cast e -> expr(e.value());
+            case Kernel.Native e -> e.args().forEach(this::expr);
             case Kernel.Apply e -> e.args().forEach(this::expr);
             case Kernel.Ref e -> { }
             case Kernel.Const e -> { }

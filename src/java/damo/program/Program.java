@@ -37,7 +37,7 @@ public record Program(
     public record Port(String name, DType dtype, List<Size> shape, int buffer, boolean written) { }
 
     /** One entry of the sequence that a call runs. */
-    public sealed interface Step permits RunKernel, Gemm, Count { }
+    public sealed interface Step permits RunKernel, Gemm, Count, RunHost { }
 
     /** Runs kernel number {@code kernel} on these buffers. */
     public record RunKernel(int kernel, List<Integer> args) implements Step { }
@@ -55,6 +55,23 @@ public record Program(
             return all;
         }
     }
+
+    /**
+     * Runs the kernel that the application gives for the op {@code op}: reads {@code ins}, writes
+     * {@code out}; {@code attrs} is a map of EDN values. Note number {@code note} says what it is.
+     */
+    public record RunHost(String op, Map<?, ?> attrs, List<HostArg> ins, HostArg out, int note)
+            implements Step {
+        /** The inputs, then the output. */
+        public List<HostArg> all() {
+            List<HostArg> all = new ArrayList<>(ins);
+            all.add(out);
+            return all;
+        }
+    }
+
+    /** A dense array at the beginning of a buffer, as such a kernel sees it. */
+    public record HostArg(int buffer, List<Size> shape) { }
 
     /** Element 0 of {@code buffer} becomes the value of the counted dimension. */
     public record Count(String dim, int buffer, int note) implements Step { }

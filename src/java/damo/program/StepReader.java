@@ -17,6 +17,7 @@ import java.util.function.BiConsumer;
  */
 final class StepReader {
     private static final Set<String> KERNEL_KEYS = Set.of("do", "kernel", "args");
+    private static final Set<String> HOST_KEYS = Set.of("do", "op", "attrs", "ins", "out", "note");
     private static final Set<String> COUNT_KEYS = Set.of("do", "dim", "buffer", "note");
     private static final Set<String> GEMM_KEYS = Set.of("do", "dtype", "m", "n", "k", "alpha",
             "beta", "a", "b", "c", "batch");
@@ -77,7 +78,11 @@ final class StepReader {
         if (new Edn.Keyword("count").equals(what)) {
             return count(new Fields(form, where, COUNT_KEYS), where);
         }
-        throw where.expected("a step, {:do :kernel …}, {:do :gemm …} or {:do :count …}", form);
+        if (new Edn.Keyword("host").equals(what)) {
+            return host(new Fields(form, where, HOST_KEYS), where);
+        }
+        throw where.expected("a step, {:do :kernel …}, {:do :gemm …}, {:do :count …} or"
+                + " {:do :host …}", form);
     }
 
     private Program.Step count(Fields f, Where where) {
@@ -154,6 +159,40 @@ final class StepReader {
             throw where.bad(what + " is written, but it is " + (kind.equals("state")
                     ? "a state without :written true" : "of kind :" + kind));
         }
+    }
+
+    private Program.Step host(Fields f, Where where) {
+        Object attrs = f.optional("attrs");
+        if (attrs != null && !(attrs instanceof Map<?, ?>)) {
+            throw where.expected(":attrs to be a map", attrs);
+        }
+        List<Program.HostArg> ins = new ArrayList<>();
+        for (Object form : f.list("ins")) {
+            Program.HostArg in = hostArg(form, where);
+            checkDefined(in.buffer(), "input " + ins.size() + ", buffer " + in.buffer() + ",",
+                    where);
+            ins.add(in);
+        }
+        Program.HostArg out = hostArg(f.required("out"), where);
+        checkWritable(out.buffer(), "the output, buffer " + out.buffer() + ",", where);
+        if (ins.stream().anyMatch(in -> in.buffer() == out.buffer())) {
+            throw where.bad("the output shares buffer " + out.buffer() + " with an input");
+        }
+        defined[out.buffer()] = true;
+        Program.RunHost step = new Program.RunHost(Fields.opName(f.required("op"), where),
+                attrs == null ? Map.of() : (Map<?, ?>) attrs, List.copyOf(ins), out,
+                f.id("note", notes));
+        checkCounted(Mentions.of(step), where);
+        return step;
+    }
+
+    private Program.HostArg hostArg(Object form, Where where) {
+        Fields f = new Fields(form, where, Set.of("buffer", "shape"));
+        List<Size> shape = new ArrayList<>();
+        for (Object extent : f.list("shape")) {
+            shape.add(size(extent, where));
+        }
+        return new Program.HostArg(f.id("buffer", buffers.size()), List.copyOf(shape));
     }
 
     private Program.Step gemm(Fields f, Where where) {

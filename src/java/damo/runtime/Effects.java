@@ -62,6 +62,7 @@ final class Effects {
             case Program.RunKernel r -> fails(kernel(p, r).body());
             case Program.Gemm g -> false;
             case Program.Count c -> true;
+            case Program.RunHost h -> true;
         };
     }
 
@@ -95,6 +96,7 @@ final class Effects {
                 yield writes;
             }
             case Program.Count c -> false;
+            case Program.RunHost h -> isState(p, h.out().buffer());
         };
     }
 

@@ -1,8 +1,10 @@
 package damo.runtime;
 
 import damo.DamoException;
+import damo.program.Edn;
 import damo.program.Program;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /** Native failures as exceptions: which expression, written where, and the values at fault. */
@@ -27,6 +29,40 @@ final class Failures {
                 message(p, about, required ? "" : outside(value, extent)), data);
     }
 
+    /**
+     * The exception for a kernel of the application that threw: kind "host-kernel", with the note,
+     * the attributes and the types of inputs and output in its data.
+     */
+    static DamoException host(Program p, Program.RunHost step, List<String> inputs, String output,
+                              Throwable cause) {
+        Map<String, Object> note = p.notes().get(step.note());
+        Map<String, Object> data = new LinkedHashMap<>(note);
+        data.put("function", p.name());
+        data.put("op", step.op());
+        data.put("attributes", Edn.write(step.attrs()));
+        data.put("inputs", inputs);
+        data.put("output", output);
+        String what = cause instanceof DamoException ? cause.getMessage() : cause.toString();
+        return new DamoException("host-kernel", "in " + p.name() + ": the kernel of the op "
+                + step.op() + " failed: " + what
+                + (step.attrs().isEmpty() ? "" : "\n  attributes: " + Edn.write(step.attrs()))
+                + "\n  inputs: " + String.join(" ", inputs) + "\n  output: " + output
+                + place(note), data, cause);
+    }
+
+    /** The expression of a note and where it was written, as lines of a message. */
+    static String place(Map<String, Object> note) {
+        StringBuilder text = new StringBuilder();
+        if (note.get("expr") != null) {
+            text.append("\n  expression: ").append(note.get("expr"));
+        }
+        if (note.get("file") != null) {
+            text.append("\n  written at: ").append(note.get("file"));
+            text.append(note.get("line") == null ? "" : ":" + note.get("line"));
+        }
+        return text.toString();
+    }
+
     private static String outside(long value, long extent) {
         return "the index " + value + (extent == 0 ? " has nothing to choose from"
                 : " is not in 0 … " + (extent - 1));
@@ -42,13 +78,6 @@ final class Failures {
             text.append(message).append(what.isEmpty() ? "" : "; ");
         }
         text.append(message == null && what.isEmpty() ? "a requirement does not hold" : what);
-        if (note.get("expr") != null) {
-            text.append("\n  expression: ").append(note.get("expr"));
-        }
-        if (note.get("file") != null) {
-            text.append("\n  written at: ").append(note.get("file"));
-            text.append(note.get("line") == null ? "" : ":" + note.get("line"));
-        }
-        return text.toString();
+        return text.append(place(note)).toString();
     }
 }

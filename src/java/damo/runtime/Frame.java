@@ -37,6 +37,8 @@ final class Frame implements AutoCloseable {
     private final long[][] shapes;
     private final long[] stamps;
     private final Tensor[] saved;
+    /** Null for a program without host steps. */
+    private final HostRun hosts;
     private int lenders;
     private int pinnedInputs;
     private int pinnedOutputs;
@@ -62,6 +64,7 @@ final class Frame implements AutoCloseable {
         this.shapes = new long[inputs.length + plan.states.length][];
         this.stamps = new long[plan.states.length];
         this.saved = new Tensor[plan.states.length];
+        this.hosts = plan.hosts ? new HostRun(plan, words) : null;
         for (int b = 0; b < buffers; b++) {
             if (plan.constant(b) != null) {
                 // The plan keeps constants as long as any frame lives.
@@ -278,11 +281,21 @@ final class Frame implements AutoCloseable {
         }
         long dims = tableAddress + 8L * dimsAt;
         long failure = tableAddress + 8L * failureAt;
-        int status = lenders > 0
-                ? NativeCalls.repeatKeeping(plan.repeat, tableAddress, dims, failure, n,
-                        lenders(outputs))
-                : n == 1 ? NativeCalls.call(plan.entry, tableAddress, dims, failure)
-                : NativeCalls.repeat(plan.repeat, tableAddress, dims, failure, n);
+        int status;
+        if (hosts != null) {
+            hosts.enter(binding);
+        }
+        try {
+            status = lenders > 0
+                    ? NativeCalls.repeatKeeping(plan.repeat, tableAddress, dims, failure, n,
+                            lenders(outputs))
+                    : n == 1 ? NativeCalls.call(plan.entry, tableAddress, dims, failure)
+                    : NativeCalls.repeat(plan.repeat, tableAddress, dims, failure, n);
+        } finally {
+            if (hosts != null) {
+                hosts.leave();
+            }
+        }
         if (status != 0) {
             if (saves) {
                 restore();
@@ -292,6 +305,10 @@ final class Frame implements AutoCloseable {
     }
 
     private DamoException failure() {
+        DamoException thrown = hosts == null ? null : hosts.failure();
+        if (thrown != null) {
+            return thrown;
+        }
         long note = words.getAtIndex(ValueLayout.JAVA_LONG, failureAt);
         long value = words.getAtIndex(ValueLayout.JAVA_LONG, failureAt + 1);
         long extent = words.getAtIndex(ValueLayout.JAVA_LONG, failureAt + 2);

@@ -1,11 +1,14 @@
 package damo.runtime;
 
 import damo.DamoException;
+import damo.codegen.Foreign;
 import damo.jit.NativeCode;
+import damo.program.Needs;
 import damo.program.Program;
 import damo.program.Programs;
 import damo.tensor.Tensor;
 import java.lang.ref.Cleaner;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -42,13 +45,37 @@ public final class Function implements AutoCloseable {
      * The same for a program that was read, allowing f64 data to be rounded to f32 inputs or not.
      */
     public static Function compile(Program program, Map<String, State> states, boolean downcast) {
-        NativeCode code = NativeCode.compile(program);
+        return compile(program, states, downcast, OpKernels.none());
+    }
+
+    /**
+     * The same with the kernels that the application gives for ops. Throws "unknown-op" or
+     * "kernel-mismatch" when the program needs others.
+     */
+    public static Function compile(Program program, Map<String, State> states, boolean downcast,
+                                   OpKernels given) {
+        Map<String, OpKernel> kernels = given.require(program);
+        NativeCode code = NativeCode.compile(program, addresses(program, kernels));
         try {
-            return new Function(new Plan(program, code, states, downcast));
+            return new Function(new Plan(program, code, states, downcast, kernels));
         } catch (Throwable e) {
             code.close();
             throw e;
         }
+    }
+
+    /** The addresses of what the code calls outside itself, by symbol. */
+    private static Map<String, Long> addresses(Program program, Map<String, OpKernel> kernels) {
+        Map<String, Long> addresses = new HashMap<>();
+        if (!Needs.hosts(program).isEmpty()) {
+            addresses.put(Foreign.HOST, Upcalls.address());
+        }
+        kernels.forEach((op, kernel) -> {
+            if (kernel instanceof NativeFunction f) {
+                addresses.put(Foreign.nativeSymbol(op), f.address());
+            }
+        });
+        return addresses;
     }
 
     /** The program's name. */

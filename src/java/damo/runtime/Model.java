@@ -25,10 +25,12 @@ public final class Model implements AutoCloseable {
     private final Set<String> downcast;
     private final boolean ownsStates;
     private final Map<String, Function> functions = new LinkedHashMap<>();
+    private final OpKernels kernels;
     private boolean closed;
 
     private Model(Map<String, String> programs, Map<String, State> states, Map<String, String> info,
-                  Set<String> downcast, boolean ownsStates) {
+                  Set<String> downcast, boolean ownsStates, OpKernels kernels) {
+        this.kernels = kernels;
         this.programs = Collections.unmodifiableMap(new LinkedHashMap<>(programs));
         this.states = Collections.unmodifiableMap(new LinkedHashMap<>(states));
         this.info = Map.copyOf(info);
@@ -51,18 +53,18 @@ public final class Model implements AutoCloseable {
      */
     public static Model of(Map<String, String> programs, Map<String, State> states,
                            Map<String, String> info) {
-        return new Model(programs, states, info, Set.of(), false);
+        return new Model(programs, states, info, Set.of(), false, OpKernels.none());
     }
 
     /** The same, with the names of those functions that round f64 data to their f32 inputs. */
     public static Model of(Map<String, String> programs, Map<String, State> states,
                            Map<String, String> info, Set<String> downcast) {
-        return new Model(programs, states, info, downcast, false);
+        return new Model(programs, states, info, downcast, false, OpKernels.none());
     }
 
     static Model owning(Map<String, String> programs, Map<String, State> states,
-                        Map<String, String> info, Set<String> downcast) {
-        return new Model(programs, states, info, downcast, true);
+                        Map<String, String> info, Set<String> downcast, OpKernels kernels) {
+        return new Model(programs, states, info, downcast, true, kernels);
     }
 
     /**
@@ -70,7 +72,22 @@ public final class Model implements AutoCloseable {
      * what {@link #of} throws.
      */
     public static Model load(Path path) {
-        return ModelReader.read(path);
+        return load(path, OpKernels.none());
+    }
+
+    /**
+     * The same with the kernels of ops that its programs need beyond themselves. Throws
+     * "unknown-op" or "kernel-mismatch", naming the op, unless all are there and fit.
+     */
+    public static Model load(Path path, OpKernels kernels) {
+        Model model = ModelReader.read(path, kernels);
+        try {
+            model.checked.values().forEach(kernels::require);
+            return model;
+        } catch (Throwable e) {
+            model.close();
+            throw e;
+        }
     }
 
     /**
@@ -131,7 +148,7 @@ public final class Model implements AutoCloseable {
                     + programs.keySet(), Map.of("function", name));
         }
         return functions.computeIfAbsent(name,
-                n -> Function.compile(program, states, downcasts(n)));
+                n -> Function.compile(program, states, downcasts(n), kernels));
     }
 
     /** Frees the functions, and the states of a model that was loaded. Twice does nothing. */

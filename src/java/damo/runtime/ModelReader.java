@@ -51,13 +51,13 @@ final class ModelReader {
      * @throws DamoException "bad-file" saying what is wrong, "cannot-read", "bad-program",
      * "out-of-memory"
      */
-    static Model read(Path path) {
+    static Model read(Path path, OpKernels kernels) {
         try (FileChannel in = FileChannel.open(path, StandardOpenOption.READ)) {
             ModelReader reader = new ModelReader(path, in);
             try {
                 reader.readAll();
                 return Model.owning(reader.programs, reader.states, reader.info,
-                        reader.downcast);
+                        reader.downcast, kernels);
             } catch (Throwable e) {
                 reader.states.values().forEach(State::close);
                 throw e;

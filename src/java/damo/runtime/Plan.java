@@ -3,6 +3,7 @@ package damo.runtime;
 import damo.DamoException;
 import damo.jit.NativeCode;
 import damo.program.Bindings;
+import damo.program.Needs;
 import damo.program.Program;
 import damo.tensor.DType;
 import damo.tensor.Tensor;
@@ -18,6 +19,7 @@ final class Plan implements AutoCloseable {
     private final NativeCode code;
     private final boolean downcast;
     private final Tensor[] constants;
+    private final Map<String, OpKernel> kernels;
 
     /** The addresses of {@code damo_call} and {@code damo_repeat}. */
     final MemorySegment entry;
@@ -30,6 +32,8 @@ final class Plan implements AutoCloseable {
     final boolean savesOne;
     final boolean savesMany;
     final boolean[] requirements;
+    /** Whether some step runs a kernel of the application. */
+    final boolean hosts;
     /** Dtype and buffer of each input port, as arrays for the hot path. */
     final DType[] inputDtypes;
     final int[] inputBuffers;
@@ -37,9 +41,12 @@ final class Plan implements AutoCloseable {
     /** Which outputs have a shape that is known after a call only. */
     final boolean[] countedOutputs;
 
-    Plan(Program program, NativeCode code, Map<String, State> byName, boolean downcast) {
+    Plan(Program program, NativeCode code, Map<String, State> byName, boolean downcast,
+         Map<String, OpKernel> kernels) {
         this.program = program;
         this.downcast = downcast;
+        this.kernels = kernels;
+        this.hosts = !Needs.hosts(program).isEmpty();
         this.states = states(program, byName);
         this.code = code;
         this.entry = code.entry();
@@ -70,6 +77,11 @@ final class Plan implements AutoCloseable {
     /** Its machine code. */
     NativeCode code() {
         return code;
+    }
+
+    /** The kernels of the application, by op. */
+    Map<String, OpKernel> kernels() {
+        return kernels;
     }
 
     /** Whether f64 data may be rounded to an f32 input. */

@@ -77,7 +77,7 @@ public final class State implements AutoCloseable {
 
     /** The shape at this moment. */
     public long[] shape() {
-        long stamp = lock.readLock();
+        long stamp = read();
         try {
             return value.shape();
         } finally {
@@ -87,7 +87,7 @@ public final class State implements AutoCloseable {
 
     /** A copy of the value; waits for calls that write it. Throws "closed". */
     public Tensor value() {
-        long stamp = lock.readLock();
+        long stamp = read();
         try {
             return value.copy();
         } finally {
@@ -108,7 +108,7 @@ public final class State implements AutoCloseable {
         Tensor old = fresh;
         try {
             checkShape(fresh.shape());
-            stamp = lock.writeLock();
+            stamp = write();
             if (value.isClosed()) {
                 throw new DamoException("closed", "state " + name + " was closed");
             }
@@ -119,6 +119,24 @@ public final class State implements AutoCloseable {
                 lock.unlockWrite(stamp);
             }
             old.close();
+        }
+    }
+
+    private long read() {
+        checkFree();
+        return lock.readLock();
+    }
+
+    private long write() {
+        checkFree();
+        return lock.writeLock();
+    }
+
+    /** Throws "state-in-use" in the kernel of an op when a call around it holds this state. */
+    private void checkFree() {
+        HostRun kernel = Upcalls.current();
+        if (kernel != null) {
+            kernel.checkFree(this);
         }
     }
 
@@ -152,7 +170,7 @@ public final class State implements AutoCloseable {
      */
     @Override
     public void close() {
-        long stamp = lock.writeLock();
+        long stamp = write();
         try {
             value.close();
         } finally {
@@ -163,7 +181,7 @@ public final class State implements AutoCloseable {
     /** The name, the type and the corner of the values. */
     @Override
     public String toString() {
-        long stamp = lock.readLock();
+        long stamp = read();
         try {
             return "#damo/state " + name + " " + value;
         } finally {

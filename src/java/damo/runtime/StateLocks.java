@@ -22,9 +22,16 @@ final class StateLocks {
         }
     }
 
-    /** Takes all locks, waiting as needed; {@code stamps} has one entry a state. */
+    /**
+     * Takes all locks, waiting as needed; {@code stamps} has one entry a state. Throws
+     * "state-in-use" in the kernel of an op when a call around it holds one.
+     */
     void lock(long[] stamps) {
+        HostRun kernel = states.length == 0 ? null : Upcalls.current();
         for (int k = 0; k < states.length; k++) {
+            if (kernel != null) {
+                kernel.checkFree(states[k]);
+            }
             stamps[k] = writes[k] ? states[k].lock.writeLock() : states[k].lock.readLock();
         }
     }

@@ -1,0 +1,53 @@
+package damo.codegen;
+
+import damo.program.Needs;
+import damo.program.Kernel;
+import damo.program.Program;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The functions of the application that a program's code calls, as LLVM sees them. */
+public final class Foreign {
+    /** The symbol of the function that runs a host step: its number in, a status out. */
+    public static final String HOST = "damo_host";
+    private static final String NATIVE = "damo.native";
+
+    private Foreign() { }
+
+    /** The symbol of the native function of an op, as the linker knows it. */
+    public static String nativeSymbol(String op) {
+        return NATIVE + "." + op;
+    }
+
+    /** The same as LLVM's text has it. */
+    static String symbol(String op) {
+        return Names.global(NATIVE, op);
+    }
+
+    /** The symbols that the module of a program needs. */
+    static List<String> symbols(Program program) {
+        List<String> symbols = new ArrayList<>();
+        if (!Needs.hosts(program).isEmpty()) {
+            symbols.add(HOST);
+        }
+        Needs.natives(program).keySet().forEach(op -> symbols.add(nativeSymbol(op)));
+        return List.copyOf(symbols);
+    }
+
+    /** The declaration that host steps need. */
+    static String hostDeclaration(Program program) {
+        return Needs.hosts(program).isEmpty() ? "" : "declare i32 @" + HOST + "(i32)\n";
+    }
+
+    /** The declarations that kernels need. */
+    static String nativeDeclarations(Program program) {
+        StringBuilder text = new StringBuilder();
+        Needs.natives(program).forEach((op, call) -> {
+            List<String> args = call.args().stream().map(Kernel.Expr::dtype).map(Types::value)
+                    .toList();
+            text.append("declare ").append(Types.value(call.dtype())).append(' ')
+                    .append(symbol(op)).append('(').append(String.join(", ", args)).append(")\n");
+        });
+        return text.toString();
+    }
+}

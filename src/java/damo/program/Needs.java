@@ -1,0 +1,81 @@
+package damo.program;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** What a program needs that it does not hold: ops whose kernels the application gives. */
+public final class Needs {
+    private final Map<String, Kernel.Native> natives = new LinkedHashMap<>();
+    private final Where where;
+
+    private Needs(Where where) {
+        this.where = where;
+    }
+
+    /** The steps that host kernels run, in order. */
+    public static List<Program.RunHost> hosts(Program p) {
+        List<Program.RunHost> hosts = new ArrayList<>();
+        for (Program.Step step : p.steps()) {
+            if (step instanceof Program.RunHost h) {
+                hosts.add(h);
+            }
+        }
+        return hosts;
+    }
+
+    /**
+     * A call of each native function that kernels call, by op. Throws "bad-program" when two calls
+     * of one op have different dtypes.
+     */
+    public static Map<String, Kernel.Native> natives(Program p) {
+        Needs found = new Needs(Where.of("a :native expression"));
+        p.kernels().forEach(k -> found.statements(k.body()));
+        return found.natives;
+    }
+
+    private void statements(List<Kernel.Stmt> body) {
+        for (Kernel.Stmt statement : body) {
+            switch (statement) {
+                case Kernel.For s -> statements(s.body());
+                case Kernel.Let s -> expr(s.value());
+                case Kernel.Var s -> expr(s.init());
+                case Kernel.Set s -> expr(s.value());
+                case Kernel.Acc s -> expr(s.value());
+                case Kernel.Store s -> expr(s.value());
+                case Kernel.Index s -> expr(s.value());
+                case Kernel.Require s -> expr(s.condition());
+                case Kernel.If s -> {
+                    expr(s.condition());
+                    statements(s.body());
+                }
+            }
+        }
+    }
+
+    private void expr(Kernel.Expr expr) {
+        switch (expr) {
+            case Kernel.Cast c -> expr(c.value());
+            case Kernel.Apply a -> a.args().forEach(this::expr);
+            case Kernel.Native n -> {
+                Kernel.Native other = natives.putIfAbsent(n.op(), n);
+                if (other != null && !signature(other).equals(signature(n))) {
+                    throw where.bad("the op " + n.op() + " is called as " + signature(other)
+                            + " and as " + signature(n));
+                }
+                n.args().forEach(this::expr);
+            }
+            case Kernel.Ref r -> { }
+            case Kernel.Const c -> { }
+            case Kernel.Load l -> { }
+            case Kernel.SizeOf s -> { }
+        }
+    }
+
+    /** The dtypes of a call as text: {@code "f64, f64 -> f64"}. */
+    public static String signature(Kernel.Native n) {
+        return String.join(", ", n.args().stream().map(a -> a.dtype().label()).toList()) + " -> "
+                + n.dtype().label();
+    }
+}

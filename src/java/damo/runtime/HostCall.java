@@ -1,0 +1,52 @@
+package damo.runtime;
+
+import damo.tensor.Tensor;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * One call of a {@link HostKernel}: attributes, inputs, output. The tensors may be used by the
+ * calling thread, until the kernel returns; later use is an exception of kind "closed". The inputs
+ * are read-only.
+ */
+public final class HostCall {
+    private final String op;
+    private final Map<String, Object> attributes;
+    private final List<Tensor> inputs;
+    private final Tensor output;
+
+    HostCall(String op, Map<String, Object> attributes, List<Tensor> inputs, Tensor output) {
+        this.op = op;
+        this.attributes = attributes;
+        this.inputs = inputs;
+        this.output = output;
+    }
+
+    /** The name of the op. */
+    public String op() {
+        return op;
+    }
+
+    /**
+     * The attributes by name without colon: EDN values as {@link damo.program.Edn} reads them, with
+     * dimensions replaced by their lengths. The same object for calls with the same dimensions.
+     */
+    public Map<String, Object> attributes() {
+        return attributes;
+    }
+
+    /** The inputs in order; unmodifiable. */
+    public List<Tensor> inputs() {
+        return inputs;
+    }
+
+    /** Input number i. */
+    public Tensor input(int i) {
+        return inputs.get(i);
+    }
+
+    /** Where the result goes: zeros of the declared dtype and shape. */
+    public Tensor output() {
+        return output;
+    }
+}

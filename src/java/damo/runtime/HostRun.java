@@ -1,0 +1,188 @@
+package damo.runtime;
+
+import damo.DamoException;
+import damo.program.Binding;
+import damo.program.HostValues;
+import damo.program.Program;
+import damo.tensor.DType;
+import damo.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The host steps of the calls of one frame: tensors around the frame's buffers, the kernel's
+ * result, the failure. Used by one thread at a time.
+ */
+final class HostRun {
+    private final Plan plan;
+    private final Program program;
+    /** The frame's table: addresses of the buffers, then dimensions. */
+    private final MemorySegment words;
+    /** The attributes of steps with these dimensions, by step; null until first needed. */
+    private final List<Map<String, Object>> attributes;
+    /** All dimensions, the counted ones last, and their values in the step that runs. */
+    private final List<String> names;
+    private final long[] dims;
+    private Binding binding;
+    private HostValues values;
+    private HostRun outer;
+    private int failedStep;
+    private Throwable failure;
+
+    HostRun(Plan plan, MemorySegment words) {
+        this.plan = plan;
+        this.program = plan.program();
+        this.words = words;
+        this.attributes =
+                new ArrayList<>(Collections.nCopies(program.steps().size(), null));
+        this.names = new ArrayList<>(program.dims());
+        program.counted().forEach(c -> names.add(c.dim()));
+        this.dims = new long[names.size()];
+    }
+
+    /** Begins a call on this thread; to be followed by {@link #leave}. */
+    void enter(Binding sizes) {
+        binding = sizes;
+        failure = null;
+        outer = Upcalls.enter(this);
+    }
+
+    /** Ends the call. */
+    void leave() {
+        Upcalls.leave(outer);
+        outer = null;
+    }
+
+    /** Runs the kernel of a step. */
+    void step(int number) throws Exception {
+        Program.RunHost step = (Program.RunHost) program.steps().get(number);
+        readDims();
+        if (attributes.get(number) == null) {
+            attributes.set(number, values.attributes(step.attrs()));
+        }
+        try (Arena arena = Arena.ofConfined()) {
+            List<Tensor> inputs = new ArrayList<>(step.ins().size());
+            for (Program.HostArg in : step.ins()) {
+                MemorySegment data = memory(in, arena).asReadOnly();
+                inputs.add(Tensor.wrap(data, dtype(in), values.shape(in.shape())));
+            }
+            MemorySegment data = memory(step.out(), arena).fill((byte) 0);
+            Tensor output = Tensor.wrap(data, dtype(step.out()), values.shape(step.out().shape()));
+            HostKernel kernel = (HostKernel) plan.kernels().get(step.op());
+            Tensor result = kernel.run(new HostCall(step.op(), attributes.get(number),
+                    List.copyOf(inputs), output));
+            if (result != null && result != output) {
+                take(result, output);
+            }
+            if (output.dtype() == DType.BOOL) {
+                normalise(data);
+            }
+        }
+    }
+
+    /** The dimensions as native code sees them; values made from others are forgotten. */
+    private void readDims() {
+        boolean same = values != null;
+        for (int d = 0; d < dims.length; d++) {
+            long value = words.getAtIndex(ValueLayout.JAVA_LONG, program.buffers().size() + d);
+            same = same && value == dims[d];
+            dims[d] = value;
+        }
+        if (!same) {
+            values = new HostValues(names, dims);
+            Collections.fill(attributes, null);
+        }
+    }
+
+    @SuppressWarnings("restricted")
+    private MemorySegment memory(Program.HostArg arg, Arena arena) {
+        long bytes = dtype(arg).bytes();
+        for (long extent : values.shape(arg.shape())) {
+            bytes = Math.multiplyExact(bytes, extent);
+        }
+        if (bytes < 0 || bytes > binding.bytes()[arg.buffer()]) {
+            throw new DamoException("out-of-bounds", type(arg) + " does not fit into buffer "
+                    + arg.buffer() + " of " + binding.bytes()[arg.buffer()] + " bytes");
+        }
+        long address = words.getAtIndex(ValueLayout.JAVA_LONG, arg.buffer());
+        return MemorySegment.ofAddress(address).reinterpret(bytes, arena, null);
+    }
+
+    private DType dtype(Program.HostArg arg) {
+        return program.buffers().get(arg.buffer()).dtype();
+    }
+
+    private static void take(Tensor result, Tensor output) {
+        if (result.dtype() != output.dtype() || !result.hasShape(output.shape())) {
+            throw new DamoException("host-result", "the kernel gave " + type(result)
+                    + ", but the op declares " + type(output),
+                    Map.of("expected", type(output), "given", type(result)));
+        }
+        output.copyFrom(result, false);
+    }
+
+    /** Compiled code and files count on 0 and 1. */
+    private static void normalise(MemorySegment data) {
+        for (long i = 0; i < data.byteSize(); i++) {
+            if (data.get(ValueLayout.JAVA_BYTE, i) != 0) {
+                data.set(ValueLayout.JAVA_BYTE, i, (byte) 1);
+            }
+        }
+    }
+
+    private static String type(Tensor t) {
+        return type(t.dtype(), t.shape());
+    }
+
+    private static String type(DType dtype, long[] shape) {
+        return "[:" + dtype.label() + " " + Arrays.toString(shape).replace(",", "") + "]";
+    }
+
+    private String type(Program.HostArg arg) {
+        return type(dtype(arg), values.shape(arg.shape()));
+    }
+
+    /** Remembers what a step threw; allocates nothing, for memory or stack may be used up. */
+    void failed(int step, Throwable e) {
+        failedStep = step;
+        failure = e;
+    }
+
+    /** The exception for the step that failed in the last call, or null when none did. */
+    DamoException failure() {
+        if (failure == null) {
+            return null;
+        }
+        Program.RunHost step = (Program.RunHost) program.steps().get(failedStep);
+        List<String> inputs = step.ins().stream().map(this::type).toList();
+        Throwable cause = failure;
+        failure = null;
+        if (cause instanceof InterruptedException) {
+            Thread.currentThread().interrupt();
+        }
+        return Failures.host(program, step, inputs, type(step.out()), cause);
+    }
+
+    /**
+     * Refuses the use of a state that this call, or one around it on this thread, holds: it would
+     * wait for ever.
+     */
+    void checkFree(State state) {
+        for (HostRun run = this; run != null; run = run.outer) {
+            for (State held : run.plan.states) {
+                if (held == state) {
+                    throw new DamoException("state-in-use", "the kernel of an op used the state "
+                            + state.name() + " of the function " + run.program.name()
+                            + " that is calling it; give the op the value as an argument",
+                            Map.of("state", state.name(), "function", run.program.name()));
+                }
+            }
+        }
+    }
+}
