@@ -128,8 +128,8 @@ public final class Bindings {
     private static DamoException misfit(Program.Port port, String kind, long[] shape,
             long elements) {
         return new DamoException("bad-program", "bad program: " + kind + Edn.write(port.name())
-                + " of shape " + Arrays.toString(shape) + " has " + count(shape, kind + Edn.write(port.name()))
-                + " elements, but its buffer " + port.buffer() + " has " + elements);
+                + " of shape " + Arrays.toString(shape) + " has "
+                + count(shape, kind + Edn.write(port.name())) + " elements, but its buffer " + port.buffer() + " has " + elements);
     }
 
     /** The product of the axes; 0 when one is 0, however large the others. */
@@ -155,7 +155,6 @@ public final class Bindings {
     private static void checkSteps(Program p, Ranges ranges, SizeValues sizes, long[] elements) {
         KernelBounds.Reach[][] known = new KernelBounds.Reach[p.kernels().size()][];
         for (int s = 0; s < p.steps().size(); s++) {
-            int s0 = s;
             switch (p.steps().get(s)) {
                 case Program.Gemm g -> GemmBounds.check(s, g, sizes, ranges, elements);
                 case Program.RunKernel k -> {
@@ -166,8 +165,7 @@ public final class Bindings {
                     checkArguments(p, s, k, known[id], sizes, elements);
                 }
                 case Program.Count c -> checkCount(s, c, elements);
-                case Program.RunHost h -> h.all().forEach(arg ->
-                        checkHost("step " + s0 + ", " + h.op(), arg, sizes, ranges, elements));
+                case Program.RunHost h -> checkHost(s, h, sizes, ranges, elements);
             }
         }
     }
@@ -181,15 +179,17 @@ public final class Bindings {
     }
 
     /** What a host kernel sees of a buffer is all of it; with counted dims, what was counted. */
-    private static void checkHost(String place, Program.HostArg arg, SizeValues sizes,
-            Ranges ranges, long[] elements) {
-        String what = place + ", buffer " + arg.buffer();
-        long[] shape = arg.shape().stream().mapToLong(d -> sizes.of(d, () -> what)).toArray();
-        boolean open = arg.shape().stream().anyMatch(ranges::counted);
-        if (!open && count(shape, what) != elements[arg.buffer()]) {
-            throw new DamoException("bad-program", "bad program: " + what + " has "
-                    + elements[arg.buffer()] + " elements, but the shape "
-                    + Arrays.toString(shape));
+    private static void checkHost(int step, Program.RunHost h, SizeValues sizes, Ranges ranges,
+            long[] elements) {
+        for (Program.HostArg arg : h.all()) {
+            String what = "step " + step + ", " + h.op() + ", buffer " + arg.buffer();
+            long[] shape = arg.shape().stream().mapToLong(d -> sizes.of(d, () -> what)).toArray();
+            boolean open = arg.shape().stream().anyMatch(ranges::counted);
+            if (!open && count(shape, what) != elements[arg.buffer()]) {
+                throw new DamoException("bad-program", "bad program: " + what + " has "
+                        + elements[arg.buffer()] + " elements, but the shape "
+                        + Arrays.toString(shape));
+            }
         }
     }
 
