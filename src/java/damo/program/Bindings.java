@@ -129,7 +129,8 @@ public final class Bindings {
             long elements) {
         return new DamoException("bad-program", "bad program: " + kind + Edn.write(port.name())
                 + " of shape " + Arrays.toString(shape) + " has "
-                + count(shape, kind + Edn.write(port.name())) + " elements, but its buffer " + port.buffer() + " has " + elements);
+                + count(shape, kind + Edn.write(port.name())) + " elements, but its buffer "
+                + port.buffer() + " has " + elements);
     }
 
     /** The product of the axes; 0 when one is 0, however large the others. */
