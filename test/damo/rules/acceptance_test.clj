@@ -3,6 +3,7 @@
   and updates in the one form that becomes gemm. In any order of the rules inside their sets."
   (:require [clojure.edn :as edn]
             [clojure.test :refer [deftest is testing]]
+            [clojure.walk :as walk]
             [damo.array :as array]
             [damo.diff :as diff]
             [damo.eval :as eval]
@@ -100,6 +101,24 @@
   (let [[g] (built '{x [:f64 [n 3]]} '[:sub x x])]
     (is (= '(broadcast-to 0.0 :shape [n 3]) (form (through g phases))))))
 
+(def ^:private sums-of-nothing
+  "[what form]: sums over m = 0 elements of what is scaled by 1/m."
+  '[["a mean of nothing, then summed over nothing" [:sum {:axis 0} [:mean {:axis 1} x]]]
+    ["a quotient by the number of elements" [:sum {:axis [0 1]} [:mul x [:div 1 c]]]]
+    ["repeated, then summed" [:add [:sum x] [:sum [:broadcast-to {:shape [m]} [:div 1 c]]]]]
+    ["in a product of matrices"
+     [:sum [:matmul [:transpose [:div x c]] [:ones {:shape [n 2], :dtype :f64}]]]]])
+
+(deftest a-sum-of-nothing-is-zero-whatever-it-is-scaled-by
+  (doseq [order orders, [what sum-form] sums-of-nothing]
+    (testing (str what ", order " order)
+      (let [n-elements [:sum [:ones {:shape '[m], :dtype :f64}]]
+            [g] (built '{x [:f64 [n m]]} (walk/postwalk-replace {'c n-elements} sum-form))
+            rewritten (through (pass/expand (through g (shuffled order)))
+                               [canonicalize/rules specialize/rules])
+            value-of #(array/nested (first (eval/run % {'x (array/full :f64 [0 0] 0)})))]
+        (is (= 0.0 (value-of g) (value-of rewritten)))))))
+
 ;; ## Updates
 
 (def ^:private rate '[:mul 0.1 ?g])
@@ -118,14 +137,14 @@
 
 (deftest updates-have-one-form
   (testing "a matrix of weights: w minus a scalar times a product with a transposed operand"
-    (is (= '(sub w (mul (div 0.2 (cast (dim :dim [:* 4 n]) :dtype :f64))
+    (is (= '(sub w (mul (div 0.2 (cast (dim :dim [:max 1 [:* 4 n]]) :dtype :f64))
                         (matmul (transpose x :axes [1 0]) (matmul x w))))
            (update-form '{x [:f64 [n 3]], w [:f64 [3 4]]} '[:sqr [:dot x w]] 'w))))
   (testing "an update against the gradient of a loss with a minus sign adds"
-    (is (= '(add w (mul (div 0.2 (cast (dim :dim [:* 4 n]) :dtype :f64))
+    (is (= '(add w (mul (div 0.2 (cast (dim :dim [:max 1 [:* 4 n]]) :dtype :f64))
                         (matmul (transpose x :axes [1 0]) (matmul x w))))
            (update-form '{x [:f64 [n 3]], w [:f64 [3 4]]} '[:neg [:sqr [:dot x w]]] 'w))))
   (testing "a row of biases: one scaled sum"
-    (is (= '(sub b (mul (div 0.1 (cast (dim :dim [:* 3 n]) :dtype :f64))
+    (is (= '(sub b (mul (div 0.1 (cast (dim :dim [:max 1 [:* 3 n]]) :dtype :f64))
                         (sum (cos (add x b)) :axis [0])))
            (update-form '{x [:f64 [n 3]], b [:f64 [3]]} '[:sin [:add x b]] 'b)))))

@@ -322,12 +322,42 @@
   (let [shape (type/shape-of (graph/node-type builder (first args)))]
     (every? #(= 1 (nth shape %)) (:axis attrs))))
 
+(defn- positive-dim? [d]
+  (or (and (integer? d) (pos? d))
+      (and (vector? d) (= :max (first d)) (boolean (some positive-dim? (rest d))))))
+
+(defn- nonzero-divisor? [b id]
+  (let [[op {:keys [dim]} arg] (graph/node b id)]
+    (case op
+      :dim (positive-dim? dim)
+      :cast (recur b arg)
+      (let [x (rule/uniform b id)] (and (number? x) (not (zero? x)))))))
+
+(defn- divides-by-zero?
+  "May the 0-d node be infinite because a divisor is 0, such as a number of elements?"
+  [b id]
+  (let [[op _ x y] (graph/node b id)]
+    (case op
+      :div (or (not (nonzero-divisor? b y)) (recur b x))
+      (:mul :add :sub) (or (divides-by-zero? b x) (recur b y))
+      (:neg :cast) (recur b x)
+      false)))
+
+(defn safe-outside?
+  "May ?s stand in front of a sum over these dims? A sum of nothing is 0, whatever the factor; an
+  infinite one in front would make it NaN."
+  [m ?s dims]
+  (or (every? positive-dim? dims) (not (divides-by-zero? (:builder m) (m ?s)))))
+
+(defn- summed-dims
+  "The dims that a reduction takes together."
+  [{:keys [builder args attrs]}]
+  (map (type/shape-of (graph/node-type builder (first args))) (:axis attrs)))
+
 (defn- times-extent
   "The template of a sum over axes along which everything is the 0-d x."
   [m]
-  (let [x-type (graph/node-type (:builder m) (first (:args m)))
-        n (apply type/dim* (map (type/shape-of x-type) (:axis (:attrs m))))
-        dtype (type/dtype-of (:type m))]
+  (let [n (apply type/dim* (summed-dims m)), dtype (type/dtype-of (:type m))]
     [:mul [:cast {:dtype dtype} [:dim {:dim n}]] '?x]))
 
 (defrules reducing
@@ -360,8 +390,18 @@
    :rhs [:neg [:sum {:axis ?a} ?x]], :when #(rule/float? % ?x), :keeps :value
    :why "Negation moves out, where there is less of it."
    :examples [[[:sum {:axis 1} [:neg x]] => [:neg [:sum {:axis 1} x]]]]}
+  {:name :max-neg, :lhs [:max {:axis ?a :keepdims false} [:neg ?x]]
+   :rhs [:neg [:min {:axis ?a} ?x]], :when #(rule/float? % ?x), :keeps :value
+   :why "Negation moves out, where there is less of it."
+   :examples [[[:max {:axis 1} [:neg x]] => [:neg [:min {:axis 1} x]]]
+              [[:neg [:max {:axis 1} [:neg x]]] => [:min {:axis 1} x]]]}
+  {:name :min-neg, :lhs [:min {:axis ?a :keepdims false} [:neg ?x]]
+   :rhs [:neg [:max {:axis ?a} ?x]], :when #(rule/float? % ?x), :keeps :value
+   :why "Negation moves out, where there is less of it."
+   :examples [[[:min {:axis 1} [:neg x]] => [:neg [:max {:axis 1} x]]]]}
   {:name :sum-broadcast, :lhs [:sum {:axis ?a :keepdims false} [:broadcast-to ?x]]
-   :rhs times-extent, :when #(and (rule/scalar? % ?x) (rule/float? % ?x)), :keeps :value
+   :rhs times-extent, :keeps :finite
+   :when #(and (rule/scalar? % ?x) (rule/float? % ?x) (safe-outside? % ?x (summed-dims %)))
    :why "A product instead of a loop.", :types {x [:f64 []]}
    :examples [[[:sum {:axis 0} [:broadcast-to {:shape [2 3]} x]]
                => [:broadcast-to {:shape [3]} [:mul 2.0 x]]]]})

@@ -67,6 +67,11 @@
         x (if (= op :div) (rule/uniform (:builder m) dividend) (rule/number-of m ?c))]
     (and (float? x) (neg? x))))
 
+(defn- factor-of-product?
+  "May ?s stand in front of the matrix product of ?x and ?y?"
+  [m ?s ?x ?y]
+  (and (scales? m ?s ?x ?y) (canonicalize/safe-outside? m ?s [(peek (rule/shape-of m ?x))])))
+
 (defrules scalars
   "0-d factors in front of what they scale, outside of products and sums, multiplied together."
   {:name :div-by-scalar, :lhs [:div ?x ?s], :rhs [:mul [:div 1 ?s] ?x], :keeps :value
@@ -89,12 +94,12 @@
    :types {s [:f64 []]}
    :examples [[[:add [:mul s x] [:mul s y]] => [:mul s [:add x y]]]]}
   {:name :scalar-out-of-matmul, :lhs [:matmul [:mul ?s ?x] ?y], :rhs [:mul ?s [:matmul ?x ?y]]
-   :when #(scales? % ?s ?x ?y), :keeps :finite, :why "gemm scales for nothing."
-   :types {s [:f64 []], y [:f64 [3 4]]}
+   :when #(factor-of-product? % ?s ?x ?y), :keeps :finite
+   :why "gemm scales for nothing.", :types {s [:f64 []], y [:f64 [3 4]]}
    :examples [[[:matmul [:mul s x] y] => [:mul s [:matmul x y]]]]}
   {:name :scalar-out-of-matmul-right, :lhs [:matmul ?x [:mul ?s ?y]], :rhs [:mul ?s [:matmul ?x ?y]]
-   :when #(scales? % ?s ?x ?y), :keeps :finite, :why "gemm scales for nothing."
-   :types {s [:f64 []], y [:f64 [3 4]]}
+   :when #(factor-of-product? % ?s ?x ?y), :keeps :finite
+   :why "gemm scales for nothing.", :types {s [:f64 []], y [:f64 [3 4]]}
    :examples [[[:matmul x [:mul s y]] => [:mul s [:matmul x y]]]]}
   {:name :neg-out-of-matmul, :lhs [:matmul [:neg ?x] ?y], :rhs [:neg [:matmul ?x ?y]], :keeps :value
    :why "Negation meets others, or the sign of an update.", :types {y [:f64 [3 4]]}
@@ -103,7 +108,9 @@
    :keeps :value, :why "Negation meets others, or the sign of an update.", :types {y [:f64 [3 4]]}
    :examples [[[:matmul x [:neg y]] => [:neg [:matmul x y]]]]}
   {:name :scalar-out-of-sum, :lhs [:sum {:axis ?a :keepdims false} [:mul ?s ?x]]
-   :rhs [:mul ?s [:sum {:axis ?a} ?x]], :when #(and (scales? % ?s ?x) (rule/float? % ?x))
+   :rhs [:mul ?s [:sum {:axis ?a} ?x]]
+   :when #(and (scales? % ?s ?x) (rule/float? % ?x)
+               (canonicalize/safe-outside? % ?s (map (rule/shape-of % ?x) (% ?a))))
    :keeps :finite, :why "One product instead of one an element.", :types {s [:f64 []]}
    :examples [[[:sum {:axis 0} [:mul s x]] => [:mul s [:sum {:axis 0} x]]]]}
   {:name :scalar-out-of-transpose, :lhs [:transpose {:axes ?a} [:mul ?s ?x]]
