@@ -16,6 +16,7 @@
             [damo.model :as model]
             [damo.op :as op]
             [damo.op.all]
+            [damo.op.einsum :as einsum]
             [damo.op.subtensor :as subtensor]
             [damo.parse :as parse]
             [damo.rewrite :as rewrite]
@@ -32,7 +33,7 @@
 
 (def ^:private not-exported
   "Ops whose names are values here (zeros makes a tensor), and those that only passes insert."
-  #{:input :shared :const :zeros :ones :full :arange :eye :gemm :copy :dim :set-at :inc-at})
+  #{:input :shared :const :zeros :ones :full :arange :eye :einsum :gemm :copy :dim :set-at :inc-at})
 
 (defmacro ^:private export-ops []
   `(do ~@(for [[op {:keys [doc args]}] (sort-by key @op/registry) :when (not (not-exported op))
@@ -52,6 +53,9 @@
 
 (def ^{:doc (:doc (meta #'subtensor/inc-at)), :arglists '([x & specs-and-v])} inc-at
   subtensor/inc-at)
+
+(def ^{:doc (:doc (meta #'einsum/call-einsum)), :arglists '([subscripts & operands])} einsum
+  einsum/call-einsum)
 
 (def + "The same as add." add)
 (def * "The same as mul." mul)

@@ -6,6 +6,7 @@
             [damo.op.compare]
             [damo.op.create]
             [damo.op.cumulative]
+            [damo.op.einsum]
             [damo.op.exp]
             [damo.op.index]
             [damo.op.leaf]
@@ -15,6 +16,7 @@
             [damo.op.slice]
             [damo.op.softmax]
             [damo.op.stats]
+            [damo.op.tensordot]
             [damo.op.trig]
             [damo.op.view]
             [damo.op.write]))
