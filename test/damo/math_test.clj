@@ -9,7 +9,8 @@
             [clojure.test :refer [deftest is testing]]
             [damo.codegen.reference :as reference]
             [damo.jit.calling :as calling]
-            [damo.math.decimal :as decimal])
+            [damo.math.decimal :as decimal]
+            [damo.math.decimal-gamma :as decimal-gamma])
   (:import (java.util SplittableRandom)))
 
 (set! *warn-on-reflection* true)
@@ -20,6 +21,7 @@
 (def ^:private table (reduce merge families))
 (def ^:private instructions (resource "damo/scalar.edn"))
 (def ^:private dtypes [:f32 :f64])
+(def ^:private oracles (merge decimal/functions decimal-gamma/functions))
 
 ;; ## The definitions, instruction by instruction
 
@@ -76,11 +78,15 @@
 (deftest every-function-is-defined
   (is (apply distinct? (mapcat keys families)) "in one file only")
   (is (= (set (keep (fn [[op row]] (when (:math row) op)) instructions)) (set (keys table))))
-  (is (set/subset? (set (keys table)) (set (keys decimal/functions))))
+  (is (set/subset? (set (keys table)) (set (keys oracles))))
   (doseq [[f definitions] table]
     (is (= (set dtypes) (set (keys definitions))) (str f))))
 
 (defn- names [form] (set (filter symbol? (tree-seq vector? seq form))))
+
+(def ^:private special-functions
+  "Those that may have errors of 8 ulp."
+  #{:gamma :gammaln :psi :trigamma})
 
 (deftest definitions-are-well-formed
   (doseq [[f definitions] table, [dtype {:keys [args return ulp why] :as definition}] definitions]
@@ -92,7 +98,7 @@
         (is (set/subset? (set (keys definition)) #{:args :let :return :ulp :why}))
         (is (apply distinct? bound) "a name is bound once")
         (is (= (set bound) used) "every name is bound, and used")
-        (is (<= 0.5 ulp 2.1))
+        (is (<= 0.5 ulp (if (special-functions f) 8 2.1)))
         (is (not (str/blank? why)))))))
 
 ;; ## Special values, as in C99, Annex F
@@ -133,6 +139,14 @@
            [1.0 0.0 (/ Math/PI 2)] [-1.0 -0.0 (/ Math/PI -2)] [1.0 inf 0.0] [1.0 (- inf) Math/PI]
            [inf inf (/ Math/PI 4)] [inf (- inf) (* 0.75 Math/PI)] [(- inf) 1.0 (/ Math/PI -2)]
            [nan 1.0 nan] [1.0 nan nan] [nan 0.0 nan] [0.0 nan nan]]
+   :sinpi (odd-rows [0.5 1.0] [2.0 0.0] [1e20 0.0] [inf nan])
+   :cospi [[0.0 1.0] [-0.0 1.0] [0.5 0.0] [1.0 -1.0] [1e20 1.0] [inf nan]]
+   :gamma [[0.0 inf] [-0.0 (- inf)] [1.0 1.0] [2.0 1.0] [5.0 24.0] [-1.0 nan] [-1e10 nan] [inf inf]
+           [(- inf) nan] [200.0 inf] [-200.5 -0.0] [-201.5 0.0]]
+   :gammaln [[0.0 inf] [-0.0 inf] [1.0 0.0] [2.0 0.0] [-1.0 inf] [-1e10 inf] [inf inf]
+             [(- inf) inf]]
+   :psi [[0.0 (- inf)] [-0.0 inf] [-1.0 nan] [-1e10 nan] [inf inf] [(- inf) nan]]
+   :trigamma [[0.0 inf] [-0.0 inf] [-1.0 inf] [-1e10 inf] [inf 0.0] [(- inf) nan]]
    :pow [[0.0 0.0 1.0] [nan 0.0 1.0] [1.0 nan 1.0] [1.0 inf 1.0] [-1.0 inf 1.0] [-1.0 (- inf) 1.0]
          [0.0 -3.0 inf] [-0.0 -3.0 (- inf)] [-0.0 -2.0 inf] [0.0 (- inf) inf] [-0.0 3.0 -0.0]
          [-0.0 2.0 0.0] [0.0 0.5 0.0] [0.5 inf 0.0] [0.5 (- inf) inf] [2.0 inf inf]
@@ -148,7 +162,8 @@
 (def ^:private random-domain
   "The half-width of the interval about 0 from which a third of a function's samples come."
   {:exp 110.0 :exp2 155.0 :expm1 95.0 :sigmoid 110.0 :softplus 110.0 :sinh 92.0 :cosh 92.0
-   :tanh 12.0 :asin 1.0 :acos 1.0 :atanh 1.0 :sin 50.0 :cos 50.0 :tan 50.0})
+   :tanh 12.0 :asin 1.0 :acos 1.0 :atanh 1.0 :sin 50.0 :cos 50.0 :tan 50.0
+   :gamma 180.0 :gammaln 10.0 :psi 10.0 :trigamma 10.0})
 
 (def ^:private edges
   "Where some range reduction changes its mind, and where results overflow or vanish."
@@ -182,13 +197,18 @@
            (if (Double/isFinite y) y 0.5))
     :atan2 (* (double x) (Math/scalb (- (* 2 (.nextDouble random)) 1) (.nextInt random -3 4)))))
 
+(defn- pole?
+  "Is x a pole of a function of the gamma family? These are among the special values."
+  [f x]
+  (and (special-functions f) (<= x 0.0) (= x (Math/rint x))))
+
 (defn- samples
   "The arguments at which a function is tried: tuples of numbers of the dtype, the same every time."
   [f dtype n]
   (let [random (SplittableRandom. 42)
         unary (->> (concat (mapcat #(neighbours dtype %) (mapcat #(vector % (- (double %))) edges))
                            (repeatedly n #(random-number random dtype f)))
-                   (filter #(Double/isFinite (double %))))]
+                   (filter #(and (Double/isFinite (double %)) (not (pole? f (double %))))))]
     (for [x unary]
       (mapv #(constant dtype %)
             (if (= 1 (:args (instructions f))) [x] [x (second-argument random dtype f x)])))))
@@ -228,19 +248,27 @@
   (let [top (as-decimal dtype inf)] (max (- top) (min top x))))
 
 (defn- error
-  "The distance of result `y` from the exact value `x`, in units of the last place."
-  [dtype x y]
+  "The distance of result `y` from the exact value `x`, in units of the last place of `scale`."
+  [dtype x y scale]
   (if (Double/isNaN y)
     inf
-    (let [x (clipped dtype x)
-          ^BigDecimal off (abs (- x (as-decimal dtype y)))]
-      (.doubleValue (.divide off (ulp-of dtype x) java.math.MathContext/DECIMAL64)))))
+    (let [^BigDecimal off (abs (- (clipped dtype x) (as-decimal dtype y)))]
+      (.doubleValue (.divide off (ulp-of dtype (clipped dtype scale))
+                             java.math.MathContext/DECIMAL64)))))
+
+(defn- error-at
+  "The error of result `y` for these arguments, against the result or, where large terms cancel,
+  these."
+  [f dtype args y]
+  (let [x (apply (oracles f) args)
+        larger (when (= dtype :f64) (decimal-gamma/larger-term f (first args)))]
+    (error dtype x y (if larger (max larger (abs x)) x))))
 
 (defn- worst
   "The largest error of a function's results on its samples: {:ulp :at :got}."
   [f dtype tuples results]
   (->> (for [[args y] (map vector tuples results) :when (not (vanishes? f (first args)))]
-         {:at args, :got y, :ulp (error dtype (apply (decimal/functions f) args) (double y))})
+         {:at args, :got y, :ulp (error-at f dtype args (double y))})
        (apply max-key :ulp)))
 
 ;; ## The same as machine code

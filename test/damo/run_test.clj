@@ -35,7 +35,8 @@
     (is (= (pr-str (d/program f)) (pr-str (edn/read-string (run/program-text (d/program f))))))
     (testing "whatever the printer is set to"
       (is (= (run/program-text (d/program f))
-             (binding [*print-length* 1, *print-level* 1, *print-namespace-maps* true]
+             (binding [*print-length* 1, *print-level* 1, *print-namespace-maps* true
+                       *print-readably* false]
                (run/program-text (d/program f))))))))
 
 (deftest exceptions-of-the-core-become-ex-infos

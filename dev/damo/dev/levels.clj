@@ -12,9 +12,9 @@
   '[[damo.fail damo.type damo.array]
     [damo.graph damo.expr]
     [damo.op]
-    [damo.op.scalar damo.op.typing damo.op.gens damo.op.view damo.op.linear damo.op.einsum
-     damo.op.indexing damo.op.index damo.op.slice damo.op.write damo.op.subtensor damo.op.*
-     damo.op.blas damo.op.all]
+    [damo.op.scalar damo.op.scalar-gamma damo.op.typing damo.op.gens damo.op.view damo.op.linear
+     damo.op.einsum damo.op.indexing damo.op.index damo.op.slice damo.op.write damo.op.subtensor
+     damo.op.* damo.op.blas damo.op.all]
     [damo.rule damo.eval damo.parse]
     [damo.rewrite damo.rules.canonicalize damo.rules.* damo.diff.node damo.diff.* damo.diff]
     [damo.pass damo.schedule damo.lower.collapse damo.lower.scalar damo.lower.slots damo.lower

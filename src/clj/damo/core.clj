@@ -61,6 +61,8 @@
 (def * "The same as mul." mul)
 (def / "The same as div." div)
 
+(def digamma "The same as psi." psi)
+
 (defn -
   "x - y, elementwise; of one argument its negative."
   ([x] (neg x))

@@ -82,7 +82,8 @@
 (defn program-text
   "A program as EDN text."
   ^String [program]
-  (binding [*print-length* nil, *print-level* nil, *print-meta* false, *print-namespace-maps* false]
+  (binding [*print-length* nil, *print-level* nil, *print-meta* false, *print-namespace-maps* false
+            *print-readably* true]             ; println unsets it, also for what is lazy inside
     (pr-str program)))
 
 (defn compiled

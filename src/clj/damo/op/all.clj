@@ -8,6 +8,7 @@
             [damo.op.cumulative]
             [damo.op.einsum]
             [damo.op.exp]
+            [damo.op.gamma]
             [damo.op.index]
             [damo.op.leaf]
             [damo.op.linear]

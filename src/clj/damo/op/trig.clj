@@ -2,7 +2,8 @@
   "Trigonometric and hyperbolic functions and their inverses. Elementwise; angles in radians;
   integers give floats."
   (:require [damo.op :as op :refer [defop]]
-            [damo.op.scalar :as scalar]))
+            [damo.op.scalar :as scalar]
+            [damo.op.scalar-gamma :as scalar-gamma]))
 
 (set! *warn-on-reflection* true)
 
@@ -31,6 +32,22 @@
    :partials [[:add 1 [:sqr ?out]]]
    :scalar :tan, :gen {?x [-1.2 1.2]}
    :examples [[[:tan 0.0] 0.0]]})
+
+(defop sinpi
+  "sin(πx), elementwise; exactly 0 at integers."
+  {:kind :elementwise, :args [?x], :type :float
+   :eval scalar-gamma/sinpi
+   :partials [[:mul Math/PI [:cospi ?x]]]
+   :scalar :sinpi
+   :examples [[[:sinpi 0.5] 1.0] [[:sinpi 1e10] 0.0] [[:sinpi ##Inf] ##NaN]]})
+
+(defop cospi
+  "cos(πx), elementwise; exactly 0 halfway between integers."
+  {:kind :elementwise, :args [?x], :type :float
+   :eval scalar-gamma/cospi
+   :partials [[:mul (- Math/PI) [:sinpi ?x]]]
+   :scalar :cospi
+   :examples [[[:cospi 0.5] 0.0] [[:cospi 3.0] -1.0]]})
 
 (defop asin
   "The inverse of sin on [-1, 1], elementwise; NaN outside."
