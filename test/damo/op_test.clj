@@ -119,7 +119,7 @@
       #(assoc-in % [:nodes 1] [:sum {:axes [1]} 0]) ::op/unknown-attribute ":axes"
       #(assoc-in % [:nodes 1] [:sum {} 0 0]) ::op/wrong-arity "given 2"
       #(assoc-in % [:nodes 1] [:summ {} 0]) ::op/unknown-op "did you mean :sum"
-      #(assoc-in % [:nodes 0] [:input {:name 'x, :type [:f16 []]}]) :damo.type/bad-type ":f16")))
+      #(assoc-in % [:nodes 0] [:input {:name 'x, :type [:f8 []]}]) :damo.type/bad-type ":f8")))
 
 ;; ## Definition
 

@@ -19,7 +19,7 @@
 (deftest promotion-is-numpys
   (are [a b expected] (= expected (type/promote a b) (type/promote b a))
     :f32 :f32 :f32, :f32 :f64 :f64, :bool :u8 :u8, :bool :f32 :f32
-    :u8 :i8 :i32, :u8 :i32 :i32, :i8 :i64 :i64, :i32 :i64 :i64
+    :u8 :i8 :i16, :u8 :i32 :i32, :i8 :i64 :i64, :i32 :i64 :i64
     :u8 :f32 :f32, :i8 :f32 :f32, :i32 :f32 :f64, :i64 :f32 :f64, :i64 :f64 :f64))
 
 (deftest numbers-take-the-dtype-of-their-partner
@@ -103,5 +103,5 @@
   (are [x] (type/type? x) [:f32 []], '[:i64 [n 3 [:* 2 n]]], [:bool [0]])
   (testing "what is no type is refused with an example"
     (are [x] (= ::type/bad-type (first (error (type/check x))))
-      [:f16 [2]] [:f32 2] [:f32 [-1]] [:f32 ["n"]] '[:f32 [a/n]] nil)
+      [:f8 [2]] [:f32 2] [:f32 [-1]] [:f32 ["n"]] '[:f32 [a/n]] nil)
     (is (re-find #"a type looks like \[:f32 \[n 784\]\]" (second (error (type/check 7)))))))

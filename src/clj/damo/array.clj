@@ -1,7 +1,7 @@
 (ns damo.array
   "Reference arrays, plain data for the reference interpreter:
   {:dtype :f32 :shape [2 3] :data doubles}, row-major. Floats live in a double-array (rounded to
-  single precision when the dtype is :f32), integers and booleans (0, 1) in a long-array.
+  what their dtype holds), integers and booleans (0, 1) in a long-array.
   Simple before fast, but linear. (nested (of :i64 [2 2] [1 2 3 4])) = [[1 2] [3 4]]."
   (:refer-clojure :exclude [cast])
   (:require [damo.fail :as fail :refer [fail!]]
@@ -18,6 +18,7 @@
   (case dtype
     :i64 n
     :i32 (unchecked-int n)
+    :i16 (unchecked-short n)
     :i8 (unchecked-byte n)
     :u8 (bit-and n 255)))
 
@@ -30,14 +31,33 @@
           (>= x (double hi)) hi
           :else (long x))))
 
+(defn unit
+  "The distance between neighbouring values of a float dtype at x, for a finite x; subnormals share
+  one. (unit :f16 1.0) = 2^-10."
+  ^double [dtype ^double x]
+  (let [{:keys [digits least]} (type/dtypes dtype)
+        exponent (max (Math/getExponent x) (long least))]
+    (Math/scalb 1.0 (int (- exponent (dec (long digits)))))))
+
+(defn- rounded
+  "The double x rounded once to a float dtype, ties to even; beyond its range infinite."
+  ^double [dtype ^double x]
+  (case dtype
+    :f64 x
+    :f32 (double (unchecked-float x))
+    (let [one (unit dtype x), near (* one (Math/rint (/ x one)))]
+      (if (< (double (:hi (type/dtypes dtype))) (Math/abs near))
+        (Math/copySign ##Inf x)
+        near))))
+
 (defn convert
   "The number or boolean x as an element of `dtype`: a double, a long or a boolean. Floats become
   integers by truncation (NaN gives 0, saturating), wide integers wrap, everything but 0 is true;
-  :f32 rounds once."
+  floats are rounded once."
   [dtype x]
   (let [n (cond (true? x) 1, (false? x) 0, :else x)]
     (case (:kind (type/dtypes dtype))
-      :float (if (= dtype :f32) (double (unchecked-float (double n))) (double n))
+      :float (rounded dtype (double n))
       :int (if (float? n) (truncate dtype n) (wrap dtype (long n)))
       :bool (not (zero? n)))))
 

@@ -3,6 +3,7 @@
   to and from graphs. An expression knows its type and where it was written. (graph-of [e]) is the
   flat table, (exprs-of graph) the way back."
   (:require [clojure.string :as str]
+            [damo.array :as array]
             [damo.fail :as fail :refer [fail!]]
             [damo.graph :as graph]
             [damo.type :as type])
@@ -60,12 +61,23 @@
 
 ;; ## Constants
 
+(defn- float-value
+  "The number as a float of that dtype; fails when a finite one is beyond its range."
+  [dtype x]
+  (let [near (array/convert dtype x)]
+    (when (and (Double/isInfinite near) (not (Double/isInfinite (double x))))
+      (fail! ::constant-out-of-range
+             (str x " is beyond the range of dtype " dtype ", which ends at "
+                  (:hi (type/dtypes dtype)) "; compute with a wider dtype, or write ##Inf")
+             {:value x, :dtype dtype}))
+    near))
+
 (defn const-value
-  "The number or boolean as a constant of that dtype holds it: rounded once for :f32, a long for
+  "The number or boolean as a constant of that dtype holds it: a float rounded once, a long for
   integers. Fails when it does not fit."
   [dtype x]
   (case (:kind (type/dtypes dtype))
-    :float (if (= dtype :f32) (double (unchecked-float x)) (double x))
+    :float (float-value dtype (if (boolean? x) (if x 1 0) x))
     :bool (if (boolean? x) x (not (zero? x)))
     :int (let [{:keys [lo hi]} (type/dtypes dtype), n (if (boolean? x) (if x 1 0) x)]
            (when-not (and (== n (bigint n)) (<= lo n hi))

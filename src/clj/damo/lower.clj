@@ -184,9 +184,9 @@
 ;; ## Reductions
 
 (defn- acc-dtype
-  "Sums and products of :f32 run in :f64: ten million 0.1s add up right."
+  "Sums and products of floats run in :f64: ten million 0.1s add up right."
   [combine dtype]
-  (if (and (#{:add :mul} combine) (= dtype :f32)) :f64 dtype))
+  (if (and (#{:add :mul} combine) (type/float-dtype? dtype)) :f64 dtype))
 
 (defn- worst
   "The value of a dtype that no other loses to under the comparison `better`."

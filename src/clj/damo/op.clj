@@ -110,12 +110,45 @@
   [{:keys [type]} attrs types]
   (if (keyword? type) (elementwise-type type types) (type attrs types)))
 
+(defn- argument-names
+  "The names of an op's arguments in templates: ?x ?y, or ?0 ?1 … for a variadic op."
+  [op]
+  (let [{:keys [args]} (entry op)]
+    (if (= args :variadic) (map #(symbol (str "?" %)) (range)) args)))
+
 (defn bindings
   "The names of an op's arguments in templates, bound to these values: {?x 3, ?y 5}, or {?0 3, ?1 5}
   for a variadic op."
   [op values]
-  (let [{:keys [args]} (entry op)]
-    (zipmap (if (= args :variadic) (map #(symbol (str "?" %)) (range)) args) values)))
+  (zipmap (argument-names op) values))
+
+;; ## Expansions, and storage dtypes
+;; An op that computes outside the kernels' registers, or in several steps, does so in :f32 when its
+;; arguments have a storage dtype, and rounds once at the end.
+
+(defn widened
+  "The template of a node on arguments of storage dtypes, computed in :f32: its arguments converted,
+  its result rounded; nil when no argument has one."
+  [op attrs types [dtype _]]
+  (when (some (comp type/storage-dtype? type/dtype-of) types)
+    (let [wide (fn [name [from _]]
+                 (if (type/storage-dtype? from) [:cast {:dtype (type/computed from)} name] name))
+          node (into [op attrs] (map wide (argument-names op) types))]
+      (if (type/storage-dtype? dtype) [:cast {:dtype dtype} node] node))))
+
+(defn- computes?
+  "Does a template compute, or only move elements?"
+  [template]
+  (some #(and (vector? %) (keyword? (first %))
+              (#{:elementwise :reduce :composite} (kind (first %))))
+        (tree-seq vector? rest template)))
+
+(defn expansion
+  "The template that stands for a node in terms of other ops; nil when its entry has none for it."
+  [op attrs types type]
+  (when-let [expand (:expand (entry op))]
+    (when-let [template (expand {:attrs attrs, :types types, :type type})]
+      (or (when (computes? template) (widened op attrs types type)) template))))
 
 (declare construct)
 

@@ -26,12 +26,6 @@
 
 ;; ## Composites
 
-(defn expansion
-  "The template that replaces a node before scheduling, or nil when the node is a primitive."
-  [op attrs types type]
-  (when-let [expand (:expand (op/entry op))]
-    (expand {:attrs attrs, :types types, :type type})))
-
 (declare expand-node!)
 
 (defn- expanding-emit [b note]
@@ -43,7 +37,7 @@
 
 (defn- expand-node! [b op attrs args {:keys [type] :as note}]
   (let [types (mapv #(graph/node-type b %) args)]
-    (if-let [template (expansion op attrs types type)]
+    (if-let [template (op/expansion op attrs types type)]
       (op/instantiate! (expanding-emit b (dissoc note :type)) (op/bindings op args) template)
       (graph/add-node! b (into [op attrs] args) note))))
 
@@ -51,6 +45,19 @@
   "The graph with every composite op replaced by the ops that define it."
   [graph]
   (sweep graph (fn [b _ [op attrs] args note] (expand-node! b op attrs args note))))
+
+;; ## Storage dtypes
+
+(defn widen
+  "The graph with products and additions at indices of storage dtypes computed in :f32: the library
+  has no other floats, and sums of many terms need more digits."
+  [graph]
+  (sweep graph
+         (fn [b _ [op attrs :as node] args {:keys [type] :as note}]
+           (if-let [template (and (#{:contract :scatter} (op/kind op))
+                                  (op/widened op attrs (mapv #(graph/node-type b %) args) type))]
+             (op/instantiate! (op/emitter b (dissoc note :type)) (op/bindings op args) template)
+             (keep-node! b node args note)))))
 
 ;; ## Indices
 
@@ -228,4 +235,4 @@
 (defn prepare
   "A graph of primitives, ready for the schedule; see the namespace."
   [graph]
-  (-> graph expand check-indices materialize))
+  (-> graph expand widen check-indices materialize))

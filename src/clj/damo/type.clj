@@ -9,43 +9,80 @@
 ;; ## Dtypes
 
 (def dtypes
-  "The element types, by kind, narrow to wide."
+  "The element types, by kind, narrow to wide. Floats have :digits significant bits and the smallest
+  normal value 2^:least. What has a :computed dtype is so in memory only: its values are computed in
+  that one and rounded."
   {:bool  {:kind :bool, :bytes 1}
    :u8    {:kind :int, :bytes 1, :lo 0, :hi 255}
    :i8    {:kind :int, :bytes 1, :lo -128, :hi 127}
+   :i16   {:kind :int, :bytes 2, :lo -32768, :hi 32767}
    :i32   {:kind :int, :bytes 4, :lo Integer/MIN_VALUE, :hi Integer/MAX_VALUE}
    :i64   {:kind :int, :bytes 8, :lo Long/MIN_VALUE, :hi Long/MAX_VALUE}
-   :f32   {:kind :float, :bytes 4}
-   :f64   {:kind :float, :bytes 8}})
+   :f16   {:kind :float, :bytes 2, :digits 11, :least -14, :hi 65504.0, :computed :f32}
+   :bf16  {:kind :float, :bytes 2, :digits 8, :least -126, :hi 3.3895313892515355E38
+           :computed :f32}
+   :f32   {:kind :float, :bytes 4, :digits 24, :least -126, :hi (double Float/MAX_VALUE)}
+   :f64   {:kind :float, :bytes 8, :digits 53, :least -1022, :hi Double/MAX_VALUE}})
 
 (defn dtype?
   "Is x the keyword of an element type?"
   [x]
   (contains? dtypes x))
 
-(defn float-dtype? "Is it :f32 or :f64?" [dtype] (= :float (:kind (dtypes dtype))))
+(defn float-dtype? "Is it a dtype of floats, :f16 :bf16 :f32 or :f64?" [dtype]
+  (= :float (:kind (dtypes dtype))))
+
+(defn computed
+  "The dtype in which values of `dtype` are computed: :f32 for the storage dtypes :f16 and :bf16,
+  else itself."
+  [dtype]
+  (:computed (dtypes dtype) dtype))
+
+(defn storage-dtype? "Is it :f16 or :bf16, a dtype of memory alone?" [dtype]
+  (contains? (dtypes dtype) :computed))
 
 (defn int-dtype? "Is it an integer dtype? (:bool is not.)" [dtype] (= :int (:kind (dtypes dtype))))
 
-(defn promote
-  "The dtype of an operation on these two, as NumPy has it (there is no 16-bit integer here: u8 with
-  i8 gives i32)."
+(defn- promote-floats
+  "The narrowest float dtype that holds both; neither :f16 nor :bf16 holds the other."
   [a b]
-  (let [{ka :kind, na :bytes} (dtypes a), {kb :kind, nb :bytes} (dtypes b)]
-    (cond (= a b)                 a
-          (= ka :bool)            b
-          (= kb :bool)            a
-          (= ka kb :float)        :f64
-          (= ka kb :int)          (cond (= na nb 1) :i32, (< na nb) b, :else a)
-          (= ka :float)           (if (= 1 nb) a :f64)
-          :else                   (if (= 1 na) b :f64))))
+  (let [[narrow wide] (sort-by (comp :bytes dtypes) [a b])]
+    (if (= (:bytes (dtypes narrow)) (:bytes (dtypes wide))) :f32 wide)))
+
+(defn- promote-ints
+  "The narrowest signed dtype that holds both."
+  [a b]
+  (let [[narrow wide] (sort-by (comp :bytes dtypes) [a b])]
+    (if (= (:bytes (dtypes narrow)) (:bytes (dtypes wide))) :i16 wide)))
+
+(defn- float-for
+  "The narrowest float dtype, from `float` on, that holds every integer of `int`; :f64 for :i64."
+  [int float]
+  (case (long (:bytes (dtypes int)))
+    1 float
+    2 (promote-floats :f32 float)
+    :f64))
+
+(defn promote
+  "The dtype of an operation on these two, as NumPy has it: the narrowest that holds all values of
+  both, and :f64 for a float with :i32 or :i64. docs/dtypes.md has the table. (promote :i16 :f16) =
+  :f32, (promote :f16 :bf16) = :f32."
+  [a b]
+  (let [ka (:kind (dtypes a)), kb (:kind (dtypes b))]
+    (cond (= a b)           a
+          (= ka :bool)      b
+          (= kb :bool)      a
+          (= ka kb :float)  (promote-floats a b)
+          (= ka kb :int)    (promote-ints a b)
+          (= ka :float)     (float-for b a)
+          :else             (float-for a b))))
 
 (defn float-of
-  "The floating dtype that a function such as exp gives for this dtype: f32 for one-byte ones, f64
-  for wider integers."
+  "The floating dtype that a function such as exp gives for this dtype: a float's own, :f32 for
+  integers that it holds, :f64 for wider ones; never one of less than 32 bits of itself."
   [dtype]
   (cond (float-dtype? dtype) dtype
-        (= 1 (:bytes (dtypes dtype))) :f32
+        (< (long (:bytes (dtypes dtype))) 4) :f32
         :else :f64))
 
 (defn weak

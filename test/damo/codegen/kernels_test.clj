@@ -69,7 +69,7 @@
           :else (- (mod (* 7 i) 11) 5))))
 
 (deftest reductions-test
-  (doseq [dtype [:f32 :f64 :i64 :i32 :i8 :u8]
+  (doseq [dtype [:f32 :f64 :i64 :i32 :i16 :i8 :u8]
           op [:add :mul :maximum :minimum]
           :let [start (reference/convert :i64 dtype (if (= op :mul) 1 0))
                 program (reduction op dtype start)]]

@@ -12,11 +12,16 @@
                                7.0 -7.0 3e9])
    :i64 [0 1 -1 2 -2 7 -7 63 64 100 Long/MAX_VALUE Long/MIN_VALUE (inc Long/MIN_VALUE)]
    :i32 [0 1 -1 2 -2 7 -7 31 32 100 Integer/MAX_VALUE Integer/MIN_VALUE (inc Integer/MIN_VALUE)]
+   :f16 (mapv unchecked-float [0.0 -0.0 1.0 -1.0 0.5 -2.5 3.5 65504 5.9604645E-8 ##Inf ##-Inf
+                               ##NaN 7.0])
+   :bf16 (mapv unchecked-float [0.0 -0.0 1.0 -1.0 0.5 -2.5 3.5 1.4953815E38 ##Inf ##-Inf
+                                ##NaN 7.0 96.0])
+   :i16 [0 1 -1 2 -2 7 -7 15 16 100 32767 -32768 -32767 2049 257]
    :i8 [0 1 -1 2 -2 7 -7 8 100 127 -128 -127]
    :u8 [0 1 2 7 8 100 127 128 200 255]
    :bool [true false]})
 
-(def width {:i64 64 :i32 32 :i8 8 :u8 8})
+(def width {:i64 64 :i32 32 :i16 16 :i8 8 :u8 8})
 
 (defn wrap
   "The integer reduced to the range of the dtype."
@@ -98,11 +103,42 @@
 (defn- saturated [dtype ^double x]
   (let [[lo hi] (case dtype
                   :i64 [Long/MIN_VALUE Long/MAX_VALUE] :i32 [Integer/MIN_VALUE Integer/MAX_VALUE]
-                  :i8 [-128 127] :u8 [0 255])]
+                  :i16 [-32768 32767] :i8 [-128 127] :u8 [0 255])]
     (cond (Double/isNaN x) 0
           (<= x (double lo)) lo
           (>= x (double hi)) hi
           :else (long x))))
+
+(defn- exact ^BigDecimal [x] (BigDecimal. (double x)))
+
+(defn- nearest
+  "The value of a 16-bit float dtype nearest to x, found among all of them that are near."
+  [dtype x]
+  (let [infinity (if (= dtype :f16) 0x7c00 0x7f80)
+        value #(if (= dtype :f16)
+                 (Float/float16ToFloat (unchecked-short %))
+                 (Float/intBitsToFloat (unchecked-int (bit-shift-left (long %) 16))))
+        size (Math/abs (double x))
+        ;; the bits of positive values count in their order; beyond the largest lies one more step
+        top (double (value (dec infinity)))
+        place (fn [bits]
+                (exact (if (= infinity bits)
+                         (+ top (- top (double (value (- infinity 2)))))
+                         (value bits))))
+        below (loop [lo 0, hi infinity]
+                (let [mid (quot (+ lo hi) 2)]
+                  (cond (<= (- hi lo) 1) lo, (<= (double (value mid)) size) (recur mid hi)
+                        :else (recur lo mid))))]
+    (if (or (Double/isNaN size) (Double/isInfinite size))
+      (unchecked-float x)
+      (let [down (.subtract (exact size) ^BigDecimal (place below))
+            up (.subtract ^BigDecimal (place (inc below)) (exact size))
+            order (compare down up)
+            bits (cond (neg? order) below, (pos? order) (inc below), (even? below) below
+                       :else (inc below))]
+        (unchecked-float (Math/copySign (double (value bits)) (double x)))))))
+
+(def ^:private float-dtypes #{:f64 :f32 :f16 :bf16})
 
 (defn convert
   "The value of [:cast to x] for x of dtype `from`."
@@ -113,7 +149,8 @@
       (:f32 :f64) (if (= to :f32)
                     (if (= from :i64) (.floatValue ^Number number) (unchecked-float number))
                     (double number))
-      (if (#{:f32 :f64} from) (saturated to number) (wrap to number)))))
+      (:f16 :bf16) (nearest to (double number))
+      (if (float-dtypes from) (saturated to number) (wrap to number)))))
 
 (defn same?
   "Equal bit for bit, all NaN being equal."

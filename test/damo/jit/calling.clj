@@ -6,12 +6,14 @@
            (damo.program Program Programs)
            (java.lang.foreign Arena FunctionDescriptor Linker Linker$Option MemoryLayout
                               MemorySegment ValueLayout ValueLayout$OfByte ValueLayout$OfDouble
-                              ValueLayout$OfFloat ValueLayout$OfInt ValueLayout$OfLong)
+                              ValueLayout$OfFloat ValueLayout$OfInt ValueLayout$OfLong
+                              ValueLayout$OfShort)
            (java.lang.invoke MethodHandle)))
 
 (set! *warn-on-reflection* true)
 
-(def ^:private bytes-of {:f64 8 :f32 4 :i64 8 :i32 4 :i8 1 :u8 1 :bool 1})
+(def ^:private bytes-of
+  {:f64 8 :f32 4 :f16 2 :bf16 2 :i64 8 :i32 4 :i16 2 :i8 1 :u8 1 :bool 1})
 
 (defn program
   "A program of one kernel: `dims` are symbols, `params` is [[dtype access size] …], `body` the
@@ -46,6 +48,16 @@
   ^NativeCode [program]
   (NativeCode/compile (read-program program)))
 
+(defn bf16-bits
+  "The bits of a float that :bf16 holds exactly."
+  [x]
+  (unchecked-short (bit-shift-right (Float/floatToRawIntBits (unchecked-float x)) 16)))
+
+(defn bf16-value
+  "The float of the bits of a :bf16."
+  [bits]
+  (Float/intBitsToFloat (unchecked-int (bit-shift-left (long bits) 16))))
+
 (defn- fill! [^MemorySegment segment dtype values]
   (dorun
    (map-indexed
@@ -55,17 +67,25 @@
         :f32 (.setAtIndex segment ValueLayout/JAVA_FLOAT i (unchecked-float v))
         :i64 (.setAtIndex segment ValueLayout/JAVA_LONG i (long v))
         :i32 (.setAtIndex segment ValueLayout/JAVA_INT i (unchecked-int v))
+        :i16 (.setAtIndex segment ValueLayout/JAVA_SHORT i (unchecked-short v))
+        :f16 (.setAtIndex segment ValueLayout/JAVA_SHORT i
+                          (Float/floatToFloat16 (unchecked-float v)))
+        :bf16 (.setAtIndex segment ValueLayout/JAVA_SHORT i (short (bf16-bits v)))
         (:i8 :u8) (.set segment ValueLayout/JAVA_BYTE i (unchecked-byte v))
         :bool (.set segment ValueLayout/JAVA_BYTE i (byte (if v 1 0)))))
     values)))
 
 (defn- contents [^MemorySegment whole dtype n]
-  (let [segment (.asSlice whole 0 (long (* n (bytes-of dtype))))]
+  (let [segment (.asSlice whole 0 (long (* n (bytes-of dtype))))
+        shorts #(.toArray segment ^ValueLayout$OfShort ValueLayout/JAVA_SHORT)]
     (case dtype
       :f64 (vec (.toArray segment ^ValueLayout$OfDouble ValueLayout/JAVA_DOUBLE))
       :f32 (vec (.toArray segment ^ValueLayout$OfFloat ValueLayout/JAVA_FLOAT))
       :i64 (vec (.toArray segment ^ValueLayout$OfLong ValueLayout/JAVA_LONG))
       :i32 (vec (.toArray segment ^ValueLayout$OfInt ValueLayout/JAVA_INT))
+      :i16 (vec (shorts))
+      :f16 (mapv #(Float/float16ToFloat %) (shorts))
+      :bf16 (mapv bf16-value (shorts))
       :i8 (vec (.toArray segment ^ValueLayout$OfByte ValueLayout/JAVA_BYTE))
       :u8 (mapv #(bit-and 255 (long %))
                 (.toArray segment ^ValueLayout$OfByte ValueLayout/JAVA_BYTE))

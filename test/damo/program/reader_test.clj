@@ -75,7 +75,7 @@
    [(at [:dims] '[n m]) #"no input or state has \[m\] as an axis"]
    [(at [:dims] (mapv #(symbol (str "d" %)) (range 300))) #"300 dimensions; at most 256"]
    ;; buffers and constants
-   [(at [:buffers 0 :dtype] :f16) #"buffer 0: expected a dtype .*, found :f16"]
+   [(at [:buffers 0 :dtype] :f8) #"buffer 0: expected a dtype .*:f16.*, found :f8"]
    [(at [:buffers 0 :kind] :heap) #"buffer 0: expected :kind .*, found :heap"]
    [(at [:buffers 0 :size] 'q) #"buffer 0: unknown dimension q; :dims has \[n\]"]
    [(at [:buffers 0 :size] -1) #"buffer 0: expected a size .*, found -1"]

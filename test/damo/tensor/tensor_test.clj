@@ -52,7 +52,7 @@
                               [[(float 1.5) 2.0] "f64" [2]]
                               [(float-array [1 2]) "f32" [2]] [(double-array [1]) "f64" [1]]
                               [(long-array [1]) "i64" [1]] [(int-array [1]) "i32" [1]]
-                              [(short-array [1]) "i32" [1]] [(byte-array [1]) "i8" [1]]
+                              [(short-array [1]) "i16" [1]] [(byte-array [1]) "i8" [1]]
                               [(boolean-array [true]) "bool" [1]]
                               [(into-array [(float-array 3) (float-array 3)]) "f32" [2 3]]
                               [[(float-array 3) (float-array 3)] "f32" [2 3]]

@@ -8,17 +8,18 @@
             [damo.eval :as eval]
             [damo.graph :as graph]
             [damo.op :as op]
-            [damo.op.gens :as gens]))
+            [damo.op.gens :as gens]
+            [damo.type :as type]))
 
 (set! *warn-on-reflection* true)
 
 (def dtypes
   "The dtypes that ops are compiled for."
-  [:f64 :f32 :i64 :i32 :i8 :u8 :bool])
+  [:f64 :f32 :i64 :i32 :i8 :u8 :bool :f16 :bf16 :i16])
 (def ^:private sizes
   {:f64 [0 1 3 13 64], :f32 [0 1 3 13 64], :i64 [0 1 3 13], :i32 [0 13], :i8 [1 13], :u8 [3 13]
-   :bool [1 3]})
-(def ^:private tolerances {:f64 2e-13, :f32 1e-6})
+   :bool [1 3], :f16 [0 1 3 13], :bf16 [3 13], :i16 [1 13]})
+(def ^:private tolerances {:f64 2e-13, :f32 1e-6, :f16 1e-6, :bf16 1e-6})
 
 (def ^:private ill-conditioned
   "Ops whose special values are not compared: targets of -1e10 cancel to nothing in :f32."
@@ -79,11 +80,20 @@
   [[_ op]]
   (if (#{:contract :composite} (op/kind op)) 20.0 1.0))
 
+(defn- close?
+  "Does an element got agree with the one expected? Storage dtypes are computed as :f32, where they
+  may fall on the other side of the middle between two values."
+  [dtype scale x y]
+  (or (running/element-close? (tolerances dtype 0.0) scale x y)
+      (and (type/storage-dtype? dtype) (Double/isFinite x)
+           (<= (abs (- x y)) (+ (array/unit dtype x)
+                                (* 1e-6 (max scale (abs x))))))))
+
 (defn- differences
   "What differs between the expected array of a case and the one got: types, or [position expected
   got] of the first elements. With rules a NaN or infinity may have become something else."
   [call rules expected got]
-  (let [close? #(running/element-close? (tolerances (:dtype expected) 0.0) (scale call) %1 %2)
+  (let [close? #(close? (:dtype expected) (scale call) %1 %2)
         free? (fn [x] (and rules (float? x) (or (Double/isNaN x) (Double/isInfinite x))))
         types (map array/type-of [expected got])]
     (if (apply = types)

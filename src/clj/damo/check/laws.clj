@@ -79,8 +79,7 @@
   "The graph of a case with its output replaced by the op's expansion; nil when it has none."
   [{:keys [nodes outputs] :as g}]
   (let [id (first outputs), [op attrs & args] (nodes id)
-        template ((:expand (op/entry op)) {:attrs attrs, :types (mapv #(graph/type-of g %) args)
-                                           :type (graph/type-of g id)})]
+        template (op/expansion op attrs (mapv #(graph/type-of g %) args) (graph/type-of g id))]
     (when template
       (let [b (graph/builder)]
         (graph/load-graph! b g)
@@ -154,7 +153,7 @@
   (into #{} (comp (filter vector?) (map first)) (tree-seq vector? identity template)))
 
 (defn- scalar-of [{:keys [scalar args]} attrs dtypes]
-  (let [t (if (fn? scalar) (scalar attrs dtypes) scalar)]
+  (let [t (if (fn? scalar) (scalar attrs (mapv type/computed dtypes)) scalar)]
     (if (keyword? t) (into [t] args) t)))
 
 (defn- scalar-instructions [{:keys [name] :as entry}]

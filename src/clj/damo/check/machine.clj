@@ -4,7 +4,8 @@
   [:i32]) gives a function of x."
   (:require [damo.array :as array]
             [damo.op :as op]
-            [damo.op.scalar :as scalar]))
+            [damo.op.scalar :as scalar]
+            [damo.type :as type]))
 
 (set! *warn-on-reflection* true)
 
@@ -65,7 +66,7 @@
 
 (defn function
   "The function of elements that a template over these argument names means, for arguments of
-  these dtypes."
+  these dtypes; storage dtypes are computed as :f32."
   [template names dtypes]
   (fn [& xs]
-    (second (value (zipmap names (map vector dtypes xs)) template))))
+    (second (value (zipmap names (map vector (map type/computed dtypes) xs)) template))))

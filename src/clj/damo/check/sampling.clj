@@ -3,7 +3,8 @@
   (problems :add [:f32] :commutes law) is empty when the predicate `law` holds for all."
   (:require [damo.array :as array]
             [damo.eval :as eval]
-            [damo.op.gens :as gens])
+            [damo.op.gens :as gens]
+            [damo.type :as type])
   (:import [java.util Random]))
 
 (set! *warn-on-reflection* true)
@@ -55,15 +56,17 @@
   (eval/constant op attrs args))
 
 (defn- close?
-  "Are two elements equal, or floats as near as rounding in single precision explains?"
-  [x y]
+  "Are two elements of a dtype equal, or floats as near as rounding in single precision, and once
+  more to a storage dtype, explains?"
+  [dtype x y]
   (or (= x y)
       (and (float? x) (float? y)
            (or (== x y) (and (Double/isNaN x) (Double/isNaN y))
-               (<= (abs (- x y)) (* 2e-6 (+ 1e-3 (abs x) (abs y))))))))
+               (<= (abs (- x y)) (+ (* 2e-6 (+ 1e-3 (abs x) (abs y)))
+                                    (if (type/storage-dtype? dtype) (array/unit dtype x) 0.0)))))))
 
 (defn same-array?
   "Are two arrays of one type and nearly equal?"
   [a b]
   (and (= (array/type-of a) (array/type-of b))
-       (every? true? (map close? (array/values a) (array/values b)))))
+       (every? true? (map (partial close? (:dtype a)) (array/values a) (array/values b)))))

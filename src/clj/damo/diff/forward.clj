@@ -61,6 +61,7 @@
     (cond (:partials entry) (partial-tangent! b id (form :partials) positions tangents)
           (:linear-in entry) (linear-tangent! b id (form :linear-in) positions tangents)
           (:rop entry) (let [bindings (assoc (tangent-bindings b op args tangents) '?out id)
+                             bindings (node/widened! b id bindings)
                              template (form :rop)]
                          (when-not (number? template)
                            (node/emit-template! b id bindings template)))

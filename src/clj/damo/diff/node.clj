@@ -57,11 +57,24 @@
   [b id]
   (type/float-dtype? (type/dtype-of (graph/node-type b id))))
 
+(defn- wide-type
+  "The type of a node in derivatives of node `of`: those of composites are computed as wide as they
+  are themselves."
+  [b of id]
+  (let [[dtype shape] (graph/node-type b id), [op] (graph/node b of)]
+    [(if (= :composite (op/kind op)) (type/computed dtype) dtype) shape]))
+
+(defn widened!
+  "The bindings of a template of node `of` with every id converted to the dtype that its derivative
+  is computed in."
+  [b of bindings]
+  (update-vals bindings #(cast-to! b of (type/dtype-of (wide-type b of %)) %)))
+
 (defn context
   "{:attrs :types :type} of a node, what the forms of its entry are functions of."
   [b id]
   (let [[_ attrs & args] (graph/node b id)]
-    {:attrs attrs, :types (mapv #(graph/node-type b %) args), :type (graph/node-type b id)}))
+    {:attrs attrs, :types (mapv #(wide-type b id %) args), :type (wide-type b id id)}))
 
 (defn declared
   "The form that an entry declares under key k, for a node."
@@ -83,8 +96,8 @@
 (defn expansion!
   "The id of what a composite node stands for; fails when its entry does not say."
   [b id]
-  (let [[op _ & args] (graph/node b id), entry (op/entry op)]
-    (if-let [template (and (:expand entry) (declared entry :expand (context b id)))]
+  (let [[op attrs & args] (graph/node b id), types (mapv #(graph/node-type b %) args)]
+    (if-let [template (op/expansion op attrs types (graph/node-type b id))]
       (emit-template! b id (op/bindings op args) template)
       (no-derivative! b id nil))))
 

@@ -39,7 +39,7 @@
 
 (defn- declared-contributions! [b id g positions templates]
   (let [[op _ & args] (graph/node b id)
-        bindings (assoc (op/bindings op args) '?out id '?g g)]
+        bindings (node/widened! b id (assoc (op/bindings op args) '?out id '?g g))]
     (doall
      (for [i positions
            :let [template (nth templates i nil)

@@ -123,7 +123,7 @@
 ;; one element for each line that runs beside the others in the inner loops.
 
 (defn- acc-dtype [{:keys [wide]} d]
-  (if (and wide (= d :f32)) :f64 d))
+  (if (and wide (type/float-dtype? d)) :f64 (type/computed d)))
 
 (defn- cast-to [from to e] (if (= from to) e [:cast to e]))
 

@@ -2,7 +2,9 @@
   "From an elementwise op's :scalar form to an expression of the kernel language (docs/program.md).
   (expression :log1p {} [[v :f32]] :f32) = [:log1p v]; numbers in templates take the dtype of their
   partner."
-  (:require [damo.op :as op]))
+  (:require [damo.array :as array]
+            [damo.op :as op]
+            [damo.type :as type]))
 
 (set! *warn-on-reflection* true)
 
@@ -35,18 +37,37 @@
               [(into [head] (map (fn [[e d]] (if d e [:const dtype e]))) typed)
                (result-dtype head dtype)])))))
 
+(def ^:private exact
+  "Instructions that give a value of the storage dtype for operands of it."
+  #{:neg :abs :select :maximum :minimum :floor :ceil :trunc :rint})
+
+(defn- exact?
+  "Is the value of an expression one of the storage dtype `out`, when its names are?"
+  [out e]
+  (or (symbol? e)
+      (let [[head & more] e]
+        (case head
+          :const (= (second more) (array/convert out (second more)))
+          :cast (= out (first more))
+          :select (every? (partial exact? out) (rest more))
+          (and (contains? exact head) (every? (partial exact? out) more))))))
+
 (defn of-template
   "The kernel expression of a template of instructions, its names bound in `env` to [expression
-  dtype], of dtype `out`."
+  dtype], of dtype `out`. Storage dtypes are computed as :f32, and the result is rounded, so that it
+  does not depend on what shares a kernel."
   [template env out]
-  (let [[e dtype] (build template env out)]
-    (if dtype e [:const out e])))
+  (let [env (update-vals env (fn [[e dtype]] [e (type/computed dtype)]))
+        [e dtype] (build template env (type/computed out))
+        e (if dtype e [:const (type/computed out) e])]
+    (if (and (type/storage-dtype? out) (not (exact? out e))) [:cast out e] e)))
 
 (defn expression
   "The kernel expression of an elementwise op with these attributes on operands [[expression dtype]
   …], of dtype `out`."
   [op attrs operands out]
   (let [{:keys [scalar args]} (op/entry op)
-        form (if (fn? scalar) (scalar attrs (mapv second operands)) scalar)
+        dtypes (mapv (comp type/computed second) operands)
+        form (if (fn? scalar) (scalar attrs dtypes) scalar)
         template (if (and (keyword? form) (not= form :identity)) (into [form] args) form)]
     (of-template template (zipmap args operands) out)))

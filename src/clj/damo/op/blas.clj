@@ -32,8 +32,10 @@
              {:addend c, :alpha alpha, :product product}))
     c))
 
-(defn- gemm-value [attrs c alpha x y]
-  (let [product ((:eval (op/entry :matmul)) attrs x y)
+(defn- gemm-value
+  "In doubles, rounded at the end."
+  [attrs c alpha x y]
+  (let [product ((:eval (op/entry :matmul)) attrs (array/cast :f64 x) (array/cast :f64 y))
         s (array/element alpha 0)]
     (array/map-elements (:dtype c) (fn [a p] (+ a (* s p))) [c product])))
 

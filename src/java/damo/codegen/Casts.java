@@ -6,8 +6,27 @@ import damo.tensor.DType;
 final class Casts {
     private Casts() { }
 
-    /** Appends the conversion of operand x; returns its result. */
-    static String write(Lines lines, DType from, DType to, String x) {
+    /** The widest integers that an f32 holds exactly, in bits. */
+    private static final int EXACT_IN_F32 = 24;
+
+    /** Appends the conversion of operand x, not of f16 or bf16 itself; returns its result. */
+    static String write(Lines lines, MathLibrary library, DType from, DType to, String x) {
+        return to.storage() ? rounded(lines, library, from, to, x) : write(lines, from, to, x);
+    }
+
+    /** The f32 nearest to x among the values of f16 or bf16. */
+    private static String rounded(Lines lines, MathLibrary library, DType from, DType to,
+                                  String x) {
+        DType wide = from.floating() ? from
+                : Types.bits(from) <= EXACT_IN_F32 ? DType.F32 : DType.F64;
+        String number = write(lines, from, wide, x);
+        String single = wide == DType.F32 ? number
+                : lines.call("float", library.storage(StorageFloats.ODD), "double", number);
+        String bits = lines.call("i16", library.storage(StorageFloats.store(to)), "float", single);
+        return lines.call("float", library.storage(StorageFloats.load(to)), "i16", bits);
+    }
+
+    private static String write(Lines lines, DType from, DType to, String x) {
         if (from == to) {
             return x;
         }

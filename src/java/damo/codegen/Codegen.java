@@ -33,11 +33,12 @@ public final class Codegen {
      * The module that defines {@code damo_call} and {@code damo_repeat} of docs/program.md, with
      * loops written for vectors of {@code vectorBits} bits (128, 256 or 512). Kernels that are
      * long together lie in parts, so that threads may share the work. Throws kind {@code
-     * "codegen"} for an instruction or dtype that cannot be translated.
+     * "codegen"} for an instruction or dtype that cannot be translated. {@code halves} tells that
+     * the machine has instructions for f16; without, integers do their work.
      */
-    public static Module module(Program program, int vectorBits) {
+    public static Module module(Program program, int vectorBits, boolean halves) {
         List<Usage> usages = program.kernels().stream().map(Usage::of).toList();
-        List<String> kernels = kernels(program, usages);
+        List<String> kernels = kernels(program, usages, halves);
         Products products = new Products(vectorBits);
         String call = CallWriter.write(program, usages, products);
         boolean together = kernels.size() == 1;
@@ -53,16 +54,17 @@ public final class Codegen {
     }
 
     /** The kernels and the math functions that they use, in at least one text. */
-    private static List<String> kernels(Program program, List<Usage> usages) {
+    private static List<String> kernels(Program program, List<Usage> usages,
+                                        boolean halves) {
         List<String> parts = new ArrayList<>();
         StringBuilder part = new StringBuilder();
         String natives = Foreign.nativeDeclarations(program);
-        MathLibrary library = new MathLibrary();
+        MathLibrary library = new MathLibrary(halves);
         for (int i = 0; i < program.kernels().size(); i++) {
             if (part.length() > PART) {
                 parts.add(part.append(library.text()).append('\n').append(natives).toString());
                 part.setLength(0);
-                library = new MathLibrary();
+                library = new MathLibrary(halves);
             }
             Kernel kernel = program.kernels().get(i);
             part.append(KernelWriter.write(kernelName(i, kernel), kernel, usages.get(i), library))
@@ -79,6 +81,11 @@ public final class Codegen {
             text.append(KernelWriter.declaration(kernelName(i, kernel), kernel, usages.get(i)));
         }
         return text.append('\n').toString();
+    }
+
+    /** The same for a machine without instructions for f16. */
+    public static Module module(Program program, int vectorBits) {
+        return module(program, vectorBits, false);
     }
 
     /** The function of kernel number i. */

@@ -68,7 +68,7 @@ final class ExprWriter {
             case Kernel.Load l -> load(l);
             case Kernel.SizeOf s -> sizes.write(s.size());
             case Kernel.Cast c ->
-                    Casts.write(lines, c.value().dtype(), c.dtype(), write(c.value()));
+                    Casts.write(lines, library, c.value().dtype(), c.to(), write(c.value()));
             case Kernel.Native n -> foreign(n);
             case Kernel.Apply a -> apply(a, flags);
         };
@@ -81,9 +81,22 @@ final class ExprWriter {
     }
 
     private String load(Kernel.Load l) {
-        String type = Types.memory(l.dtype());
+        DType t = params.get(l.param()).dtype();
+        String type = Types.memory(t);
         String element = lines.value("load ", type, ", ptr ", address(l.param(), l.index()));
-        return l.dtype() == DType.BOOL ? lines.value("icmp ne i8 ", element, ", 0") : element;
+        if (t.storage()) {
+            return lines.call("float", library.storage(StorageFloats.load(t)), type, element);
+        }
+        return t == DType.BOOL ? lines.value("icmp ne i8 ", element, ", 0") : element;
+    }
+
+    /** Appends what makes an operand, of the computed dtype, an element in memory of dtype t. */
+    String element(DType t, String operand) {
+        if (t.storage()) {
+            return lines.call(Types.memory(t), library.storage(StorageFloats.store(t)), "float",
+                    operand);
+        }
+        return t == DType.BOOL ? lines.value("zext i1 ", operand, " to i8") : operand;
     }
 
     private String foreign(Kernel.Native n) {

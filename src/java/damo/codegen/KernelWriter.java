@@ -108,8 +108,7 @@ final class KernelWriter {
 
     private void store(Kernel.Store s) {
         DType t = kernel.params().get(s.param()).dtype();
-        String operand = exprs.write(s.value());
-        String element = t == DType.BOOL ? lines.value("zext i1 ", operand, " to i8") : operand;
+        String element = exprs.element(t, exprs.write(s.value()));
         lines.add("store ", Types.memory(t), " ", element, ", ptr ",
                 exprs.address(s.param(), s.index()));
     }

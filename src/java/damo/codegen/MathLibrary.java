@@ -8,11 +8,24 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The math functions that one module uses. Each becomes an internal function that LLVM inlines into
- * the loops around its calls, where it is vectorised like everything else.
+ * The math functions that one module uses, and those between memory and registers. Each becomes an
+ * internal function that LLVM inlines into the loops around its calls, where it is vectorised like
+ * everything else.
  */
 final class MathLibrary {
     private final Map<String, String> functions = new LinkedHashMap<>();
+    private final boolean halves;
+
+    /** For a machine with ({@code halves}) or without instructions for f16. */
+    MathLibrary(boolean halves) {
+        this.halves = halves;
+    }
+
+    /** The name (without {@code @}) of a function of {@link StorageFloats}, put in if new. */
+    String storage(String name) {
+        functions.computeIfAbsent(name, n -> StorageFloats.text(n, halves));
+        return name;
+    }
 
     /**
      * The name (without {@code @}) of the function for that dtype, written now if it is new. Throws

@@ -50,7 +50,7 @@ final class Products {
      * lists. Throws kind {@code "codegen"} for a dtype that BLAS does not have.
      */
     String require(DType t) {
-        if (!t.floating()) {
+        if (!t.floating() || t.storage()) {
             throw new DamoException("codegen", "a :gemm step takes :f32 or :f64, not :" + t.label(),
                     Map.of("dtype", t.label()));
         }

@@ -7,21 +7,23 @@ import java.util.HexFormat;
 final class Types {
     private Types() { }
 
-    /** The type of a value in a register: {@code bool} is {@code i1}. */
+    /** The type of a value in a register: {@code bool} is {@code i1}; f16 and bf16 have none. */
     static String value(DType t) {
         return switch (t) {
             case F64 -> "double";
             case F32 -> "float";
             case I64 -> "i64";
             case I32 -> "i32";
+            case I16 -> "i16";
             case I8, U8 -> "i8";
             case BOOL -> "i1";
+            case F16, BF16 -> throw new IllegalArgumentException("in memory only: " + t);
         };
     }
 
-    /** The type of an element in memory: {@code bool} is a byte. */
+    /** The type of an element in memory: {@code bool} is a byte, f16 and bf16 are their bits. */
     static String memory(DType t) {
-        return t == DType.BOOL ? "i8" : value(t);
+        return t == DType.BOOL ? "i8" : t.storage() ? "i16" : value(t);
     }
 
     /** The suffix of overloaded intrinsics: {@code "f32"} or {@code "i8"}. */

@@ -66,6 +66,12 @@ record Host(String triple, String cpu, String features, long target) {
         }
     }
 
+    /** Whether the processor converts between f32 and f16: AArch64 always does. */
+    boolean halves() {
+        return features.contains("+f16c") || triple.startsWith("aarch64")
+                || triple.startsWith("arm64");
+    }
+
     /** Width in bits of the vectors that loops should use. */
     int vectorBits() {
         return features.contains("+avx512f") ? 512 : features.contains("+avx2") ? 256 : 128;

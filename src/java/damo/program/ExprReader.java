@@ -47,7 +47,8 @@ final class ExprReader {
             case "load" -> {
                 parts(list, 3);
                 int param = param(list.get(1), Kernel.Access.IN);
-                yield new Kernel.Load(param, index(list.get(2)), paramDtype(param));
+                yield new Kernel.Load(param, index(list.get(2)),
+                        paramDtype(param).computed());
             }
             case "size" -> {
                 parts(list, 2);

@@ -1,6 +1,7 @@
 package damo.program;
 
 import damo.tensor.DType;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -103,7 +104,8 @@ final class Fields {
     static DType dtype(Object value, Where where) {
         DType dtype = value instanceof Edn.Keyword k ? DType.of(k.name()) : null;
         if (dtype == null) {
-            throw where.expected("a dtype (:f64 :f32 :i64 :i32 :i8 :u8 :bool)", value);
+            throw where.expected("a dtype (" + String.join(" ", Arrays.stream(DType.values())
+                    .map(d -> ":" + d.label()).toList()) + ")", value);
         }
         return dtype;
     }

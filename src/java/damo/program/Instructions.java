@@ -37,9 +37,9 @@ public final class Instructions {
          */
         public boolean takes(DType t) {
             return switch (on) {
-                case "any" -> true;
-                case "num" -> t != DType.BOOL;
-                case "float" -> t.floating();
+                case "any" -> !t.storage();
+                case "num" -> !t.storage() && t != DType.BOOL;
+                case "float" -> t.floating() && !t.storage();
                 case "int" -> !t.floating() && t != DType.BOOL;
                 case "integral" -> !t.floating();
                 case "wide" -> t == DType.I32 || t == DType.I64;

@@ -53,7 +53,7 @@ public record Kernel(String name, List<Param> params, List<Stmt> body) {
     /** A literal: {@code bits} is the value of an integer or bool, or the raw bits of a double. */
     public record Const(DType dtype, long bits) implements Expr { }
 
-    /** One element of a parameter. */
+    /** One element of a parameter, of the dtype that the parameter's is computed in. */
     public record Load(int param, Size index, DType dtype) implements Expr { }
 
     /** An index expression as an I64. */
@@ -64,8 +64,13 @@ public record Kernel(String name, List<Param> params, List<Stmt> body) {
         }
     }
 
-    /** A conversion. */
-    public record Cast(DType dtype, Expr value) implements Expr { }
+    /** A conversion; to f16 or bf16 it rounds an f32. */
+    public record Cast(DType to, Expr value) implements Expr {
+        @Override
+        public DType dtype() {
+            return to.computed();
+        }
+    }
 
     /** A native function that the application registered for the op {@code op}. */
     public record Native(String op, List<Expr> args, DType dtype) implements Expr { }

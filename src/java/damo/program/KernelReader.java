@@ -167,7 +167,8 @@ final class KernelReader {
         int p = exprs.param(list.get(1), Kernel.Access.OUT);
         Size index = exprs.index(list.get(2));
         DType dtype = exprs.paramDtype(p);
-        return new Kernel.Store(p, index, exprs.typed(list.get(3), dtype, "parameter " + p));
+        return new Kernel.Store(p, index, exprs.typed(list.get(3), dtype.computed(),
+                "parameter " + p));
     }
 
     private Kernel.Stmt index(List<?> list, List<String> mine) {

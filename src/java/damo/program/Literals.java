@@ -1,6 +1,7 @@
 package damo.program;
 
 import damo.tensor.DType;
+import damo.tensor.ShortFloats;
 import java.util.List;
 
 /** Numbers written in a program, as values of a dtype. */
@@ -16,7 +17,11 @@ final class Literals {
             throw where.expected("a number of dtype :" + dtype.label(), form);
         }
         double value = n.doubleValue();
-        double rounded = dtype == DType.F32 ? (double) (float) value : value;
+        double rounded = switch (dtype) {
+            case F64 -> value;
+            case F32 -> (float) value;
+            default -> ShortFloats.round(dtype, value);
+        };
         if (Double.isInfinite(rounded) && !Double.isInfinite(value)) {
             throw where.bad(Edn.brief(form) + " does not fit :" + dtype.label());
         }
@@ -36,6 +41,7 @@ final class Literals {
         }
         boolean fits = switch (dtype) {
             case I32 -> n == (int) (long) n;
+            case I16 -> n == (short) (long) n;
             case I8 -> n == (byte) (long) n;
             case U8 -> n == (n & 0xff);
             default -> true;
@@ -46,9 +52,9 @@ final class Literals {
         return n;
     }
 
-    /** The literal as an expression. */
+    /** The literal as an expression; one of f16 or bf16 is a rounded f32. */
     static Kernel.Const constant(DType dtype, Object form, Where where) {
-        return new Kernel.Const(dtype, dtype.floating()
+        return new Kernel.Const(dtype.computed(), dtype.floating()
                 ? Double.doubleToLongBits(floating(dtype, form, where))
                 : integral(dtype, form, where));
     }

@@ -197,7 +197,7 @@ final class StepReader {
 
     private Program.Step gemm(Fields f, Where where) {
         DType dtype = f.dtype("dtype");
-        if (!dtype.floating()) {
+        if (!dtype.floating() || dtype.storage()) {
             throw where.bad("a :gemm is of :f32 or :f64, found :" + dtype.label());
         }
         Program.Operand a = operand(f.required("a"), "a", dtype, where);

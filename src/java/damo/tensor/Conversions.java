@@ -12,7 +12,8 @@ final class Conversions {
     /**
      * Why elements of {@code from} can never enter {@code to}; null when they can, or when it
      * depends on the values. Integers become floats or other integers where every value is kept;
-     * booleans become 0 and 1; f64 becomes f32 only under {@code downcast}.
+     * booleans become 0 and 1; a float becomes one that does not hold all its values only under
+     * {@code downcast}.
      */
     static String refusal(DType from, DType to, boolean downcast) {
         if (from == to || from == DType.BOOL) {
@@ -24,8 +25,8 @@ final class Conversions {
         if (from.floating() && !to.floating()) {
             return "a float is never made an integer; round it and cast it in the expression";
         }
-        if (from == DType.F64 && to == DType.F32 && !downcast) {
-            return "it would lose precision; allow the downcast, or give :f32 data";
+        if (from.floating() && !to.holds(from) && !downcast) {
+            return "it would lose precision; allow the downcast, or give :" + to.label() + " data";
         }
         return null;
     }
@@ -79,10 +80,7 @@ final class Conversions {
         if (source == DType.BOOL) {
             return Elements.putBoolean(to, target, i, Elements.getLong(from, source, i) != 0);
         }
-        if (source == DType.F32) {
-            return Elements.putFloat(to, target, i, (float) Elements.getDouble(from, source, i));
-        }
-        return source == DType.F64
+        return source.floating()
                 ? Elements.putDouble(to, target, i, Elements.getDouble(from, source, i), rule)
                 : Elements.putLong(to, target, i, Elements.getLong(from, source, i), rule);
     }

@@ -18,8 +18,8 @@ final class Elements {
         /** Not at all: f64 does not enter f32, an integer enters a float only when exact. */
         LOSSLESS,
         /**
-         * A boxed number takes the dtype of its partner: as above, but a double is rounded to f32
-         * unless it overflows.
+         * A boxed number takes the dtype of its partner: as above, but a double is rounded to a
+         * shorter float unless it overflows.
          */
         NUMBER,
         /** Rounding is welcome. */
@@ -33,6 +33,8 @@ final class Elements {
         return switch (dtype) {
             case F64 -> s.get(ValueLayout.JAVA_DOUBLE_UNALIGNED, 8 * i);
             case F32 -> s.get(ValueLayout.JAVA_FLOAT_UNALIGNED, 4 * i);
+            case F16, BF16 -> ShortFloats.value(dtype,
+                    s.get(ValueLayout.JAVA_SHORT_UNALIGNED, 2 * i));
             default -> getLong(s, dtype, i);
         };
     }
@@ -42,6 +44,7 @@ final class Elements {
         return switch (dtype) {
             case I64 -> s.get(ValueLayout.JAVA_LONG_UNALIGNED, 8 * i);
             case I32 -> s.get(ValueLayout.JAVA_INT_UNALIGNED, 4 * i);
+            case I16 -> s.get(ValueLayout.JAVA_SHORT_UNALIGNED, 2 * i);
             case I8 -> s.get(ValueLayout.JAVA_BYTE, i);
             case U8 -> s.get(ValueLayout.JAVA_BYTE, i) & 0xff;
             case BOOL -> s.get(ValueLayout.JAVA_BYTE, i) != 0 ? 1 : 0;
@@ -86,8 +89,10 @@ final class Elements {
         boolean ok = switch (dtype) {
             case F64 -> rule == Rule.DOWNCAST || exact((double) v, v);
             case F32 -> rule == Rule.DOWNCAST || exact((float) v, v);
+            case F16, BF16 -> rule == Rule.DOWNCAST || exact(ShortFloats.round(dtype, v), v);
             case I64 -> true;
             case I32 -> v == (int) v;
+            case I16 -> v == (short) v;
             case I8 -> v == (byte) v;
             case U8 -> v == (v & 0xff);
             case BOOL -> false;
@@ -104,20 +109,21 @@ final class Elements {
             s.set(ValueLayout.JAVA_DOUBLE_UNALIGNED, 8 * i, v);
             return true;
         }
-        if (dtype != DType.F32 || rule == Rule.LOSSLESS) {
+        if (!dtype.floating()) {
             return false;
         }
-        float narrow = (float) v;
-        if (rule == Rule.NUMBER && Float.isInfinite(narrow) && !Double.isInfinite(v)) {
-            return false;
+        float narrow = dtype == DType.F32 ? (float) v : ShortFloats.round(dtype, v);
+        boolean ok = switch (rule) {
+            case LOSSLESS -> narrow == v || Double.isNaN(v);
+            case NUMBER -> !Float.isInfinite(narrow) || Double.isInfinite(v);
+            case DOWNCAST -> true;
+        };
+        if (ok && dtype == DType.F32) {
+            s.set(ValueLayout.JAVA_FLOAT_UNALIGNED, 4 * i, narrow);
+        } else if (ok) {
+            s.set(ValueLayout.JAVA_SHORT_UNALIGNED, 2 * i, ShortFloats.bits(dtype, v));
         }
-        s.set(ValueLayout.JAVA_FLOAT_UNALIGNED, 4 * i, narrow);
-        return true;
-    }
-
-    /** Stores a float; returns false, and stores nothing, when the dtype is not a float. */
-    static boolean putFloat(MemorySegment s, DType dtype, long i, float v) {
-        return putDouble(s, dtype, i, v, Rule.DOWNCAST);
+        return ok;
     }
 
     /** Stores a truth value as 0 or 1 of any dtype. */
@@ -179,6 +185,9 @@ final class Elements {
         switch (dtype) {
             case F64 -> s.set(ValueLayout.JAVA_DOUBLE_UNALIGNED, 8 * i, (double) v);
             case F32 -> s.set(ValueLayout.JAVA_FLOAT_UNALIGNED, 4 * i, (float) v);
+            case F16, BF16 -> s.set(ValueLayout.JAVA_SHORT_UNALIGNED, 2 * i,
+                    ShortFloats.bits(dtype, v));
+            case I16 -> s.set(ValueLayout.JAVA_SHORT_UNALIGNED, 2 * i, (short) v);
             case I64 -> s.set(ValueLayout.JAVA_LONG_UNALIGNED, 8 * i, v);
             case I32 -> s.set(ValueLayout.JAVA_INT_UNALIGNED, 4 * i, (int) v);
             default -> s.set(ValueLayout.JAVA_BYTE, i, (byte) v);

@@ -9,17 +9,14 @@ import java.util.Map;
 final class JavaArrays {
     private JavaArrays() { }
 
-    /**
-     * The dtype of that array's elements, short being read as i32; null when it is no array of a
-     * known primitive.
-     */
+    /** The dtype of that array's elements; null when it is no array of a known primitive. */
     static DType dtypeOf(Object array) {
         return switch (array) {
             case double[] a -> DType.F64;
             case float[] a -> DType.F32;
             case long[] a -> DType.I64;
             case int[] a -> DType.I32;
-            case short[] a -> DType.I32;
+            case short[] a -> DType.I16;
             case byte[] a -> DType.I8;
             case boolean[] a -> DType.BOOL;
             case null, default -> null;
@@ -50,13 +47,6 @@ final class JavaArrays {
         int n = length(array);
         MemorySegment target = to.asSlice(at * dtype.bytes(), (long) n * dtype.bytes());
         switch (array) {
-            case short[] a -> {
-                int[] wide = new int[n];
-                for (int i = 0; i < n; i++) {
-                    wide[i] = a[i];
-                }
-                Conversions.copy(MemorySegment.ofArray(wide), source, target, dtype, n, downcast);
-            }
             case boolean[] a -> {
                 for (int i = 0; i < n; i++) {
                     Elements.putBoolean(target, dtype, i, a[i]);
@@ -67,8 +57,8 @@ final class JavaArrays {
     }
 
     /**
-     * The elements as a new array: double[], float[], long[], int[] (of i32 and of u8, whose values
-     * a byte cannot show), byte[] or boolean[].
+     * The elements as a new array: double[], float[] (also of f16 and bf16), long[], int[] (of i32
+     * and of u8, whose values a byte cannot show), short[], byte[] or boolean[].
      */
     static Object copyOut(MemorySegment from, DType dtype, long elements) {
         if (elements > Integer.MAX_VALUE - 8) {
@@ -83,7 +73,15 @@ final class JavaArrays {
             case F32 -> from.toArray(ValueLayout.JAVA_FLOAT_UNALIGNED);
             case I64 -> from.toArray(ValueLayout.JAVA_LONG_UNALIGNED);
             case I32 -> from.toArray(ValueLayout.JAVA_INT_UNALIGNED);
+            case I16 -> from.toArray(ValueLayout.JAVA_SHORT_UNALIGNED);
             case I8 -> from.toArray(ValueLayout.JAVA_BYTE);
+            case F16, BF16 -> {
+                float[] a = new float[n];
+                for (int i = 0; i < n; i++) {
+                    a[i] = (float) Elements.getDouble(from, dtype, i);
+                }
+                yield a;
+            }
             case U8 -> {
                 int[] a = new int[n];
                 for (int i = 0; i < n; i++) {
@@ -107,6 +105,7 @@ final class JavaArrays {
             case float[] a -> MemorySegment.ofArray(a);
             case long[] a -> MemorySegment.ofArray(a);
             case int[] a -> MemorySegment.ofArray(a);
+            case short[] a -> MemorySegment.ofArray(a);
             case byte[] a -> MemorySegment.ofArray(a);
             default -> throw new IllegalArgumentException("no primitive array: "
                     + array.getClass());

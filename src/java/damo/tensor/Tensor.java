@@ -90,8 +90,8 @@ public final class Tensor extends AbstractList<Object>
 
     /**
      * A new tensor of nested data: numbers and booleans in lists, object arrays, primitive arrays,
-     * tensors. Boxed numbers are rounded to f32; arrays and tensors of f64 only with {@code
-     * downcast}. Throws "ragged", "bad-data" or "dtype-mismatch" with the position.
+     * tensors. Boxed numbers are rounded to a float dtype; arrays and tensors of wider floats only
+     * with {@code downcast}. Throws "ragged", "bad-data" or "dtype-mismatch" with the position.
      */
     public static Tensor of(Object data, DType dtype, boolean downcast) {
         return Nested.read(data, dtype, downcast);
@@ -249,7 +249,8 @@ public final class Tensor extends AbstractList<Object>
         }));
     }
 
-    /** A flat double[], float[], long[], int[] (i32, u8), byte[] (i8) or boolean[]. */
+    /** A flat double[], float[] (f32, f16, bf16), long[], int[] (i32, u8), short[], byte[] (i8) or
+     * boolean[]. The bits of f16 and bf16: {@code t.reinterpret(0, DType.I16, t.shape())}. */
     public Object toJavaArray() {
         return with(data -> JavaArrays.copyOut(data, dtype, elements));
     }
