@@ -83,7 +83,7 @@
 (deftest every-node-is-in-one-unit-behind-what-it-reads
   (doseq [recipe (graphs/recipes 60 11)
           :let [g (pass/prepare (:graph (graphs/graph recipe)))
-                {:keys [units stored layouts unit-of]} (schedule/schedule g)
+                {:keys [units stored layouts unit-of] :as sched} (schedule/schedule g)
                 at (order-of units)
                 args-of #(graph/args-of ((:nodes g) %))
                 scheduled? #(#{:loop :call :own} (schedule/role g %))]]
@@ -95,6 +95,6 @@
     (testing "what another unit reads is stored"
       (is (every? (fn [{:keys [nodes]}]
                     (every? #(or (not (unit-of %)) (some #{%} nodes) (stored %))
-                            (schedule/bases-read g layouts {:nodes nodes})))
+                            (schedule/bases-read g sched {:nodes nodes})))
                   units)))
     (is (not-any? #(= :composite (op/kind (graph/op-of ((:nodes g) %)))) (graph/live g)))))

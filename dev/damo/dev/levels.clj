@@ -13,12 +13,13 @@
     [damo.graph damo.expr]
     [damo.op]
     [damo.op.scalar damo.op.scalar-gamma damo.op.typing damo.op.gens damo.op.view damo.op.linear
-     damo.op.einsum damo.op.indexing damo.op.index damo.op.slice damo.op.write damo.op.subtensor
+     damo.op.einsum damo.op.indexing damo.op.index damo.op.slice damo.op.write damo.op.select
+     damo.op.subtensor
      damo.op.* damo.op.blas damo.op.all]
-    [damo.rule damo.eval damo.parse]
+    [damo.counted damo.rule damo.eval damo.parse]
     [damo.rewrite damo.rules.canonicalize damo.rules.* damo.diff.node damo.diff.* damo.diff]
     [damo.pass damo.schedule damo.lower.collapse damo.lower.scalar damo.lower.slots damo.lower
-     damo.lower.nests]
+     damo.lower.nests damo.lower.select]
     [damo.plan.product damo.plan.update damo.plan]
     [damo.run damo.function damo.model damo.viz]
     [damo.check.machine damo.check.sampling damo.check.running damo.check.*]

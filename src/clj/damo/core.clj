@@ -17,6 +17,7 @@
             [damo.op :as op]
             [damo.op.all]
             [damo.op.einsum :as einsum]
+            [damo.op.select :as select]
             [damo.op.subtensor :as subtensor]
             [damo.parse :as parse]
             [damo.rewrite :as rewrite]
@@ -56,6 +57,11 @@
 
 (def ^{:doc (:doc (meta #'einsum/call-einsum)), :arglists '([subscripts & operands])} einsum
   einsum/call-einsum)
+
+(def ^{:doc (:doc (meta #'select/nonzero)), :arglists '([x & attributes])} nonzero select/nonzero)
+
+(def ^{:doc (:doc (meta #'select/masked)), :arglists '([x mask & attributes])} masked
+  select/masked)
 
 (def + "The same as add." add)
 (def * "The same as mul." mul)

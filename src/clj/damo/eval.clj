@@ -3,6 +3,7 @@
   :eval of each entry. The oracle of every test, and what folds constants. (run graph {'x array})
   gives one array an output."
   (:require [damo.array :as array]
+            [damo.counted :as counted]
             [damo.fail :as fail :refer [fail!]]
             [damo.graph :as graph]
             [damo.op :as op]
@@ -90,7 +91,17 @@
   (case op
     (:input :shared) (env (:name attrs))
     :const (constant :const attrs [])
-    (constant op (update-vals attrs #(with-values dims %)) args)))
+    (constant op (reduce-kv (fn [m k v] (assoc m k (if (= k :as) v (with-values dims v))))
+                            {} attrs)
+              args)))
+
+(defn- with-counts
+  "The dims with those that the value of a node of that type has just counted."
+  [dims g id [_ shape] {extents :shape}]
+  (reduce (fn [dims {:keys [dim]}]
+            (let [at (.indexOf ^java.util.List shape dim)]
+              (if (or (neg? at) (contains? dims dim)) dims (assoc dims dim (nth extents at)))))
+          dims (counted/counted-by g id)))
 
 (defn- explained
   "The failure `e` of a node, with the node's number, op and position in front."
@@ -108,15 +119,18 @@
   [{:keys [nodes notes] :as graph} env]
   (let [live (graph/live graph)
         leaf-types (leaves graph live env)
-        dims (bind-dims leaf-types env)
+        dims (volatile! (bind-dims leaf-types env))
         values (object-array (count nodes))]
-    (doseq [[name type] leaf-types] (check-shape dims name type (env name)))
-    (doseq [id live]
+    (doseq [[name type] leaf-types] (check-shape @dims name type (env name)))
+    (doseq [id (counted/order graph)]
       (try
         (let [node (nth nodes id)
-              value (node-value dims env node (mapv #(aget values (int %)) (graph/args-of node)))
+              value (node-value @dims env node (mapv #(aget values (int %)) (graph/args-of node)))
               declared (get-in notes [id :type])]
-          (aset values id (if declared (check-shape dims "the value" declared value) value)))
+          (when declared
+            (vswap! dims with-counts graph id declared value)
+            (check-shape @dims "the value" declared value))
+          (aset values id value))
         (catch clojure.lang.ExceptionInfo e (explained graph id e))))
     (vec values)))
 

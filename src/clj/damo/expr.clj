@@ -133,6 +133,17 @@
   (when-not (expr? x)
     (fail! ::not-an-expression (str "an expression is needed; got " (pr-str x)) {:given x})))
 
+(declare visit-order)
+
+(defn structure-hash
+  "A number that is equal for expressions of equal structure; linear in what lies below."
+  [e]
+  (let [hashes (IdentityHashMap.)]
+    (doseq [^Expr e (visit-order [e])]
+      (.put hashes e (hash [(.op e) (.attrs e) (mapv #(.get hashes %) (.args e))
+                            (when (.state e) (System/identityHashCode (.state e)))])))
+    (.get hashes e)))
+
 ;; ## To graphs
 
 (defn- visit-order

@@ -60,11 +60,20 @@
   (.size ^ArrayList (.nodes b)))
 
 (defn finish
-  "The graph of a builder with these outputs, a vector of ids."
-  [^Builder b outputs]
-  {:nodes (vec (.nodes b))
-   :outputs (vec outputs)
-   :notes (into {} (map-indexed vector) (.notes b))})
+  "The graph of a builder with these outputs, a vector of ids, and these ids under :keep."
+  ([b outputs] (finish b outputs nil))
+  ([^Builder b outputs kept]
+   (cond-> {:nodes (vec (.nodes b))
+            :outputs (vec outputs)
+            :notes (into {} (map-indexed vector) (.notes b))}
+     (seq kept) (assoc :keep (vec kept)))))
+
+(defn structure-hash
+  "A number that is equal for nodes of equal structure, of one or of several builders; linear in the
+  nodes before `id`."
+  [^Builder b id]
+  (peek (reduce (fn [hashes [op attrs & args]] (conj hashes (hash [op attrs (map hashes args)])))
+                [] (.subList ^ArrayList (.nodes b) 0 (inc (int id))))))
 
 (defn load-graph!
   "Adds every node of `graph` to the builder; returns the vector old id → new id."
@@ -90,14 +99,16 @@
      (filterv #(aget seen (int %)) (range (count nodes))))))
 
 (defn prune
-  "The graph without the nodes that no output needs; ids are numbered anew, order kept."
-  [{:keys [nodes outputs notes] :as graph}]
+  "The graph without the nodes that neither an output nor :keep needs; ids are numbered anew, order
+  kept."
+  [{:keys [nodes outputs notes] kept :keep :as graph}]
   (let [ids (live graph)
         renumber (zipmap ids (range))
         renumbered (fn [node] (into [(op-of node) (attrs-of node)] (map renumber) (args-of node)))]
-    {:nodes (mapv #(renumbered (nth nodes %)) ids)
-     :outputs (mapv renumber outputs)
-     :notes (into {} (map (fn [id] [(renumber id) (notes id)])) ids)}))
+    (cond-> {:nodes (mapv #(renumbered (nth nodes %)) ids)
+             :outputs (mapv renumber outputs)
+             :notes (into {} (map (fn [id] [(renumber id) (notes id)])) ids)}
+      (seq kept) (assoc :keep (mapv renumber kept)))))
 
 (defn users
   "A map from id to the vector of ids of live nodes that take it as an argument (once for each

@@ -150,6 +150,15 @@
     (when-let [template (expand {:attrs attrs, :types types, :type type})]
       (or (when (computes? template) (widened op attrs types type)) template))))
 
+(defn- with-count-name
+  "The attributes with a name for the dim that an op counts, made from the structure of its
+  arguments: equal calls count one dim."
+  [{:keys [hash-of]} {{:keys [of by]} :counts} attrs args]
+  (if (and of (nil? (:as attrs)))
+    (let [hashes (map #(let [a (nth args %)] (if (literal? a) a (hash-of a))) by)]
+      (assoc attrs :as (symbol (format "%s.%08x" of (hash hashes)))))
+    attrs))
+
 (declare construct)
 
 (defn- constructed
@@ -175,11 +184,13 @@
 (defn construct
   "Makes the node (op attrs args) in a context: fills in attributes, checks arity, converts
   arguments, derives the type. A context is {:type-of arg→type, :make (fn [op attrs args type]),
-  :describe args→text}. Failures say what was given."
+  :describe args→text, :hash-of arg→number}. Failures say what was given."
   [{:keys [describe] :as ctx} op attrs args]
   (let [entry (entry op)]
     (try
-      (let [attrs (check-attrs (update entry :attrs merge (:call-attrs entry)) attrs)]
+      (let [attrs (with-count-name
+                    ctx entry
+                    (check-attrs (update entry :attrs merge (:call-attrs entry)) attrs) args)]
         (check-arity entry args)
         (made ctx entry attrs (coerce ctx entry args)))
       (catch clojure.lang.ExceptionInfo e
@@ -192,6 +203,7 @@
 
 (defn- expr-context [src]
   {:type-of expr/type-of
+   :hash-of expr/structure-hash
    :make (fn [op attrs args type] (expr/->Expr op attrs args type src nil))
    :describe (fn [args] (str (expr/describe-all args)
                              (when src (str "\n  in the expression at "
@@ -244,6 +256,7 @@
   numbers and booleans."
   [b note]
   {:type-of (fn [arg] (graph/node-type b (id-of arg)))
+   :hash-of (fn [arg] (graph/structure-hash b (id-of arg)))
    :make (fn [op attrs args type]
            (->Id (graph/add-node! b (into [op attrs] (map id-of) args) (assoc note :type type))))
    :describe (fn [args]

@@ -3,6 +3,7 @@
   copies where a view cannot address its elements. Graph in, graph out. After `prepare` every node
   is a primitive that the schedule knows."
   (:require [damo.array :as array]
+            [damo.counted :as counted]
             [damo.graph :as graph]
             [damo.op :as op]
             [damo.type :as type]))
@@ -12,14 +13,14 @@
 (defn sweep
   "A graph made anew, node by node: (emit-node b id node arg-ids note) returns the new id of each
   live node."
-  [{:keys [nodes outputs notes] :as graph} emit-node]
+  [{:keys [nodes outputs notes] kept :keep :as graph} emit-node]
   (let [b (graph/builder)
         ids (reduce (fn [ids id]
                       (let [node (nodes id)]
                         (assoc ids id (emit-node b id node (mapv ids (graph/args-of node))
                                        (notes id)))))
                     {} (graph/live graph))]
-    (graph/prune (graph/finish b (mapv ids outputs)))))
+    (graph/prune (graph/finish b (mapv ids outputs) (mapv ids kept)))))
 
 (defn- keep-node! [b node args note]
   (graph/add-node! b (into [(graph/op-of node) (graph/attrs-of node)] args) note))
@@ -224,15 +225,16 @@
   "The graph with a :copy before every view that cannot address its elements (a reshape of a
   transposed matrix), before operands of products whose strides BLAS cannot take, before generated
   values that are gathered from, and behind outputs that are leaves, views or output twice."
-  [{:keys [nodes outputs notes] :as graph}]
+  [{:keys [nodes outputs notes] kept :keep :as graph}]
   (let [writer {:b (graph/builder), :layouts (volatile! {})}
         ids (reduce (fn [ids id]
                       (let [node (nodes id), args (mapv ids (graph/args-of node))]
                         (assoc ids id (add-materialized! writer node args (notes id)))))
                     {} (graph/live graph))]
-    (graph/prune (graph/finish (:b writer) (own-outputs (:b writer) (map ids outputs))))))
+    (graph/prune (graph/finish (:b writer) (own-outputs (:b writer) (map ids outputs))
+                               (mapv ids kept)))))
 
 (defn prepare
   "A graph of primitives, ready for the schedule; see the namespace."
   [graph]
-  (-> graph expand widen check-indices materialize))
+  (-> graph counted/keep-binders expand widen check-indices materialize))

@@ -4,10 +4,12 @@
   spec: {:name … :inputs [[name type] …] :state [[name type] …] :outputs [output names] :updates
   {state-name position-of-output}}."
   (:require [clojure.string :as str]
+            [damo.counted :as counted]
             [damo.fail :as fail :refer [fail!]]
             [damo.graph :as graph]
             [damo.lower :as lower]
             [damo.lower.nests :as nests]
+            [damo.lower.select :as select]
             [damo.op :as op]
             [damo.plan.product :as product]
             [damo.plan.update :as update]
@@ -35,11 +37,12 @@
 
 (defn- note [g id]
   (let [{{:keys [file line]} :src} (get-in g [:notes id])
-        [op {:keys [extent]}] (node g id)]
+        [op {:keys [extent]}] (node g id)
+        {:keys [failure]} (op/entry op)]
     (cond-> {:op (name op), :expr (graph-text g id 3)
-             :message (if extent
-                        "an index must lie between 0 and the extent of its axis"
-                        "there is nothing to reduce")}
+             :message (cond failure failure
+                            extent "an index must lie between 0 and the extent of its axis"
+                            :else "there is nothing to reduce")}
       file (assoc :file file :line line))))
 
 (defn- failing-nodes [g]
@@ -56,10 +59,19 @@
       (when-not (= base (alias id))
         [{:do :copy, :from [:node base], :to [:node id], :type (graph/type-of g id)}]))))
 
+(defn- own-step
+  "The step of a node with a nest of its own; :count says which dim it binds, if any, and from
+  where."
+  [{:keys [g counting note-of] :as cx} {[id] :nodes :as unit}]
+  (let [write (if (= :nest (op/kind (graph/op-of (node g id)))) select/kernel nests/kernel)
+        {:keys [dim max]} (counting id)]
+    (cond-> (assoc (write cx unit) :do :kernel)
+      dim (assoc :count {:dim dim, :max max, :from [:scratch [id :count]], :note (note-of id)}))))
+
 (defn- lower-unit [{:keys [g sched alias] :as cx} {:keys [kind nodes] :as unit}]
   (case kind
     :kernel [(assoc (lower/kernel cx unit) :do :kernel)]
-    :own [(assoc (nests/kernel cx unit) :do :kernel)]
+    :own [(own-step cx unit)]
     :call (let [[id] nodes]
             (conj (vec (copies-before g sched alias id)) (product/step g sched alias id)))))
 
@@ -97,8 +109,9 @@
 (defn- scratch-keys
   "Scratch keys of a lowered step made distinct between kernels."
   [position step]
-  (update step :args (fn [args]
-                      (mapv #(if (= :scratch (first %)) [:scratch position (second %)] %) args))))
+  (let [distinct-key (fn [[tag id :as key]] (if (= :scratch tag) [:scratch position id] key))]
+    (cond-> (update step :args (partial mapv distinct-key))
+      (:count step) (update-in [:count :from] distinct-key))))
 
 ;; ## The program
 
@@ -119,10 +132,14 @@
      (nests/copy-kernel (type/dtype-of type) (type/size (type/shape-of type))), :args [from to]}
     step))
 
-(defn- step-map [buffer-of kernel-index {:keys [do kernel args] :as step}]
+(defn- step-maps
+  "A step as the program has it; behind a kernel that counts comes the step that binds the dim."
+  [buffer-of kernel-index {:keys [do kernel args] {:keys [dim from note]} :count :as step}]
   (if (= do :kernel)
-    {:do :kernel, :kernel (kernel-index (dissoc kernel :name)), :args (mapv buffer-of args)}
-    (product/resolve-buffers step buffer-of)))
+    (cond-> [{:do :kernel, :kernel (kernel-index (dissoc kernel :name))
+              :args (mapv buffer-of args)}]
+      dim (conj {:do :count, :dim dim, :buffer (buffer-of from), :note note}))
+    [(product/resolve-buffers step buffer-of)]))
 
 (defn- port [g id port-name buffer]
   (let [[dtype shape] (graph/type-of g id)]
@@ -141,8 +158,8 @@
                 (graph-text g id 3))
            {:dim d, :node (node g id)})))
 
-(defn- bound-dimensions [g leaf-ids]
-  (vec (distinct (filter symbol? (mapcat #(type/shape-of (graph/type-of g %)) leaf-ids)))))
+(defn- bound-dimensions [leaves]
+  (vec (distinct (filter symbol? (mapcat (comp type/shape-of second) leaves)))))
 
 (defn- buffers-by-key
   "The function from a memory key to the number of its buffer."
@@ -169,9 +186,10 @@
 (defn- laid-out
   "{:steps [step …] :alias {node state}}: the units lowered, in order, and copies at the end. Steps
   name memory by keys."
-  [g sched updated failing]
+  [g sched updated failing dims]
   (let [{:keys [units alias copies]} (update/arrange g sched updated)
-        cx {:g g, :sched sched, :alias alias, :note-of (zipmap failing (range))}
+        cx {:g g, :sched sched, :alias alias, :note-of (zipmap failing (range))
+            :counting (counted/counting g (set dims))}
         lowered (into [] (mapcat #(lower-unit cx %)) units)]
     {:steps (into (into [] (map-indexed scratch-keys) lowered) copies), :alias alias}))
 
@@ -184,30 +202,37 @@
   (vec (for [[position [[_ id] {:keys [kind]}]] (map-indexed vector memory) :when (= kind :const)]
          {:buffer position, :data (const-data g id)})))
 
+(defn- all-ports
+  "{:inputs :state :outputs} of a program."
+  [g {:keys [inputs state outputs updates]} buffer-of]
+  (let [[input-ids state-ids] (map #(leaves g %) [:input :shared])]
+    {:inputs (ports g buffer-of input-ids inputs)
+     :state (mapv #(cond-> % (contains? updates (symbol (:name %))) (assoc :written true))
+                  (ports g buffer-of state-ids (sort-by (comp str first) state)))
+     :outputs (mapv (fn [id output] (port g id output (buffer-of [:node id])))
+                    (:outputs g) outputs)}))
+
 (defn program
   "The program of a prepared graph; see the namespace. The outputs of the graph are first those that
   are returned, then the new values of the state."
-  [g {:keys [inputs state outputs updates] fn-name :name}]
-  (let [g (-> g (with-leaves :input inputs) (with-leaves :shared state))
+  [g {:keys [inputs state outputs updates] fn-name :name :as spec}]
+  (let [dims (bound-dimensions (concat inputs state))
+        g (-> g (counted/only-needed (set dims))
+              (with-leaves :input inputs) (with-leaves :shared state))
         sched (schedule/schedule g)
-        failing (failing-nodes g)
-        [input-ids state-ids] (map #(leaves g %) [:input :shared])
+        failing (failing-nodes g), state-ids (leaves g :shared)
         updated (into {} (for [[s i] updates] [(nth (:outputs g) i) (state-ids s)]))
-        {:keys [steps alias]} (laid-out g sched updated failing)
+        {:keys [steps alias]} (laid-out g sched updated failing dims)
         returned (set (take (count outputs) (:outputs g)))
         memory (vec (memory-entries g sched alias returned steps))
         buffer-of (buffers-by-key memory alias)
         steps (mapv copy-as-kernel steps)
         {:keys [kernels index]} (number-kernels steps)
-        dims (bound-dimensions g (concat (map (comp input-ids first) inputs) (vals state-ids)))]
-    (check-dimensions! g dims)
-    {:damo/program 1, :name fn-name, :dims dims
-     :buffers (mapv second memory)
-     :inputs (ports g buffer-of input-ids inputs)
-     :state (mapv #(cond-> % (contains? updates (symbol (:name %))) (assoc :written true))
-                  (ports g buffer-of state-ids (sort-by (comp str first) state)))
-     :outputs (mapv (fn [id output] (port g id output (buffer-of [:node id]))) (:outputs g) outputs)
-     :consts (const-buffers g memory)
-     :kernels kernels
-     :steps (mapv #(step-map buffer-of index %) steps)
-     :notes (mapv #(note g %) failing)}))
+        counted (mapv #(select-keys % [:dim :max]) (keep :count steps))]
+    (check-dimensions! g (into dims (map :dim) counted))
+    (cond-> {:damo/program 1, :name fn-name, :dims dims, :kernels kernels
+             :buffers (mapv second memory), :consts (const-buffers g memory)
+             :steps (into [] (mapcat #(step-maps buffer-of index %)) steps)
+             :notes (mapv #(note g %) failing)}
+      true (merge (all-ports g spec buffer-of))
+      (seq counted) (assoc :counted counted))))

@@ -210,13 +210,13 @@
   those of graph', nil where a node is gone. Outputs keep their types. Fails with ::out-of-fuel when
   rules undo each other."
   ([graph rule-sets] (run graph rule-sets {}))
-  ([{:keys [nodes outputs] :as graph} rule-sets {:keys [trace] :as opts}]
+  ([{:keys [nodes outputs] kept :keep :as graph} rule-sets {:keys [trace] :as opts}]
    (let [{:keys [b] :as engine} (engine rule-sets opts (count nodes))
          ids (persistent! (sweep! engine graph))
-         full (graph/finish b (mapv ids outputs))
-         kept (zipmap (graph/live full) (range))]
+         full (graph/finish b (mapv ids outputs) (mapv ids kept))
+         alive (zipmap (graph/live full) (range))]
      {:graph (graph/prune full)
-      :trace (into (renumbered trace (comp kept ids)) (renumbered (vec (:trace engine)) kept))})))
+      :trace (into (renumbered trace (comp alive ids)) (renumbered (vec (:trace engine)) alive))})))
 
 (defn why
   "The entries of the trace, in order, of the rules that made node `id` of the rewritten graph."

@@ -2,7 +2,8 @@
   "From a graph to a function that runs: the passes in order, the program, and the Java core that
   compiles it. (compiled graph spec) → {:function damo.runtime.Function, :program map, :graph
   rewritten-graph, :trace rules-that-fired}."
-  (:require [damo.fail :as fail :refer [fail!]]
+  (:require [damo.counted :as counted]
+            [damo.fail :as fail :refer [fail!]]
             [damo.graph :as graph]
             [damo.op :as op]
             [damo.pass :as pass]
@@ -51,7 +52,7 @@
   [graph mode]
   (let [{:keys [before after] :as options} (mode-options mode)
         options (select-keys options [:include :exclude])
-        first-pass (rewritten {:graph graph, :trace []} before options)
+        first-pass (rewritten {:graph (counted/keep-binders graph), :trace []} before options)
         second-pass (rewritten {:graph (pass/expand (:graph first-pass)), :trace []} after options)]
     {:graph (:graph second-pass)
      :trace (into (:trace first-pass) (:trace second-pass))

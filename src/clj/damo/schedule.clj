@@ -4,7 +4,8 @@
   reductions over them and what follows from those share one nest when their loops agree.
   A kernel has axes [dim …], outermost first; a node in it iterates over a prefix of them, its
   level."
-  (:require [damo.graph :as graph]
+  (:require [damo.counted :as counted]
+            [damo.graph :as graph]
             [damo.op :as op]
             [damo.op.indexing :as indexing]
             [damo.pass :as pass]
@@ -56,7 +57,7 @@
   extents do not promise one."
   [g id]
   (let [{:keys [kind nonempty]} (op/entry (graph/op-of (node g id)))]
-    (or (= kind :check)
+    (or (#{:check :nest} kind)
         (boolean (and nonempty
                       (let [n (reduced-count g id)] (not (and (integer? n) (pos? n)))))))))
 
@@ -212,17 +213,18 @@
 ;; ## The schedule
 
 (defn- first-unit
-  "The earliest unit in which a node that reads these bases may lie, given the unit of each base."
-  [units unit-of reads]
+  "The earliest unit in which a node that reads these bases, and has dims that these binders count,
+  may lie, given the unit of each."
+  [units unit-of reads binders]
   (reduce (fn [lo {:keys [base map]}]
             (if-some [u (unit-of base)]
               (max lo (if (and map (get-in units [u :known base])) u (inc u)))
               lo))
-          0 reads))
+          (reduce max 0 (clojure.core/map (comp inc unit-of) binders)) reads))
 
-(defn- schedule-loop [g {:keys [units unit-of] :as state} id reads]
+(defn- schedule-loop [g {:keys [units unit-of needs] :as state} id reads]
   (let [n (count units)
-        lo (first-unit units unit-of reads)
+        lo (first-unit units unit-of reads (get needs id))
         candidates (distinct (concat (when (< lo n) [lo]) (range (max lo (- n max-scanned)) n)))
         found (first (keep (fn [u] (when-let [p (joinable g (units u) id reads)] [u p]))
                       candidates))]
@@ -234,10 +236,10 @@
   (-> state (update :units conj {:kind kind, :nodes [id]}) (assoc-in [:unit-of id] (count units))))
 
 (defn- stored-nodes
-  "The nodes whose values must lie in memory: outputs, and those that another unit, a product, or a
-  view that is not simple reads."
+  "The nodes whose values must lie in memory: outputs, those that are no kernel's, and those that
+  another unit, a product, or a view that is not simple reads."
   [g layouts {:keys [units unit-of]}]
-  (into (set (:outputs g))
+  (into (into (set (:outputs g)) (comp (remove #(= :kernel (:kind %))) (mapcat :nodes)) units)
         (mapcat (fn [{:keys [kind nodes]}]
                   (for [id nodes
                         {:keys [base map]} (if (= kind :kernel)
@@ -250,7 +252,8 @@
         units))
 
 (defn schedule
-  "{:units [unit …] :unit-of {id index} :stored #{id …} :layouts …} of a prepared graph. Units:
+  "{:units [unit …] :unit-of {id index} :stored #{id …} :layouts … :needs …} of a prepared graph;
+  :needs is that of damo.counted. Units:
   {:kind :kernel :nodes ids
   :axes dims :level :known :axes-of :assigned (maps by id)}, or {:kind :call | :own :nodes [id]}.
   Linear in the graph."
@@ -262,10 +265,12 @@
                           :call (schedule-alone state id :call)
                           :own (schedule-alone state id :own)
                           state))
-                      {:units [], :unit-of {}} (graph/live g))]
+                      {:units [], :unit-of {}, :needs (counted/needs g)} (counted/order g))]
     (assoc state :layouts layouts, :stored (stored-nodes g layouts state))))
 
 (defn bases-read
-  "The set of nodes in memory that a unit reads, its own included."
-  [g layouts {:keys [nodes]}]
-  (into #{} (for [id nodes, a (graph/args-of (node g id))] (:base (layouts a)))))
+  "The set of nodes in memory that a unit reads, its own included, and of those that count its
+  dims."
+  [g {:keys [layouts needs]} {:keys [nodes]}]
+  (into (into #{} (for [id nodes, a (graph/args-of (node g id))] (:base (layouts a))))
+        (mapcat #(get needs %)) nodes))

@@ -61,8 +61,14 @@
         :when (not= (pr-str expected) (pr-str got))]
     (problem :examples template (str "is stated as " (pr-str expected) " but is " (pr-str got)))))
 
+(defn- of-type?
+  "Is it the type of a value? What the op counts may have any extent."
+  [{:keys [attrs], [dtype shape] :type} [value-dtype extents]]
+  (and (= dtype value-dtype) (= (count shape) (count extents))
+       (every? true? (map #(or (= %1 %2) (= %1 (:as attrs))) shape extents))))
+
 (defn- declared-types [{:keys [name]}]
-  (problems name dtypes :types #(= (:type %) (array/type-of (value-of %)))))
+  (problems name dtypes :types #(of-type? % (array/type-of (value-of %)))))
 
 (defn- normal-attributes [{:keys [name normalize]}]
   (problems name [:f32 :i64 :bool] :normal-attributes

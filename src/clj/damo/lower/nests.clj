@@ -16,7 +16,7 @@
 (defn- shape [{:keys [g]} id] (type/shape-of (graph/type-of g id)))
 (defn- dtype [{:keys [g]} id] (type/dtype-of (graph/type-of g id)))
 
-(defn- nest
+(defn nest
   "Loops over a shape around the statements (f body positions) of a new body."
   [cx shape f]
   (let [vars (mapv (fn [_] (lower/fresh cx "i")) shape)
@@ -25,10 +25,12 @@
     (first (reduce (fn [stmts [v extent]] [(into [:for v extent] stmts)])
                    @(:stmts body) (reverse (map vector vars shape))))))
 
-(defn- store [p out-shape positions value]
+(defn store
+  "The statement that stores a value at these positions of a dense array of that shape."
+  [p out-shape positions value]
   [:store p (lower/dense-index 0 (array/strides out-shape) positions) value])
 
-(defn- statements
+(defn statements
   "The nest, or the bare statements when the shape has no axes, as a vector."
   [cx shape f]
   (if (empty? shape)

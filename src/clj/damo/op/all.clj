@@ -14,6 +14,7 @@
             [damo.op.linear]
             [damo.op.reduce]
             [damo.op.shape]
+            [damo.op.select]
             [damo.op.slice]
             [damo.op.softmax]
             [damo.op.stats]

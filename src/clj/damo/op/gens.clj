@@ -109,6 +109,7 @@
   "The context of op/construct for arrays in place of expressions."
   {:type-of (fn [{:keys [type] :as x}] (if (:op x) type (array/type-of x)))
    :make (fn [op attrs args type] {:op op, :attrs attrs, :args (vec args), :type type})
+   :hash-of (fn [x] (hash (if (:op x) x (array/values x))))
    :describe pr-str})
 
 (defn- construct [op attrs args]

@@ -23,12 +23,12 @@
 (defn- ready-after
   "The position in `early` of the last unit that must run before the update unit `late`: one that
   makes what it reads, reads a state that it writes, or may still fail; -1 when there is none."
-  [g {:keys [layouts]} updated early late]
-  (let [needed (schedule/bases-read g layouts late)
+  [g sched updated early late]
+  (let [needed (schedule/bases-read g sched late)
         written (keep updated (:nodes late))]
     (reduce (fn [last-one [i {:keys [nodes] :as unit}]]
               (if (or (some needed nodes)
-                      (some (schedule/bases-read g layouts unit) written)
+                      (some (schedule/bases-read g sched unit) written)
                       (may-fail? g unit))
                 i
                 last-one))
@@ -37,10 +37,10 @@
 (defn- settled
   "The units with those that only make new values of state moved to where they may write over the
   old one, and no further: what the last reader has brought into the cache is still there."
-  [g {:keys [units layouts] :as sched} updated]
+  [g {:keys [units] :as sched} updated]
   (let [readers (reduce (fn [m [i unit]]
                           (reduce #(update %1 %2 (fnil conj #{}) i) m
-                                  (schedule/bases-read g layouts unit)))
+                                  (schedule/bases-read g sched unit)))
                         {} (map-indexed vector units))
         elsewhere? (fn [i] (fn [id] (some #(not= i %) (readers id))))
         late? (fn [[i unit]] (sinkable? sched updated (elsewhere? i) unit))
@@ -95,7 +95,7 @@
   "May node u, made by unit i of `units`, be written over state s?"
   [g {:keys [layouts] :as sched} units i u s]
   (let [{:keys [kind] :as unit} (units i)
-        reads-state? #(contains? (schedule/bases-read g layouts %) s)
+        reads-state? #(contains? (schedule/bases-read g sched %) s)
         later (subvec units (inc i))
         [c alpha x y :as args] (graph/args-of (node g u))]
     (and (not-any? reads-state? later)
@@ -116,8 +116,8 @@
 
 (defn- last-reader?
   "Is unit i the last one that reads the memory of node x?"
-  [g {:keys [layouts]} units i x]
-  (not-any? #(contains? (schedule/bases-read g layouts %) x) (subvec units (inc i))))
+  [g sched units i x]
+  (not-any? #(contains? (schedule/bases-read g sched %) x) (subvec units (inc i))))
 
 (defn- heirs
   "{x u} for each value x that is needed no more once node u has written parts of it."

@@ -1,0 +1,131 @@
+(ns damo.op.select
+  "What a mask chooses: the positions of its true elements, the slices at them. How many there are
+  is known when they are counted, during a call; the dim of the result is named by :as. Equal masks
+  have equal names, so that x[mask] + y[mask] has a type."
+  (:require [damo.array :as array]
+            [damo.expr :as expr]
+            [damo.fail :as fail :refer [fail!]]
+            [damo.op :as op :refer [defop]]
+            [damo.op.gens :as gens]
+            [damo.op.typing :as typing]
+            [damo.op.view :as view]
+            [damo.type :as type]))
+
+(set! *warn-on-reflection* true)
+
+(def ^:private as-attr
+  {:default nil
+   :doc (str "the dim that the number of results is: a new symbol; nil: one named after the"
+             " argument. A dim that is known otherwise is checked against the number")})
+
+(defn- check-as [{:keys [as]}]
+  (typing/check-shape [as]))
+
+(defn- truths
+  "The positions of the elements of an array that are not 0, false."
+  [a]
+  (filterv #(let [x (array/element a %)] (not (or (false? x) (and (number? x) (zero? x)))))
+           (range (array/size (:shape a)))))
+
+(def ^:private mask-count
+  "How the ops here count: the true elements of their first argument."
+  {:of "count", :by [0]
+   :dims (fn [{{:keys [as]} :attrs, [[_ shape]] :types}] {as (type/size shape)})})
+
+(defn- random-mask [{:keys [dtype] :as ctx} shape]
+  (gens/random-array ctx dtype shape [-1 1]))
+
+(defop flatnonzero
+  "The positions of the elements that are true, or not 0, in row-major order, a vector of :i64. Its
+  length is counted during the call; :as names it."
+  {:kind :nest, :args [?x], :attrs {:as as-attr}, :nest :nonzero
+   :type (fn [{:keys [as] :as attrs} _] (check-as attrs) [:i64 [as]])
+   :counts mask-count
+   :eval (fn [_ x] (let [found (truths x)] (array/of :i64 [(count found)] found)))
+   :expand (fn [{:keys [attrs], [[dtype shape]] :types}]
+             (when-not (and (= dtype :bool) (= 1 (count shape)))
+               [:flatnonzero attrs
+                [:reshape {:shape [(type/size shape)]} (if (= dtype :bool) ?x [:ne ?x 0])]]))
+   :lop [0], :rop 0
+   :failure "the true elements are as many as the dimension :as"
+   :gen (fn [{:keys [size] :as ctx}]
+          {:attrs {}, :args [(random-mask ctx (gens/variant ctx [[size] [2 size] []]))]})
+   :examples [[[:flatnonzero {:as 'k} [:mod [:iota {:shape [5] :axis 0}] 2]] [1 3]]]})
+
+;; ## compress
+
+(defn- mask-axis
+  "The attributes with the axis of x that the mask runs along, counted from the front."
+  [{:keys [axis] :as attrs} [_ [_ shape]]]
+  (assoc attrs :axis (type/axis-index (count shape) axis)))
+
+(defn- compressed-type [attrs [[kind mask] [dtype shape] :as types]]
+  (let [{:keys [axis as]} (mask-axis attrs types)]
+    (typing/check-dtype :bool kind)
+    (check-as attrs)
+    (when-not (= 1 (count mask))
+      (fail! ::bad-mask (str "a mask of slices has one axis; its shape is " (pr-str mask))
+             {:shape mask}))
+    (type/unify-dims (str "the mask is as long as axis " axis " of x") (first mask)
+                     (nth shape axis))
+    [dtype (assoc shape axis as)]))
+
+(defn- compressed [{:keys [axis]} mask {:keys [dtype shape] :as x}]
+  (let [found (truths mask)]
+    (array/from-indices dtype (assoc shape axis (count found))
+                        (fn [index] (array/at x (update index axis found))))))
+
+(defop compress
+  "The slices of x along an axis for which the mask, a vector of booleans, is true: [… n …] and [n]
+  give [… k …]. k is counted during the call; :as names it, by default after the mask."
+  {:kind :composite, :args [?mask ?x]
+   :attrs {:axis {:default 0, :doc "the axis of x that the mask runs along"}, :as as-attr}
+   :normalize mask-axis, :type compressed-type
+   :counts mask-count
+   :eval compressed
+   :expand (fn [{{:keys [axis as]} :attrs}]
+             [:take {:axis axis} ?x [:flatnonzero {:as as} ?mask]])
+   :gen (fn [{:keys [dtype size] :as ctx}]
+          (let [[shape axis] (gens/variant ctx [[[size] 0] [[size 3] 0] [[2 size] -1]])]
+            {:attrs {:axis axis}
+             :args [(gens/random-array ctx :bool [size]) (gens/random-array ctx dtype shape)]}))
+   :examples [[[:compress {:as 'k} [:gt [:iota {:shape [4] :axis 0}] 1]
+                [:iota {:shape [4] :axis 0}]]
+               [2 3]]]})
+
+;; ## Functions of expressions
+
+(defn- shape-of [e] (type/shape-of (expr/type-of e)))
+
+(defn nonzero
+  "The indices of the elements of x that are true, or not 0, in row-major order: a vector with one
+  vector of :i64 an axis. (take (flatten x) (flatnonzero x)) are these elements."
+  [x & {:keys [as]}]
+  (let [x (expr/whole x), shape (shape-of x)
+        flat (flatnonzero x :as as)
+        divided (fn [e op d]
+                  (op/node op {} [e (if (integer? d) d (op/node :dim {:dim d} []))]))]
+    (vec (map-indexed (fn [axis stride]
+                        (cond-> flat
+                          (not= 1 stride) (divided :int-div stride)
+                          (pos? axis) (divided :mod (nth shape axis))))
+                      (array/strides shape)))))
+
+(defn masked
+  "The elements of x, or its slices along further axes, at the true elements of a mask of booleans
+  whose shape is that of the first axes of x: NumPy's x[mask], of the shape [k …]."
+  [x mask & {:keys [as]}]
+  (let [x (expr/whole x), mask (expr/whole mask)
+        rank (count (shape-of mask))]
+    (when-not (<= 1 rank (count (shape-of x)))
+      (fail! ::bad-mask (str "a mask has at least one axis and no more than x; the mask is "
+                             (pr-str (expr/type-of mask)) ", x " (pr-str (expr/type-of x)))
+             {:mask (expr/type-of mask), :x (expr/type-of x)}))
+    (typing/unify-shapes "the mask has the shape of the first axes of x" (shape-of mask)
+                         (subvec (shape-of x) 0 rank))
+    (if (= 1 rank)
+      (compress mask x :as as)
+      (let [n (type/size (shape-of mask))]
+        (compress (view/reshape mask :shape [n])
+                  (view/reshape x :shape (into [n] (subvec (shape-of x) rank)))
+                  :as as)))))
