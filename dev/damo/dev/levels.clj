@@ -13,8 +13,8 @@
     [damo.graph damo.expr]
     [damo.op]
     [damo.op.scalar damo.op.scalar-gamma damo.op.typing damo.op.gens damo.op.view damo.op.linear
-     damo.op.einsum damo.op.indexing damo.op.index damo.op.slice damo.op.write damo.op.select
-     damo.op.subtensor
+     damo.op.einsum damo.op.indexing damo.op.create damo.op.index damo.op.slice damo.op.write
+     damo.op.select damo.op.subtensor
      damo.op.* damo.op.blas damo.op.all]
     [damo.counted damo.rule damo.eval damo.parse]
     [damo.rewrite damo.rules.canonicalize damo.rules.* damo.diff.node damo.diff.* damo.diff]

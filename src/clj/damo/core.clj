@@ -4,7 +4,7 @@
   (def x (input 'x [:f32 ['n 3]]))  (def f (function [x] (sum (sqr x))))  @(f [[1 2 3]]) = 14.0"
   (:refer-clojure :exclude
     [+ - * / abs bit-and bit-not bit-or bit-xor cast eval flatten load max min mod
-     take])
+     repeat take])
   (:require [clojure.core :as clj]
             [clojure.java.io :as io]
             [clojure.string :as str]
@@ -16,7 +16,9 @@
             [damo.model :as model]
             [damo.op :as op]
             [damo.op.all]
+            [damo.op.arrange :as arrange]
             [damo.op.einsum :as einsum]
+            [damo.op.grid :as grid]
             [damo.op.select :as select]
             [damo.op.subtensor :as subtensor]
             [damo.parse :as parse]
@@ -47,24 +49,22 @@
 
 (export-ops)
 
-(def ^{:doc (:doc (meta #'subtensor/index)), :arglists '([x & specs])} index subtensor/index)
+(defmacro ^:private export
+  "Functions made of ops under their own names here, with doc and arguments."
+  [& functions]
+  `(do ~@(for [f functions, :let [{:keys [doc arglists]} (meta (resolve f))]]
+           `(def ~(with-meta (symbol (name f)) {:doc doc, :arglists `'~arglists}) ~f))))
 
-(def ^{:doc (:doc (meta #'subtensor/set-at)), :arglists '([x & specs-and-v])} set-at
-  subtensor/set-at)
-
-(def ^{:doc (:doc (meta #'subtensor/inc-at)), :arglists '([x & specs-and-v])} inc-at
-  subtensor/inc-at)
+(export subtensor/index subtensor/set-at subtensor/inc-at arrange/split grid/meshgrid grid/indices
+        grid/shape-i grid/shape-vector grid/unravel-index grid/ravel-multi-index select/nonzero
+        select/masked)
 
 (def ^{:doc (:doc (meta #'einsum/call-einsum)), :arglists '([subscripts & operands])} einsum
   einsum/call-einsum)
 
-(def ^{:doc (:doc (meta #'select/nonzero)), :arglists '([x & attributes])} nonzero select/nonzero)
-
-(def ^{:doc (:doc (meta #'select/masked)), :arglists '([x mask & attributes])} masked
-  select/masked)
-
 (def + "The same as add." add)
 (def * "The same as mul." mul)
+(def ravel "The same as flatten." flatten)
 (def / "The same as div." div)
 
 (def digamma "The same as psi." psi)

@@ -244,9 +244,25 @@
                   :let [[op attrs] (nth (:nodes graph) id)] :when (= op :input)]
               (:name attrs))))
 
+(defn- symbols-in [x] (into #{} (filter symbol?) (tree-seq coll? seq x)))
+
+(defn- telling-inputs
+  "The names of the inputs that the graph needs for their shape alone: they have a dimension that
+  it mentions and that none of the inputs `live` has."
+  [graph inputs live]
+  (let [dims-of #(symbols-in (expr/type-of %))
+        mentioned (into #{} (mapcat #(symbols-in [(nth (:nodes graph) %) (graph/type-of graph %)]))
+                        (graph/live graph))
+        known (into #{} (comp (filter #(live (:name (expr/attrs-of %)))) (mapcat dims-of)) inputs)]
+    (into #{} (comp (filter #(some mentioned (remove known (dims-of %))))
+                    (map (comp :name expr/attrs-of)))
+          inputs)))
+
 (defn- check-graph! [graph inputs on-unused-input]
   (check-listed! graph (into #{} (map (comp :name expr/attrs-of)) inputs))
-  (check-used! inputs (live-inputs graph) on-unused-input))
+  (let [live (live-inputs graph)]
+    (when-not (every? #(live (:name (expr/attrs-of %))) inputs)
+      (check-used! inputs (into live (telling-inputs graph inputs live)) on-unused-input))))
 
 (defn- whole-graph
   "{:graph g :states {name State} :updated [name …]} of the expressions of outputs and updates; the

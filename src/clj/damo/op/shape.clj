@@ -11,14 +11,43 @@
 
 (set! *warn-on-reflection* true)
 
+(defn- flat-shape [{:keys [ndim]} shape]
+  (when-not (and (integer? ndim) (<= 1 ndim (max 1 (count shape))))
+    (fail! ::bad-rank (str "flatten leaves 1 to " (max 1 (count shape)) " axes of "
+                           (pr-str shape) "; :ndim is " (pr-str ndim))
+           {:ndim ndim, :shape shape}))
+  (conj (subvec shape 0 (dec ndim)) (type/size (subvec shape (dec ndim)))))
+
 (defop flatten
-  "All elements as a vector, row-major."
+  "All elements as a vector, row-major; with :ndim the last axes as one, so that :ndim axes are
+  left."
   {:kind :composite, :args [?x]
-   :type (fn [_ [[dtype shape]]] [dtype [(type/size shape)]])
-   :eval (fn [_ {:keys [shape] :as x}] (array/reshape x [(array/size shape)]))
+   :attrs {:ndim {:default 1, :doc "how many axes are left, at least 1"}}
+   :type (fn [attrs [[dtype shape]]] [dtype (flat-shape attrs shape)])
+   :eval (fn [attrs {:keys [shape] :as x}] (array/reshape x (flat-shape attrs shape)))
    :expand (fn [{[_ shape] :type}] [:reshape {:shape shape} ?x])
-   :gen (gens/on-shapes (fn [n] [[{} [n 3]] [{} []] [{} [2 n 2]]]))
+   :gen (gens/on-shapes (fn [n] [[{} [n 3]] [{} []] [{:ndim 2} [2 n 2]] [{:ndim 1} [2 n 2]]]))
    :examples [[[:flatten 1.5] [1.5]]]})
+
+(defn- at-least [{:keys [ndim left]} shape]
+  (when-not (and (integer? ndim) (not (neg? ndim)))
+    (fail! ::bad-rank (str "the number of axes is a natural number; got " (pr-str ndim))
+           {:ndim ndim}))
+  (let [ones (repeat (- ndim (count shape)) 1)]
+    (if left (into (vec ones) shape) (into shape ones))))
+
+(defop atleast-nd
+  "The array with axes of extent 1 in front (behind when :left is false) as far as it has fewer than
+  :ndim axes."
+  {:kind :composite, :args [?x]
+   :attrs {:ndim {:doc "the least number of axes"}
+           :left {:default true, :doc "whether the new axes come first"}}
+   :type (fn [attrs [[dtype shape]]] [dtype (at-least attrs shape)])
+   :eval (fn [attrs {:keys [shape] :as x}] (array/reshape x (at-least attrs shape)))
+   :expand (fn [{[_ shape] :type}] [:reshape {:shape shape} ?x])
+   :gen (gens/on-shapes (fn [n] [[{:ndim 2} [n]] [{:ndim 1} [2 n]] [{:ndim 3, :left false} [n]]
+                                 [{:ndim 1} []]]))
+   :examples [[[:atleast-nd {:ndim 2} 1.5] [[1.5]]]]})
 
 (defn- reordered-type [order]
   (fn [attrs [[dtype shape]]] [dtype (mapv shape (order attrs (count shape)))]))
@@ -50,18 +79,28 @@
                [0 1]]]})
 
 (defn- moved [{:keys [source destination]} rank]
-  (let [from (type/axis-index rank source), to (type/axis-index rank destination)
-        others (vec (remove #{from} (range rank)))]
-    (-> (subvec others 0 to) (conj from) (into (subvec others to)))))
+  (let [axes (fn [a] (mapv #(type/axis-index rank %) (if (sequential? a) a [a])))
+        from (axes source), to (axes destination)]
+    (when-not (and (= (count from) (count to)) (or (empty? from) (apply distinct? from))
+                   (or (empty? to) (apply distinct? to)))
+      (fail! ::bad-axis (str "as many different axes are moved as there are positions; :source is "
+                             (pr-str source) ", :destination " (pr-str destination))
+             {:source source, :destination destination}))
+    (reduce (fn [order [a position]]
+              (-> (subvec order 0 position) (conj a) (into (subvec order position))))
+            (vec (remove (set from) (range rank)))
+            (sort-by second (map vector from to)))))
 
 (defop moveaxis
-  "The array with the axis :source moved to the position :destination; the others keep their order."
+  "The array with the axis :source moved to the position :destination, or several axes, vectors; the
+  others keep their order."
   {:kind :composite, :args [?x]
-   :attrs {:source {:doc "the axis to move"}
-           :destination {:doc "its position in the result"}}
+   :attrs {:source {:doc "the axis to move, or a vector of axes"}
+           :destination {:doc "its position in the result, or theirs"}}
    :type (reordered-type moved), :eval (reordered moved), :expand (as-transpose moved)
    :gen (gens/on-shapes (fn [n] [[{:source 0, :destination -1} [2 n 3]]
                                  [{:source 2, :destination 0} [n 1 2]]
+                                 [{:source [0 1], :destination [-1 0]} [2 n 3]]
                                  [{:source 0, :destination 0} [n]]]))
    :examples [[[:max {:axis 0}
                 [:moveaxis {:source 0, :destination 1} [:iota {:shape [2 2] :axis 0}]]]
