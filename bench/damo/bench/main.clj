@@ -32,7 +32,7 @@
 
 (def ^:private intro
   "usage: bin/damo bench [OPTION...]      training steps, in examples/s
-       bin/damo bench compile          the time to make the MLP's training step, in ms")
+       bin/damo bench compile          the time from expressions to machine code, in ms")
 
 ;; ## One cell, in this process
 
@@ -109,10 +109,12 @@
 
 (defn- measure-build! [arguments]
   (cli/parse [] arguments)
-  (let [measure-build (requiring-resolve 'damo.bench.build/measure)
-        {first-ms :first, warm-ms :warm} (measure-build "mlp")]
-    (println (format "the MLP's training step: %.0f ms first in a process, %.0f ms warm"
-                     first-ms warm-ms))))
+  (let [measure-build (requiring-resolve 'damo.bench.build/measure)]
+    (println (format "%-48s %9s %9s" "from expressions to machine code, ms" "first" "warm"))
+    (doseq [[what :as graph] @(requiring-resolve 'damo.bench.build/graphs)
+            :let [{first-ms :first, warm-ms :warm} (measure-build graph)]]
+      (println (format "%-48s %9.0f %9.0f" what first-ms warm-ms))
+      (flush))))
 
 (defn- main [[job & more :as args]]
   (if (= job "compile")

@@ -103,8 +103,10 @@
   kept."
   [{:keys [nodes outputs notes] kept :keep :as graph}]
   (let [ids (live graph)
-        renumber (zipmap ids (range))
+        new-ids (int-array (count nodes))
+        renumber #(long (aget new-ids (int %)))
         renumbered (fn [node] (into [(op-of node) (attrs-of node)] (map renumber) (args-of node)))]
+    (dotimes [i (count ids)] (aset new-ids (int (nth ids i)) (int i)))
     (cond-> {:nodes (mapv #(renumbered (nth nodes %)) ids)
              :outputs (mapv renumber outputs)
              :notes (into {} (map (fn [id] [(renumber id) (notes id)])) ids)}

@@ -47,7 +47,9 @@
 
 ;; ## Making a node
 
-(defn- check-attrs [{:keys [name attrs]} given]
+(defn- check-attrs
+  "The attributes given, those of the schemas `attrs` that are missing filled in."
+  [name attrs given]
   (when-let [unknown (first (remove #(contains? attrs %) (keys given)))]
     (fail! ::unknown-attribute
            (str "the op " name " has no attribute " unknown "; it has "
@@ -175,7 +177,7 @@
   [{:keys [type-of make] :as ctx} {:keys [name normalize call-attrs instead] :as entry} attrs args]
   (let [types (mapv type-of args)
         template (when instead (instead attrs types))
-        attrs (apply dissoc attrs (keys call-attrs))]
+        attrs (if call-attrs (apply dissoc attrs (keys call-attrs)) attrs)]
     (if template
       (constructed ctx (bindings name args) template)
       (let [attrs (if normalize (normalize attrs types) attrs)]
@@ -189,8 +191,7 @@
   (let [entry (entry op)]
     (try
       (let [attrs (with-count-name
-                    ctx entry
-                    (check-attrs (update entry :attrs merge (:call-attrs entry)) attrs) args)]
+                    ctx entry (check-attrs op (or (:all-attrs entry) (:attrs entry)) attrs) args)]
         (check-arity entry args)
         (made ctx entry attrs (coerce ctx entry args)))
       (catch clojure.lang.ExceptionInfo e
@@ -304,7 +305,7 @@
                  (let [entry (entry op)
                        arg-types (mapv #(aget types (int %)) args)
                        type (try (check-arity entry args)
-                                 (result-type entry (check-attrs entry attrs) arg-types)
+                                 (result-type entry (check-attrs op (:attrs entry) attrs) arg-types)
                                  (catch clojure.lang.ExceptionInfo e
                                    (fail/explain!
                                     e (str "node " id ", " (pr-str (nodes id)) ": " (ex-message e)
@@ -332,7 +333,9 @@
     (when-not (contains? entry k)
       (fail! ::incomplete-entry (str "the op " name " lacks " k "; an entry needs " needed)
         {:op name, :missing k})))
-  (swap! registry assoc name entry)
+  (swap! registry assoc name
+         (cond-> entry
+           (:call-attrs entry) (assoc :all-attrs (merge (:attrs entry) (:call-attrs entry)))))
   name)
 
 (defmacro defop

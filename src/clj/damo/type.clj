@@ -153,13 +153,20 @@
       {:dim d}))
   d)
 
+(defn- monomial
+  "The product of integers and symbols, which needs no polynomial."
+  [ds]
+  (let [c (reduce *' (filter integer? ds))]
+    (if (zero? c) 0 (term [(sort (filter symbol? ds)) c]))))
+
 (defn- combined
   "The sum or product of dims; `unit` is the dim that changes nothing. Most calls see integers or
   one symbol only, and need no polynomial."
   [op unit f ds]
-  (let [ds (remove #(= unit %) ds)]
+  (let [ds (filterv #(not (= unit %)) ds)]
     (fits-long! (cond (every? integer? ds) (apply f ds)
-                      (and (symbol? (first ds)) (not (next ds))) (first ds)
+                      (and (= 1 (count ds)) (symbol? (nth ds 0))) (nth ds 0)
+                      (and (= op :*) (every? #(or (symbol? %) (integer? %)) ds)) (monomial ds)
                       :else (poly->dim (dim->poly (into [op] ds)))))))
 
 (defn dim+ "The sum of dims, in normal form." [& ds] (combined :+ 0 +' ds))

@@ -1,5 +1,6 @@
 (ns damo.codegen.codegen-test
-  "Programs whose kernels are long together: they lie in modules of their own, and compute the same."
+  "Programs whose kernels are long together: they lie in modules of their own, and compute the
+  same."
   (:require [clojure.string :as str]
             [clojure.test :refer [deftest is testing]]
             [damo.core :as d]

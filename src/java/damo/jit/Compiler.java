@@ -77,6 +77,8 @@ final class Compiler implements AutoCloseable {
             throw Llvm.failure("read the generated code", takeMessage());
         }
         module = out.get(ValueLayout.JAVA_LONG, 0);
+        // New values need no names, unlike those that the text names: that saves a tenth.
+        Llvm.call("LLVMContextSetDiscardValueNames", context, 1);
         Llvm.call("LLVMSetTarget", module, Llvm.string(arena, Host.get().triple()));
         long layout = Llvm.call("LLVMCreateTargetDataLayout", machine);
         Llvm.call("LLVMSetModuleDataLayout", module, layout);
