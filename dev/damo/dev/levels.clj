@@ -12,7 +12,8 @@
   '[[damo.fail damo.type damo.array]
     [damo.graph damo.expr]
     [damo.op]
-    [damo.op.scalar damo.op.scalar-gamma damo.op.typing damo.op.gens damo.op.view damo.op.linear
+    [damo.op.scalar damo.op.error-scalar
+     damo.op.scalar-gamma damo.op.typing damo.op.gens damo.op.view damo.op.linear
      damo.op.einsum damo.op.indexing damo.op.create damo.op.index damo.op.slice damo.op.write
      damo.op.select damo.op.subtensor
      damo.op.* damo.op.blas damo.op.all]

@@ -74,6 +74,11 @@
   ([x] (neg x))
   ([x y] (sub x y)))
 
+(defn divmod
+  "[(int-div x y) (mod x y)]: the whole quotient and the remainder, x = y·quotient + remainder."
+  [x y]
+  [(int-div x y) (mod x y)])
+
 ;; ## Leaves
 
 (defn input

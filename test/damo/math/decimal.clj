@@ -2,6 +2,7 @@
   "The math functions on decimals of sixty digits: the oracle of `damo.math-test`. Takes numbers
   inside the function's domain (BigDecimal, or anything that `bigdec` takes exactly), gives a
   BigDecimal with at least thirty right digits. Example: (exp 1) => 2.71828182845904523536M…"
+  (:require [damo.math.error :as error])
   (:import (java.math BigDecimal BigInteger MathContext RoundingMode)))
 
 (set! *warn-on-reflection* true)
@@ -55,9 +56,10 @@
 (defn- power-of-two [n] (.pow 2M (int n) digits))
 
 (defn exp
-  "e^x, by squaring e^(r/256) eight times."
+  "e^x, by squaring e^(r/256) eight times; beyond 100000 that of 100000, far outside all floats."
   [x]
-  (let [n (nearest (div x ln2))
+  (let [x (max -1e5M (min 1e5M (exact x)))
+        n (nearest (div x ln2))
         r (div (sub x (mul (bigdec n) ln2)) 256)
         e (series (fn [term k] (div (mul term r) k)) 1M digits)]
     (mul (power-of-two n) (nth (iterate #(mul % %) e) 8))))
@@ -144,9 +146,14 @@
 
 (def functions
   "The oracle of each math function, by its keyword."
-  {:exp exp, :exp2 #(exp (mul % ln2)), :expm1 expm1, :log log, :log2 #(div (log %) ln2)
-   :log10 #(div (log %) (log 10)), :log1p log1p, :pow (fn [x y] (exp (mul y (log x))))
-   :sin sin, :cos cos, :tan tan, :asin asin, :acos acos, :atan atan, :atan2 atan2
-   :sinh sinh, :cosh cosh, :tanh tanh, :asinh asinh, :acosh acosh, :atanh atanh
-   :sigmoid sigmoid, :softplus softplus
-   :sin-quarter (fn [x q] (if (and (zero? q) (tiny? x)) (exact x) (sine x (long q))))})
+  (merge
+   (error/functions {:exp exp, :exact exact, :pi pi})
+   {:exp exp, :exp2 #(exp (mul % ln2)), :expm1 expm1, :log log, :log2 #(div (log %) ln2)
+    :log10 #(div (log %) (log 10)), :log1p log1p, :pow (fn [x y] (exp (mul y (log x))))
+    :sin sin, :cos cos, :tan tan, :asin asin, :acos acos, :atan atan, :atan2 atan2
+    :sinh sinh, :cosh cosh, :tanh tanh, :asinh asinh, :acosh acosh, :atanh atanh
+    :sigmoid sigmoid, :softplus softplus
+    :circular (fn [x q t] (cond (not (zero? t)) (div (sine x (long q)) (sine x (inc (long q))))
+                                (and (zero? q) (tiny? x)) (exact x)
+                                :else (sine x (long q))))
+    :log1p-sum (fn [x l] (log1p (+ (exact x) (exact l))))}))

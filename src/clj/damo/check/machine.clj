@@ -24,7 +24,9 @@
    :and (fn [x y] (if (boolean? x) (and x y) (bit-and x y)))
    :or (fn [x y] (if (boolean? x) (or x y) (bit-or x y)))
    :xor (fn [x y] (if (boolean? x) (not= x y) (bit-xor x y)))
-   :not (fn [x] (if (boolean? x) (not x) (bit-not x)))})
+   :not (fn [x] (if (boolean? x) (not x) (bit-not x)))
+   :copysign (fn [^double x ^double y] (Math/copySign x y))
+   :shl scalar/shift-left, :shr scalar/shift-right})
 
 (def ^:private tests #{:eq :ne :lt :le :gt :ge :isnan :isinf})
 

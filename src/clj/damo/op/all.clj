@@ -10,6 +10,7 @@
             [damo.op.cumulative]
             [damo.op.diagonal]
             [damo.op.einsum]
+            [damo.op.error]
             [damo.op.exp]
             [damo.op.gamma]
             [damo.op.grid]

@@ -45,15 +45,23 @@
    :scalar :div, :gen {?y [0.5 3]}
    :examples [[[:div 3.0 2.0] 1.5] [[:div 1 4] 0.25] [[:div 1.0 0.0] ##Inf]]})
 
+(def ^:private float-div
+  "The template of x / y rounded down, of floats: 1 / 0.1 is rounded to 10, though 0.1 as a float
+  goes into 1 only nine times; so the remainder is taken off first."
+  '[:select [:or [:eq ?y 0] [:isinf ?y]]
+    [:select [:and [:isinf ?y] [:lt [:mul ?x ?y] 0]] [:sub [:div ?x ?y] 1] [:div ?x ?y]]
+    [:rint [:div [:sub ?x [:mod ?x ?y]] ?y]]])
+
 (defop int-div
   "x / y rounded down, elementwise; keeps the dtype. An integer divided by zero gives 0. Its
   derivative is 0."
   {:kind :elementwise, :args [?x ?y], :type (typing/same :num)
    :eval scalar/floor-div
    :partials [0 0]
-   :scalar (fn [_ [dtype]] (if (type/float-dtype? dtype) [:floor [:div ?x ?y]] [:div ?x ?y]))
+   :scalar (fn [_ [dtype]] (if (type/float-dtype? dtype) float-div [:div ?x ?y]))
    :gen {?y [0.5 3]}
-   :examples [[[:int-div -7 2] -4] [[:int-div 7.5 2.0] 3.0] [[:int-div 1 0] 0]]})
+   :examples [[[:int-div -7 2] -4] [[:int-div 7.5 2.0] 3.0] [[:int-div 1 0] 0]
+              [[:int-div 1.0 0.1] 9.0]]})
 
 (defop mod
   "x - y · int-div(x, y), elementwise: the remainder with the sign of y. For y = 0 NaN, and 0 for
@@ -209,6 +217,19 @@
    :partials [0]
    :scalar (floats-only :rint)
    :examples [[[:round 2.5] 2.0] [[:round 3.5] 4.0]]})
+
+(defop round-half-away-from-zero
+  "The nearest whole number, ties away from zero, elementwise; keeps the dtype. Its derivative
+  is 0."
+  {:kind :elementwise, :args [?x], :type (typing/same :num)
+   :eval (scalar/by-kind scalar/half-away identity)
+   :partials [0]
+   :scalar (fn [_ [dtype]]
+             (if (type/float-dtype? dtype)
+               (let [a [:abs ?x], whole [:trunc a]]
+                 [:copysign [:select [:ge [:sub a whole] 0.5] [:add whole 1] whole] ?x])
+               ?x))
+   :examples [[[:round-half-away-from-zero 2.5] 3.0] [[:round-half-away-from-zero -0.5] -1.0]]})
 
 ;; ## Conversion
 

@@ -2,7 +2,9 @@
   "Comparisons, choice, and the algebra of booleans and bits. Elementwise; comparisons with NaN
   are false, but ne."
   (:refer-clojure :exclude [bit-and bit-not bit-or bit-xor])
-  (:require [damo.op :as op :refer [defop]]
+  (:require [damo.array :as array]
+            [damo.op :as op :refer [defop]]
+            [damo.op.gens :as gens]
             [damo.op.scalar :as scalar]
             [damo.op.typing :as typing]
             [damo.type :as type]))
@@ -71,6 +73,50 @@
    :eval (scalar/by-kind (fn [^double x] (Double/isInfinite x)) (constantly false)), :partials [0]
    :scalar (test-of-floats :isinf)
    :examples [[[:isinf ##-Inf] true] [[:isinf 1.0] false]]})
+
+(defop isfinite
+  "Is x neither infinite nor NaN? Elementwise; true for integers."
+  {:kind :elementwise, :args [?x], :type :bool
+   :eval (scalar/by-kind (fn [^double x] (Double/isFinite x)) (constantly true)), :partials [0]
+   :scalar (fn [_ [dtype]]
+             (if (type/float-dtype? dtype) [:lt [:abs ?x] ##Inf] [:eq ?x ?x]))
+   :examples [[[:isfinite ##NaN] false] [[:isfinite 1.0] true] [[:isfinite 1] true]]})
+
+(defn- close?
+  "Is |x - y| ≤ atol + rtol·|y|, of doubles; what is equal is close, infinities too."
+  [{:keys [rtol atol equal-nan]}]
+  (fn [x y]
+    (let [x (double (scalar/number x)), y (double (scalar/number y))]
+      (or (== x y)
+          (and equal-nan (Double/isNaN x) (Double/isNaN y))
+          (and (Double/isFinite y)
+               (<= (Math/abs (- x y)) (+ (double atol) (* (double rtol) (Math/abs y)))))))))
+
+(def ^:private tolerances
+  {:rtol {:default 1e-5 :doc "the difference allowed, relative to |y|"}
+   :atol {:default 1e-8 :doc "the difference allowed in any case"}
+   :equal-nan {:default false :doc "whether NaN is close to NaN"}})
+
+(defop isclose
+  "Is |x - y| ≤ atol + rtol·|y|? Elementwise, computed in :f64; y is the reference. Equal infinities
+  are close, NaN only to NaN and only with :equal-nan."
+  {:kind :composite, :args [?x ?y], :attrs tolerances, :coerce :all
+   :type (typing/elementwise [:any :any] (constantly :bool))
+   :eval (fn [attrs x y] (array/map-elements :bool (close? attrs) [x y]))
+   :expand (fn [{{:keys [rtol atol equal-nan]} :attrs, [[dtype]] :types}]
+             (let [x [:cast {:dtype :f64} ?x], y [:cast {:dtype :f64} ?y]
+                   near [:logical-and [:isfinite y]
+                         [:le [:abs [:sub x y]] [:add [:mul rtol [:abs y]] atol]]]
+                   close [:logical-or near [:eq x y]]]
+               (if (and equal-nan (type/float-dtype? dtype))
+                 [:logical-or close [:logical-and [:isnan ?x] [:isnan ?y]]]
+                 close)))
+   :lop [0 0], :rop 0
+   :gen (gens/on-shapes (fn [n] [[{} [n] [n]] [{:atol 1} [2 n] [n]] [{:rtol 0.5} [n 1] []]
+                                 [{:equal-nan true} [n] [1]]]))
+   :examples [[[:isclose 1.0 1.000001] true] [[:isclose 1.0 1.1] false]
+              [[:isclose ##Inf ##Inf] true] [[:isclose ##NaN ##NaN] false]
+              [[:isclose {:equal-nan true} ##NaN ##NaN] true]]})
 
 ;; ## Choice
 
@@ -155,3 +201,24 @@
    :eval (bitwise not clojure.core/bit-not), :partials [0]
    :scalar :not
    :examples [[[:bit-not 6] -7] [[:bit-not false] true]]})
+
+(defop left-shift
+  "x · 2^n, elementwise, of integers; what leaves the dtype is lost. Counts that are negative or not
+  below the width of the dtype give 0."
+  {:kind :elementwise, :args [?x ?n], :type (typing/same :int)
+   :eval scalar/shift-left, :partials [0 0]
+   :scalar :shl, :gen {?n [0 9]}
+   :examples [[[:left-shift 3 2] 12] [[:left-shift 1 64] 0]]})
+
+(defop right-shift
+  "x / 2^n rounded down, elementwise, of integers. Counts that are negative or not below the width
+  of the dtype leave the sign: 0 or -1."
+  {:kind :elementwise, :args [?x ?n], :type (typing/same :int)
+   :eval scalar/shift-right, :partials [0 0]
+   :scalar (fn [_ [dtype]]
+             (let [most (dec (* 8 (:bytes (type/dtypes dtype))))]
+               (if (zero? (:lo (type/dtypes dtype)))
+                 [:shr ?x ?n]
+                 [:shr ?x [:select [:and [:ge ?n 0] [:le ?n most]] ?n most]])))
+   :gen {?n [0 9]}
+   :examples [[[:right-shift 12 2] 3] [[:right-shift -7 1] -4] [[:right-shift -1 99] -1]]})

@@ -1,6 +1,7 @@
 (ns damo.op.exp
   "Exponentials, logarithms, and the functions made of them. Elementwise; integers give floats."
-  (:require [damo.op :as op :refer [defop]]
+  (:require [clojure.walk :as walk]
+            [damo.op :as op :refer [defop]]
             [damo.op.scalar :as scalar]))
 
 (set! *warn-on-reflection* true)
@@ -85,7 +86,69 @@
   {:kind :elementwise, :args [?x ?y], :type :float, :fold true, :commutes true
    :eval scalar/logaddexp
    :partials [[:sigmoid [:sub ?x ?y]] [:sigmoid [:sub ?y ?x]]]
+   :ulp {:of [:maximum ?x ?y]}          ; the terms cancel where e^x + e^y is near 1
    :scalar [:select [:eq ?x ?y]         ; also keeps ∞ - ∞ out of the other branch
             [:add ?x ln-2]
             [:add [:maximum ?x ?y] [:log1p [:exp [:neg [:abs [:sub ?x ?y]]]]]]]
    :examples [[[:logaddexp 800.0 ##-Inf] 800.0] [[:logaddexp ##-Inf ##-Inf] ##-Inf]]})
+
+;; ## Products with logarithms, and logarithms of probabilities
+
+(defn- widened
+  "The :scalar of a template that is evaluated in :f64 and rounded once: for :f32 that keeps it
+  within two units in the last place, whatever the roundings inside."
+  [template]
+  (fn [_ [dtype]]
+    (if (= dtype :f64)
+      template
+      [:cast dtype (walk/postwalk #(if (#{'?x '?y} %) [:cast :f64 %] %) template)])))
+
+(defop xlogx
+  "x log x, elementwise; 0 at 0, NaN below."
+  {:kind :elementwise, :args [?x], :type :float
+   :eval (fn [^double x] (scalar/xlogy x x))
+   :partials [[:add 1 [:log ?x]]]
+   :scalar (widened [:select [:eq ?x 0] 0 [:mul ?x [:log ?x]]]), :gen {?x [0.1 10]}
+   :examples [[[:xlogx 0.0] 0.0] [[:xlogx 1.0] 0.0]]})
+
+(defop xlogy
+  "x log y, elementwise; 0 where x is 0, whatever y is but NaN."
+  {:kind :elementwise, :args [?x ?y], :type :float
+   :eval scalar/xlogy
+   :partials [[:log ?y] [:where [:eq ?x 0] 0 [:div ?x ?y]]]
+   :scalar (widened [:select [:and [:eq ?x 0] [:eq ?y ?y]] 0 [:mul ?x [:log ?y]]])
+   :gen {?y [0.1 10]}
+   :examples [[[:xlogy 2.0 1.0] 0.0] [[:xlogy 0.0 0.0] 0.0]]})
+
+(defop xlog1py
+  "x log(1 + y), elementwise, accurate for small y; 0 where x is 0, whatever y is but NaN."
+  {:kind :elementwise, :args [?x ?y], :type :float
+   :eval scalar/xlog1py
+   :partials [[:log1p ?y] [:where [:eq ?x 0] 0 [:div ?x [:add 1 ?y]]]]
+   :scalar (widened [:select [:and [:eq ?x 0] [:eq ?y ?y]] 0 [:mul ?x [:log1p ?y]]])
+   :gen {?y [-0.9 10]}
+   :examples [[[:xlog1py 2.0 0.0] 0.0] [[:xlog1py 0.0 -1.0] 0.0]]})
+
+(defop log1mexp
+  "log(1 - e^x) for x ≤ 0, elementwise; -Inf at 0, NaN above."
+  {:kind :elementwise, :args [?x], :type :float
+   :eval scalar/log1mexp
+   :partials [[:div -1 [:expm1 [:neg ?x]]]]
+   :scalar (widened [:select [:gt ?x (- ln-2)]
+                     [:log [:neg [:expm1 ?x]]]
+                     [:log1p [:neg [:exp ?x]]]])
+   :gen {?x [-5 -0.1]}
+   :examples [[[:log1mexp 0.0] ##-Inf] [[:log1mexp ##-Inf] -0.0] [[:log1mexp 1.0] ##NaN]]})
+
+(defop logit
+  "log(p / (1 - p)), the inverse of sigmoid, elementwise: -Inf at 0, Inf at 1, NaN outside."
+  {:kind :elementwise, :args [?x], :type :float
+   :eval scalar/logit
+   :partials [[:div 1 [:mul ?x [:sub 1 ?x]]]]
+   :scalar (widened [:select [:le [:abs [:sub ?x 0.5]] 0.25]
+                     [:mul 2 [:atanh [:sub [:mul 2 ?x] 1]]]
+                     [:select [:lt ?x 0.5]
+                      [:log [:div ?x [:sub 1 ?x]]]
+                      [:neg [:log [:div [:sub 1 ?x] ?x]]]]])
+   :gen {?x [0.1 0.9]}
+   :examples [[[:logit 0.5] 0.0] [[:logit 0.0] ##-Inf] [[:logit 1.0] ##Inf]]})

@@ -29,7 +29,9 @@
   {:kind :elementwise, :args [?x], :type :float
    :eval scalar-gamma/gammaln
    :partials [[:psi ?x]]
-   :scalar :gammaln, :ulp special-ulp, :gen {?x [0.1 6]}
+   :scalar :gammaln
+   :ulp (assoc special-ulp :of [:select [:lt ?x -0.5] [:maximum 1 [:gammaln [:neg ?x]]] 0])
+   :gen {?x [0.1 6]}
    :examples [[[:gammaln 1.0] 0.0] [[:gammaln 2.0] 0.0] [[:gammaln 0.0] ##Inf]]})
 
 (defop psi
@@ -39,7 +41,9 @@
   {:kind :elementwise, :args [?x], :type :float
    :eval scalar-gamma/psi
    :partials [[:trigamma ?x]]
-   :scalar :psi, :ulp special-ulp, :gen {?x [0.2 6]}
+   :scalar :psi
+   :ulp (assoc special-ulp :of [:select [:lt ?x -0.5] [:psi [:sub 1 ?x]] 0])
+   :gen {?x [0.2 6]}
    :examples [[[:psi 0.0] ##-Inf] [[:psi -1.0] ##NaN] [[:psi ##Inf] ##Inf]]})
 
 (defop trigamma

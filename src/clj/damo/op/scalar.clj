@@ -22,13 +22,6 @@
     ([x] (if (float? x) (on-floats x) (on-integers x)))
     ([x y] (if (float? x) (on-floats x y) (on-integers x y)))))
 
-(defn floor-div
-  "x / y rounded down; integer division by zero gives 0."
-  [x y]
-  (cond (float? x) (Math/floor (/ (double x) (double y)))
-        (zero? y) 0
-        :else (Math/floorDiv (long x) (long y))))
-
 (defn- float-rem
   "x - y·trunc(x / y), exact, with the sign of x; for finite x and y ≠ 0."
   ^double [^double x ^double y]
@@ -41,6 +34,21 @@
           (zero? r) (Math/copySign 0.0 y)
           (= (neg? r) (neg? y)) r
           :else (+ r y))))
+
+(defn- float-div
+  "The whole number next to (x - x mod y) / y: what divides x without the remainder, where the
+  rounded quotient x / y may already be the next whole number."
+  ^double [^double x ^double y]
+  (cond (zero? y) (/ x y)
+        (Double/isInfinite y) (if (neg? (* x y)) (- (/ x y) 1.0) (/ x y))
+        :else (Math/rint (/ (- x (float-mod x y)) y))))
+
+(defn floor-div
+  "x / y rounded down; integer division by zero gives 0."
+  [x y]
+  (cond (float? x) (float-div x y)
+        (zero? y) 0
+        :else (Math/floorDiv (long x) (long y))))
 
 (defn floor-mod
   "The remainder of floor-div, with the sign of y; NaN for a float y of 0, 0 for an integer one."
@@ -133,3 +141,44 @@
   (if (== x y)
     (+ x (Math/log 2.0))
     (+ (Math/max x y) (Math/log1p (Math/exp (- (Math/abs (- x y))))))))
+
+(defn xlogy
+  "x log y, 0 where x is 0 (but NaN for y NaN)."
+  [^double x ^double y]
+  (cond (Double/isNaN y) y, (zero? x) 0.0, :else (* x (Math/log y))))
+
+(defn xlog1py
+  "x log(1 + y), 0 where x is 0 (but NaN for y NaN)."
+  [^double x ^double y]
+  (cond (Double/isNaN y) y, (zero? x) 0.0, :else (* x (Math/log1p y))))
+
+(defn log1mexp
+  "log(1 - e^x) for x ≤ 0, by the formula that keeps its digits (Mächler, \"Accurately computing
+  log(1 - exp(-|a|))\", 2012, eq. 7)."
+  [^double x]
+  (if (< (- (Math/log 2.0)) x)
+    (Math/log (- (Math/expm1 x)))
+    (Math/log1p (- (Math/exp x)))))
+
+(defn logit
+  "log(p / (1 - p)); near 1/2 through the exact 2p - 1."
+  [^double p]
+  (if (<= 0.25 p 0.75)
+    (* 2.0 (atanh (- (* 2.0 p) 1.0)))
+    (if (< p 0.5) (Math/log (/ p (- 1.0 p))) (- (Math/log (/ (- 1.0 p) p))))))
+
+(defn half-away
+  "The nearest whole number, ties away from zero."
+  [^double x]
+  (let [a (Math/abs x), whole (Math/floor a)]
+    (Math/copySign (if (<= 0.5 (- a whole)) (+ whole 1.0) whole) x)))
+
+(defn shift-left
+  "x·2^n; 0 for counts that are negative or beyond 63."
+  [^long x ^long n]
+  (if (<= 0 n 63) (bit-shift-left x n) 0))
+
+(defn shift-right
+  "x / 2^n rounded down; counts that are negative or beyond 63 leave the sign, 0 or -1."
+  [^long x ^long n]
+  (bit-shift-right x (if (<= 0 n 63) n 63)))

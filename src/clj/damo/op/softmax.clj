@@ -120,20 +120,18 @@
 
 ;; ## Cross-entropy of two classes
 
-(defn- xlogy
-  "x·log(y), 0 where x is 0."
-  [x y]
-  (if (zero? x) 0.0 (* x (Math/log y))))
+(def ^:private on-true '[:select [:eq ?t 0] 0 [:mul ?t [:log ?p]]])
+(def ^:private on-false '[:select [:eq ?t 1] 0 [:mul [:sub 1 ?t] [:log1p [:neg ?p]]]])
 
 (defop binary-cross-entropy
   "-(t·log p + (1-t)·log(1-p)) of probabilities p and targets t, elementwise; 0·log 0 counts as 0.
   For logits see sigmoid-cross-entropy, which is stable."
   {:kind :elementwise, :args [?p ?t], :type :float
-   :eval (fn [p t] (- 0.0 (+ (xlogy t p) (xlogy (- 1.0 t) (- 1.0 p)))))
+   :eval (fn [^double p ^double t]
+           (- 0.0 (+ (scalar/xlogy t p) (scalar/xlog1py (- 1.0 t) (- p)))))
    :partials [[:div [:sub ?p ?t] [:mul ?p [:sub 1 ?p]]] [:sub [:log [:sub 1 ?p]] [:log ?p]]]
-   :scalar [:sub 0
-            [:add [:select [:eq ?t 0] 0 [:mul ?t [:log ?p]]]
-             [:select [:eq ?t 1] 0 [:mul [:sub 1 ?t] [:log1p [:neg ?p]]]]]]
+   :scalar [:sub 0 [:add on-true on-false]]
+   :ulp {:of [:maximum [:abs on-true] [:abs on-false]]}    ; they cancel for t outside [0, 1]
    :gen {?p [0.1 0.9], ?t [0.1 0.9]}
    :examples [[[:binary-cross-entropy 0.5 1.0] (Math/log 2.0)]
               [[:binary-cross-entropy 0.0 0.0] 0.0]]})
@@ -144,7 +142,7 @@
   {:kind :elementwise, :args [?x ?t], :type :float
    :eval (fn [x t] (- (scalar/softplus x) (* t x)))
    :partials [[:sub [:sigmoid ?x] ?t] [:neg ?x]]
-   :scalar [:sub [:softplus ?x] [:mul ?t ?x]]
+   :scalar [:sub [:softplus ?x] [:mul ?t ?x]], :ulp {:of [:mul ?t ?x]}
    :gen {?t [0 1]}
    :examples [[[:sigmoid-cross-entropy -800.0 0.0] 0.0]
               [[:sigmoid-cross-entropy 0.0 1.0] (Math/log 2.0)]]})

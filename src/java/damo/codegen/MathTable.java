@@ -173,6 +173,7 @@ final class MathTable {
     }
 
     private static DamoException bad(String message) {
-        return new DamoException("internal", "the table of math functions is malformed: " + message);
+        return new DamoException("internal",
+                "the table of math functions is malformed: " + message);
     }
 }

@@ -1,0 +1,42 @@
+(ns damo.op.error
+  "The error function and its kin. Elementwise; integers give floats; within 8 units in the last
+  place."
+  (:require [damo.op :as op :refer [defop]]
+            [damo.op.error-scalar :as error-scalar]))
+
+(set! *warn-on-reflection* true)
+
+(def ^:private special {:f32 8 :f64 8})
+(def ^:private two-over-root-pi (/ 2.0 (Math/sqrt Math/PI)))
+
+(defop erf
+  "The error function 2/√π ∫ e^(-t²) dt from 0 to x, elementwise."
+  {:kind :elementwise, :args [?x], :type :float
+   :eval (fn [^double x] (error-scalar/erf x))
+   :partials [[:mul two-over-root-pi [:exp [:neg [:sqr ?x]]]]]
+   :scalar :erf, :ulp special
+   :examples [[[:erf 0.0] 0.0] [[:erf 10.0] 1.0]]})
+
+(defop erfc
+  "1 - erf(x), elementwise; keeps its digits for large x, where it vanishes."
+  {:kind :elementwise, :args [?x], :type :float
+   :eval (fn [^double x] (error-scalar/erfc x))
+   :partials [[:mul (- two-over-root-pi) [:exp [:neg [:sqr ?x]]]]]
+   :scalar :erfc, :ulp special
+   :examples [[[:erfc 0.0] 1.0] [[:erfc -10.0] 2.0]]})
+
+(defop erfcx
+  "e^(x²) erfc(x), elementwise; falls like 1/(x√π), and overflows below -26.6 (:f32: -9.4)."
+  {:kind :elementwise, :args [?x], :type :float
+   :eval (fn [^double x] (error-scalar/erfcx x))
+   :partials [[:sub [:mul [:mul 2 ?x] ?out] two-over-root-pi]]
+   :scalar :erfcx, :ulp special
+   :examples [[[:erfcx 0.0] 1.0] [[:erfcx ##Inf] 0.0]]})
+
+(defop erfinv
+  "The inverse of erf on [-1, 1], elementwise; infinite at the ends, NaN outside."
+  {:kind :elementwise, :args [?x], :type :float
+   :eval (fn [^double x] (error-scalar/erfinv x))
+   :partials [[:mul (/ two-over-root-pi) [:exp [:sqr ?out]]]]
+   :scalar :erfinv, :ulp special, :gen {?x [-0.95 0.95]}
+   :examples [[[:erfinv 0.0] 0.0] [[:erfinv 1.0] ##Inf] [[:erfinv 2.0] ##NaN]]})
