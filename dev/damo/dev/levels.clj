@@ -18,12 +18,15 @@
      damo.op.select damo.op.subtensor
      damo.op.* damo.op.blas damo.op.all]
     [damo.counted damo.rule damo.eval damo.parse]
-    [damo.rewrite damo.rules.canonicalize damo.rules.* damo.diff.node damo.diff.* damo.diff]
+    [damo.rewrite damo.rules.canonicalize damo.rules.* damo.diff.node damo.diff.mask
+     damo.diff.batch damo.diff.* damo.diff damo.diff.jacobian
+     damo.diff.custom damo.derivative]
     [damo.pass damo.schedule damo.lower.collapse damo.lower.scalar damo.lower.slots damo.lower
      damo.lower.nests damo.lower.select]
     [damo.plan.product damo.plan.update damo.plan]
     [damo.run damo.function damo.model damo.viz]
-    [damo.check.machine damo.check.sampling damo.check.running damo.check.*]
+    [damo.check.machine damo.check.sampling damo.check.running damo.check.modes
+     damo.check.*]
     [damo.core]
     [damo.cli damo.demo.** damo.bench.**]])
 

@@ -8,7 +8,7 @@
   (:require [clojure.core :as clj]
             [clojure.java.io :as io]
             [clojure.string :as str]
-            [damo.diff :as diff]
+            [damo.derivative :as derivative]
             [damo.expr :as expr]
             [damo.fail :as fail :refer [fail!]]
             [damo.function :as function]
@@ -17,6 +17,7 @@
             [damo.op :as op]
             [damo.op.all]
             [damo.op.arrange :as arrange]
+            [damo.op.control :as control]
             [damo.op.einsum :as einsum]
             [damo.op.grid :as grid]
             [damo.op.select :as select]
@@ -36,7 +37,8 @@
 
 (def ^:private not-exported
   "Ops whose names are values here (zeros makes a tensor), and those that only passes insert."
-  #{:input :shared :const :zeros :ones :full :arange :eye :einsum :gemm :copy :dim :set-at :inc-at})
+  #{:input :shared :const :zeros :ones :full :arange :eye :einsum :gemm :copy :dim :set-at :inc-at
+    :grad-clip :grad-scale :with-derivative})
 
 (defmacro ^:private export-ops []
   `(do ~@(for [[op {:keys [doc args]}] (sort-by key @op/registry) :when (not (not-exported op))
@@ -251,61 +253,16 @@
 
 ;; ## Derivatives
 
-(defn- ids-of [{:keys [id-of]} exprs] (mapv id-of exprs))
+(defmacro ^:private export
+  "Makes the functions of these names in a namespace public here, too."
+  [alias & names]
+  `(do ~@(for [n names :let [from (symbol (str alias) (str n)), {:keys [doc arglists]}
+                             (meta (resolve from))]]
+           `(def ~(with-meta n {:doc doc, :arglists `'~arglists}) ~from))))
 
-(defn- derived
-  "Runs a differentiation of `roots` and gives the resulting expressions."
-  [roots differentiate]
-  (let [{:keys [graph exprs states] :as m} (expr/to-graph roots)
-        {g :graph, :keys [grads]} (differentiate graph m)]
-    (expr/from-graph (assoc g :outputs grads) exprs states)))
-
-(defn- one-or-many [x] (if (sequential? x) [(vec x) identity] [[x] first]))
-
-(defn grad
-  "The gradient of `cost`, a 0-d float expression, with respect to one expression or a vector of
-  them, likewise. Options: :known-grads {e g}, :consider-constant [e …], :disconnected :raise |
-  :warn | :ignore (what to do when the cost does not depend on one; ignored ones give zeros)."
-  ([cost wrt] (grad cost wrt {}))
-  ([cost wrt {:keys [known-grads consider-constant] :as opts}]
-   (let [[wrt result] (one-or-many wrt)
-         known (vec known-grads)
-         roots (vec (concat (when cost [cost]) wrt (clj/map key known) (clj/map val known)
-                            consider-constant))]
-     (result
-      (derived roots
-               (fn [g {:keys [id-of] :as m}]
-                 (diff/grad g (when cost (id-of cost)) (ids-of m wrt)
-                            (assoc opts
-                                   :known-grads (into {} (for [[e k] known] [(id-of e) (id-of k)]))
-                                   :consider-constant (ids-of m consider-constant)))))))))
-
-(defn lop
-  "vᵀ·J: the gradients of the expressions `f` (one or a vector), weighted by `v` of the same types,
-  with respect to `wrt` (one or a vector). Reverse mode."
-  ([f wrt v] (lop f wrt v {}))
-  ([f wrt v opts]
-   (let [[fs] (one-or-many f), [vs] (one-or-many v), [wrt result] (one-or-many wrt)
-         vs (mapv expr/whole vs)]
-     (result (derived (vec (concat fs vs wrt))
-                      (fn [g m] (diff/lop g (ids-of m fs) (ids-of m vs) (ids-of m wrt) opts)))))))
-
-(defn rop
-  "J·v: the directional derivatives of the expressions `f` (one or a vector) when `wrt` (one or a
-  vector) moves along `v`, of the same types. Forward mode."
-  ([f wrt v] (rop f wrt v {}))
-  ([f wrt v opts]
-   (let [[fs result] (one-or-many f), [vs] (one-or-many v), [wrt] (one-or-many wrt)
-         vs (mapv expr/whole vs)]
-     (result (derived (vec (concat fs vs wrt))
-                      (fn [g m] (diff/rop g (ids-of m fs) (ids-of m wrt) (ids-of m vs) opts)))))))
-
-(defn hvp
-  "H·v: the Hessian of `cost` with respect to `wrt` (one expression or a vector) times `v`; forward
-  over reverse mode."
-  [cost wrt v]
-  (let [[gs result] (one-or-many (grad cost wrt))]
-    (result (rop gs (first (one-or-many wrt)) (first (one-or-many v))))))
+(export derivative grad lop rop jacobian hessian hvp grad-clip grad-scale
+        with-derivative)
+(export control consider-constant)
 
 ;; ## Functions
 

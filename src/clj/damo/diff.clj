@@ -14,21 +14,21 @@
 
 (set! *warn-on-reflection* true)
 
-(defn- check-differentiable! [b role ids]
+(defn- check-float! [b ids]
   (doseq [id ids]
     (when-not (node/float-node? b id)
       (fail! ::integer-derivative
-             (str role " must be of a floating dtype; this one is not: " (node/describe-node b id)
-                  "\n  cast it to :f32 or :f64 first")
+             (str "what is differentiated must be of a floating dtype; this is not: "
+                  (node/describe-node b id) "\n  cast it to :f32 or :f64 first")
              {:id id, :type (graph/node-type b id)}))))
 
 (defn- check-seeds! [b seeds]
-  (doseq [[id g] seeds]
-    (when-not (= (graph/node-type b id) (graph/node-type b g))
+  (doseq [[id g] seeds :let [expected (node/gradient-type b id)]]
+    (when-not (= expected (graph/node-type b g))
       (fail! ::bad-seed
-             (str "a gradient or tangent has the type of what it belongs to: "
-                  (node/describe-node b id) " was given " (node/describe-node b g))
-             {:expected (graph/node-type b id), :given (graph/node-type b g)}))))
+             (str "the gradient or tangent of " (node/describe-node b id) " has the type "
+                  (pr-str expected) "; given was " (node/describe-node b g))
+             {:expected expected, :given (graph/node-type b g)}))))
 
 (def ^:private unrelated
   "what is differentiated does not depend on what it is differentiated by")
@@ -37,14 +37,16 @@
   "Zeros of the type of node id, after raising or warning as `how` says."
   [b id what how]
   (let [message (str what ": " (node/describe-node b id)
-                     "\n  paths through integers, booleans and :consider-constant nodes do not"
-                     " count")]
+                     "\n  paths through computed integers and booleans, disconnected-grad and"
+                     " :consider-constant do not count")]
     (case how
       (nil :raise) (fail! ::disconnected
-                          (str message "\n  :disconnected :ignore gives zeros instead") {:id id})
+                          (str message "\n  :disconnected :ignore gives zeros instead")
+                          {:id id, :op (graph/op-of (graph/node b id))
+                           :type (graph/node-type b id), :src (:src (graph/note b id))})
       :warn (binding [*out* *err*] (println "WARNING:" message))
       :ignore nil)
-    (node/uniform! b id (graph/node-type b id) 0)))
+    (node/uniform! b id (node/gradient-type b id) 0)))
 
 (defn- loaded [graph]
   (let [b (graph/builder)] [b (graph/load-graph! b graph)]))
@@ -53,7 +55,6 @@
   {:graph (graph/finish b (mapv ids (:outputs graph))), :grads grads})
 
 (defn- reverse-mode [b ids seeds known wrt {:keys [consider-constant disconnected]}]
-  (check-differentiable! b "what is differentiated with respect to" wrt)
   (check-seeds! b (concat seeds known))
   (let [{:keys [^HashMap grads ^BitSet reached]}
         (reverse/pull-back! b seeds known wrt (node/bits (map ids consider-constant)))]
@@ -63,9 +64,9 @@
               (disconnected! b id unrelated disconnected)))
           wrt)))
 
-(defn- check-cost! [b cost]
+(defn- check-cost! [b cost wrt]
   (let [[dtype shape] (graph/node-type b cost)]
-    (when-not (and (empty? shape) (type/float-dtype? dtype))
+    (when-not (and (empty? shape) (or (type/float-dtype? dtype) (some #{cost} wrt)))
       (fail! ::non-scalar-cost
              (str "the cost of a gradient is one floating-point number, of type [:f32 []] or"
                   " [:f64 []]; this one is " (node/describe-node b cost)
@@ -74,17 +75,21 @@
 
 (defn grad
   "{:graph g' :grads [id …]}: the gradients of node `cost`, a float without axes, with respect to
-  the nodes `wrt`, each of the type of its node. Options: :known-grads {id gradient-id} replace
+  the nodes `wrt`, each of the type of its node (a float of that shape for an
+  integer). Options: :known-grads {id gradient-id} replace
   gradients (cost may then be nil); :consider-constant [id …] are not differentiated through;
   :disconnected :raise (default), :warn or :ignore says what happens where the cost does not
   depend on a node: its gradient is then zeros.
-  Fails with ::non-scalar-cost, ::integer-derivative, ::disconnected, ::no-gradient, ::bad-seed."
+  Integers count as real numbers where the gradient is with respect to them; computed ones pass
+  nothing on. Three outcomes are failures of their own: ::disconnected, ::undefined (the derivative
+  does not exist), ::not-implemented. Others: ::non-scalar-cost, ::integer-derivative, ::bad-seed."
   [graph cost wrt {:keys [known-grads] :as opts}]
   (let [[b ids] (loaded graph), cost (when cost (ids cost))
-        known (into {} (map (fn [[id g]] [(ids id) (ids g)])) known-grads)]
-    (when cost (check-cost! b cost))
-    (let [seeds (if cost {cost (node/uniform! b cost (graph/node-type b cost) 1)} {})]
-      (finished b graph ids (reverse-mode b ids seeds known (mapv ids wrt) opts)))))
+        known (into {} (map (fn [[id g]] [(ids id) (ids g)])) known-grads)
+        wrt (mapv ids wrt)]
+    (when cost (check-cost! b cost wrt))
+    (let [seeds (if cost {cost (node/uniform! b cost (node/gradient-type b cost) 1)} {})]
+      (finished b graph ids (reverse-mode b ids seeds known wrt opts)))))
 
 (defn- summed-seeds [b pairs]
   (let [seeds (HashMap.)]
@@ -97,7 +102,7 @@
   without :known-grads."
   [graph outputs gradients wrt opts]
   (let [[b ids] (loaded graph), pairs (mapv vector (map ids outputs) (map ids gradients))]
-    (check-differentiable! b "what is differentiated" (map first pairs))
+    (check-float! b (map first pairs))
     (check-seeds! b pairs)
     (finished b graph ids (reverse-mode b ids (summed-seeds b pairs) {} (mapv ids wrt) opts))))
 
@@ -108,8 +113,7 @@
   [graph outputs wrt tangents {:keys [consider-constant disconnected]}]
   (let [[b ids] (loaded graph), outputs (mapv ids outputs), wrt (mapv ids wrt)
         pairs (mapv vector wrt (map ids tangents)), stops (node/bits (map ids consider-constant))]
-    (check-differentiable! b "what is differentiated with respect to" wrt)
-    (check-differentiable! b "what is differentiated" outputs)
+    (check-float! b outputs)
     (check-seeds! b pairs)
     (let [marked (node/between b outputs wrt stops)
           found (forward/push-forward! b outputs (summed-seeds b pairs) stops)]

@@ -278,17 +278,29 @@
 (defn- substitute-attrs [attrs bindings]
   (update-vals attrs #(if (symbol? %) (get bindings % %) %)))
 
+(defn- bound [bindings t]
+  (or (bindings t)
+      (fail! ::unbound-template-name (str "the template names " t ", which is not bound")
+             {:name t, :bound (keys bindings)})))
+
+(defn- inline!
+  "The id of the output of a graph whose inputs are names of templates."
+  [emit bindings {:keys [nodes outputs]}]
+  (let [node-id (fn [ids [op attrs & args]]
+                  (if (= op :input)
+                    (bound bindings (:name attrs))
+                    (emit op attrs (mapv #(->Id (ids %)) args))))]
+    (nth (reduce #(conj %1 (node-id %1 %2)) [] nodes) (first outputs))))
+
 (defn instantiate!
   "Emits a template through `emit` (see `emitter`) and returns the id, or the number when the
   template is one. A template is a symbol bound in `bindings` (to an id; in attributes to any
-  value), a number or boolean, or [op attrs? template …]: [:div 1 [:add 1 ?x]]."
+  value), a number or boolean, [op attrs? template …], as in [:div 1 [:add 1 ?x]], or a graph of one
+  output, whose inputs are named as bindings are."
   [emit bindings template]
   (letfn [(arg [t] (cond (vector? t) (->Id (build t))
-                         (symbol? t) (->Id (or (bindings t)
-                                               (fail! ::unbound-template-name
-                                                      (str "the template names " t
-                                                        ", which is not bound")
-                                                      {:name t, :bound (keys bindings)})))
+                         (symbol? t) (->Id (bound bindings t))
+                         (map? t) (->Id (inline! emit bindings t))
                          :else t))
           (build [[op & more]]
             (let [[attrs args] (if (map? (first more)) [(first more) (rest more)] [{} more])]

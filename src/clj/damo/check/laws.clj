@@ -28,7 +28,8 @@
   "Is exactly one form declared? A composite may leave it to what it stands for; reasons for single
   arguments stand beside a form."
   [{:keys [kind no-gradient] :as entry}]
-  (let [forms (filter entry (if (map? no-gradient) (pop derivative-forms) derivative-forms))]
+  (let [beside? (and (map? no-gradient) (not (:undefined no-gradient)))
+        forms (filter entry (if beside? (pop derivative-forms) derivative-forms))]
     (case (count forms) 0 (= kind :composite), 1 true, false)))
 
 (defn- sentences

@@ -57,19 +57,20 @@
   "The id of the tangent of node id, or nil when it is zero."
   [b id positions tangents]
   (let [[op _ & args] (graph/node b id), entry (op/entry op)
-        form (fn [k] (when (k entry) (node/declared entry k (node/context b id))))]
+        form (fn [k] (node/form-of b id k))]
+    (node/check-derivable! b id positions)
     (cond (:partials entry) (partial-tangent! b id (form :partials) positions tangents)
           (:linear-in entry) (linear-tangent! b id (form :linear-in) positions tangents)
           (:rop entry) (let [bindings (assoc (tangent-bindings b op args tangents) '?out id)
                              bindings (node/widened! b id bindings)
                              template (form :rop)]
-                         (when-not (number? template)
-                           (node/emit-template! b id bindings template)))
-          (string? (:no-gradient entry)) (node/no-derivative! b id nil)
+                         (cond (number? template) nil
+                               template (node/emit-template! b id bindings template)
+                               :else (node/no-derivative! b id (first positions))))
           :else (expanded-tangent! b id tangents))))
 
 (defn- stretched! [b id tangent]
-  (let [[dtype shape] (graph/node-type b id)
+  (let [[dtype shape] (node/gradient-type b id)
         tangent (node/cast-to! b id dtype tangent)]
     (if (= shape (type/shape-of (graph/node-type b tangent)))
       tangent
@@ -84,7 +85,7 @@
       (when (<= 0 id)
         (let [args (graph/args-of (graph/node b id))
               positions (filterv #(.get tangents (nth args %))
-                                 (node/marked-positions marked args))]
+                                 (node/connected-positions b id marked))]
           (when-let [t (and (seq positions) (not (.get stops id))
                             (tangent! b id positions tangents))]
             (node/add-gradient! b tangents id (stretched! b id t))))

@@ -14,11 +14,21 @@
 
 ;; ## Nodes of the builder
 
+(defn- form
+  "The expression of a node as a readable form, cut with … below `depth` levels."
+  [b id depth]
+  (let [[op {:keys [name value type]} & args] (graph/node b id)]
+    (cond (symbol? name) name
+          (= op :const) (if (vector? value) (list 'const type) value)
+          (zero? depth) '…
+          :else (cons (symbol (clojure.core/name op)) (map #(form b % (dec depth)) args)))))
+
 (defn describe-node
-  "The op, type and source position of a node, for messages."
+  "The expression of a node, three levels deep, its type and source position, for messages."
   [b id]
-  (let [[op attrs] (graph/node b id), {:keys [type src]} (graph/note b id)]
-    (str (name op) (when (:name attrs) (str " " (:name attrs))) " " (pr-str type)
+  (let [{:keys [type src]} (graph/note b id), [op {:keys [name]}] (graph/node b id)]
+    (str (when (symbol? name) (str (clojure.core/name op) " "))
+         (pr-str (form b id 3)) " " (pr-str type)
          (when src (str ", written at " (fail/position-text src))))))
 
 (defn emit-template!
@@ -35,10 +45,17 @@
       id
       (emit-template! b from {'?x id} [:broadcast-to {:shape shape} '?x]))))
 
+(defn gradient-type
+  "The type of the gradients and tangents of a node: its own type, with the dtype of `type/float-of`
+  for integers and booleans, which count as real numbers."
+  [b id]
+  (let [[dtype shape] (graph/node-type b id)]
+    [(type/float-of dtype) shape]))
+
 (defn found-or-zeros!
   "The gradient or tangent of node id, zeros when none was found."
   [b id ^HashMap found]
-  (or (.get found id) (uniform! b id (graph/node-type b id) 0)))
+  (or (.get found id) (uniform! b id (gradient-type b id) 0)))
 
 (defn cast-to!
   "The id of node `id` in that dtype."
@@ -81,23 +98,55 @@
   [entry k ctx]
   (let [form (k entry)] (if (fn? form) (form ctx) form)))
 
+(defn form-of
+  "The form that the entry of node id declares under key k, nil when it does not."
+  [b id k]
+  (let [entry (op/entry (graph/op-of (graph/node b id)))]
+    (when (k entry)
+      (try (declared entry k (context b id))
+           (catch clojure.lang.ExceptionInfo e
+             (fail/explain! e (str (ex-message e) "\n  at " (describe-node b id)) {:id id}))))))
+
+(defn missing-derivative
+  "[kind reason] of an op that has no derivative in an argument, or at all (position nil):
+  :undefined, :disconnected or :not-implemented, and the entry's words for it or nil."
+  [entry position]
+  (let [declared (:no-gradient entry)
+        reason (if (map? declared) (or (get declared position) declared) declared)]
+    (or (first (when (map? reason) (filter (comp #{:undefined :disconnected} key) reason)))
+        [:not-implemented (when (string? reason) reason)])))
+
+(def ^:private advice
+  {:undefined "wrap the path in zero-grad or disconnected-grad, or name it in :consider-constant"
+   :not-implemented (str "declare one with with-derivative, or leave this path out with zero-grad"
+                         " or :consider-constant")})
+
 (defn no-derivative!
-  "Fails: the node cannot be differentiated, in that argument or at all (nil). Says why."
+  "Fails: the node cannot be differentiated, in that argument or at all (nil). The failure is
+  ::diff/undefined when the derivative does not exist, else ::diff/not-implemented."
   [b id position]
-  (let [[op] (graph/node b id), reason (:no-gradient (op/entry op))
-        reason (if (map? reason) (reason position) reason)]
-    (fail! :damo.diff/no-gradient
-           (str "the op " (name op) " cannot be differentiated"
-                (when position (str " in its argument " position))
+  (let [[op] (graph/node b id), [kind reason] (missing-derivative (op/entry op) position)
+        where (when position (str " in its argument " position))]
+    (fail! (if (= kind :undefined) :damo.diff/undefined :damo.diff/not-implemented)
+           (str (if (= kind :undefined)
+                  (str "the derivative of " (name op) where " does not exist")
+                  (str "the derivative of " (name op) where " is not implemented"))
                 (when reason (str ": " reason)) "\n  at " (describe-node b id)
-                "\n  use :consider-constant to leave this path out of the derivative")
-           {:op op, :id id, :position position, :reason reason})))
+                "\n  " (advice kind))
+           {:op op, :id id, :position position, :reason reason, :type (graph/node-type b id)
+            :src (:src (graph/note b id))})))
+
+(defn expansion-of
+  "The template of what a node stands for, nil when its entry does not say."
+  [b id]
+  (let [[op attrs & args] (graph/node b id)]
+    (op/expansion op attrs (mapv #(graph/node-type b %) args) (graph/node-type b id))))
 
 (defn expansion!
   "The id of what a composite node stands for; fails when its entry does not say."
   [b id]
-  (let [[op attrs & args] (graph/node b id), types (mapv #(graph/node-type b %) args)]
-    (if-let [template (op/expansion op attrs types (graph/node-type b id))]
+  (let [[op _ & args] (graph/node b id)]
+    (if-let [template (expansion-of b id)]
       (emit-template! b id (op/bindings op args) template)
       (no-derivative! b id nil))))
 
@@ -120,19 +169,61 @@
         (recur (.previousSetBit needed (dec id)))))
     needed))
 
+(defn- form-at
+  "What the entry of an op says of the argument at `position`: a template, a number, or nil when it
+  has no derivative there; true when that is left to the expansion."
+  [b id position]
+  (let [{:keys [partials linear-in lop no-gradient]} (op/entry (graph/op-of (graph/node b id)))]
+    (cond partials (nth (form-of b id :partials) position nil)
+          linear-in (let [at (form-of b id :linear-in)] (or (= at :all) (at position)))
+          lop (nth (form-of b id :lop) position nil)
+          :else (not (and (map? no-gradient) (no-gradient position))))))
+
+(defn check-derivable!
+  "Fails when the entry of node id says that there is no derivative, at all or in one of these
+  arguments, for which it has no template."
+  [b id positions]
+  (let [declared (:no-gradient (op/entry (graph/op-of (graph/node b id))))]
+    (when (or (string? declared) (:undefined declared))
+      (no-derivative! b id nil))
+    (doseq [i positions :when (and (map? declared) (declared i) (not (form-at b id i)))]
+      (no-derivative! b id i))))
+
+(defn- passes?
+  "Do derivatives pass from the argument at `position` to node id? Not through what says that it
+  disconnects, and not from an integer argument, such as an index, that has no derivative."
+  [b id position arg]
+  (let [entry (op/entry (graph/op-of (graph/node b id)))]
+    (and (not (and (map? (:no-gradient entry))
+                   (= :disconnected (first (missing-derivative entry position)))))
+         (or (float-node? b arg) (form-at b id position)))))
+
+(defn connected-positions
+  "The positions of the arguments of node id that are marked and that derivatives pass from."
+  [b id ^BitSet marked]
+  (let [args (graph/args-of (graph/node b id))]
+    (filterv (fn [i] (let [a (nth args i)] (and (.get marked (int a)) (passes? b id i a))))
+             (range (count args)))))
+
+(defn dependent
+  "The set of ids that the roots need and that depend on the sources: a node does when
+  (joins? id found) holds, given the set of those found below it."
+  ^BitSet [b roots sources stops joins?]
+  (let [needed (below b roots (reduce min Integer/MAX_VALUE sources) stops), found (bits sources)]
+    (.and found needed)
+    (loop [id (.nextSetBit needed 0)]
+      (when (<= 0 id)
+        (when (joins? id found) (.set found id))
+        (recur (.nextSetBit needed (inc id)))))
+    found))
+
 (defn between
   "The set of ids that the roots need and that depend on `wrt` through floating-point nodes only."
   ^BitSet [b roots wrt ^BitSet stops]
-  (let [needed (below b roots (reduce min Integer/MAX_VALUE wrt) stops)
-        found (BitSet.), sources (bits wrt)]
-    (loop [id (.nextSetBit needed 0)]
-      (when (<= 0 id)
-        (when (or (.get sources id)
-                  (and (not (.get stops id)) (float-node? b id)
-                       (some #(.get found (int %)) (graph/args-of (graph/node b id)))))
-          (.set found id))
-        (recur (.nextSetBit needed (inc id)))))
-    found))
+  (dependent b roots wrt stops
+             (fn [id found]
+               (and (not (.get stops (int id))) (float-node? b id)
+                    (seq (connected-positions b id found))))))
 
 ;; ## Contributions
 
@@ -144,11 +235,6 @@
         (== partial 1) factor
         (== partial -1) [:neg factor]
         :else [:mul factor partial]))
-
-(defn marked-positions
-  "The positions of the arguments that are marked."
-  [^BitSet marked args]
-  (filterv #(.get marked (int (nth args %))) (range (count args))))
 
 (defn add-gradient!
   "Adds g to what `grads` has for node id."

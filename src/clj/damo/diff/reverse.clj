@@ -2,7 +2,8 @@
   "Reverse mode: gradients pulled back from what is differentiated, node by node, from the forms
   :partials, :transpose and :lop; an op without one is differentiated through its :expand.
   (pull-back! b {9 g} {} [0] stops) is {:grads {0 id …} :reached ids}."
-  (:require [damo.diff.node :as node]
+  (:require [damo.diff.mask :as mask]
+            [damo.diff.node :as node]
             [damo.fail :as fail :refer [fail!]]
             [damo.graph :as graph]
             [damo.op :as op])
@@ -16,7 +17,7 @@
   "A contribution in the type of the argument it belongs to: what broadcasting stretched is summed."
   [b from position id]
   (let [[op _ & args] (graph/node b from)
-        [dtype shape] (graph/node-type b (nth args position))
+        [dtype shape] (node/gradient-type b (nth args position))
         [_ given] (graph/node-type b id)]
     (when-not (or (= given shape) (= :elementwise (op/kind op)))
       (fail! :damo.diff/bad-derivative
@@ -31,11 +32,11 @@
 (defn- reverse-templates
   "One template an argument (0: no contribution, nil: not differentiable), or nil when the entry
   declares no derivative."
-  [entry ctx]
-  (let [form (fn [k] (node/declared entry k ctx))]
-    (cond (:partials entry) (mapv #(when (some? %) (node/times '?g %)) (form :partials))
-          (:transpose entry) (form :transpose)
-          (:lop entry) (form :lop))))
+  [b id]
+  (let [{:keys [partials transpose lop]} (op/entry (graph/op-of (graph/node b id)))]
+    (cond partials (mapv #(when (some? %) (node/times '?g %)) (node/form-of b id :partials))
+          transpose (node/form-of b id :transpose)
+          lop (node/form-of b id :lop))))
 
 (defn- declared-contributions! [b id g positions templates]
   (let [[op _ & args] (graph/node b id)
@@ -45,7 +46,7 @@
            :let [template (nth templates i nil)
                  template (if (nil? template) (node/no-derivative! b id i) template)]
            :when (not (and (number? template) (zero? template)))]
-       [(nth args i) (fitted! b id i (node/emit-template! b id bindings template))]))))
+       [(nth args i) (fitted! b id i (mask/emit-contribution! b id bindings template))]))))
 
 (defn- expanded-contributions! [b id g positions]
   (let [args (graph/args-of (graph/node b id))
@@ -57,12 +58,10 @@
 (defn- contributions!
   "[argument gradient] pairs of the arguments at these positions, for gradient g of node id."
   [b id g positions]
-  (let [[op] (graph/node b id), entry (op/entry op)]
-    (if-let [templates (reverse-templates entry (node/context b id))]
-      (declared-contributions! b id g positions templates)
-      (if (string? (:no-gradient entry))
-        (node/no-derivative! b id nil)
-        (expanded-contributions! b id g positions)))))
+  (node/check-derivable! b id positions)
+  (if-let [templates (reverse-templates b id)]
+    (declared-contributions! b id g positions templates)
+    (expanded-contributions! b id g positions)))
 
 (defn pull-back!
   "{:grads {id gradient}, :reached ids}: gradients of the nodes between the seeds {id gradient} and
@@ -76,7 +75,7 @@
       (when (<= 0 id)
         (when (and (.get marked id) (not (.get stops id)))
           (let [args (graph/args-of (graph/node b id))
-                positions (node/marked-positions marked args)]
+                positions (node/connected-positions b id marked)]
             (doseq [i positions] (.set reached (int (nth args i))))
             (when-let [g (and (seq positions) (.get grads id))]
               (doseq [[a h] (contributions! b id g positions) :when (not (contains? known a))]

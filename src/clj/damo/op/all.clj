@@ -6,6 +6,7 @@
             [damo.op.arrange]
             [damo.op.blas]
             [damo.op.compare]
+            [damo.op.control]
             [damo.op.create]
             [damo.op.cumulative]
             [damo.op.diagonal]

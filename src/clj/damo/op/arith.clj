@@ -235,16 +235,13 @@
 
 (defop cast
   "x as another dtype, elementwise: floats become integers by truncation (NaN gives 0, beyond the
-  range its nearest end), wide integers wrap, everything but 0 is true. Differentiable from float
-  to float."
+  range its nearest end), wide integers wrap, everything but 0 is true. Differentiable where it
+  gives a float."
   {:kind :elementwise, :args [?x]
    :attrs {:dtype {:doc "the dtype of the result"}}
    :type (fn [{:keys [dtype]} [[_ shape]]] (type/check [dtype shape]))
    :eval identity                       ; every result is converted to the dtype of its node
-   :lop (fn [{:keys [types type]}]
-          [(if (type/float-dtype? (type/dtype-of type))
-             [:cast {:dtype (type/dtype-of (first types))} ?g]
-             0)])
+   :lop (fn [{:keys [type]}] [(if (type/float-dtype? (type/dtype-of type)) ?g 0)])
    :rop (fn [{:keys [type]}]
           (if (type/float-dtype? (type/dtype-of type)) [:cast {:dtype (type/dtype-of type)} ?dx] 0))
    :scalar (fn [{:keys [dtype]} _] [:cast dtype ?x])

@@ -55,6 +55,7 @@
           (into [?g [:sum [:mul ?g [:matmul ?x ?y]]]] (scaled-gradients types type)))
    :rop [:add [:gemm ?dc ?dalpha ?x ?y]
          [:mul ?alpha [:add [:matmul ?dx ?y] [:matmul ?x ?dy]]]]
+   :batch (fn [_] [:add ?c [:mul ?alpha [:matmul ?x ?y]]])
    :gen (gens/on-shapes (fn [n] [[{} [n 2] [] [n 3] [3 2]] [{} [2 3 n] [] [3 2] [2 2 n]]]))
    :examples [[[:gemm [:ones {:shape [1 1]}] [:cast {:dtype :f32} 2.0]
                 [:ones {:shape [1 3]}] [:ones {:shape [3 1]}]]

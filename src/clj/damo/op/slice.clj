@@ -89,6 +89,7 @@
              (-> layout
                  (update :offset type/signed+ (type/signed* start stride))
                  (assoc-in [:strides axis] (type/signed* step stride)))))
+   :batch {:axis :axes-behind}
    :gen (gens/on-shapes
          (fn [n] [[{:axis 0, :start 1} [n 3]] [{:axis -1, :stop -1} [2 n]]
                   [{:axis 0, :start 1, :step 2} [n]]
@@ -120,6 +121,7 @@
    :transpose (fn [{:keys [attrs]}] [[:flip attrs ?g]])
    :view (fn [{:keys [axis]} shape _ layout]
            (reduce #(reversed-layout %1 %2 (nth shape %2)) layout axis))
+   :batch {:axis :axes-behind}
    :gen (gens/on-shapes (fn [n] [[{:axis 0} [n]] [{:axis -1} [2 n]] [{:axis [0 2]} [n 3 2]]
                                  [{:axis nil} [n 2]] [{:axis nil} []] [{:axis 1} [n 1]]]))
    :examples [[[:flip [:iota {:shape [3] :axis 0}]] [2 1 0]]]})

@@ -73,7 +73,7 @@
    :eval (fn [{:keys [shape]} x] (array/reshape x shape))
    :linear-in #{0}
    :transpose (fn [{[[_ from]] :types}] [[:reshape {:shape from} ?g]])
-   :view reshaped-layout
+   :view reshaped-layout, :batch {:shape :shape-behind}
    :gen (gens/on-shapes (fn [n] [[{:shape [-1]} [n 3]] [{:shape [3 n]} [n 3]] [{:shape [n 1]} [n]]
                                  [{:shape [1 n 2]} [2 n]] [{:shape []} [1 1]] [{:shape [1]} []]]))
    :examples [[[:sum {:axis 1} [:reshape {:shape [1 4]} [:iota {:shape [2 2] :axis 0}]]] [2]]]})
@@ -106,6 +106,7 @@
    :linear-in #{0}
    :transpose (fn [{:keys [attrs]}] [[:transpose {:axes (inverse-order (:axes attrs))} ?g]])
    :view (fn [{:keys [axes]} _ _ layout] (update layout :strides #(mapv % axes)))
+   :batch {:axes :order-behind}
    :gen (gens/on-shapes (fn [n] [[{:axes nil} [n 3]] [{:axes [1 0 2]} [2 n 3]]
                                  [{:axes [2 0 1]} [n 3 2]] [{:axes nil} [n]]
                                  [{:axes [-1 0]} [1 n]] [{:axes nil} []]]))
@@ -136,6 +137,7 @@
    :linear-in #{0}
    :transpose (fn [{[[_ from]] :types}] [[:sum-to {:shape from} ?g]])
    :view (fn [_ from to layout] (update layout :strides #(array/broadcast-strides to from %)))
+   :batch {:shape :shape-behind, :operands :broadcast}
    :gen (gens/on-shapes (fn [n] [[{:shape [n]} []] [{:shape [2 n]} [n]] [{:shape [n 3]} [n 1]]
                                  [{:shape [2 n 3]} [n 1]] [{:shape [n]} [n]]]))
    :examples [[[:broadcast-to {:shape [2]} 1.5] [1.5 1.5]]]})
@@ -170,6 +172,7 @@
    :linear-in #{0}
    :transpose (fn [{:keys [attrs]}] [[:squeeze {:axis (:axis attrs)} ?g]])
    :view (fn [{:keys [axis]} _ _ layout] (update layout :strides expanded axis 0))
+   :batch {:axis :axes-behind}
    :gen (gens/on-shapes (fn [n] [[{:axis 0} [n]] [{:axis -1} [2 n]] [{:axis [0 2]} [n 3]]
                                  [{:axis 0} []] [{:axis []} [n]]]))
    :examples [[[:expand-dims {:axis 0} 1.5] [1.5]]]})
@@ -196,6 +199,7 @@
    :linear-in #{0}
    :transpose (fn [{:keys [attrs]}] [[:expand-dims {:axis (:axis attrs)} ?g]])
    :view (fn [{:keys [axis]} _ _ layout] (update layout :strides without axis))
+   :batch {:axis :axes-behind}
    :gen (gens/on-shapes (fn [n] [[{:axis nil} [1 n]] [{:axis -1} [n 1]] [{:axis [0 2]} [1 n 1]]
                                  [{:axis nil} [1 1]]]))
    :examples [[[:squeeze [:reshape {:shape [1]} 1.5]] 1.5]]})

@@ -1,0 +1,119 @@
+(ns damo.derivative
+  "Derivatives of expressions: what damo.diff does to graphs, for users. Expressions in, expressions
+  over the same inputs out: (grad (sum (sqr x)) x) is 2 x."
+  (:require [damo.diff :as diff]
+            [damo.diff.custom :as custom]
+            [damo.diff.jacobian :as jacobian]
+            [damo.expr :as expr]
+            [damo.op :as op]
+            [damo.op.all]))
+
+(set! *warn-on-reflection* true)
+
+(defn- ids-of [{:keys [id-of]} exprs] (mapv id-of exprs))
+
+(defn- constant-ids [opts m]
+  (update opts :consider-constant #(ids-of m %)))
+
+(defn- derived
+  "Runs a differentiation of `roots` and gives the resulting expressions."
+  [roots differentiate]
+  (let [{:keys [graph exprs states] :as m} (expr/to-graph roots)
+        {g :graph, :keys [grads]} (differentiate graph m)]
+    (expr/from-graph (assoc g :outputs grads) exprs states)))
+
+(defn- one-or-many [x] (if (sequential? x) [(vec x) identity] [[x] first]))
+
+(defn grad
+  "The gradient of `cost`, a 0-d float expression, with respect to one expression or a vector of
+  them, likewise; each has the dtype and shape of what it belongs to. Integers count as real numbers
+  where the gradient is with respect to them (it is :f64, or :f32 for one-byte ones); computed
+  integers pass nothing on. Options: :known-grads {e g} (cost may then be nil), :consider-constant
+  [e …], :disconnected :raise | :warn | :ignore (what to do when the cost does not depend on one;
+  ignored ones give zeros). A path without a derivative fails: :damo.diff/undefined when there is
+  none, :damo.diff/not-implemented when nobody has written it."
+  ([cost wrt] (grad cost wrt {}))
+  ([cost wrt {:keys [known-grads consider-constant] :as opts}]
+   (let [[wrt result] (one-or-many wrt)
+         known (vec known-grads)
+         roots (vec (concat (when cost [cost]) wrt (map key known) (map val known)
+                            consider-constant))]
+     (result
+      (derived roots
+               (fn [g {:keys [id-of] :as m}]
+                 (diff/grad g (when cost (id-of cost)) (ids-of m wrt)
+                            (assoc (constant-ids opts m) :known-grads
+                                   (into {} (for [[e k] known] [(id-of e) (id-of k)]))))))))))
+
+(defn lop
+  "vᵀ·J: the gradients of the expressions `f` (one or a vector), weighted by `v` of the same types,
+  with respect to `wrt` (one or a vector). Reverse mode. Options :consider-constant and
+  :disconnected as in grad."
+  ([f wrt v] (lop f wrt v {}))
+  ([f wrt v opts]
+   (let [[fs] (one-or-many f), [vs] (one-or-many v), [wrt result] (one-or-many wrt)
+         vs (mapv expr/whole vs)]
+     (result (derived (vec (concat fs vs wrt (:consider-constant opts)))
+                      (fn [g m] (diff/lop g (ids-of m fs) (ids-of m vs) (ids-of m wrt)
+                                          (constant-ids opts m))))))))
+
+(defn rop
+  "J·v: the directional derivatives of the expressions `f` (one or a vector) when `wrt` (one or a
+  vector) moves along `v`, of the same types. Forward mode. Options :consider-constant and
+  :disconnected as in grad."
+  ([f wrt v] (rop f wrt v {}))
+  ([f wrt v opts]
+   (let [[fs result] (one-or-many f), [vs] (one-or-many v), [wrt] (one-or-many wrt)
+         vs (mapv expr/whole vs)]
+     (result (derived (vec (concat fs vs wrt (:consider-constant opts)))
+                      (fn [g m] (diff/rop g (ids-of m fs) (ids-of m wrt) (ids-of m vs)
+                                          (constant-ids opts m))))))))
+
+(defn jacobian
+  "The derivatives of all elements of the expression e with respect to all elements of `wrt`, one
+  expression or a vector: for e of shape [a …] and wrt of shape [b …] an array [a … b …]. Dims may
+  be symbolic. It is computed in one pass with a batch of gradients, or of tangents where wrt is
+  the smaller; :mode :reverse or :forward decides otherwise. Options :consider-constant and
+  :disconnected as in grad."
+  ([e wrt] (jacobian e wrt {}))
+  ([e wrt opts]
+   (let [[ws result] (one-or-many wrt)]
+     (result (derived (vec (concat [e] ws (:consider-constant opts)))
+                      (fn [g {:keys [id-of] :as m}]
+                        (jacobian/jacobian g (id-of e) (ids-of m ws) (constant-ids opts m))))))))
+
+(defn hessian
+  "The second derivatives of `cost`, a 0-d float expression: for wrt of shape [a …] an array
+  [a … a …]. For a vector of wrts the vector of rows of blocks: ((hessian cost [w b]) 0) is the
+  second derivatives by w and w, and by w and b. Forward over reverse mode. Options as grad."
+  ([cost wrt] (hessian cost wrt {}))
+  ([cost wrt opts]
+   (let [[ws result] (one-or-many wrt)
+         gradients (grad cost ws opts)
+         second-order (merge {:mode :forward} opts {:disconnected :ignore, :known-grads nil})]
+     (result (mapv #(result (jacobian % ws second-order)) gradients)))))
+
+(defn hvp
+  "H·v: the Hessian of `cost` with respect to `wrt` (one expression or a vector) times `v`; forward
+  over reverse mode. Options as grad."
+  ([cost wrt v] (hvp cost wrt v {}))
+  ([cost wrt v opts]
+   (let [[ws result] (one-or-many wrt), [vs] (one-or-many v)]
+     (result (rop (grad cost ws opts) ws vs
+                  (merge opts {:disconnected :ignore, :known-grads nil}))))))
+
+;; ## What derivatives do at a place
+
+(defn grad-clip
+  "The value of e; in reverse mode each element of the gradient is held between the numbers lo and
+  hi on its way back. Forward mode is not changed: tangents pass as they are."
+  [e lo hi]
+  (op/node :grad-clip {:lo lo, :hi hi} [e]))
+
+(defn grad-scale
+  "The value of e; its derivative is the number k instead of 1, in reverse and in forward mode."
+  [e k]
+  (op/node :grad-scale {:by k} [e]))
+
+(def ^{:doc (:doc (meta #'custom/with-derivative)), :arglists '([f {:keys [lop rop]}])}
+  with-derivative custom/with-derivative)
