@@ -171,8 +171,9 @@
         :let [{:keys [gen kind]} (op/entry op)
               c (when (or gen (= kind :elementwise)) (gens/case op :f64 size seed))]
         :when (and c (= :f64 (first (:type c))))
-        :let [{:keys [graph env]} (gens/graph c (odd? seed))], :when (and graph (floats-of graph))]
-    [(list `gens/case op :f64 size seed) graph env seed]))
+        :let [{:keys [graph env]} (gens/graph c (odd? seed))], :when graph]
+    {:call (list `gens/case op :f64 size seed), :graph graph, :env env, :seed seed
+     :fixed (:graph (gens/graph c))}))
 
 (defn- batches-of [g]
   (let [inputs (inputs-of g), floats (set (floats-of g))
@@ -183,15 +184,17 @@
   "What is wrong with higher derivatives and Jacobians of an op, on generated :f64 calls."
   [op]
   (let [{:keys [surrogate]} (op/entry op)]
-    (for [[call g env seed] (cases-of op [3] (range 8)), :when (seq (floats-of g))
-          why (concat (when-not surrogate (second-order-disagreements g env seed))
-                      (when-not surrogate (jacobian-disagreements g env)))]
+    (for [{:keys [call graph env seed fixed]} (when-not surrogate (cases-of op [3] (range 8)))
+          :when (seq (floats-of graph))
+          why (concat (second-order-disagreements graph env seed)
+                      (jacobian-disagreements fixed env))]
       (problem :orders call why))))
 
 (defn batch-problems-of
   "What is wrong with an op on a batch of n, 2 or the name of a dim, on generated :f64 calls."
   [op n]
-  (for [[call g env] (cases-of op [3] (range 8)), positions (batches-of g), :when (seq positions)
-        why (try (batch-disagreements g env positions n)
+  (for [{:keys [call graph env]} (cases-of op [3] (range 8))
+        positions (batches-of graph), :when (seq positions)
+        why (try (batch-disagreements graph env positions n)
                  (catch clojure.lang.ExceptionInfo e [(ex-message e)]))]
     (problem :batch call why)))

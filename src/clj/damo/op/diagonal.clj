@@ -91,6 +91,7 @@
   {:kind :view, :args [?x], :attrs diagonal-attrs, :normalize normal-diagonal
    :type diagonal-type, :eval diagonal-value
    :linear-in #{0}, :transpose diagonal-transpose, :view diagonal-layout
+   :batch {:axis1 :axes-behind, :axis2 :axes-behind}
    :gen diagonal-gen
    :examples [[[:diagonal [:reshape {:shape [2 2]} [:iota {:shape [4]}]]] [0 3]]
               [[:diagonal {:offset 1} [:reshape {:shape [2 2]} [:iota {:shape [4]}]]] [1]]]})
