@@ -1,6 +1,7 @@
 (ns damo.op.all
   "All families of ops: requiring this namespace fills the registry."
-  (:require [damo.op.along]
+  (:require [damo.op.activation]
+            [damo.op.along]
             [damo.op.argmax]
             [damo.op.arith]
             [damo.op.arrange]
@@ -18,6 +19,7 @@
             [damo.op.index]
             [damo.op.leaf]
             [damo.op.linear]
+            [damo.op.normalize]
             [damo.op.reduce]
             [damo.op.shape]
             [damo.op.select]

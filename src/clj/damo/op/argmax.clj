@@ -73,3 +73,9 @@
    :better :lt, :nonempty true, :expand (along-one-axis :argmin)
    :gen gens/arg-reduction
    :examples [[[:argmin [:abs [:sub [:iota {:shape [5] :axis 0}] 3]]] 3]]})
+
+(defn max-and-argmax
+  "[max argmax] of x along the axis (nil: of all elements), with the same options :axis and
+  :keepdims; both are found in one loop."
+  [x & options]
+  [(op/call :max (into [x] options)) (op/call :argmax (into [x] options))])

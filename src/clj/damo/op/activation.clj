@@ -1,0 +1,158 @@
+(ns damo.op.activation
+  "Activation functions of neural networks, elementwise; integers give floats. They are made of other
+  ops, which fuse with what is around them, and right at infinities, gradients included.
+  (leaky-relu [-1 2] :alpha 0.1) = [-0.1 2.0]."
+  (:require [damo.array :as array]
+            [damo.op :as op :refer [defop]]
+            [damo.op.gens :as gens]
+            [damo.op.scalar :as scalar]
+            [damo.op.typing :as typing]
+            [damo.type :as type]))
+
+(set! *warn-on-reflection* true)
+
+(defn- rule [_ [[dtype shape]]]
+  [(type/float-of dtype) shape])
+
+(defn- meaning
+  "The :eval: (f x attrs) of each element, a double."
+  [f]
+  (fn [attrs {:keys [dtype] :as x}]
+    (array/map-elements (type/float-of dtype) #(f (double (scalar/number %)) attrs) [x])))
+
+(defn- expansion
+  "The :expand: the template (t x attrs) of the argument as a float."
+  [t]
+  (fn [{:keys [attrs], [[from]] :types, [dtype] :type}]
+    (t (typing/as-dtype dtype from '?x) attrs)))
+
+(defn- sloped
+  "The :lop of an op whose derivative is (slope x attrs)."
+  [slope]
+  (fn [node] [[:mul '?g ((expansion slope) node)]]))
+
+(defn- sloped-forward [slope]
+  (fn [node] [:mul '?dx ((expansion slope) node)]))
+
+(def ^:private shapes (gens/on-shapes (fn [n] [[{} [n]] [{} [2 n]] [{} []]])))
+
+;; ## Straight lines
+
+(defn- leaky
+  "The template of t where x is above 0, alpha·t elsewhere."
+  [t {:keys [alpha]}]
+  [:where [:gt '?x 0] t [:mul alpha t]])
+
+(defop leaky-relu
+  "x above 0, alpha·x below, elementwise. Its derivative at 0 is alpha."
+  {:kind :composite, :args [?x]
+   :attrs {:alpha {:default 0.01, :doc "the slope below 0, a number"}}
+   :type rule
+   :eval (meaning (fn [x {:keys [alpha]}] (if (pos? x) x (* alpha x))))
+   :expand (expansion (fn [x {:keys [alpha]}] [:where [:gt x 0] x [:mul alpha x]]))
+   :lop (fn [{:keys [attrs]}] [(leaky ?g attrs)])
+   :rop (fn [{:keys [attrs]}] (leaky ?dx attrs))
+   :gen (gens/with-choices shapes :alpha [0.01 0.5])
+   :examples [[[:leaky-relu -2.0] -0.02] [[:leaky-relu {:alpha 0.5} 3.0] 3.0]]})
+
+(defn- hard-sigmoid-of [x] [:clip [:add [:mul 0.2 x] 0.5] 0 1])
+
+(defop hard-sigmoid
+  "0.2·x + 0.5 held between 0 and 1, elementwise: sigmoid in straight lines. Its derivative at the
+  bounds is 0.2."
+  {:kind :composite, :args [?x], :type rule
+   :eval (meaning (fn [x _] (scalar/minimum (scalar/maximum (+ (* 0.2 (double x)) 0.5) 0.0) 1.0)))
+   :expand (expansion (fn [x _] (hard-sigmoid-of x)))
+   :gen shapes
+   :examples [[[:hard-sigmoid 0.0] 0.5] [[:hard-sigmoid ##-Inf] 0.0]]})
+
+;; ## Exponentials below 0
+;; e^x is taken of minimum(x, 0): what overflows would make the gradient NaN, 0·∞.
+
+(defn- elu-of ^double [^double x ^double alpha]
+  (if (pos? x) x (* alpha (Math/expm1 x))))
+
+(defn- elu-template [x alpha]
+  [:where [:gt x 0] x [:mul alpha [:expm1 [:minimum x 0]]]])
+
+(defn- elu-slope [x alpha]
+  [:where [:gt x 0] 1.0 [:mul alpha [:exp [:minimum x 0]]]])
+
+(defop elu
+  "x above 0, alpha·(e^x - 1) below, elementwise. Its derivative at 0 is alpha."
+  {:kind :composite, :args [?x]
+   :attrs {:alpha {:default 1.0, :doc "minus the limit at -∞, a number"}}
+   :type rule
+   :eval (meaning (fn [x {:keys [alpha]}] (elu-of x alpha)))
+   :expand (expansion (fn [x {:keys [alpha]}] (elu-template x alpha)))
+   :lop (sloped (fn [x {:keys [alpha]}] (elu-slope x alpha)))
+   :rop (sloped-forward (fn [x {:keys [alpha]}] (elu-slope x alpha)))
+   :gen (gens/with-choices shapes :alpha [1.0 0.5])
+   :examples [[[:elu ##-Inf] -1.0] [[:elu 800.0] 800.0]]})
+
+;; Klambauer et al. 2017, Self-Normalizing Neural Networks, equation 14
+(def ^:private selu-alpha 1.6732632423543772)
+(def ^:private selu-scale 1.0507009873554805)
+
+(defop selu
+  "1.0507·elu(x) with alpha 1.6733, elementwise: keeps mean 0 and variance 1 (Klambauer et al.
+  2017)."
+  {:kind :composite, :args [?x], :type rule
+   :eval (meaning (fn [x _] (* selu-scale (elu-of x selu-alpha))))
+   :expand (expansion (fn [x _] [:mul selu-scale (elu-template x selu-alpha)]))
+   :lop (sloped (fn [x _] [:mul selu-scale (elu-slope x selu-alpha)]))
+   :rop (sloped-forward (fn [x _] [:mul selu-scale (elu-slope x selu-alpha)]))
+   :gen shapes
+   :examples [[[:selu 0.0] 0.0] [[:selu 1.0] 1.0507009873554805]]})
+
+;; ## Smooth ones
+
+(defn- finite-below
+  "The template of x, at least -1000: what multiplies e^x there is 0, not ∞·0."
+  [x]
+  [:maximum x -1000])
+
+(defn- silu-slope [x _]
+  [:mul [:sigmoid x] [:add 1 [:mul (finite-below x) [:sigmoid [:neg x]]]]])
+
+(defop silu
+  "x·sigmoid(x), elementwise, also called swish."
+  {:kind :composite, :args [?x], :type rule
+   :eval (meaning (fn [x _] (* (Math/max (double x) -1000.0) (double (scalar/sigmoid x)))))
+   :expand (expansion (fn [x _] [:mul (finite-below x) [:sigmoid x]]))
+   :lop (sloped silu-slope), :rop (sloped-forward silu-slope)
+   :gen shapes
+   :examples [[[:silu 0.0] 0.0] [[:silu ##-Inf] -0.0] [[:silu 800.0] 800.0]]})
+
+(defop swish
+  "x·sigmoid(x), elementwise; the same as silu."
+  {:kind :composite, :args [?x], :type rule
+   :eval (:eval (op/entry :silu)), :expand (fn [_] [:silu ?x])
+   :gen shapes
+   :examples [[[:swish 0.0] 0.0]]})
+
+(defn- softsign-slope [x _]
+  [:div 1 [:sqr [:add 1 [:abs x]]]])
+
+(defop softsign
+  "x / (1 + |x|), elementwise; between -1 and 1."
+  {:kind :composite, :args [?x], :type rule
+   :eval (meaning (fn [x _]
+                    (if (Double/isInfinite x) (Math/signum (double x)) (/ x (inc (abs x))))))
+   :expand (expansion (fn [x _] [:where [:isinf x] [:sign x] [:div x [:add 1 [:abs x]]]]))
+   :lop (sloped softsign-slope), :rop (sloped-forward softsign-slope)
+   :gen shapes
+   :examples [[[:softsign 1.0] 0.5] [[:softsign ##-Inf] -1.0]]})
+
+(defn- mish-slope [x _]
+  (let [t [:tanh [:softplus x]]]
+    [:add t [:mul (finite-below x) [:mul [:sigmoid x] [:sub 1 [:sqr t]]]]]))
+
+(defop mish
+  "x·tanh(softplus(x)), elementwise."
+  {:kind :composite, :args [?x], :type rule
+   :eval (meaning (fn [x _] (* (Math/max (double x) -1000.0) (Math/tanh (scalar/softplus x)))))
+   :expand (expansion (fn [x _] [:mul (finite-below x) [:tanh [:softplus x]]]))
+   :lop (sloped mish-slope), :rop (sloped-forward mish-slope)
+   :gen shapes
+   :examples [[[:mish 0.0] 0.0] [[:mish 800.0] 800.0]]})
