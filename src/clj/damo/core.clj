@@ -16,10 +16,12 @@
             [damo.model :as model]
             [damo.op :as op]
             [damo.op.all]
+            [damo.op.argmax :as argmax]
             [damo.op.arrange :as arrange]
             [damo.op.control :as control]
             [damo.op.einsum :as einsum]
             [damo.op.grid :as grid]
+            [damo.op.normalize :as normalize]
             [damo.op.select :as select]
             [damo.op.subtensor :as subtensor]
             [damo.parse :as parse]
@@ -57,9 +59,10 @@
   `(do ~@(for [f functions, :let [{:keys [doc arglists]} (meta (resolve f))]]
            `(def ~(with-meta (symbol (name f)) {:doc doc, :arglists `'~arglists}) ~f))))
 
-(export subtensor/index subtensor/set-at subtensor/inc-at arrange/split grid/meshgrid grid/indices
-        grid/shape-i grid/shape-vector grid/unravel-index grid/ravel-multi-index select/nonzero
-        select/masked)
+(export argmax/max-and-argmax normalize/layer-norm normalize/batch-norm-train
+        normalize/batch-norm-test subtensor/index subtensor/set-at subtensor/inc-at arrange/split
+        grid/meshgrid grid/indices grid/shape-i grid/shape-vector grid/unravel-index
+        grid/ravel-multi-index select/nonzero select/masked)
 
 (def ^{:doc (:doc (meta #'einsum/call-einsum)), :arglists '([subscripts & operands])} einsum
   einsum/call-einsum)

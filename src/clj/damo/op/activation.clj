@@ -1,6 +1,6 @@
 (ns damo.op.activation
-  "Activation functions of neural networks, elementwise; integers give floats. They are made of other
-  ops, which fuse with what is around them, and right at infinities, gradients included.
+  "Activation functions of neural networks, elementwise; integers give floats. They are made of
+  other ops, which fuse with what is around them, and right at infinities, gradients included.
   (leaky-relu [-1 2] :alpha 0.1) = [-0.1 2.0]."
   (:require [damo.array :as array]
             [damo.op :as op :refer [defop]]

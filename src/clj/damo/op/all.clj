@@ -19,6 +19,7 @@
             [damo.op.index]
             [damo.op.leaf]
             [damo.op.linear]
+            [damo.op.loss]
             [damo.op.normalize]
             [damo.op.reduce]
             [damo.op.shape]

@@ -20,7 +20,8 @@
 
 (defn- standardized [{:keys [axis epsilon]} {:keys [dtype] :as x}]
   (let [x (array/cast :f64 x)
-        mean-of (fn [a] (array/reduce-axes :f64 #(/ (double (reduce + 0.0 %)) (double (count %))) a axis true))
+        mean #(/ (double (reduce + 0.0 %)) (double (count %)))
+        mean-of (fn [a] (array/reduce-axes :f64 mean a axis true))
         low (array/map-elements :f64 - [x (mean-of x)])
         variance (mean-of (array/map-elements :f64 #(* % %) [low]))]
     (array/map-elements dtype (fn [d v] (/ d (Math/sqrt (+ v (double epsilon))))) [low variance])))

@@ -136,13 +136,22 @@
    :examples [[[:binary-cross-entropy 0.5 1.0] (Math/log 2.0)]
               [[:binary-cross-entropy 0.0 0.0] 0.0]]})
 
+(defn- logistic-loss
+  "softplus(x) - t·x without the difference: of a sure and right answer a small loss is left, where
+  50 - 50 would leave 0."
+  [^double x ^double t]
+  (+ (if (pos? x) (* (- 1.0 t) x) (- (* t x))) (Math/log1p (Math/exp (- (Math/abs x))))))
+
 (defop sigmoid-cross-entropy
   "The loss of logits x and targets t (probabilities of class 1), elementwise:
   binary-cross-entropy(sigmoid x, t) = softplus(x) - t·x, without overflow."
   {:kind :elementwise, :args [?x ?t], :type :float
-   :eval (fn [x t] (- (scalar/softplus x) (* t x)))
+   :eval logistic-loss
    :partials [[:sub [:sigmoid ?x] ?t] [:neg ?x]]
-   :scalar [:sub [:softplus ?x] [:mul ?t ?x]], :ulp {:of [:mul ?t ?x]}
+   :scalar [:add [:select [:gt ?x 0] [:mul [:sub 1 ?t] ?x] [:neg [:mul ?t ?x]]]
+            [:log1p [:exp [:neg [:abs ?x]]]]]
+   :ulp {:of [:mul ?t ?x]}
    :gen {?t [0 1]}
    :examples [[[:sigmoid-cross-entropy -800.0 0.0] 0.0]
-              [[:sigmoid-cross-entropy 0.0 1.0] (Math/log 2.0)]]})
+              [[:sigmoid-cross-entropy 0.0 1.0] (Math/log 2.0)]
+              [[:sigmoid-cross-entropy 50.0 1.0] (Math/exp -50.0)]]})
