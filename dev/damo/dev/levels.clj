@@ -22,7 +22,7 @@
      damo.diff.batch damo.diff.* damo.diff damo.diff.jacobian
      damo.diff.custom damo.derivative]
     [damo.pass damo.schedule damo.lower.collapse damo.lower.scalar damo.lower.slots damo.lower
-     damo.lower.nests damo.lower.select]
+     damo.lower.nests damo.lower.sorting damo.lower.select]
     [damo.plan.product damo.plan.update damo.plan]
     [damo.run damo.function damo.model damo.viz]
     [damo.check.machine damo.check.sampling damo.check.running damo.check.modes

@@ -4,7 +4,7 @@
   (def x (input 'x [:f32 ['n 3]]))  (def f (function [x] (sum (sqr x))))  @(f [[1 2 3]]) = 14.0"
   (:refer-clojure :exclude
     [+ - * / abs bit-and bit-not bit-or bit-xor cast eval flatten load max min mod
-     repeat take])
+     repeat sort take])
   (:require [clojure.core :as clj]
             [clojure.java.io :as io]
             [clojure.string :as str]
@@ -23,6 +23,7 @@
             [damo.op.grid :as grid]
             [damo.op.normalize :as normalize]
             [damo.op.select :as select]
+            [damo.op.sort :as sort]
             [damo.op.subtensor :as subtensor]
             [damo.parse :as parse]
             [damo.rewrite :as rewrite]
@@ -66,6 +67,9 @@
 
 (def ^{:doc (:doc (meta #'einsum/call-einsum)), :arglists '([subscripts & operands])} einsum
   einsum/call-einsum)
+
+(def ^{:doc (:doc (meta #'sort/call-bincount)), :arglists '([x & attributes])} bincount
+  sort/call-bincount)
 
 (def + "The same as add." add)
 (def * "The same as mul." mul)
@@ -130,7 +134,7 @@
 (defn- dtype-named ^DType [dtype]
   (when-not (type/dtype? dtype)
     (fail! ::unknown-dtype (str "there is no dtype " (pr-str dtype) "; there are "
-                                (vec (sort (keys type/dtypes))))
+                                (vec (clj/sort (keys type/dtypes))))
            {:dtype dtype}))
   (DType/of (name dtype)))
 

@@ -26,6 +26,7 @@
             [damo.op.select]
             [damo.op.slice]
             [damo.op.softmax]
+            [damo.op.sort]
             [damo.op.stats]
             [damo.op.tensordot]
             [damo.op.trig]
