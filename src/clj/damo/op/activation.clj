@@ -3,7 +3,9 @@
   other ops, which fuse with what is around them, and right at infinities, gradients included.
   (leaky-relu [-1 2] :alpha 0.1) = [-0.1 2.0]."
   (:require [damo.array :as array]
+            [damo.fail :as fail :refer [fail!]]
             [damo.op :as op :refer [defop]]
+            [damo.op.error-scalar :as error-scalar]
             [damo.op.gens :as gens]
             [damo.op.scalar :as scalar]
             [damo.op.typing :as typing]
@@ -130,6 +132,55 @@
    :eval (:eval (op/entry :silu)), :expand (fn [_] [:silu ?x])
    :gen shapes
    :examples [[[:swish 0.0] 0.0]]})
+
+;; Hendrycks & Gimpel 2016, Gaussian Error Linear Units: x·Φ(x), and its approximation by tanh, here
+;; with ½(1 + tanh u) = sigmoid(2u).
+
+(def ^:private root-half (Math/sqrt 0.5))
+(def ^:private root-8-over-pi (Math/sqrt (/ 8 Math/PI)))
+(def ^:private cubic 0.044715)
+
+(defn- gate
+  "The template of what gelu multiplies x with."
+  [x approximate]
+  (if (= approximate :tanh)
+    [:sigmoid [:mul root-8-over-pi [:mul x [:add 1 [:mul cubic [:sqr x]]]]]]
+    [:mul 0.5 [:erfc [:mul (- root-half) x]]]))
+
+(defn- gate-slope
+  "The template of the derivative of the gate."
+  [x approximate]
+  (if (= approximate :tanh)
+    (let [s (gate x :tanh)]
+      [:mul [:mul s [:sub 1 s]]
+       [:mul root-8-over-pi [:add 1 [:mul (* 3 cubic) [:sqr x]]]]])
+    [:mul (/ (Math/sqrt (* 2 Math/PI))) [:exp [:mul -0.5 [:sqr x]]]]))
+
+(defn- gelu-of [x {:keys [approximate]}]
+  (let [x (Math/max (double x) -1000.0)]
+    (* x (double (if (= approximate :tanh)
+                   (scalar/sigmoid (* root-8-over-pi x (+ 1.0 (* cubic x x))))
+                   (* 0.5 (error-scalar/erfc (* (- root-half) x))))))))
+
+(defn- gelu-slope [x {:keys [approximate]}]
+  (let [near [:clip x -1000 1000]]
+    [:add (gate x approximate) [:mul near (gate-slope near approximate)]]))
+
+(defop gelu
+  "x·Φ(x), elementwise, where Φ is the distribution function of the normal distribution; with
+  :approximate :tanh the formula by tanh, off by up to 5e-4."
+  {:kind :composite, :args [?x]
+   :attrs {:approximate {:default :none, :doc ":none, by erfc, or :tanh"}}
+   :type (fn [{:keys [approximate]} types]
+           (when-not (#{:none :tanh} approximate)
+             (fail! ::bad-option (str ":approximate is :none or :tanh; got " (pr-str approximate))
+                    {:given approximate}))
+           (rule nil types))
+   :eval (meaning gelu-of)
+   :expand (expansion (fn [x {:keys [approximate]}] [:mul (finite-below x) (gate x approximate)]))
+   :lop (sloped gelu-slope), :rop (sloped-forward gelu-slope)
+   :gen (gens/with-choices shapes :approximate [:none :tanh])
+   :examples [[[:gelu 0.0] 0.0] [[:gelu ##-Inf] -0.0] [[:gelu {:approximate :tanh} 800.0] 800.0]]})
 
 (defn- softsign-slope [x _]
   [:div 1 [:sqr [:add 1 [:abs x]]]])

@@ -192,15 +192,13 @@
       (without-axes operand axes (fn [t] [:squeeze {:axis axes} t])))))
 
 (defn- with-diagonals
-  "The operand with each label once: of repeated ones the diagonal, by a sum over the other axis of
-  what lies on it."
-  [{:keys [term] :as operand} extents]
+  "The operand with each label once: of repeated ones the diagonal, which becomes the last axis."
+  [{:keys [term] :as operand}]
   (if-let [label (first (for [[l k] (frequencies term) :when (< 1 k)] l))]
-    (let [[a b] (keep-indexed (fn [i l] (when (= l label) i)) term)
-          shape (mapv extents term)
-          along (fn [axis] [:iota {:shape shape, :axis axis}])]
-      (recur (sum-over (update operand :t (fn [t] [:where [:eq (along a) (along b)] t 0])) [b])
-             extents))
+    (let [[a b] (keep-indexed (fn [i l] (when (= l label) i)) term)]
+      (recur (-> operand
+                 (without-axes [a b] (fn [t] [:diagonal {:axis1 a, :axis2 b} t]))
+                 (update :term conj label))))
     operand))
 
 (defn- reshaped [shape to t]
@@ -295,7 +293,7 @@
         operands (mapv (fn [i term shape]
                          (-> {:term term, :t (argument i), :dtype (type/dtype-of (first types))}
                              (without-stretched shape extents)
-                             (with-diagonals extents)))
+                             with-diagonals))
                        (range) terms shapes)
         result (contracted operands output extents)
         present (filterv (set (:term result)) output)]
