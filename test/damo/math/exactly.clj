@@ -4,6 +4,7 @@
   (function [:mul ?x 2] [?x]) gives a function of [x]. Only the chosen operand of :select is
   evaluated; bit patterns have no meaning here."
   (:require [damo.math.decimal :as decimal]
+            [damo.math.decimal-bessel :as decimal-bessel]
             [damo.math.decimal-gamma :as decimal-gamma])
   (:import (java.math MathContext RoundingMode)))
 
@@ -11,7 +12,7 @@
 
 (def functions
   "The oracle of each math function, by its keyword: it takes BigDecimals or floats."
-  (merge decimal/functions decimal-gamma/functions))
+  (merge decimal/functions decimal-gamma/functions decimal-bessel/functions))
 
 (def ^:private ^MathContext digits (MathContext. 60))
 

@@ -5,6 +5,7 @@
             [damo.op.argmax]
             [damo.op.arith]
             [damo.op.arrange]
+            [damo.op.bessel]
             [damo.op.blas]
             [damo.op.compare]
             [damo.op.control]
