@@ -138,3 +138,25 @@
     (is (= [[1.0 0.0 0.0 0.0] [2.0 3.0 4.0]] (grads (d/set-at x [1 nil] y))))
     (is (= [[1.0 0.0 3.0 0.0] [4.0 0.0 2.0]]
            (grads (d/set-at x [nil nil -2] (d/index y [0 nil 2])))))))
+
+(deftest masks
+  (let [m (d/tensor [true false true]), mm (d/gt x 5)]
+    (are [specs expected] (= expected @(d/eval (apply d/index x specs)))
+      [m] [[0 1 2 3] [8 9 10 11]]
+      [mm] [6 7 8 9 10 11]
+      [:all (d/tensor [true false false true])] [[0 3] [4 7] [8 11]]
+      [m 1] [1 9]
+      [m [1 3]] [[1 2] [9 10]]
+      [:new m 0] [[0 8]]
+      [[nil nil -1] (d/tensor [false true false false])] [[9] [5] [1]])
+    (are [e expected] (= expected @(d/eval e))
+      (d/set-at x mm 0) [[0 1 2 3] [4 5 0 0] [0 0 0 0]]
+      (d/inc-at x m 10) [[10 11 12 13] [4 5 6 7] [18 19 20 21]]
+      (d/set-at x m [1 2 3 4]) [[1 2 3 4] [4 5 6 7] [1 2 3 4]]
+      (d/set-at x mm (d/neg (d/index x mm))) [[0 1 2 3] [4 5 -6 -7] [-8 -9 -10 -11]]
+      (d/set-at x m 1 -1) [[0 -1 2 3] [4 5 6 7] [8 -1 10 11]]))
+  (is (= :damo.type/shape-mismatch (error (d/index x (d/tensor [true false])))))
+  (testing "gradients"
+    (let [x (d/input 'x [:f64 [4]]), m (d/gt x 2)]
+      (is (= [0.0 0.0 6.0 8.0] @(d/eval (d/grad (d/sum (d/sqr (d/index x m))) x) {x [1 2 3 4]})))
+      (is (= [1.0 1.0 0.0 0.0] @(d/eval (d/grad (d/sum (d/set-at x m 0)) x) {x [1 2 3 4]}))))))

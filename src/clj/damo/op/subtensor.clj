@@ -14,6 +14,7 @@
             [damo.fail :as fail :refer [fail!]]
             [damo.op :as op]
             [damo.op.index :as index]
+            [damo.op.select :as select]
             [damo.op.slice :as slice]
             [damo.op.typing :as typing]
             [damo.op.view :as view]
@@ -187,15 +188,67 @@
      :set #(apply write/set-at %1 (concat arrays [%2 :axis axes]))
      :add #(apply write/inc-at %1 (concat arrays [%2 :axis axes]))}))
 
+(defn- flat-axes
+  "The shape with the `rank` axes from `axis` on as one."
+  [shape axis rank]
+  (-> (subvec shape 0 axis)
+      (conj (type/size (subvec shape axis (+ axis rank))))
+      (into (subvec shape (+ axis rank)))))
+
+(defn- mask-stage
+  "Reads and writes where the mask is true, the only array among the entries; the same value for all
+  of them, :uniform, needs no count."
+  [entries]
+  (let [width #(if (= :new (:kind %)) 1 (axes-taken %))
+        [{:keys [mask]} axis] (first (filter #(= :mask (:kind (first %)))
+                                             (map vector entries
+                                                  (reductions + 0 (map width entries)))))
+        rank (count (shape-of mask))
+        flat (fn [x] (view/reshape x :shape (flat-axes (shape-of x) axis rank)))
+        flat-mask (if (= 1 rank) mask (view/reshape mask :shape [-1]))
+        writer (fn [op]
+                 (fn [x y]
+                   (view/reshape (op (flat x) (select/flatnonzero flat-mask) y :axis axis)
+                                 :shape (shape-of x))))]
+    {:read #(select/compress flat-mask (flat %) :axis axis)
+     :set (writer write/set-at)
+     :add (writer write/inc-at)
+     :uniform (fn [how x v]
+                (let [behind (- (count (shape-of x)) axis rank)
+                      wide (view/reshape mask :shape (into (shape-of mask) (repeat behind 1)))]
+                  (op/node :where {} [wide (if (= how :set) v (op/node :add {} [x v])) x])))}))
+
+(defn- check-mask [shape {:keys [mask axis]}]
+  (typing/unify-shapes "a mask has the shape of the axes that it stands for"
+                       (subvec shape axis (+ axis (count (shape-of mask)))) (shape-of mask)))
+
+(defn- masks-as-arrays
+  "The entries with each mask as the index arrays of its true elements."
+  [entries]
+  (placed (mapcat (fn [{:keys [kind mask] :as e}]
+                    (if (= kind :mask)
+                      (map #(hash-map :kind :array, :array %) (select/nonzero mask))
+                      [e]))
+                  entries)))
+
+(defn- entries-of [shape specs]
+  (let [entries (placed (completed shape (map entry-of specs)))
+        kinds (frequencies (map :kind entries))]
+    (run! #(check-mask shape %) (filter #(= :mask (:kind %)) entries))
+    (if (or (< 1 (:mask kinds 0)) (and (:mask kinds) (or (:array kinds) (:pick kinds))))
+      (masks-as-arrays entries)
+      entries)))
+
 (defn- stages [x specs]
   (let [shape (shape-of x)
-        entries (placed (completed shape (map entry-of specs)))
+        entries (entries-of shape specs)
         arrays? (boolean (some #(= :array (:kind %)) entries))
         forward (mapv #(if (backwards? %) (turned shape %) %) entries)]
     (filterv some? (concat [(flip-stage entries) (cut-stage (cut-axes shape forward arrays?))]
                            (map dynamic-stage (filter #(= :dynamic (:kind %)) entries))
                            [(shape-stage entries arrays?)
-                            (when arrays? (array-stage entries))]))))
+                            (cond arrays? (array-stage entries)
+                                  (some #(= :mask (:kind %)) entries) (mask-stage entries))]))))
 
 ;; ## Reading and writing
 
@@ -209,6 +262,7 @@
           (every? :back stages) (let [v (reduce #(%2 %1) v (map :back (reverse stages)))]
                                   (written how x nil v))
           back (back (written how (read x) more v))
+          (and (nil? more) (:uniform stage) (empty? (shape-of v))) ((:uniform stage) how x v)
           (every? :back more) ((stage how) x (reduce #(%2 %1) v (map :back (reverse more))))
           :else ((:set stage) x (written how (read x) more v)))))
 
@@ -228,25 +282,31 @@
         (or (expr/expr? v) (instance? Tensor v)) (expr/whole v)
         :else (expr/tensor-constant (expr/tensor-of v dtype))))
 
-(defn- fitted
-  "v as an expression of that type; fails when it does not broadcast, or would lose precision."
-  [[dtype shape] v]
-  (let [v (value-of-dtype dtype v), [given from] (expr/type-of v)]
+(defn- of-dtype
+  "v as an expression of that dtype; fails when it would lose precision."
+  [dtype v]
+  (let [v (value-of-dtype dtype v), [given] (expr/type-of v)]
     (when-not (or (= dtype (type/promote dtype given))
                   (and (type/float-dtype? dtype) (not (type/float-dtype? given))))
       (fail! ::dtype-mismatch (str "what is written must fit into an array of " dtype "; it is "
                                    given ", cast it first")
              {:expected dtype, :given given}))
-    (cond-> v
-      (not= dtype given) (->> vector (op/node :cast {:dtype dtype}))
-      (not= shape from) (view/broadcast-to :shape shape))))
+    (if (= dtype given) v (op/node :cast {:dtype dtype} [v]))))
+
+(defn- fitted
+  "v broadcast to the part that the stages read; 0-d where they take it so."
+  [x stages v]
+  (let [[dtype shape] (expr/type-of (through x stages)), v (of-dtype dtype v)]
+    (if (or (= shape (shape-of v)) (and (:uniform (peek stages)) (empty? (shape-of v))))
+      v
+      (view/broadcast-to v :shape shape))))
 
 (defn- write-to [how x specs-and-value]
   (when (empty? specs-and-value)
     (fail! ::no-value "the last argument is what to write: (set-at x [1 3] 0)"))
   (let [x (expr/whole x)
         stages (stages x (butlast specs-and-value))]
-    (written how x stages (fitted (expr/type-of (through x stages)) (last specs-and-value)))))
+    (written how x stages (fitted x stages (last specs-and-value)))))
 
 (defn set-at
   "x with the part that the specs name, as index has it, replaced by v, the last argument, which
