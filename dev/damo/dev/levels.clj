@@ -22,7 +22,7 @@
      damo.diff.custom damo.derivative]
     [damo.pass damo.schedule damo.lower.collapse damo.lower.scalar damo.lower.slots damo.lower
      damo.lower.nests damo.lower.sorting damo.lower.select]
-    [damo.plan.product damo.plan.update damo.plan]
+    [damo.plan.product damo.plan.require damo.plan.update damo.plan]
     [damo.run damo.function damo.model damo.viz]
     [damo.check.machine damo.check.sampling damo.check.running damo.check.modes
      damo.check.*]

@@ -12,6 +12,7 @@
             [damo.lower.select :as select]
             [damo.op :as op]
             [damo.plan.product :as product]
+            [damo.plan.require :as require]
             [damo.plan.update :as update]
             [damo.schedule :as schedule]
             [damo.type :as type]))
@@ -186,12 +187,14 @@
 (defn- laid-out
   "{:steps [step …] :alias {node state}}: the units lowered, in order, and copies at the end. Steps
   name memory by keys."
-  [g sched updated failing dims]
+  [g sched updated note-of dims requirements]
   (let [{:keys [units alias copies]} (update/arrange g sched updated)
-        cx {:g g, :sched sched, :alias alias, :note-of (zipmap failing (range))
+        cx {:g g, :sched sched, :alias alias, :note-of note-of
             :counting (counted/counting g (set dims))}
-        lowered (into [] (mapcat #(lower-unit cx %)) units)]
-    {:steps (into (into [] (map-indexed scratch-keys) lowered) copies), :alias alias}))
+        lowered (into [] (mapcat #(lower-unit cx %)) units)
+        steps (require/with-checks (into [] (map-indexed scratch-keys) lowered)
+                                   (set dims) requirements note-of)]
+    {:steps (into steps copies), :alias alias}))
 
 (defn- ports
   "The ports of leaves given as [[name type] …], with the buffers of their nodes."
@@ -220,9 +223,12 @@
         g (-> g (counted/only-needed (set dims))
               (with-leaves :input inputs) (with-leaves :shared state))
         sched (schedule/schedule g)
-        failing (failing-nodes g), state-ids (leaves g :shared)
+        {bound false, counting true} (group-by #(require/needs-count? (set dims) %)
+                                               (require/unproven g))
+        noted (vec (distinct (concat (failing-nodes g) (map :id bound) (map :id counting))))
+        note-of (zipmap noted (range)), state-ids (leaves g :shared)
         updated (into {} (for [[s i] updates] [(nth (:outputs g) i) (state-ids s)]))
-        {:keys [steps alias]} (laid-out g sched updated failing dims)
+        {:keys [steps alias]} (laid-out g sched updated note-of dims counting)
         returned (set (take (count outputs) (:outputs g)))
         memory (vec (memory-entries g sched alias returned steps))
         buffer-of (buffers-by-key memory alias)
@@ -233,6 +239,7 @@
     (cond-> {:damo/program 1, :name fn-name, :dims dims, :kernels kernels
              :buffers (mapv second memory), :consts (const-buffers g memory)
              :steps (into [] (mapcat #(step-maps buffer-of index %)) steps)
-             :notes (mapv #(note g %) failing)}
+             :notes (mapv #(note g %) noted)}
       true (merge (all-ports g spec buffer-of))
+      (seq bound) (assoc :requires (require/entries bound note-of))
       (seq counted) (assoc :counted counted))))

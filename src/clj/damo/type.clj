@@ -164,26 +164,23 @@
   one symbol only, and need no polynomial."
   [op unit f ds]
   (let [ds (filterv #(not (= unit %)) ds)]
-    (fits-long! (cond (every? integer? ds) (apply f ds)
-                      (and (= 1 (count ds)) (symbol? (nth ds 0))) (nth ds 0)
-                      (and (= op :*) (every? #(or (symbol? %) (integer? %)) ds)) (monomial ds)
-                      :else (poly->dim (dim->poly (into [op] ds)))))))
+    (cond (every? integer? ds) (apply f ds)
+          (and (= 1 (count ds)) (symbol? (nth ds 0))) (nth ds 0)
+          (and (= op :*) (every? #(or (symbol? %) (nat-int? %)) ds)) (monomial ds)
+          :else (poly->dim (dim->poly (into [op] ds))))))
 
-(defn dim+ "The sum of dims, in normal form." [& ds] (combined :+ 0 +' ds))
+(defn dim+ "The sum of dims, in normal form." [& ds] (fits-long! (combined :+ 0 +' ds)))
 
-(defn dim* "The product of dims, in normal form." [& ds] (combined :* 1 *' ds))
+(defn dim* "The product of dims, in normal form." [& ds] (fits-long! (combined :* 1 *' ds)))
 
 (defn dim- "The difference of two dims, in normal form." [a b]
   (fits-long! (poly->dim (dim->poly [:- a b]))))
 
-(defn- signed [op unit f ds]
-  (if (every? integer? ds) (apply f ds) (combined op unit f ds)))
-
 (defn signed+ "As dim+ of offsets and strides, which may be negative." [& ds]
-  (signed :+ 0 +' ds))
+  (combined :+ 0 +' ds))
 
 (defn signed* "As dim* of offsets and strides, which may be negative." [& ds]
-  (signed :* 1 *' ds))
+  (combined :* 1 *' ds))
 
 (defn negative?
   "Is an offset or stride negative for certain, for dims that are at least 1?"

@@ -106,6 +106,42 @@
                 [:moveaxis {:source 0, :destination 1} [:iota {:shape [2 2] :axis 0}]]]
                [0 1]]]})
 
+;; ## Shapes that are known better
+
+(defn- specified-type [{:keys [shape]} [[dtype from]]]
+  (let [given (mapv #(or %1 %2) shape from)]
+    (typing/check-shape given)
+    (when-not (and (= (count shape) (count from))
+                   (every? true? (map #(or (= %1 %2) (not (integer? %1)) (not (integer? %2)))
+                                      given from)))
+      (fail! ::shape-mismatch (str (pr-str from) " cannot have the shape " (pr-str shape))
+             {:from from, :to shape}))
+    [dtype given]))
+
+(defop specify-shape
+  "The array itself, whose shape is stated to be :shape: dims, nil where nothing is said. A call in
+  which it has another shape fails. (specify-shape x :shape [3 nil]) of [n m] has the type [3 m]."
+  {:kind :view, :args [?x]
+   :attrs {:shape {:doc "the shape, a vector of dims; nil leaves an axis as it is"}}
+   :normalize (fn [{:keys [shape] :as attrs} [[_ from]]]
+                (assoc attrs :shape (into (mapv #(some-> (or %1 %2) type/dim+) shape from)
+                                          (drop (count from) shape))))
+   :type specified-type
+   :eval (fn [{:keys [shape]} x]
+           (when-not (= shape (:shape x))
+             (fail! ::shape-mismatch (str "the shape is " (pr-str (:shape x)) ", not "
+                                          (pr-str shape))
+                    {:expected shape, :given (:shape x)}))
+           x)
+   :requires (fn [{{:keys [shape]} :attrs, [[_ from]] :types}]
+               (mapcat (fn [a b] (when-not (= a b) [[a b] [b a]])) shape from))
+   :failure "the shape is not the one that is stated"
+   :linear-in #{0}
+   :transpose (fn [{[[_ from]] :types}] [[:specify-shape {:shape from} ?g]])
+   :view (fn [_ _ _ layout] layout), :batch {:shape :shape-behind}
+   :gen (gens/on-shapes (fn [n] [[{:shape [n nil]} [n 3]] [{:shape []} []] [{:shape [nil]} [n]]]))
+   :examples [[[:specify-shape {:shape [1]} [:reshape {:shape [1]} 2.0]] [2.0]]]})
+
 ;; ## The way back from broadcasting
 
 (defn- stretched-axes

@@ -83,6 +83,7 @@
    :eval slice-value
    :requires (fn [{{:keys [axis start stop]} :attrs, [[_ shape]] :types}]
                [[start stop] [stop (nth shape axis)]])
+   :failure "a slice must lie inside its axis"
    :linear-in #{0}, :transpose slice-transpose
    :view (fn [{:keys [axis start step]} _ _ {:keys [strides] :as layout}]
            (let [stride (nth strides axis)]

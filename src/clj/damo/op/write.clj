@@ -190,6 +190,7 @@
   replaced by y, which has the shape of the block and the dtype of x."
   {:kind :patch, :args [?x ?y], :write :set, :attrs block-attrs, :normalize normal-block
    :type block-type, :eval (partial block-written (fn [_ y] y)), :requires block-requirements
+   :failure "a block must lie inside the array"
    :linear-in :all, :batch block-batch
    :transpose (fn [{:keys [attrs], [_ [dtype block]] :types :as node}]
                 [[:set-slice attrs ?g (typing/filled dtype block 0)] (block-read node ?g)])
@@ -206,6 +207,7 @@
            (block-type attrs types))
    :eval (fn [attrs {:keys [dtype] :as x} y] (block-written (plus dtype) attrs x y))
    :requires block-requirements
+   :failure "a block must lie inside the array"
    :linear-in :all, :batch block-batch
    :transpose (fn [node] [?g (block-read node ?g)])
    :gen block-gen

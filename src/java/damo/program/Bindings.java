@@ -3,6 +3,7 @@ package damo.program;
 import damo.DamoException;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -16,14 +17,15 @@ public final class Bindings {
     /**
      * The program's sizes and layout for these values of its dimensions, in the order of {@code
      * :dims}. Throws a DamoException of kind "out-of-bounds" (an index that may leave its buffer),
-     * "size-overflow" (beyond 64 bits), "bad-size" (a negative size or a zero divisor) or
-     * "bad-program" (a port and its buffer disagree). Linear in the program's text, except that the
+     * "size-overflow" (beyond 64 bits), "requirement-failed" (by :requires), "bad-size" (a negative
+     * size or a zero divisor) or "bad-program" (a port and its buffer disagree). Linear in the program's text, except that the
      * layout is quadratic in the number of temporaries.
      */
     public static Binding bind(Program p, long[] dims) {
         checkDims(p, dims);
         Ranges ranges = new Ranges(p, dims);
         SizeValues sizes = new SizeValues(p.dims(), dims, ranges);
+        p.requirements().forEach(r -> checkRequirement(p, r, sizes));
         int n = p.buffers().size();
         long[] elements = new long[n];
         long[] bytes = new long[n];
@@ -82,6 +84,26 @@ public final class Bindings {
                         + " is negative: " + dims[d]);
             }
         }
+    }
+
+    private static void checkRequirement(Program p, Program.Requirement r, SizeValues sizes) {
+        long small = sizes.exact(r.small(), () -> "a requirement");
+        long large = sizes.exact(r.large(), () -> "a requirement");
+        if (small > large) {
+            Map<String, Object> note = p.notes().get(r.note());
+            Map<String, Object> data = new LinkedHashMap<>(note);
+            data.put("function", p.name());
+            data.put("small", small);
+            data.put("large", large);
+            throw new DamoException("requirement-failed", Notes.message(p.name(), note,
+                    valued(r.small(), small, sizes) + " is more than "
+                    + valued(r.large(), large, sizes)), data);
+        }
+    }
+
+    private static String valued(Size size, long value, SizeValues sizes) {
+        return size instanceof Size.Call ? value + ", " + sizes.explain(size) + ","
+                : sizes.explain(size);
     }
 
     private static void measure(Program.Buffer b, int id, SizeValues sizes, long[] elements,

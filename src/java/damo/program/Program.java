@@ -13,6 +13,7 @@ public record Program(
         String name,
         List<String> dims,
         List<Counted> counted,
+        List<Requirement> requirements,
         List<Buffer> buffers,
         List<Port> inputs,
         List<Port> state,
@@ -23,6 +24,9 @@ public record Program(
 
     /** A dimension that a call counts, in 0 … max, a size of dimensions that are known before. */
     public record Counted(String dim, Size max) { }
+
+    /** {@code small} may not be larger than {@code large}; else the call fails with the note. */
+    public record Requirement(Size small, Size large, int note) { }
 
     /** What a buffer's memory is and who owns it. */
     public enum Kind { INPUT, STATE, OUTPUT, CONST, TEMP }

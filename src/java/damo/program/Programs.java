@@ -17,7 +17,8 @@ public final class Programs {
     private static final int MAX_BUFFERS = 1 << 16;
 
     private static final Set<String> KEYS = Set.of("damo/program", "name", "dims", "counted",
-            "buffers", "inputs", "state", "outputs", "consts", "kernels", "steps", "notes");
+            "requires", "buffers", "inputs", "state", "outputs", "consts", "kernels", "steps",
+            "notes");
 
     private final Set<String> dims = new LinkedHashSet<>();
     private final List<Program.Counted> counted = new ArrayList<>();
@@ -63,6 +64,7 @@ public final class Programs {
                 this::checkDim);
         List<Program.Step> steps = reader.read(f.list("steps"));
         return new Program(f.string("name"), List.copyOf(dims), List.copyOf(counted),
+                requirements(f.optionalList("requires"), notes.size()),
                 buffers, inputs, state, outputs,
                 List.copyOf(kernels), steps, notes);
     }
@@ -98,6 +100,25 @@ public final class Programs {
                 throw where.bad("more than " + MAX_DIMS + " dimensions");
             }
             counted.add(new Program.Counted(s.name(), max));
+        }
+    }
+
+    private List<Program.Requirement> requirements(List<?> forms, int notes) {
+        List<Program.Requirement> all = new ArrayList<>();
+        for (Object form : forms) {
+            Where where = Where.of("entry " + all.size() + " of :requires");
+            Fields f = new Fields(form, where, Set.of("small", "large", "note"));
+            all.add(new Program.Requirement(
+                    Sizes.parse(f.required("small"), n -> checkKnown(n, where), false, where),
+                    Sizes.parse(f.required("large"), n -> checkKnown(n, where), false, where),
+                    f.id("note", notes)));
+        }
+        return List.copyOf(all);
+    }
+
+    private void checkKnown(String name, Where where) {
+        if (!dims.contains(name)) {
+            throw where.bad("unknown dimension " + name + "; :dims has " + dims);
         }
     }
 

@@ -39,21 +39,36 @@ final class SizeValues {
             return i.value();
         }
         boolean counted = ranges != null && ranges.counted(size);
-        long value;
-        try {
-            value = counted ? Math.max(0, ranges.max(ranges.of(size)))
-                    : Sizes.evaluate(size, dims::get);
-        } catch (ArithmeticException e) {
-            boolean divisor = e.getMessage().startsWith("divisor");
-            throw fail(divisor ? "bad-size" : "size-overflow", what.get() + ": size "
-                    + explain(size)
-                    + (divisor ? " has a " + e.getMessage() : " overflows 64 bits"), size);
-        }
+        long value = counted ? Math.max(0, largest(size, what)) : exact(size, what);
         if (value < 0) {
             throw fail("bad-size", what.get() + ": size " + explain(size) + " is negative: "
                     + value, size);
         }
         return value;
+    }
+
+    private long largest(Size size, Supplier<String> what) {
+        try {
+            return ranges.max(ranges.of(size));
+        } catch (ArithmeticException e) {
+            throw failed(e, size, what);
+        }
+    }
+
+    /** The value of a size of bound dimensions, which may be negative; throws as {@link #of}. */
+    long exact(Size size, Supplier<String> what) {
+        try {
+            return Sizes.evaluate(size, dims::get);
+        } catch (ArithmeticException e) {
+            throw failed(e, size, what);
+        }
+    }
+
+    private DamoException failed(ArithmeticException e, Size size, Supplier<String> what) {
+        boolean divisor = e.getMessage().startsWith("divisor");
+        return fail(divisor ? "bad-size" : "size-overflow", what.get() + ": size "
+                + explain(size)
+                + (divisor ? " has a " + e.getMessage() : " overflows 64 bits"), size);
     }
 
     /** The expression, and the values of the dimensions in it: {@code "[:* n 784] with n = 60"}. */

@@ -2,6 +2,7 @@ package damo.runtime;
 
 import damo.DamoException;
 import damo.program.Edn;
+import damo.program.Notes;
 import damo.program.Program;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -26,7 +27,7 @@ final class Failures {
             data.put("extent", extent);
         }
         return new DamoException(required ? "requirement-failed" : "index-out-of-bounds",
-                message(p, about, required ? "" : outside(value, extent)), data);
+                Notes.message(p.name(), about, required ? "" : outside(value, extent)), data);
     }
 
     /**
@@ -47,37 +48,11 @@ final class Failures {
                 + step.op() + " failed: " + what
                 + (step.attrs().isEmpty() ? "" : "\n  attributes: " + Edn.write(step.attrs()))
                 + "\n  inputs: " + String.join(" ", inputs) + "\n  output: " + output
-                + place(note), data, cause);
-    }
-
-    /** The expression of a note and where it was written, as lines of a message. */
-    static String place(Map<String, Object> note) {
-        StringBuilder text = new StringBuilder();
-        if (note.get("expr") != null) {
-            text.append("\n  expression: ").append(note.get("expr"));
-        }
-        if (note.get("file") != null) {
-            text.append("\n  written at: ").append(note.get("file"));
-            text.append(note.get("line") == null ? "" : ":" + note.get("line"));
-        }
-        return text.toString();
+                + Notes.place(note), data, cause);
     }
 
     private static String outside(long value, long extent) {
         return "the index " + value + (extent == 0 ? " has nothing to choose from"
                 : " is not in 0 … " + (extent - 1));
-    }
-
-    private static String message(Program p, Map<String, Object> note, String what) {
-        StringBuilder text = new StringBuilder("in ").append(p.name()).append(": ");
-        if (note.get("op") != null) {
-            text.append(note.get("op")).append(": ");
-        }
-        Object message = note.get("message");
-        if (message != null) {
-            text.append(message).append(what.isEmpty() ? "" : "; ");
-        }
-        text.append(message == null && what.isEmpty() ? "a requirement does not hold" : what);
-        return text.append(place(note)).toString();
     }
 }

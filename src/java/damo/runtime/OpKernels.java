@@ -3,6 +3,7 @@ package damo.runtime;
 import damo.DamoException;
 import damo.program.Kernel;
 import damo.program.Needs;
+import damo.program.Notes;
 import damo.program.Program;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -34,7 +35,7 @@ public interface OpKernels {
     default Map<String, OpKernel> require(Program p) {
         Map<String, OpKernel> found = new LinkedHashMap<>();
         for (Program.RunHost step : Needs.hosts(p)) {
-            OpKernel kernel = found(p, step.op(), Failures.place(p.notes().get(step.note())));
+            OpKernel kernel = found(p, step.op(), Notes.place(p.notes().get(step.note())));
             if (!(kernel instanceof HostKernel)) {
                 throw mismatch(p, step.op(), "whole arrays", "a native function of scalars");
             }
