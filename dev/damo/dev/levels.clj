@@ -20,7 +20,8 @@
     [damo.rewrite damo.rules.canonicalize damo.rules.* damo.diff.node damo.diff.mask
      damo.diff.batch damo.diff.* damo.diff damo.diff.jacobian
      damo.diff.custom damo.derivative]
-    [damo.pass damo.schedule damo.lower.collapse damo.lower.scalar damo.lower.slots damo.lower
+    [damo.pass damo.guard damo.schedule damo.lower.collapse damo.lower.scalar
+     damo.lower.slots damo.lower
      damo.lower.nests damo.lower.sorting damo.lower.select]
     [damo.plan.product damo.plan.require damo.plan.update damo.plan]
     [damo.run damo.function damo.model damo.viz]

@@ -40,7 +40,7 @@
 
 (def ^:private not-exported
   "Ops whose names are values here (zeros makes a tensor), and those that only passes insert."
-  #{:input :shared :const :zeros :ones :full :arange :eye :einsum :gemm :copy :dim :set-at :inc-at
+  #{:input :shared :const :zeros :ones :full :arange :eye :einsum :gemm :copy :dim :set-at :inc-at :guard
     :grad-clip :grad-scale :with-derivative})
 
 (defmacro ^:private export-ops []

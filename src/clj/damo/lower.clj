@@ -120,6 +120,25 @@
   (let [[_ {:keys [extent]} a] (node cx id)]
     (bind! body id (index-var! cx body id (as-i64 cx a (operand! cx body loops id 0)) extent))))
 
+(defn- cast-to [from to e] (if (= from to) e [:cast to e]))
+
+(defn- guard-value!
+  "The operand, after a check that it is none of what the guard refuses; a failure reports where its
+  element lies and its bits as a double."
+  [cx body loops id]
+  (let [[_ {:keys [nan inf big]} a] (node cx id)
+        v (bind! body id (operand! cx body loops id 0)), d (type/computed (dtype cx a))
+        bound [:const d (or big ##Inf)]
+        size [:abs v]
+        fine (cond (and inf nan) [(if big :le :lt) size bound]
+                   inf [:or [:isnan v] [(if big :le :lt) size bound]]
+                   big [:or [:isinf v] (if nan [:le size bound] [:not [:gt size bound]])]
+                   :else [:not [:isnan v]])
+        at (dense-index 0 (array/strides (shape cx id)) (domain-positions cx loops id))]
+    (when (or nan inf big)
+      (emit! body [:require fine ((:note-of cx) id) [:size at] [:bits (cast-to d :f64 v)]]))
+    v))
+
 (defn index-of!
   "The name of an index variable with the value of an element of the index array `id`, which is
   `value` and counts along an axis of that extent; a value that a check gave is one already."
@@ -138,8 +157,6 @@
         positions (indexing/source-positions axis rank (domain-positions cx loops id) values)]
     (bind! body id (load-element! cx body x positions))))
 
-(defn- cast-to [from to e] (if (= from to) e [:cast to e]))
-
 (defn- elementwise-value! [cx body loops id]
   (let [[op attrs & args] (node cx id)
         operands (vec (map-indexed (fn [k a] [(operand! cx body loops id k) (dtype cx a)]) args))
@@ -153,6 +170,7 @@
   (case (:kind (entry cx id))
     :elementwise (elementwise-value! cx body loops id)
     :check (check-value! cx body loops id)
+    :guard (guard-value! cx body loops id)
     :gather (gather-value! cx body loops id)
     :reduce (let [a (nth (node cx id) 2)]
               (name-value! cx body id

@@ -30,20 +30,30 @@
 
 (defn- graph-text [g id depth]
   (let [[op {:keys [name value]} & args] (node g id)]
-    (cond name (str name)
+    (cond (= :guard (op/kind op)) (graph-text g (first args) depth)
+          name (str name)
           (some? value) (if (vector? value) "const" (str value))
           (and (zero? depth) (seq args)) "…"
           :else (let [parts (map #(graph-text g % (dec depth)) args)]
                   (str "(" (str/join " " (cons (clojure.core/name op) parts)) ")")))))
 
-(defn- note [g id]
+(defn- note
+  "What a failure of node `id` says of it. A guard speaks of the node that it guards."
+  [g id]
   (let [{{:keys [file line]} :src} (get-in g [:notes id])
-        [op {:keys [extent]}] (node g id)
-        {:keys [failure]} (op/entry op)]
+        [op {:keys [extent]} & args] (node g id)
+        {:keys [failure kind]} (op/entry op)
+        id (if (= kind :guard) (first args) id)
+        [op _ & args] (node g id)]
     (cond-> {:op (name op), :expr (graph-text g id 3)
-             :message (cond failure failure
-                            extent "an index must lie between 0 and the extent of its axis"
-                            :else "there is nothing to reduce")}
+             :type (pr-str (graph/type-of g id))
+             :arguments (mapv #(str (graph-text g % 1) " " (pr-str (graph/type-of g %))) args)}
+      (= kind :guard) (assoc :guard true)
+      (not= kind :guard) (assoc :message
+                                (cond failure failure
+                                      extent
+                                      "an index must lie between 0 and the extent of its axis"
+                                      :else "there is nothing to reduce"))
       file (assoc :file file :line line))))
 
 (defn- failing-nodes [g]

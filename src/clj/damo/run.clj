@@ -5,6 +5,7 @@
   (:require [damo.counted :as counted]
             [damo.fail :as fail :refer [fail!]]
             [damo.graph :as graph]
+            [damo.guard :as guard]
             [damo.op :as op]
             [damo.pass :as pass]
             [damo.plan :as plan]
@@ -16,7 +17,7 @@
   (:import [damo DamoException]
            [damo.program Programs]
            [damo.runtime Function]
-           [java.util Map]))
+           [java.util List Map]))
 
 (set! *warn-on-reflection* true)
 
@@ -24,10 +25,12 @@
   "What each mode does: the sweeps of rules before and after composites are expanded, as pairs
   [rule-set options]. The first one folds no constants: log(1 + exp(800)) must be recognised before
   exp(800) becomes infinite."
-  (let [stable-first [stabilize/rules {:fold false}]]
-    {:fast-run {:before [stable-first [canonicalize/rules] [stabilize/rules] [specialize/rules]]
-                :after [[canonicalize/rules] [specialize/rules] [blas/rules]]}
-     :fast-compile {:before [stable-first], :after []}}))
+  (let [stable-first [stabilize/rules {:fold false}]
+        fast-run {:before [stable-first [canonicalize/rules] [stabilize/rules] [specialize/rules]]
+                  :after [[canonicalize/rules] [specialize/rules] [blas/rules]]}]
+    {:fast-run fast-run
+     :fast-compile {:before [stable-first], :after []}
+     :nan-guard (assoc fast-run :guard guard/options)}))
 
 (defn mode-options
   "The options of a mode: a keyword of `modes`, or a map {:mode keyword, :include …, :exclude …} of
@@ -39,7 +42,8 @@
       (fail! ::unknown-mode
         (str "there is no mode " (pr-str base) "; the modes are " (vec (sort (keys modes))))
         {:mode base}))
-    (merge (modes base) (dissoc options :mode))))
+    (cond-> (merge (modes base) (dissoc options :mode))
+      (= base :nan-guard) (assoc :guard (guard/check-options options)))))
 
 (defn- rewritten [result sweeps options]
   (reduce (fn [{:keys [graph trace]} [rules own-options]]
@@ -63,7 +67,8 @@
   it, and :mode."
   [graph {:keys [mode] :as spec}]
   (let [{:keys [graph] :as result} (optimized graph mode)
-        prepared (pass/prepare graph)]
+        {:keys [guard]} (mode-options mode)
+        prepared (pass/prepare (if guard (guard/inserted graph guard) graph))]
     (assoc result :program (plan/program prepared spec), :graph prepared)))
 
 (defn as-ex-info
@@ -72,7 +77,7 @@
   [^DamoException e]
   (ex-info (.getMessage e)
            (into {:damo/error (keyword "damo" (.kind e))}
-                 (map (fn [[k v]] [(keyword k) v])) (.data e))
+                 (map (fn [[k v]] [(keyword k) (if (instance? List v) (vec v) v)])) (.data e))
            e))
 
 (defmacro translating

@@ -31,7 +31,7 @@
   :loop, :call or :own."
   [g id]
   (case (kind g id)
-    (:elementwise :reduce :arg-reduce :check :gather) :loop
+    (:elementwise :reduce :arg-reduce :check :guard :gather) :loop
     :view :view
     :generate :inline
     :leaf (if (and (= :const (graph/op-of (node g id))) (empty? (shape g id))) :inline :memory)
@@ -57,7 +57,7 @@
   extents do not promise one."
   [g id]
   (let [{:keys [kind nonempty]} (op/entry (graph/op-of (node g id)))]
-    (or (#{:check :nest} kind)
+    (or (#{:check :guard :nest} kind)
         (boolean (and nonempty
                       (let [n (reduced-count g id)] (not (and (integer? n) (pos? n)))))))))
 
@@ -108,7 +108,7 @@
   (let [[_ _ & args] (node g id)
         dom (domain g id)]
     (case (kind g id)
-      (:elementwise :check) (mapv #(aligned (shape g %) dom) args)
+      (:elementwise :check :guard) (mapv #(aligned (shape g %) dom) args)
       (:reduce :arg-reduce) [(vec (range (count dom)))]
       :gather (into [nil] (map #(index-positions g id (shape g %))) (rest args)))))
 

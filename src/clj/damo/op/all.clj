@@ -17,6 +17,7 @@
             [damo.op.exp]
             [damo.op.gamma]
             [damo.op.grid]
+            [damo.op.guard]
             [damo.op.index]
             [damo.op.leaf]
             [damo.op.linear]

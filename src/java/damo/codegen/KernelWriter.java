@@ -122,7 +122,11 @@ final class KernelWriter {
     }
 
     private void require(Kernel.Require s) {
-        lines.stopUnless(exprs.write(s.condition()), s.note(), "0", "0");
+        String[] words = {"0", "0"};
+        for (int i = 0; i < s.report().size(); i++) {
+            words[i] = exprs.write(s.report().get(i));
+        }
+        lines.stopUnless(exprs.write(s.condition()), s.note(), words[0], words[1]);
     }
 
     private void branch(Kernel.If s) {

@@ -75,6 +75,7 @@ final class Usage {
                 case Kernel.Require s -> {
                     fails = true;
                     expr(s.condition());
+                    s.report().forEach(this::expr);
                 }
                 case Kernel.If s -> {
                     expr(s.condition());

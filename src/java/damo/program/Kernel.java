@@ -35,8 +35,8 @@ public record Kernel(String name, List<Param> params, List<Stmt> body) {
     /** Checks a value and makes it an index variable. */
     public record Index(String name, Expr value, Size extent, int note) implements Stmt { }
 
-    /** Fails unless the condition holds. */
-    public record Require(Expr condition, int note) implements Stmt { }
+    /** Fails unless the condition holds; {@code report} has up to two i64 values to report. */
+    public record Require(Expr condition, int note, List<Expr> report) implements Stmt { }
 
     /** Runs the body when the condition holds. */
     public record If(Expr condition, List<Stmt> body) implements Stmt { }

@@ -101,7 +101,10 @@ final class KernelBounds {
             case Kernel.Var v -> expr(v.init());
             case Kernel.Set s -> expr(s.value());
             case Kernel.Acc a -> expr(a.value());
-            case Kernel.Require r -> expr(r.condition());
+            case Kernel.Require r -> {
+                expr(r.condition());
+                r.report().forEach(this::expr);
+            }
         }
         return true;
     }

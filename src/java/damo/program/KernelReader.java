@@ -107,10 +107,7 @@ final class KernelReader {
             case "acc" -> acc(list);
             case "store" -> store(list);
             case "index" -> index(list, mine);
-            case "require" -> {
-                exprs.parts(list, 3);
-                yield new Kernel.Require(condition(list.get(1)), note(list.get(2)));
-            }
+            case "require" -> require(list);
             case "if" -> {
                 atLeast(list, 2);
                 yield new Kernel.If(condition(list.get(1)), body(list.subList(2, list.size())));
@@ -177,6 +174,18 @@ final class KernelReader {
         Size extent = exprs.index(list.get(3));
         int note = note(list.get(4));
         return new Kernel.Index(variable(list.get(1), mine), value, extent, note);
+    }
+
+    private Kernel.Stmt require(List<?> list) {
+        atLeast(list, 3);
+        if (list.size() > 5) {
+            throw where.expected("at most two values after a :require's note", list);
+        }
+        List<Kernel.Expr> report = new ArrayList<>();
+        for (Object value : list.subList(3, list.size())) {
+            report.add(exprs.typed(value, DType.I64, "a value that a :require reports"));
+        }
+        return new Kernel.Require(condition(list.get(1)), note(list.get(2)), report);
     }
 
     private Kernel.Expr condition(Object form) {

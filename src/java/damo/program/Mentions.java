@@ -72,7 +72,10 @@ final class Mentions {
                 case Kernel.Var s -> expr(s.init());
                 case Kernel.Set s -> expr(s.value());
                 case Kernel.Acc s -> expr(s.value());
-                case Kernel.Require s -> expr(s.condition());
+                case Kernel.Require s -> {
+                    expr(s.condition());
+                    s.report().forEach(this::expr);
+                }
             }
         }
     }

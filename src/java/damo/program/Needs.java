@@ -45,7 +45,10 @@ public final class Needs {
                 case Kernel.Acc s -> expr(s.value());
                 case Kernel.Store s -> expr(s.value());
                 case Kernel.Index s -> expr(s.value());
-                case Kernel.Require s -> expr(s.condition());
+                case Kernel.Require s -> {
+                    expr(s.condition());
+                    s.report().forEach(this::expr);
+                }
                 case Kernel.If s -> {
                     expr(s.condition());
                     statements(s.body());

@@ -225,6 +225,11 @@ public final class Programs {
         }
     }
 
+    private static boolean noted(Object value) {
+        return value instanceof String || value instanceof Long || value instanceof Boolean
+                || value instanceof List<?> all && all.stream().allMatch(String.class::isInstance);
+    }
+
     private static List<Map<String, Object>> notes(List<?> forms) {
         List<Map<String, Object>> out = new ArrayList<>();
         for (Object form : forms) {
@@ -234,9 +239,9 @@ public final class Programs {
             }
             Map<String, Object> note = new LinkedHashMap<>();
             map.forEach((key, value) -> {
-                if (!(key instanceof Edn.Keyword k)
-                        || !(value instanceof String || value instanceof Long)) {
-                    throw where.expected("keywords with strings or integers", map);
+                if (!(key instanceof Edn.Keyword k) || !noted(value)) {
+                    throw where.expected("keywords with strings, vectors of strings, integers or"
+                            + " booleans", map);
                 }
                 note.put(k.name(), value);
             });

@@ -13,14 +13,18 @@ final class Failures {
     private Failures() { }
 
     /**
-     * The exception for a failed call: kind "index-out-of-bounds", or "requirement-failed" for a
-     * {@code :require}; its data has the note's entries, and value and extent of an index.
+     * The exception for a failed call: kind "index-out-of-bounds", "requirement-failed" for a
+     * {@code :require}, or "not-finite" for one whose note is of a guard; its data has the note's
+     * entries, value and extent of an index, element and value of a guard.
      */
     static DamoException of(Program p, boolean[] requirements, long note, long value, long extent) {
         boolean known = note >= 0 && note < p.notes().size();
         Map<String, Object> about = known ? p.notes().get((int) note) : Map.of();
         Map<String, Object> data = new LinkedHashMap<>(about);
         data.put("function", p.name());
+        if (Boolean.TRUE.equals(about.get("guard"))) {
+            return notFinite(p, about, data, value, Double.longBitsToDouble(extent));
+        }
         boolean required = known && requirements[(int) note];
         if (!required) {
             data.put("value", value);
@@ -28,6 +32,35 @@ final class Failures {
         }
         return new DamoException(required ? "requirement-failed" : "index-out-of-bounds",
                 Notes.message(p.name(), about, required ? "" : outside(value, extent)), data);
+    }
+
+    /** The exception for a value that a guard refuses: kind "not-finite". */
+    private static DamoException notFinite(Program p, Map<String, Object> note,
+                                           Map<String, Object> data, long element, double value) {
+        data.remove("guard");
+        data.put("element", element);
+        data.put("value", value);
+        boolean leaf = "input".equals(note.get("op")) || "shared".equals(note.get("op"));
+        return new DamoException("not-finite", "in " + p.name() + ": "
+                + (leaf ? "the " + note.get("op") + " " + note.get("expr") + " has "
+                        : note.get("op") + " gave ")
+                + value + " at element " + element + " (row-major) of " + note.get("type")
+                + arguments(note) + place(note) + "\n  try: "
+                + (leaf ? "look at the data that is given for it"
+                        : "keep its arguments where it is finite, by clip or where")
+                + (Double.isInfinite(value)
+                        ? "; {:mode :nan-guard :inf false} lets infinities pass" : ""), data);
+    }
+
+    /** The arguments of a note, a line each. */
+    private static String arguments(Map<String, Object> note) {
+        StringBuilder text = new StringBuilder();
+        if (note.get("arguments") instanceof List<?> arguments) {
+            for (int i = 0; i < arguments.size(); i++) {
+                text.append("\n  argument ").append(i).append(": ").append(arguments.get(i));
+            }
+        }
+        return text.toString();
     }
 
     /**
