@@ -4,6 +4,7 @@
             [clojure.test :refer [are deftest is testing]]
             [damo.expr :as expr]
             [damo.graph :as graph]
+            [damo.entry :as entry]
             [damo.op :as op]
             [damo.op.all]
             [damo.op.arith :as arith]
@@ -134,6 +135,26 @@
       (is (= '[:add ?x ?x] (:scalar (op/entry :twice-for-the-test))))
       (is (= :elementwise (op/kind :twice-for-the-test)))
       (finally (reset! op/registry before))))
-  (is (= [::op/incomplete-entry
-          "the op :half lacks :eval; an entry needs [:kind :args :type :eval]"]
+  (is (= [::entry/incomplete "the op :half lacks :eval or :expand, what it means"]
          (error (op/register! {:name :half, :kind :elementwise, :args [], :type :same})))))
+
+(deftest names-of-ops-are-taken-once
+  (let [before @op/registry
+        half '{:name :half-for-the-test, :ns my.ops, :kind :elementwise, :args [?x], :type :float}
+        half (assoc half :eval (fn [x] (/ x 2.0)))]
+    (try
+      (op/register! half)
+      (testing "again from the same namespace, as when a file is loaded anew"
+        (is (= :half-for-the-test (op/register! half))))
+      (is (= [::op/redefined (str "the op :half-for-the-test is defined in my.ops already; choose"
+                                  " another name, or remove that one first with (remove-op!"
+                                  " :half-for-the-test)")]
+             (error (op/register! (assoc half :ns 'other.ops)))))
+      (is (= [::op/redefined "the op :add is one of Damo's own; choose another name"]
+             (error (op/register! (assoc half :name :add)))))
+      (is (= [::op/redefined "the op :add is one of Damo's own; it cannot be removed"]
+             (error (op/remove! :add))))
+      (is (= :half-for-the-test (op/remove! :half-for-the-test)))
+      (is (= [::op/unknown-op "there is no op :half-for-the-test"]
+             (error (op/remove! :half-for-the-test))))
+      (finally (reset! op/registry before)))))

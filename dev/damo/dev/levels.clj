@@ -11,22 +11,22 @@
   `a.**` for such that may also require each other."
   '[[damo.fail damo.type damo.array]
     [damo.graph damo.expr]
-    [damo.op]
+    [damo.entry damo.op]
     [damo.op.scalar damo.op.scalar-bessel damo.op.error-scalar damo.op.scalar-gamma damo.op.typing
      damo.op.gens damo.op.view damo.op.linear damo.op.einsum damo.op.indexing damo.op.create
      damo.op.index damo.op.slice damo.op.write damo.op.select damo.op.subtensor damo.op.*
      damo.op.blas damo.op.all]
-    [damo.counted damo.rule damo.eval damo.parse]
+    [damo.transfer damo.describe damo.counted damo.rule damo.eval damo.parse]
     [damo.rewrite damo.rules.canonicalize damo.rules.* damo.diff.node damo.diff.mask
      damo.diff.batch damo.diff.* damo.diff damo.diff.jacobian
      damo.diff.custom damo.derivative]
     [damo.pass damo.guard damo.schedule damo.lower.collapse damo.lower.scalar
      damo.lower.slots damo.lower
      damo.lower.nests damo.lower.sorting damo.lower.select]
-    [damo.plan.product damo.plan.require damo.plan.update damo.plan]
-    [damo.run damo.function damo.model damo.viz]
+    [damo.plan.host damo.plan.product damo.plan.require damo.plan.update damo.plan]
+    [damo.host damo.run damo.function damo.model damo.viz]
     [damo.check.machine damo.check.sampling damo.check.running damo.check.modes
-     damo.check.*]
+     damo.check.* damo.check]
     [damo.core]
     [damo.cli damo.demo.** damo.bench.**]])
 

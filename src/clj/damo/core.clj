@@ -8,6 +8,7 @@
   (:require [clojure.core :as clj]
             [clojure.java.io :as io]
             [clojure.string :as str]
+            [damo.check :as check]
             [damo.derivative :as derivative]
             [damo.expr :as expr]
             [damo.fail :as fail :refer [fail!]]
@@ -257,6 +258,34 @@
       (println (str "  " k " " (if (fn? form) "computed from the node" (pr-str form)))))
     (doseq [[form result] examples]
       (println (str "  " (pr-str form) " => " (pr-str result))))))
+
+;; ## Ops of the user's own
+
+(defmacro defop
+  "Registers an op and defines the function of its name, which makes expressions:
+  (defop half \"x / 2.\" {:kind :elementwise, :args [?x], :type :float, :eval (fn [x] (/ x 2.0)),
+  :partials [0.5]}). The kind is :elementwise (:eval is of numbers), :host (:eval is of reference
+  arrays, or :kernel (fn [attrs output & inputs]) of tensors) or :composite (:expand gives a
+  template of other ops). docs/ops-guide.md lists the keys. Fails when the entry is incomplete or
+  the name is taken."
+  {:arglists '([name doc entry])}
+  [op-name doc entry]
+  (list `op/defop op-name doc entry))
+
+(defn remove-op!
+  "Forgets an op that defop made; returns its name, a keyword. Functions that were compiled with it
+  keep it."
+  [op]
+  (op/remove! op))
+
+(defn check-op
+  "Runs every law on an op, :half, and prints what was checked: its reference against the compiled
+  op over dtypes, sizes and special values, the declared type against the actual one, derivatives
+  against finite differences and both modes against each other, expansions, examples. Returns
+  {:op :laws}, the laws that hold; fails with :damo.check/failed and a case of each law that does
+  not. Takes some seconds."
+  [op]
+  (check/check-op op))
 
 ;; ## Derivatives
 

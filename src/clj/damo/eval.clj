@@ -1,12 +1,13 @@
 (ns damo.eval
   "The reference interpreter: graphs evaluated op by op on reference arrays (damo.array), by the
-  :eval of each entry. The oracle of every test, and what folds constants. (run graph {'x array})
-  gives one array an output."
+  :eval of each entry, or its kernel or expansion. The oracle of every test, and what folds
+  constants. (run graph {'x array}) gives one array an output."
   (:require [damo.array :as array]
             [damo.counted :as counted]
             [damo.fail :as fail :refer [fail!]]
             [damo.graph :as graph]
             [damo.op :as op]
+            [damo.transfer :as transfer]
             [damo.type :as type]))
 
 (set! *warn-on-reflection* true)
@@ -17,15 +18,38 @@
   (let [[dtype _] (op/result-type entry attrs (mapv array/type-of arrays))]
     (array/map-elements dtype eval arrays)))
 
+(declare run)
+
+(defn- by-expansion
+  "The value of an op that says what it means by :expand alone."
+  [{op :name :as entry} attrs arrays]
+  (let [b (graph/builder)
+        names (mapv #(symbol (str "x" %)) (range (count arrays)))
+        ids (mapv #(op/emit! b :input {:name %1, :type (array/type-of %2)} [] nil) names arrays)
+        type (op/result-type entry attrs (mapv array/type-of arrays))
+        id (op/expand-into! b entry attrs ids type)]
+    (when-not id
+      (fail! ::no-meaning (str "the op " op " has no :eval, and its :expand gives nothing for "
+                               (pr-str (mapv array/type-of arrays)))
+             {:op op}))
+    (first (run (graph/finish b [id]) (zipmap names arrays)))))
+
+(defn value
+  "The array that the op of an entry gives for arrays; its attributes are in normal form and mention
+  no symbolic dims."
+  [{:keys [kind eval kernel] op :name :as entry} attrs arrays]
+  (cond (= op :const) (let [{[dtype shape] :type, value :value} attrs]
+                        (array/of dtype shape (if (empty? shape) [value] value)))
+        (and eval (= kind :elementwise)) (elementwise entry attrs arrays)
+        eval (apply eval attrs arrays)
+        kernel (transfer/by-kernel kernel op attrs
+                                   (op/result-type entry attrs (mapv array/type-of arrays)) arrays)
+        :else (by-expansion entry attrs arrays)))
+
 (defn constant
-  "The array that an op gives for arrays; its attributes are in normal form and mention no
-  symbolic dims."
+  "The same for an op by its name."
   [op attrs arrays]
-  (let [{:keys [kind eval] :as entry} (op/entry op)]
-    (cond (= op :const) (let [{[dtype shape] :type, value :value} attrs]
-                          (array/of dtype shape (if (empty? shape) [value] value)))
-          (= kind :elementwise) (elementwise entry attrs arrays)
-          :else (apply eval attrs arrays))))
+  (value (op/entry op) attrs arrays))
 
 ;; ## Dimensions
 

@@ -108,9 +108,10 @@
   (let [f (compiled f)]
     (run/translating (in-form (.form f) (call (.function f))))))
 
-(defn- step-text [kernels {:keys [do kernel args m n k]}]
-  (if (= do :kernel)
-    (str "kernel  " (:name (nth kernels kernel)) " on buffers " args)
+(defn- step-text [kernels {:keys [do kernel args m n k op]}]
+  (case do
+    :kernel (str "kernel  " (:name (nth kernels kernel)) " on buffers " args)
+    :host (str "host    " op ", a kernel of the application")
     (str "product [" (pr-str m) " " (pr-str k) "] x [" (pr-str k) " " (pr-str n) "]")))
 
 (defn explain

@@ -7,9 +7,9 @@
             [clojure.java.io :as io]
             [damo.fail :as fail :refer [fail!]]
             [damo.function :as function]
+            [damo.host :as host]
             [damo.run :as run])
-  (:import [damo Damo]
-           [damo.function Compiled]
+  (:import [damo.function Compiled]
            [damo.runtime Model State]
            [java.util LinkedHashMap Map]))
 
@@ -68,8 +68,9 @@
                   :trace []}))
 
 (defn load
-  "The compiled functions of a file, by keyword. They share their state."
+  "The compiled functions of a file, by keyword. They share their state. Ops of the application's
+  own that they use are taken from the registry; fails with :damo/unknown-op when one is not there."
   [file]
   (run/translating
-   (let [model (Damo/load (.toPath (io/file file)))]
+   (let [model (Model/load (.toPath (io/file file)) (host/kernels))]
      (into {} (map (fn [n] [(keyword n) (loaded model n)])) (.names model)))))

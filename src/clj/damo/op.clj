@@ -5,6 +5,7 @@
   of a builder alike."
   (:require [clojure.string :as str]
             [damo.expr :as expr]
+            [damo.entry :as entry]
             [damo.fail :as fail :refer [fail!]]
             [damo.graph :as graph]
             [damo.type :as type]))
@@ -106,11 +107,15 @@
   [(if (= rule :bool) :bool (type/dtype-of (peek types)))
    (apply type/broadcast-shapes (map type/shape-of types))])
 
+(declare expansion-type)
+
 (defn result-type
-  "The type that the entry's rule gives for these attributes and argument types; fails when they do
-  not fit."
-  [{:keys [type]} attrs types]
-  (if (keyword? type) (elementwise-type type types) (type attrs types)))
+  "The type that the entry's rule gives for these attributes and argument types, or that its
+  expansion has when it declares none; fails when they do not fit."
+  [{:keys [type] :as entry} attrs types]
+  (cond (keyword? type) (elementwise-type type types)
+        type (type attrs types)
+        :else (expansion-type entry attrs types)))
 
 (defn- argument-names
   "The names of an op's arguments in templates: ?x ?y, or ?0 ?1 … for a variadic op."
@@ -308,6 +313,32 @@
     (let [result (arg template)]
       (if (instance? Id result) (id-of result) result))))
 
+(defn expand-into!
+  "Emits into a builder what the op of this entry stands for, applied to nodes of these ids, and
+  returns the id; nil when its :expand gives nothing."
+  [b {:keys [expand] op :name} attrs ids type]
+  (when-let [template (expand {:attrs attrs, :types (mapv #(graph/node-type b %) ids), :type type})]
+    (instantiate! (emitter b nil) (bindings op ids) template)))
+
+(defn- expansion-type [{op :name :as entry} attrs types]
+  (let [b (graph/builder)
+        ids (into [] (map-indexed (fn [i type]
+                                    (emit! b :input {:name (symbol (str "x" i)), :type type} []
+                                           nil)))
+                  types)]
+    (if-let [id (expand-into! b entry attrs ids nil)]
+      (graph/node-type b id)
+      (fail! ::no-type (str "the op " op " declares no :type, and its :expand gives nothing for "
+                            (pr-str types))
+             {:op op, :types types}))))
+
+(defn on-host?
+  "Do kernels of the application compute the op, for a whole array at a time? Those of the kind
+  :host do, and elementwise ops for which no code for scalars is given."
+  [op]
+  (let [{:keys [kind scalar native]} (entry op)]
+    (or (= kind :host) (and (= kind :elementwise) (nil? scalar) (nil? native)))))
+
 (defn check-types
   "The graph with every type derived anew; fails when an op, an attribute or a type does not fit,
   naming the node."
@@ -335,35 +366,62 @@
 
 ;; ## Defining ops
 
-(def ^:private needed [:kind :args :type :eval])
+(defn- check-new!
+  "Refuses an op whose name another namespace has taken."
+  [{:keys [name ns] :as new}]
+  (when-let [{old-ns :ns :as old} (get @registry name)]
+    (when-not (= old-ns ns)
+      (fail! ::redefined
+             (str "the op " name (if (entry/built-in? old)
+                                   " is one of Damo's own; choose another name"
+                                   (str " is defined in " (or old-ns "another place")
+                                        " already; choose another name, or remove that one first"
+                                        " with (remove-op! " name ")")))
+             {:op name, :defined-in old-ns, :ns (:ns new)}))))
 
 (defn register!
-  "Adds an entry to the registry, replacing one of the same name; returns its name. Fails when a
-  needed key is missing."
-  [{:keys [name kind] :as entry}]
-  (doseq [k (if (= kind :leaf) [:args :type] needed)]
-    (when-not (contains? entry k)
-      (fail! ::incomplete-entry (str "the op " name " lacks " k "; an entry needs " needed)
-        {:op name, :missing k})))
+  "Adds an entry to the registry, replacing one that the same namespace defined; returns its name.
+  Functions that were compiled before keep the op as it was. Fails as damo.entry/check! does, and
+  with ::redefined."
+  [{:keys [name] :as new}]
+  (entry/check! new)
+  (check-new! new)
   (swap! registry assoc name
-         (cond-> entry
-           (:call-attrs entry) (assoc :all-attrs (merge (:attrs entry) (:call-attrs entry)))))
+         (cond-> new
+           (:call-attrs new) (assoc :all-attrs (merge (:attrs new) (:call-attrs new)))))
   name)
 
+(defn remove!
+  "Forgets a user's op; returns its name. Damo's own stay: ::redefined."
+  [op]
+  (when (entry/built-in? (entry op))
+    (fail! ::redefined (str "the op " op " is one of Damo's own; it cannot be removed") {:op op}))
+  (swap! registry dissoc op)
+  op)
+
 (defmacro defop
-  "Registers an op and defines the function of its name, which makes expressions. In the entry,
-  names that begin with ? stand for themselves: [:div 1 [:add 1 ?x]]. Keys of an entry: see
-  docs/ops-guide.md."
+  "Registers an op and defines the function of its name, which makes expressions:
+  (defop half \"x / 2.\" {:kind :elementwise :args [?x] :type :float :eval (fn [x] (/ x 2.0))
+  :partials [0.5]}). In the entry, names that begin with ? stand for themselves:
+  [:div 1 [:add 1 ?x]]. Keys of an entry: see docs/ops-guide.md. Fails when the entry is incomplete
+  or the name is taken."
   [op-name doc entry]
+  (when-not (and (simple-symbol? op-name) (string? doc) (map? entry))
+    (fail! ::bad-definition
+           (str "an op is defined by (defop name \"what it is.\" {:kind …}); got "
+                (pr-str (list 'defop op-name doc entry)))
+           {:name op-name}))
   (let [template-names (distinct (filter #(and (symbol? %) (= \? (first (name %))))
                                          (tree-seq coll? seq entry)))
         op (keyword op-name)
         args (:args entry)]
     `(do
        (let [~@(mapcat (fn [s] [s `'~s]) template-names)]
-         (register! (assoc ~entry :name ~op :doc ~doc)))
+         (register! (assoc ~entry :name ~op :doc ~doc :ns '~(ns-name *ns*))))
        (def ~(vary-meta op-name assoc :doc doc
-                        :arglists `'([~@(if (= args :variadic) '[args]
-                                         (map #(symbol (subs (name %) 1)) args))
+                        :arglists `'([~@(if (sequential? args)
+                                         (map #(symbol (subs (str %) (min 1 (dec (count (str %))))))
+                                              args)
+                                         '[args])
                                       ~'& ~'attributes]))
          (caller ~op)))))

@@ -172,6 +172,14 @@
   [{:keys [b] :as writer} id note]
   (if (generated? b id) (copied! writer id note) id))
 
+(defn- dense!
+  "The node, or a copy of it when its elements do not lie one after the other from the beginning of
+  its memory, as kernels of the application have them."
+  [{:keys [b layouts] :as writer} id note]
+  (if (and (not (generated? b id)) (= (dense b id) (select-keys (@layouts id) [:offset :strides])))
+    id
+    (copied! writer id note)))
+
 (defn- layout-of-view
   "The layout of a view about to be made; nil when its argument must be copied first."
   [{:keys [b layouts]} op attrs [a] out]
@@ -208,7 +216,8 @@
     :view (add-view! writer node args note)
     :contract (add-laid-out! writer node (product-operands writer args note) note nil)
     :gather (add-laid-out! writer node (update args 0 #(in-memory! writer % note)) note nil)
-    (add-laid-out! writer node args note nil)))
+    (add-laid-out! writer node (if (op/on-host? op) (mapv #(dense! writer % note) args) args) note
+                   nil)))
 
 (defn- own-outputs
   "The outputs, each in memory of its own: behind leaves, views and repeated outputs comes a copy."

@@ -11,6 +11,7 @@
             [damo.lower.nests :as nests]
             [damo.lower.select :as select]
             [damo.op :as op]
+            [damo.plan.host :as host]
             [damo.plan.product :as product]
             [damo.plan.require :as require]
             [damo.plan.update :as update]
@@ -53,6 +54,7 @@
                                 (cond failure failure
                                       extent
                                       "an index must lie between 0 and the extent of its axis"
+                                      (op/on-host? op) "its kernel failed"
                                       :else "there is nothing to reduce"))
       file (assoc :file file :line line))))
 
@@ -83,6 +85,7 @@
   (case kind
     :kernel [(assoc (lower/kernel cx unit) :do :kernel)]
     :own [(own-step cx unit)]
+    :host [(host/step cx (first nodes))]
     :call (let [[id] nodes]
             (conj (vec (copies-before g sched alias id)) (product/step g sched alias id)))))
 
@@ -150,7 +153,7 @@
     (cond-> [{:do :kernel, :kernel (kernel-index (dissoc kernel :name))
               :args (mapv buffer-of args)}]
       dim (conj {:do :count, :dim dim, :buffer (buffer-of from), :note note}))
-    [(product/resolve-buffers step buffer-of)]))
+    [((if (= do :host) host/resolve-buffers product/resolve-buffers) step buffer-of)]))
 
 (defn- port [g id port-name buffer]
   (let [[dtype shape] (graph/type-of g id)]

@@ -6,6 +6,7 @@
             [damo.fail :as fail :refer [fail!]]
             [damo.graph :as graph]
             [damo.guard :as guard]
+            [damo.host :as host]
             [damo.op :as op]
             [damo.pass :as pass]
             [damo.plan :as plan]
@@ -100,4 +101,4 @@
         ^Map by-name (into {} (map (fn [[k v]] [(str k) v])) states)]
     (translating
      (assoc result :function (Function/compile (Programs/read (program-text program)) by-name
-                                               (boolean allow-downcast))))))
+                                               (boolean allow-downcast) (host/kernels))))))

@@ -28,9 +28,10 @@
 
 (defn role
   "What a node is to the schedule: :inline (computed where it is read), :view, :memory (a leaf),
-  :loop, :call or :own."
+  :loop, :call, :own or :host (run by a kernel of the application)."
   [g id]
-  (case (kind g id)
+  (case (if (op/on-host? (graph/op-of (node g id))) :host (kind g id))
+    :host :host
     (:elementwise :reduce :arg-reduce :check :guard :gather) :loop
     :view :view
     :generate :inline
@@ -58,6 +59,7 @@
   [g id]
   (let [{:keys [kind nonempty]} (op/entry (graph/op-of (node g id)))]
     (or (#{:check :guard :nest} kind)
+        (op/on-host? (graph/op-of (node g id)))
         (boolean (and nonempty
                       (let [n (reduced-count g id)] (not (and (integer? n) (pos? n)))))))))
 
@@ -255,7 +257,8 @@
   "{:units [unit …] :unit-of {id index} :stored #{id …} :layouts … :needs …} of a prepared graph;
   :needs is that of damo.counted. Units:
   {:kind :kernel :nodes ids
-  :axes dims :level :known :axes-of :assigned (maps by id)}, or {:kind :call | :own :nodes [id]}.
+  :axes dims :level :known :axes-of :assigned (maps by id)}, or {:kind :call | :own | :host :nodes
+  [id]}.
   Linear in the graph."
   [g]
   (let [layouts (pass/layouts g)
@@ -264,6 +267,7 @@
                           :loop (schedule-loop g state id (reads g layouts id))
                           :call (schedule-alone state id :call)
                           :own (schedule-alone state id :own)
+                          :host (schedule-alone state id :host)
                           state))
                       {:units [], :unit-of {}, :needs (counted/needs g)} (counted/order g))]
     (assoc state :layouts layouts, :stored (stored-nodes g layouts state))))

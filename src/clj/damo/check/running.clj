@@ -5,32 +5,17 @@
   (:refer-clojure :exclude [compile])
   (:require [damo.array :as array]
             [damo.graph :as graph]
+            [damo.host :as host]
             [damo.pass :as pass]
             [damo.plan :as plan]
-            [damo.run :as run])
+            [damo.run :as run]
+            [damo.transfer :as transfer])
   (:import [damo DamoException]
            [damo.program Programs]
            [damo.runtime Function State]
            [damo.tensor DType Tensor]))
 
 (set! *warn-on-reflection* true)
-
-;; ## Arrays and tensors
-
-(defn ->tensor
-  "The tensor of a reference array."
-  ^Tensor [{:keys [dtype shape] :as a}]
-  (let [d (DType/of (name dtype))]
-    (if (some zero? shape)
-      (Tensor/zeros d (long-array shape))
-      (.reshape (Tensor/of (if (empty? shape) [(array/element a 0)] (array/values a)) d)
-                (long-array shape)))))
-
-(defn ->array
-  "The reference array of a tensor."
-  [^Tensor t]
-  (let [value (.get (.reshape t (long-array [(.elements t)])))]
-    (array/of (keyword (.label ^DType (.dtype t))) (vec (.shape t)) value)))
 
 ;; ## Compiling
 
@@ -63,19 +48,19 @@
                             rules)]
     {:program program, :inputs (mapv first inputs), :states cells
      :function (Function/compile (Programs/read (run/program-text program))
-                                 (update-keys cells str) false)}))
+                                 (update-keys cells str) false (host/kernels))}))
 
 (defn call!
   "The outputs of a compiled graph as reference arrays; `env` has the inputs by name and the values
   that the states are set to before the call."
   [{:keys [^Function function inputs states]} env]
-  (doseq [[s ^State cell] states] (.set cell (->tensor (env s))))
-  (mapv ->array (.call function (to-array (map (comp ->tensor env) inputs)))))
+  (doseq [[s ^State cell] states] (.set cell (transfer/->tensor (env s))))
+  (mapv transfer/->array (.call function (to-array (map (comp transfer/->tensor env) inputs)))))
 
 (defn state-values
   "{name array} of what the states of a compiled graph hold."
   [{:keys [states]}]
-  (update-vals states (fn [^State s] (->array (.value s)))))
+  (update-vals states (fn [^State s] (transfer/->array (.value s)))))
 
 (defn close!
   "Frees a compiled graph."

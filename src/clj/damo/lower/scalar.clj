@@ -62,12 +62,23 @@
         e (if dtype e [:const (type/computed out) e])]
     (if (and (type/storage-dtype? out) (not (exact? out e))) [:cast out e] e)))
 
+(defn- converted [from to e] (if (= from to) e [:cast to e]))
+
+(defn- native-call
+  "The call of an op's C function: arguments and result are converted to and from its dtypes."
+  [op {:keys [args gives]} operands out]
+  (converted gives out
+             (into [:native (subs (str op) 1) gives]
+                   (map (fn [[e dtype] arg] (converted dtype arg e)) operands args))))
+
 (defn expression
   "The kernel expression of an elementwise op with these attributes on operands [[expression dtype]
   …], of dtype `out`."
   [op attrs operands out]
-  (let [{:keys [scalar args]} (op/entry op)
+  (let [{:keys [scalar args native]} (op/entry op)
         dtypes (mapv (comp type/computed second) operands)
         form (if (fn? scalar) (scalar attrs dtypes) scalar)
         template (if (and (keyword? form) (not= form :identity)) (into [form] args) form)]
-    (of-template template (zipmap args operands) out)))
+    (if scalar
+      (of-template template (zipmap args operands) out)
+      (native-call op native operands out))))

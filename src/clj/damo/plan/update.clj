@@ -108,6 +108,7 @@
            :call (and (= 4 (count args))
                       (= s (:base (layouts c)) c)
                       (not-any? #(= s (:base (layouts %))) [alpha x y]))
+           :host false
            :own (if (writes-part? g u)
                   (over-argument? g sched u s)
                   (not (reads-state? unit)))))))

@@ -22,6 +22,12 @@ public final class HostCall {
         this.output = output;
     }
 
+    /** A call outside compiled functions, for trying a kernel; the tensors are the caller's. */
+    public static HostCall of(String op, Map<String, Object> attributes, List<Tensor> inputs,
+                              Tensor output) {
+        return new HostCall(op, Map.copyOf(attributes), List.copyOf(inputs), output);
+    }
+
     /** The name of the op. */
     public String op() {
         return op;

@@ -1,0 +1,32 @@
+(ns damo.describe
+  "What is known of an op, as text for people: (describe :log1p)."
+  (:require [clojure.string :as str]
+            [damo.op :as op]))
+
+(set! *warn-on-reflection* true)
+
+(defn- runs-as
+  "What computes the op in a compiled function."
+  [{:keys [kind native kernel] op :name}]
+  (cond (= kind :leaf) nil
+        native (str "the C function " (or (:symbol native) "at an address of the application"))
+        (not (op/on-host? op)) "machine code"
+        kernel "a kernel of the application"
+        :else "its meaning, evaluated on the JVM: slow; :scalar, :kernel or :native make it fast"))
+
+(defn describe
+  "Prints all that is known of an op: (describe :log1p)."
+  [op]
+  (let [{:keys [doc args attrs call-attrs kind examples] :as entry} (op/entry op)]
+    (println (str (name op) " " (if (= args :variadic) "[x …]" (str/join " " args)) " ("
+              (name kind) ")"))
+    (println (str "  " doc))
+    (some->> (runs-as entry) (str "  runs as ") println)
+    (doseq [[k {:keys [doc default] :as schema}] (merge attrs call-attrs)]
+      (println (str "  " k " " doc (when (contains? schema :default)
+                                     (str " (default " (pr-str default) ")")))))
+    (doseq [k [:partials :linear-in :lop :rop :no-gradient] :let [form (get entry k)] :when
+            (some? form)]
+      (println (str "  " k " " (if (fn? form) "computed from the node" (pr-str form)))))
+    (doseq [[form result] examples]
+      (println (str "  " (pr-str form) " => " (pr-str result))))))

@@ -1,0 +1,139 @@
+(ns damo.entry
+  "What the entry of an op must have, as data, and the check that `defop` makes of it: kinds, keys,
+  derivative forms. (check! {:name :half :kind :elementwise …}) returns the entry or fails, saying
+  what is missing."
+  (:require [clojure.string :as str]
+            [damo.fail :refer [fail!]]))
+
+(set! *warn-on-reflection* true)
+
+(def kinds
+  "The kinds of ops, each with the keys that its lowering needs; docs/ops-guide.md tells what they
+  mean."
+  {:elementwise [], :reduce [:combine :init], :arg-reduce [:better], :contract [], :view [:view]
+   :generate [], :gather [], :scatter [:write], :patch [:write], :cumulate [:step], :concat []
+   :check [], :guard [], :nest [:nest], :composite [:expand], :host [], :leaf []})
+
+(def ^:private user-keys
+  "The keys that the entry of a user's op may have; those of the other kinds are for Damo's own."
+  #{:name :doc :ns :kind :args :attrs :call-attrs :instead :normalize :type :coerce :fold :commutes
+    :eval :kernel :native :expand :scalar :ulp :partials :linear-in :transpose :lop :rop
+    :no-gradient :gen :examples :combine :init :nonempty :better :view :wide :write :step :before
+    :requires})
+
+(defn built-in?
+  "Is the entry one of Damo's own?"
+  [{:keys [ns kind]}]
+  (or (= kind :leaf) (str/starts-with? (str ns) "damo.op.")))
+
+(defn- says [{:keys [name]} kind message data]
+  (fail! kind (str "the op " name " " message) (assoc data :op name)))
+
+;; ## Keys
+
+(defn- near
+  "The keys that resemble k: those that begin alike or hold it."
+  [k known]
+  (let [text (name k), begins (subs text 0 (min 4 (count text)))]
+    (sort (filter #(or (str/starts-with? (name %) begins) (str/includes? text (name %))) known))))
+
+(defn- check-keys! [entry]
+  (when-let [unknown (first (sort (remove user-keys (keys entry))))]
+    (says entry ::unknown-key
+          (str "has the unknown key " unknown
+               (if-let [like (seq (near unknown user-keys))]
+                 (str "; did you mean " (str/join " or " like) "?")
+                 "; docs/ops-guide.md lists the keys"))
+          {:key unknown})))
+
+(defn- needed
+  "Pairs [keys why]: an entry needs one of the keys of each."
+  [{:keys [kind]}]
+  (concat
+   (if (= kind :leaf)
+     [[[:args] "the names of its arguments"] [[:type] "the rule of its type"]]
+     [[[:args] "the names of its arguments, such as [?x ?y]"]
+      [[:type :expand] "the rule of its type"]
+      [(if (= kind :elementwise) [:eval :expand] [:eval :kernel :expand]) "what it means"]])
+   (for [k (kinds kind)] [[k] (str "which the kind " kind " asks for")])))
+
+(defn- check-complete! [{:keys [kind] :as entry}]
+  (when-not (contains? kinds kind)
+    (says entry ::unknown-kind
+          (str (if kind (str "is of the unknown kind " (pr-str kind)) "has no :kind")
+               "; the kinds are " (str/join " " (sort (keys kinds)))
+               "\n  try: :elementwise for a function of scalars, :host for one of whole arrays,"
+               " :composite for one made of other ops")
+          {:kind kind}))
+  (doseq [[one-of why] (needed entry)]
+    (when-not (some #(contains? entry %) one-of)
+      (says entry ::incomplete (str "lacks " (str/join " or " one-of) ", " why)
+            {:missing one-of}))))
+
+;; ## Arguments
+
+(defn- check-args! [{:keys [args] :as entry}]
+  (when-not (or (= args :variadic)
+                (and (vector? args) (every? #(and (symbol? %) (re-find #"^\?." (str %))) args)
+                     (or (empty? args) (apply distinct? args))))
+    (says entry ::bad-args
+          (str "has :args " (pr-str args) "; they are different names that begin with ?, such as"
+               " [?x ?y], or :variadic")
+          {:args args})))
+
+;; ## Derivatives
+
+(def ^:private forms
+  "The forms of a derivative: the key that marks each, and what it needs besides."
+  [[:partials nil] [:transpose :linear-in] [:lop :rop]])
+
+(defn- check-forms! [{:keys [no-gradient] :as entry}]
+  (doseq [[a b] forms :when b]
+    (when-not (= (contains? entry a) (contains? entry b))
+      (says entry ::half-derivative
+            (str "has " (if (contains? entry a) a b) " without " (if (contains? entry a) b a)
+                 "; they go together, one for each mode of differentiation")
+            {:keys [a b]})))
+  (let [given (concat (filter entry (map first forms))
+                      (when (and no-gradient (not (map? no-gradient))) [:no-gradient]))]
+    (when (< 1 (count given))
+      (says entry ::two-derivatives
+            (str "has the derivative forms " (str/join " and " given) "; it has exactly one")
+            {:forms given}))))
+
+(defn- check-lengths! [{:keys [args] :as entry}]
+  (doseq [k [:partials :transpose :lop] :let [form (k entry)]
+          :when (and (vector? args) (some? form) (not (fn? form)))]
+    (when-not (and (vector? form) (= (count args) (count form)))
+      (says entry ::bad-derivative
+            (str "has the arguments " args " but " k " " (pr-str form)
+                 "; it is a vector with one template for each argument, " (count args) " in all")
+            {:key k, :expected (count args), :given form}))))
+
+(defn- names-in [form] (filter symbol? (tree-seq sequential? seq form)))
+
+(defn- check-names! [{:keys [args] :as entry}]
+  (when (vector? args)
+    (let [tangents (map #(symbol (str "?d" (subs (str %) 1))) args)
+          known (into '#{?out ?g} (concat args tangents))]
+      (doseq [k [:partials :transpose :lop :rop] :let [form (k entry)] :when (vector? form)]
+        (when-let [unknown (first (remove known (filter #(re-find #"^\?" (str %))
+                                                        (names-in form))))]
+          (says entry ::unknown-name
+                (str "names " unknown " in " k " " (pr-str form) "; the names there are "
+                     (str/join " " (concat args '[?out ?g]))
+                     (when (= k :rop) (str " " (str/join " " tangents))))
+                {:key k, :name unknown}))))))
+
+(defn check!
+  "The entry, when it is complete and says nothing that cannot be. Fails with ::unknown-kind,
+  ::incomplete, ::unknown-key, ::bad-args, ::half-derivative, ::two-derivatives, ::bad-derivative or
+  ::unknown-name."
+  [entry]
+  (check-complete! entry)
+  (when-not (built-in? entry) (check-keys! entry))
+  (check-args! entry)
+  (check-forms! entry)
+  (check-lengths! entry)
+  (check-names! entry)
+  entry)

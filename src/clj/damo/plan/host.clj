@@ -1,0 +1,30 @@
+(ns damo.plan.host
+  "Steps of a program that kernels of the application run: whole arrays in, one whole array out.
+  (step cx id) is such a step for a node, with memory keys that `resolve-buffers` replaces."
+  (:require [damo.graph :as graph]
+            [damo.type :as type]))
+
+(set! *warn-on-reflection* true)
+
+(defn op-name
+  "The name of an op as programs have it: \"half\", \"my.lib/half\"."
+  [op]
+  (subs (str op) 1))
+
+(defn step
+  "The :host step of a node; inputs and output are {:memory key :shape dims}."
+  [{:keys [g sched note-of]} id]
+  (let [[op attrs & args] (nth (:nodes g) id)
+        array (fn [a base] {:memory [:node base], :shape (type/shape-of (graph/type-of g a))})
+        ins (mapv #(array % (:base ((:layouts sched) %))) args)
+        out (array id id)]
+    {:do :host, :op (op-name op), :attrs attrs, :ins ins, :out out, :note (note-of id)
+     :args (mapv :memory (conj ins out))}))
+
+(defn resolve-buffers
+  "The step with buffer ids in place of memory keys."
+  [step buffer-of]
+  (let [resolved (fn [{:keys [memory shape]}] {:buffer (buffer-of memory), :shape shape})]
+    (-> (dissoc step :args)
+        (update :ins #(mapv resolved %))
+        (update :out resolved))))
