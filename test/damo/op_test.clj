@@ -146,15 +146,15 @@
       (op/register! half)
       (testing "again from the same namespace, as when a file is loaded anew"
         (is (= :half-for-the-test (op/register! half))))
-      (is (= [::op/redefined (str "the op :half-for-the-test is defined in my.ops already; choose"
+      (is (= [::entry/redefined (str "the op :half-for-the-test is defined in my.ops already; choose"
                                   " another name, or remove that one first with (remove-op!"
                                   " :half-for-the-test)")]
              (error (op/register! (assoc half :ns 'other.ops)))))
-      (is (= [::op/redefined "the op :add is one of Damo's own; choose another name"]
+      (is (= [::entry/redefined "the op :add is one of Damo's own; choose another name"]
              (error (op/register! (assoc half :name :add)))))
-      (is (= [::op/redefined "the op :add is one of Damo's own; it cannot be removed"]
+      (is (= [::entry/redefined "the op :add is one of Damo's own; it cannot be removed"]
              (error (op/remove! :add))))
       (is (= :half-for-the-test (op/remove! :half-for-the-test)))
-      (is (= [::op/unknown-op "there is no op :half-for-the-test"]
+      (is (= [::entry/not-defined "there is no op :half-for-the-test to remove"]
              (error (op/remove! :half-for-the-test))))
       (finally (reset! op/registry before)))))

@@ -58,8 +58,11 @@
   (vec (concat (reference-laws entry) (derivative-law entry) [(compiled-law entry)])))
 
 (defn check-op
-  "Runs the laws on an op and prints the report; returns {:op :laws}, the laws that hold. Fails with
-  ::failed when one does not, ::no-generator when no calls of the op can be made up."
+  "Runs the laws on an op and prints the report: its meaning against the compiled op over dtypes,
+  sizes and special values, the declared type against the actual one, derivatives against finite
+  differences and both modes against each other, expansions, examples. Returns {:op :laws}, the laws
+  that hold; fails with ::failed and a case of each law that does not, with ::no-generator when no
+  calls of the op can be made up. Takes some seconds."
   [op]
   (let [entry (op/entry op)]
     (when-not (takes? entry)

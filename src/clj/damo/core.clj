@@ -7,9 +7,9 @@
      repeat sort take])
   (:require [clojure.core :as clj]
             [clojure.java.io :as io]
-            [clojure.string :as str]
             [damo.check :as check]
             [damo.derivative :as derivative]
+            [damo.describe :as describe]
             [damo.expr :as expr]
             [damo.fail :as fail :refer [fail!]]
             [damo.function :as function]
@@ -243,21 +243,7 @@
   [form]
   (parse/parse form))
 
-(defn describe
-  "Prints all that is known of an op: (describe :log1p)."
-  [op]
-  (let [{:keys [doc args attrs call-attrs kind examples] :as entry} (op/entry op)]
-    (println (str (name op) " " (if (= args :variadic) "[x …]" (str/join " " args)) " ("
-              (name kind) ")"))
-    (println (str "  " doc))
-    (doseq [[k {:keys [doc default] :as schema}] (merge attrs call-attrs)]
-      (println (str "  " k " " doc (when (contains? schema :default)
-                                     (str " (default " (pr-str default) ")")))))
-    (doseq [k [:partials :linear-in :lop :rop :no-gradient] :let [form (get entry k)] :when
-            (some? form)]
-      (println (str "  " k " " (if (fn? form) "computed from the node" (pr-str form)))))
-    (doseq [[form result] examples]
-      (println (str "  " (pr-str form) " => " (pr-str result))))))
+(def ^{:doc (:doc (meta #'describe/describe)), :arglists '([op])} describe describe/describe)
 
 ;; ## Ops of the user's own
 
@@ -272,20 +258,9 @@
   [op-name doc entry]
   (list `op/defop op-name doc entry))
 
-(defn remove-op!
-  "Forgets an op that defop made; returns its name, a keyword. Functions that were compiled with it
-  keep it."
-  [op]
-  (op/remove! op))
+(def ^{:doc (:doc (meta #'op/remove!)), :arglists '([op])} remove-op! op/remove!)
 
-(defn check-op
-  "Runs every law on an op, :half, and prints what was checked: its reference against the compiled
-  op over dtypes, sizes and special values, the declared type against the actual one, derivatives
-  against finite differences and both modes against each other, expansions, examples. Returns
-  {:op :laws}, the laws that hold; fails with :damo.check/failed and a case of each law that does
-  not. Takes some seconds."
-  [op]
-  (check/check-op op))
+(def ^{:doc (:doc (meta #'check/check-op)), :arglists '([op])} check-op check/check-op)
 
 ;; ## Derivatives
 

@@ -1,7 +1,7 @@
 (ns damo.entry
   "What the entry of an op must have, as data, and the check that `defop` makes of it: kinds, keys,
-  derivative forms. (check! {:name :half :kind :elementwise …}) returns the entry or fails, saying
-  what is missing."
+  derivative forms; and the registry of those that passed. (check! {:name :half :kind :elementwise
+  …}) returns the entry or fails, saying what is missing."
   (:require [clojure.string :as str]
             [damo.fail :refer [fail!]]))
 
@@ -18,7 +18,7 @@
   "The keys that the entry of a user's op may have; those of the other kinds are for Damo's own."
   #{:name :doc :ns :kind :args :attrs :call-attrs :instead :normalize :type :coerce :fold :commutes
     :eval :kernel :native :expand :scalar :ulp :partials :linear-in :transpose :lop :rop
-    :no-gradient :gen :examples :combine :init :nonempty :better :view :wide :write :step :before
+    :no-gradient :gen :all-attrs :examples :combine :init :nonempty :better :view :wide :write :step :before
     :requires})
 
 (defn built-in?
@@ -137,3 +137,49 @@
   (check-lengths! entry)
   (check-names! entry)
   entry)
+
+;; ## The registry
+
+(def registry
+  "The ops by name: an atom, the one place where they are collected; `register!` and `remove!` are
+  its writers."
+  (atom {}))
+
+(defn- check-new!
+  "Refuses an op whose name another namespace has taken."
+  [{:keys [name ns] :as new}]
+  (when-let [{old-ns :ns :as old} (get @registry name)]
+    (when-not (= old-ns ns)
+      (fail! ::redefined
+             (str "the op " name (if (built-in? old)
+                                   " is one of Damo's own; choose another name"
+                                   (str " is defined in " (or old-ns "another place")
+                                        " already; choose another name, or remove that one first"
+                                        " with (remove-op! " name ")")))
+             {:op name, :defined-in old-ns, :ns (:ns new)}))))
+
+(defn register!
+  "Adds an entry to the registry, replacing one that the same namespace defined; returns its name.
+  Functions that were compiled before keep the op as it was. Fails as check! does, and
+  with ::redefined."
+  [{:keys [name] :as new}]
+  (check! new)
+  (check-new! new)
+  (swap! registry assoc name
+         (cond-> new
+           (:call-attrs new) (assoc :all-attrs (merge (:attrs new) (:call-attrs new)))))
+  name)
+
+(defn remove!
+  "Forgets a user's op; returns its name. Fails with ::redefined for one of Damo's own, with
+  ::not-defined when there is none."
+  [op]
+  (let [old (get @registry op)]
+    (when (or (nil? old) (built-in? old))
+      (fail! (if old ::redefined ::not-defined)
+             (if old
+               (str "the op " op " is one of Damo's own; it cannot be removed")
+               (str "there is no op " (pr-str op) " to remove"))
+             {:op op})))
+  (swap! registry dissoc op)
+  op)

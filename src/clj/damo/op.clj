@@ -4,8 +4,8 @@
   log1p on expressions. Nodes are made in one place, `construct`, for expressions and for the nodes
   of a builder alike."
   (:require [clojure.string :as str]
-            [damo.expr :as expr]
             [damo.entry :as entry]
+            [damo.expr :as expr]
             [damo.fail :as fail :refer [fail!]]
             [damo.graph :as graph]
             [damo.type :as type]))
@@ -13,8 +13,8 @@
 (set! *warn-on-reflection* true)
 
 (def registry
-  "The ops by name: an atom, the one place where they are collected; `defop` is its only writer."
-  (atom {}))
+  "The ops by name: an atom, the one place where they are collected."
+  entry/registry)
 
 ;; ## Looking ops up
 
@@ -366,38 +366,9 @@
 
 ;; ## Defining ops
 
-(defn- check-new!
-  "Refuses an op whose name another namespace has taken."
-  [{:keys [name ns] :as new}]
-  (when-let [{old-ns :ns :as old} (get @registry name)]
-    (when-not (= old-ns ns)
-      (fail! ::redefined
-             (str "the op " name (if (entry/built-in? old)
-                                   " is one of Damo's own; choose another name"
-                                   (str " is defined in " (or old-ns "another place")
-                                        " already; choose another name, or remove that one first"
-                                        " with (remove-op! " name ")")))
-             {:op name, :defined-in old-ns, :ns (:ns new)}))))
+(def ^{:doc (:doc (meta #'entry/register!)), :arglists '([entry])} register! entry/register!)
 
-(defn register!
-  "Adds an entry to the registry, replacing one that the same namespace defined; returns its name.
-  Functions that were compiled before keep the op as it was. Fails as damo.entry/check! does, and
-  with ::redefined."
-  [{:keys [name] :as new}]
-  (entry/check! new)
-  (check-new! new)
-  (swap! registry assoc name
-         (cond-> new
-           (:call-attrs new) (assoc :all-attrs (merge (:attrs new) (:call-attrs new)))))
-  name)
-
-(defn remove!
-  "Forgets a user's op; returns its name. Damo's own stay: ::redefined."
-  [op]
-  (when (entry/built-in? (entry op))
-    (fail! ::redefined (str "the op " op " is one of Damo's own; it cannot be removed") {:op op}))
-  (swap! registry dissoc op)
-  op)
+(def ^{:doc (:doc (meta #'entry/remove!)), :arglists '([op])} remove! entry/remove!)
 
 (defmacro defop
   "Registers an op and defines the function of its name, which makes expressions:

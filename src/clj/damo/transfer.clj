@@ -13,7 +13,7 @@
 
 (defn- floats-of ^floats [^doubles data]
   (let [out (float-array (alength data))]
-    (dotimes [i (alength data)] (aset out i (float (aget data i))))
+    (dotimes [i (alength data)] (aset out i (unchecked-float (aget data i))))
     out))
 
 (defn- doubles-of ^doubles [^floats data]
