@@ -146,9 +146,9 @@
       (op/register! half)
       (testing "again from the same namespace, as when a file is loaded anew"
         (is (= :half-for-the-test (op/register! half))))
-      (is (= [::entry/redefined (str "the op :half-for-the-test is defined in my.ops already; choose"
-                                  " another name, or remove that one first with (remove-op!"
-                                  " :half-for-the-test)")]
+      (is (= [::entry/redefined
+              (str "the op :half-for-the-test is defined in my.ops already; choose another name, or"
+                   " remove that one first with (remove-op! :half-for-the-test)")]
              (error (op/register! (assoc half :ns 'other.ops)))))
       (is (= [::entry/redefined "the op :add is one of Damo's own; choose another name"]
              (error (op/register! (assoc half :name :add)))))
