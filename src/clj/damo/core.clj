@@ -243,7 +243,7 @@
   [form]
   (parse/parse form))
 
-(def ^{:doc (:doc (meta #'describe/describe)), :arglists '([op])} describe describe/describe)
+(export describe/describe)
 
 ;; ## Ops of the user's own
 
@@ -260,20 +260,13 @@
 
 (def ^{:doc (:doc (meta #'op/remove!)), :arglists '([op])} remove-op! op/remove!)
 
-(def ^{:doc (:doc (meta #'check/check-op)), :arglists '([op])} check-op check/check-op)
+(export check/check-op)
 
 ;; ## Derivatives
 
-(defmacro ^:private export
-  "Makes the functions of these names in a namespace public here, too."
-  [alias & names]
-  `(do ~@(for [n names :let [from (symbol (str alias) (str n)), {:keys [doc arglists]}
-                             (meta (resolve from))]]
-           `(def ~(with-meta n {:doc doc, :arglists `'~arglists}) ~from))))
-
-(export derivative grad lop rop jacobian hessian hvp grad-clip grad-scale
-        with-derivative)
-(export control consider-constant)
+(export derivative/grad derivative/lop derivative/rop derivative/jacobian derivative/hessian
+        derivative/hvp derivative/grad-clip derivative/grad-scale derivative/with-derivative
+        control/consider-constant)
 
 ;; ## Functions
 

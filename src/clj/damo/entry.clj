@@ -19,7 +19,7 @@
   #{:name :doc :ns :kind :args :attrs :all-attrs :call-attrs :instead :normalize :type :coerce :fold
     :commutes :eval :kernel :native :expand :scalar :ulp :partials :linear-in :transpose :lop :rop
     :no-gradient :gen :examples :combine :init :nonempty :better :view :wide :write :step :before
-    :requires})
+    :requires :surrogate})
 
 (defn built-in?
   "Is the entry one of Damo's own?"

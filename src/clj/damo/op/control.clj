@@ -101,7 +101,7 @@
   {:nodes [[:input {:name name, :type [:f64 []]}]], :outputs [0]})
 
 (op/register!
- {:name :with-derivative, :kind :composite, :args :variadic
+ {:name :with-derivative, :ns 'damo.op.control, :kind :composite, :args :variadic
   :attrs {:lop {:doc "the graphs of the gradients, one an argument; or why there are none"}
           :rop {:doc "the graph of the tangent; or why there is none"}}
   :type same-type
