@@ -45,7 +45,7 @@ final class Failures {
                 + (leaf ? "the " + note.get("op") + " " + note.get("expr") + " has "
                         : note.get("op") + " gave ")
                 + value + " at element " + element + " (row-major) of " + note.get("type")
-                + arguments(note) + place(note) + "\n  try: "
+                + arguments(note) + Notes.place(note) + "\n  try: "
                 + (leaf ? "look at the data that is given for it"
                         : "keep its arguments where it is finite, by clip or where")
                 + (Double.isInfinite(value)
