@@ -144,12 +144,19 @@
 (defn sigmoid "1/(1 + e^-x)." [x] (div 1 (add 1 (exp (- (exact x))))))
 (defn softplus "log(1 + e^x)." [x] (add (max 0M (exact x)) (log1p (exp (- (abs (exact x)))))))
 
+(defn pow
+  "x^y, x not 0; for x < 0 y is a whole number."
+  [x y]
+  (if (negative? x)
+    (* (if (zero? (.remainder (exact y) 2M)) 1 -1) (pow (- (exact x)) y))
+    (exp (mul y (log x)))))
+
 (def functions
   "The oracle of each math function, by its keyword."
   (merge
    (error/functions {:exp exp, :exact exact, :pi pi})
    {:exp exp, :exp2 #(exp (mul % ln2)), :expm1 expm1, :log log, :log2 #(div (log %) ln2)
-    :log10 #(div (log %) (log 10)), :log1p log1p, :pow (fn [x y] (exp (mul y (log x))))
+    :log10 #(div (log %) (log 10)), :log1p log1p, :pow pow
     :sin sin, :cos cos, :tan tan, :asin asin, :acos acos, :atan atan, :atan2 atan2
     :sinh sinh, :cosh cosh, :tanh tanh, :asinh asinh, :acosh acosh, :atanh atanh
     :sigmoid sigmoid, :softplus softplus

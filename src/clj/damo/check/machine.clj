@@ -25,6 +25,8 @@
    :or (fn [x y] (if (boolean? x) (or x y) (bit-or x y)))
    :xor (fn [x y] (if (boolean? x) (not= x y) (bit-xor x y)))
    :not (fn [x] (if (boolean? x) (not x) (bit-not x)))
+   :fma (fn [^double x ^double y ^double z] (Math/fma x y z))
+   :log1p-sum (fn [^double x ^double l] (Math/log1p (+ x l)))
    :copysign (fn [^double x ^double y] (Math/copySign x y))
    :shl scalar/shift-left, :shr scalar/shift-right})
 

@@ -87,9 +87,12 @@
    :eval scalar/logaddexp
    :partials [[:sigmoid [:sub ?x ?y]] [:sigmoid [:sub ?y ?x]]]
    :ulp {:of [:maximum ?x ?y]}          ; the terms cancel where e^x + e^y is near 1
-   :scalar [:select [:eq ?x ?y]         ; also keeps ∞ - ∞ out of the other branch
-            [:add ?x ln-2]
-            [:add [:maximum ?x ?y] [:log1p [:exp [:neg [:abs [:sub ?x ?y]]]]]]]
+   :scalar (let [x [:maximum ?x ?y], y [:minimum ?x ?y], d [:sub y x], moved [:sub d y]
+                 lost [:sub [:sub y [:sub d moved]] [:add x moved]]    ; y - x - d, exactly
+                 e [:exp d]]
+             [:select [:eq ?x ?y]       ; also keeps ∞ - ∞ out of the other branch
+              [:add ?x ln-2]
+              [:add x [:log1p-sum e [:select [:lt d -800] 0 [:mul e lost]]]]])
    :examples [[[:logaddexp 800.0 ##-Inf] 800.0] [[:logaddexp ##-Inf ##-Inf] ##-Inf]]})
 
 ;; ## Products with logarithms, and logarithms of probabilities

@@ -20,7 +20,7 @@
    :partials [[:mul ?out [:psi ?x]]]
    :scalar :gamma, :ulp special-ulp, :gen {?x [0.1 6]}
    :examples [[[:gamma 5.0] 24.0] [[:gamma 0.0] ##Inf] [[:gamma -1.0] ##NaN]
-              [[:gamma 200.0] ##Inf]]})
+              [[:gamma 200.0] ##Inf] [[:gamma -1e-200] -1e200]]})
 
 (defop gammaln
   "log |Γ(x)|, elementwise; without overflow. +Inf at 0, negative integers and ±Inf. Near its

@@ -112,7 +112,7 @@
   [^double x]
   (cond (Double/isNaN x) x
         (pole? x) ##NaN
-        (< (Math/abs x) 1e-300) (/ 1.0 x)
+        (< (Math/abs x) 1e-20) (/ 1.0 x)
         (pos? x) (let [[^double p ^double q] (positive-gamma x)] (* p q))
         :else (let [[^double p ^double q] (positive-gamma (- x))]
                 (/ Math/PI x (sinpi (- x)) p q))))

@@ -121,7 +121,10 @@
 ;; ## Cross-entropy of two classes
 
 (def ^:private on-true '[:select [:eq ?t 0] 0 [:mul ?t [:log ?p]]])
-(def ^:private on-false '[:select [:eq ?t 1] 0 [:mul [:sub 1 ?t] [:log1p [:neg ?p]]]])
+(def ^:private on-false
+  (let [l '[:log1p [:neg ?p]]]          ; l - t l is rounded once, but ∞ - ∞ for p = 1
+    [:select [:eq '?t 1] 0
+     [:select [:lt '?p 1] [:fma [:neg '?t] l l] [:mul [:sub 1 '?t] l]]]))
 
 (defop binary-cross-entropy
   "-(t·log p + (1-t)·log(1-p)) of probabilities p and targets t, elementwise; 0·log 0 counts as 0.
@@ -130,7 +133,7 @@
    :eval (fn [^double p ^double t]
            (- 0.0 (+ (scalar/xlogy t p) (scalar/xlog1py (- 1.0 t) (- p)))))
    :partials [[:div [:sub ?p ?t] [:mul ?p [:sub 1 ?p]]] [:sub [:log [:sub 1 ?p]] [:log ?p]]]
-   :scalar [:sub 0 [:add on-true on-false]]
+   :scalar [:sub 0 [:select [:eq ?t 0] on-false [:fma ?t [:log ?p] on-false]]]
    :ulp {:of [:maximum [:abs on-true] [:abs on-false]]}    ; they cancel for t outside [0, 1]
    :gen {?p [0.1 0.9], ?t [0.1 0.9]}
    :examples [[[:binary-cross-entropy 0.5 1.0] (Math/log 2.0)]
@@ -148,7 +151,7 @@
   {:kind :elementwise, :args [?x ?t], :type :float
    :eval logistic-loss
    :partials [[:sub [:sigmoid ?x] ?t] [:neg ?x]]
-   :scalar [:add [:select [:gt ?x 0] [:mul [:sub 1 ?t] ?x] [:neg [:mul ?t ?x]]]
+   :scalar [:add [:select [:gt ?x 0] [:fma [:neg ?t] ?x ?x] [:neg [:mul ?t ?x]]]
             [:log1p [:exp [:neg [:abs ?x]]]]]
    :ulp {:of [:mul ?t ?x]}
    :gen {?t [0 1]}
