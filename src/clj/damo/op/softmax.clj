@@ -151,9 +151,11 @@
   {:kind :elementwise, :args [?x ?t], :type :float
    :eval logistic-loss
    :partials [[:sub [:sigmoid ?x] ?t] [:neg ?x]]
-   :scalar [:add [:select [:gt ?x 0] [:fma [:neg ?t] ?x ?x] [:neg [:mul ?t ?x]]]
-            [:log1p [:exp [:neg [:abs ?x]]]]]
-   :ulp {:of [:mul ?t ?x]}
+   :scalar (let [tail [:log1p [:exp [:neg [:abs ?x]]]]]
+             [:select [:gt ?x 0]
+              [:add [:fma [:neg ?t] ?x ?x] tail]
+              [:fma [:neg ?t] ?x tail]])
+   :ulp {:of [:maximum [:softplus ?x] [:abs [:mul ?t ?x]]]}
    :gen {?t [0 1]}
    :examples [[[:sigmoid-cross-entropy -800.0 0.0] 0.0]
               [[:sigmoid-cross-entropy 0.0 1.0] (Math/log 2.0)]
