@@ -122,9 +122,9 @@
 
 (def ^:private on-true '[:select [:eq ?t 0] 0 [:mul ?t [:log ?p]]])
 (def ^:private on-false
-  (let [l '[:log1p [:neg ?p]]]          ; l - t l is rounded once, but ∞ - ∞ for p = 1
+  (let [l '[:log1p [:neg ?p]]]          ; l - t l is rounded once, but ∞ - ∞ where l is infinite
     [:select [:eq '?t 1] 0
-     [:select [:lt '?p 1] [:fma [:neg '?t] l l] [:mul [:sub 1 '?t] l]]]))
+     [:select [:lt [:abs '?p] 1] [:fma [:neg '?t] l l] [:mul [:sub 1 '?t] l]]]))
 
 (defop binary-cross-entropy
   "-(t·log p + (1-t)·log(1-p)) of probabilities p and targets t, elementwise; 0·log 0 counts as 0.
@@ -153,7 +153,7 @@
    :partials [[:sub [:sigmoid ?x] ?t] [:neg ?x]]
    :scalar (let [tail [:log1p [:exp [:neg [:abs ?x]]]]]
              [:select [:gt ?x 0]
-              [:add [:fma [:neg ?t] ?x ?x] tail]
+              [:add [:mul [:sub 1 ?t] ?x] tail]
               [:fma [:neg ?t] ?x tail]])
    :ulp {:of [:maximum [:softplus ?x] [:abs [:mul ?t ?x]]]}
    :gen {?t [0 1]}
