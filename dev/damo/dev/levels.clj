@@ -24,7 +24,7 @@
      damo.lower.slots damo.lower
      damo.lower.nests damo.lower.sorting damo.lower.select]
     [damo.plan.host damo.plan.product damo.plan.require damo.plan.update damo.plan]
-    [damo.host damo.run damo.function damo.model damo.viz]
+    [damo.host damo.run damo.function damo.verify damo.model damo.viz]
     [damo.check.machine damo.check.sampling damo.check.running damo.check.modes
      damo.check.* damo.check]
     [damo.core]

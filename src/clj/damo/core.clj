@@ -29,7 +29,8 @@
             [damo.parse :as parse]
             [damo.rewrite :as rewrite]
             [damo.run :as run]
-            [damo.type :as type])
+            [damo.type :as type]
+            [damo.verify :as verify])
   (:import [damo.function Compiled]
            [damo.lib Blas]
            [damo.runtime State]
@@ -266,7 +267,7 @@
 
 (export derivative/grad derivative/lop derivative/rop derivative/jacobian derivative/hessian
         derivative/hvp derivative/grad-clip derivative/grad-scale derivative/with-derivative
-        control/consider-constant)
+        control/consider-constant verify/verify-grad)
 
 ;; ## Functions
 
