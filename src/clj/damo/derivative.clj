@@ -5,6 +5,7 @@
             [damo.diff.custom :as custom]
             [damo.diff.jacobian :as jacobian]
             [damo.expr :as expr]
+            [damo.fail :as fail :refer [fail!]]
             [damo.op :as op]
             [damo.op.all]))
 
@@ -22,6 +23,18 @@
         {g :graph, :keys [grads]} (differentiate graph m)]
     (expr/from-graph (assoc g :outputs grads) exprs states)))
 
+(defn- check-options!
+  "Fails on an option that is not among `known`, and on an unknown policy."
+  [{:keys [disconnected] :as opts} known]
+  (when-let [unknown (first (remove known (keys opts)))]
+    (fail! ::unknown-option (str "there is no option " unknown "; there are "
+                                 (vec (sort known)))
+           {:option unknown, :known known}))
+  (when-not (contains? #{nil :raise :warn :ignore} disconnected)
+    (fail! ::bad-policy (str ":disconnected is :raise, :warn or :ignore; got "
+                             (pr-str disconnected))
+           {:given disconnected})))
+
 (defn- one-or-many [x] (if (sequential? x) [(vec x) identity] [[x] first]))
 
 (defn grad
@@ -34,6 +47,7 @@
   none, :damo.diff/not-implemented when nobody has written it."
   ([cost wrt] (grad cost wrt {}))
   ([cost wrt {:keys [known-grads consider-constant] :as opts}]
+   (check-options! opts #{:known-grads :consider-constant :disconnected})
    (let [[wrt result] (one-or-many wrt)
          known (vec known-grads)
          roots (vec (concat (when cost [cost]) wrt (map key known) (map val known)
@@ -51,6 +65,7 @@
   :disconnected as in grad."
   ([f wrt v] (lop f wrt v {}))
   ([f wrt v opts]
+   (check-options! opts #{:consider-constant :disconnected})
    (let [[fs] (one-or-many f), [vs] (one-or-many v), [wrt result] (one-or-many wrt)
          vs (mapv expr/whole vs)]
      (result (derived (vec (concat fs vs wrt (:consider-constant opts)))
@@ -63,6 +78,7 @@
   :disconnected as in grad."
   ([f wrt v] (rop f wrt v {}))
   ([f wrt v opts]
+   (check-options! opts #{:consider-constant :disconnected})
    (let [[fs result] (one-or-many f), [vs] (one-or-many v), [wrt] (one-or-many wrt)
          vs (mapv expr/whole vs)]
      (result (derived (vec (concat fs vs wrt (:consider-constant opts)))
@@ -77,6 +93,7 @@
   :disconnected as in grad."
   ([e wrt] (jacobian e wrt {}))
   ([e wrt opts]
+   (check-options! opts #{:consider-constant :disconnected :mode})
    (let [[ws result] (one-or-many wrt)]
      (result (derived (vec (concat [e] ws (:consider-constant opts)))
                       (fn [g {:keys [id-of] :as m}]
@@ -85,12 +102,13 @@
 (defn hessian
   "The second derivatives of `cost`, a 0-d float expression: for wrt of shape [a …] an array
   [a … a …]. For a vector of wrts the vector of rows of blocks: ((hessian cost [w b]) 0) is the
-  second derivatives by w and w, and by w and b. Forward over reverse mode. Options as grad."
+  second derivatives by w and w, and by w and b. Forward over reverse mode; :mode :reverse takes
+  reverse mode twice. Other options as grad."
   ([cost wrt] (hessian cost wrt {}))
   ([cost wrt opts]
    (let [[ws result] (one-or-many wrt)
-         gradients (grad cost ws opts)
-         second-order (merge {:mode :forward} opts {:disconnected :ignore, :known-grads nil})]
+         gradients (grad cost ws (dissoc opts :mode))
+         second-order (merge {:mode :forward} (dissoc opts :known-grads) {:disconnected :ignore})]
      (result (mapv #(result (jacobian % ws second-order)) gradients)))))
 
 (defn hvp
@@ -100,7 +118,7 @@
   ([cost wrt v opts]
    (let [[ws result] (one-or-many wrt), [vs] (one-or-many v)]
      (result (rop (grad cost ws opts) ws vs
-                  (merge opts {:disconnected :ignore, :known-grads nil}))))))
+                  (assoc (dissoc opts :known-grads) :disconnected :ignore))))))
 
 ;; ## What derivatives do at a place
 

@@ -1,7 +1,8 @@
 (ns damo.verify
   "Derivatives against finite differences at a user's points, in both modes, by random projection.
   In: a function of expressions and values for its arguments. Out: the worst entry, or a failure
-  that names it. Central differences; an entry passes when its absolute or its relative error is small.
+  that names it. Central differences; an entry passes when its absolute or its relative error is
+  small.
   (verify-grad tanh [[0.1 0.2]]) is {:mode :forward, :argument nil, :index [1], …}."
   (:require [damo.derivative :as derivative]
             [damo.expr :as expr]

@@ -97,7 +97,7 @@
    :examples [[[:sqr -3.0] 9.0] [[:sqr 4] 16]]})
 
 (defop sqrt
-  "The square root, elementwise; NaN below 0. A float."
+  "The square root, elementwise; NaN below 0. A float. Its derivative at 0 is infinite."
   {:kind :elementwise, :args [?x], :type :float
    :eval (fn [^double x] (Math/sqrt x))
    :partials [[:div 0.5 ?out]]

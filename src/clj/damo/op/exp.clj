@@ -81,11 +81,15 @@
    :scalar :softplus
    :examples [[[:softplus 800.0] 800.0] [[:softplus -800.0] 0.0]]})
 
+;; ∞ - ∞ is no difference: of two equal infinities each takes half of the gradient.
+(def ^:private difference
+  [:where [:logical-and [:eq '?x '?y] [:isinf '?x]] 0 [:sub '?x '?y]])
+
 (defop logaddexp
   "log(e^x + e^y), elementwise; without overflow."
   {:kind :elementwise, :args [?x ?y], :type :float, :fold true, :commutes true
    :eval scalar/logaddexp
-   :partials [[:sigmoid [:sub ?x ?y]] [:sigmoid [:sub ?y ?x]]]
+   :partials [[:sigmoid difference] [:sigmoid [:neg difference]]]
    :ulp {:of [:maximum ?x ?y]}          ; the terms cancel where e^x + e^y is near 1
    :scalar (let [x [:maximum ?x ?y], y [:minimum ?x ?y], d [:sub y x], moved [:sub d y]
                  lost [:sub [:sub y [:sub d moved]] [:add x moved]]    ; y - x - d, exactly

@@ -132,7 +132,10 @@
   {:kind :elementwise, :args [?p ?t], :type :float
    :eval (fn [^double p ^double t]
            (- 0.0 (+ (scalar/xlogy t p) (scalar/xlog1py (- 1.0 t) (- p)))))
-   :partials [[:div [:sub ?p ?t] [:mul ?p [:sub 1 ?p]]] [:sub [:log [:sub 1 ?p]] [:log ?p]]]
+   :partials [[:where [:logical-and [:eq ?p ?t] [:eq [:mul ?p [:sub 1 ?p]] 0]]
+               [:sub 1 [:mul 2 ?p]]     ; certain and right: 1/(1-p) at 0, -1/p at 1
+               [:div [:sub ?p ?t] [:mul ?p [:sub 1 ?p]]]]
+              [:sub [:log [:sub 1 ?p]] [:log ?p]]]
    :scalar [:sub 0 [:select [:eq ?t 0] on-false [:fma ?t [:log ?p] on-false]]]
    :ulp {:of [:maximum [:abs on-true] [:abs on-false]]}    ; they cancel for t outside [0, 1]
    :gen {?p [0.1 0.9], ?t [0.1 0.9]}

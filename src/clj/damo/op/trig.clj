@@ -73,12 +73,19 @@
    :scalar :atan
    :examples [[[:atan 0.0] 0.0]]})
 
+(def ^:private square-of-radius [:add [:sqr '?x] [:sqr '?y]])
+
+(defn- over-square
+  "The template t / (x² + y²), 0 at the origin."
+  [t]
+  [:where [:eq square-of-radius 0] 0 [:div t square-of-radius]])
+
 (defop atan2
-  "The angle of the point (x, y), elementwise; the ordinate y comes first."
+  "The angle of the point (x, y), elementwise; the ordinate y comes first. Its derivative at the
+  origin is 0."
   {:kind :elementwise, :args [?y ?x], :type :float
    :eval (fn [^double y ^double x] (Math/atan2 y x))
-   :partials [[:div ?x [:add [:sqr ?x] [:sqr ?y]]]
-              [:neg [:div ?y [:add [:sqr ?x] [:sqr ?y]]]]]
+   :partials [(over-square ?x) [:neg (over-square ?y)]]
    :scalar :atan2, :gen {?x [0.5 3]}
    :examples [[[:atan2 0.0 1.0] 0.0] [[:atan2 1.0 0.0] (/ Math/PI 2.0)]]})
 
