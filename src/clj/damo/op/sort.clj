@@ -69,7 +69,7 @@
    :type (fn [attrs [[_ shape] :as types]] (typing/normal-axis attrs types) [:i64 shape])
    :eval (fn [{:keys [axis descending]} x] (along :i64 axis #(order-of % descending) x))
    :lop [0], :rop 0
-   :failure "the elements can be put in order"
+   :failure "the elements can be put in order", :batch {:axis :axes-behind}
    :gen (gens/with-choices random-lines :descending [false true])
    :examples [[[:argsort [:mod [:iota {:shape [5] :axis 0}] 3]] [0 3 1 4 2]]
               [[:argsort {:descending true} [:mod [:iota {:shape [5] :axis 0}] 3]] [2 1 4 0 3]]]})
@@ -135,7 +135,7 @@
                         [:inverse-permutation {:axis axis} [:argsort attrs '?x]])])
    :rop (fn [{{:keys [axis] :as attrs} :attrs, [_ shape] :type}]
           (taken-along shape axis '?dx [:argsort attrs '?x]))
-   :failure "the elements can be put in order"
+   :failure "the elements can be put in order", :batch {:axis :axes-behind}
    :gen (gens/with-choices plain-lines :descending [false true])
    :examples [[[:sort [:mod [:iota {:shape [5] :axis 0}] 3]] [0 0 1 1 2]]]})
 
