@@ -65,7 +65,7 @@
 (export argmax/max-and-argmax normalize/layer-norm normalize/batch-norm-train
         normalize/batch-norm-test subtensor/index subtensor/set-at subtensor/inc-at arrange/split
         grid/meshgrid grid/indices grid/shape-i grid/shape-vector grid/unravel-index
-        grid/ravel-multi-index select/nonzero select/masked)
+        grid/ravel-multi-index select/nonzero select/masked select/unique-all)
 
 (def ^{:doc (:doc (meta #'einsum/call-einsum)), :arglists '([subscripts & operands])} einsum
   einsum/call-einsum)

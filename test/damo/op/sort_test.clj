@@ -43,7 +43,7 @@
 (deftest lines-of-all-lengths
   (doseq [dtype (keys type/dtypes)
           :let [g (sorts (d/input 'x [dtype '[n]]) 0), c (running/compile g {:rules false})]]
-    (doseq [n [0 1 2 3 17 511 512 513 2000] :let [env {'x (elements dtype [n] n)}]]
+    (doseq [n [0 1 2 3 17 192 193 385 2000] :let [env {'x (elements dtype [n] n)}]]
       (is (every? true? (map same? (eval/run g env) (running/call! c env)))
           (str dtype " " n)))
     (running/close! c)))
@@ -102,6 +102,35 @@
     (is (= [1 2 0] @(f [2 0 1])))
     (doseq [bad [[0 0] [1 2] [-1 0] [0 1 1]]]
       (is (thrown-with-msg? clojure.lang.ExceptionInfo #"permutation" (f bad))))))
+
+;; ## Quantiles, distinct values
+
+(deftest quantiles-of-odd-lines
+  (let [x (d/input 'x [:f64 ['n]])
+        f (d/function [x] [(d/median x) (d/quantile x :q 0.9) (d/quantile x :q 1)])]
+    (is (= [2.0 2.8 3.0] (mapv deref (f [3 1 2]))))
+    (is (= [2.5 3.7 4.0] (mapv deref (f [4 1 2 3]))))
+    (is (= [7.0 7.0 7.0] (mapv deref (f [7]))))
+    (is (every? NaN? (map deref (f [1 ##NaN 2]))))
+    (is (= [##Inf ##Inf ##Inf] (mapv deref (f [##Inf ##Inf 1]))))
+    (is (thrown? clojure.lang.ExceptionInfo (f []))))
+  (is (= [[2.0] [5.0]] @(d/eval (d/median (d/tensor [[1 2 3] [6 5 4]]) :axis 1 :keepdims true))))
+  (let [x (d/input 'x [:f64 [4]])]
+    (is (= [0.0 0.5 0.5 0.0] @((d/function [x] (d/grad (d/median x) x)) [1 2 3 4]))))
+  (is (thrown-with-msg? clojure.lang.ExceptionInfo #"from 0 to 1" (d/quantile [1.0] :q 2))))
+
+(deftest distinct-values
+  (let [x (d/input 'x [:f64 ['n]]), all (d/unique-all x)
+        f (d/function [x] all)
+        values (fn [xs] (update-vals (f xs) deref))]
+    (is (= {:values [1.0 2.0 5.0], :counts [2 1 3], :inverse [2 0 2 1 2 0]} (values [5 1 5 2 5 1])))
+    (is (= {:values [], :counts [], :inverse []} (values [])))
+    (let [{:keys [values counts]} (values [##NaN 3 ##NaN])]
+      (is (= [2 3.0 [1 2]] [(count values) (first values) counts])))
+    (is (= [2.0 1.0 0.0] @((d/function [x] (d/grad (d/sum (d/mul (d/unique x :as 'k)
+                                                                 (d/cast (d/iota :shape ['k])
+                                                                         :dtype :f64))) x))
+                           [9 5 1])))))
 
 (deftest unfit-calls-are-refused
   (let [x (d/input 'x [:f64 [3]])]

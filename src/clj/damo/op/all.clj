@@ -23,6 +23,7 @@
             [damo.op.linear]
             [damo.op.loss]
             [damo.op.normalize]
+            [damo.op.quantile]
             [damo.op.reduce]
             [damo.op.shape]
             [damo.op.select]

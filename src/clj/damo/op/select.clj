@@ -93,9 +93,61 @@
                 [:iota {:shape [4] :axis 0}]]
                [2 3]]]})
 
+;; ## Distinct values
+
+(defn- distinct-values
+  "The sorted distinct elements of an array; all NaN are one."
+  [x]
+  (let [nan? #(and (float? %) (Double/isNaN %))
+        xs (distinct (map #(if (and (float? %) (zero? %)) 0.0 %) (remove nan? (array/values x))))]
+    (concat (sort xs) (take 1 (filter nan? (array/values x))))))
+
+(defn- new-values
+  "The template of the mask of the elements of s, a sorted vector of that dtype and length, that
+  differ from the one before."
+  [dtype n s]
+  (let [i [:iota {:shape [n], :axis 0}], before [:take {:axis 0} s [:maximum 0 [:sub i 1]]]
+        changes [:ne s before]]
+    [:logical-or [:eq i 0]
+     (if (type/float-dtype? dtype)
+       [:logical-and changes [:logical-not [:logical-and [:isnan s] [:isnan before]]]]
+       changes)]))
+
+(defop unique
+  "The sorted distinct elements of x, a vector; all NaN count as one, which comes last. Their number
+  is counted during the call; :as names it. The derivative goes to the first of equal elements."
+  {:kind :composite, :args [?x], :attrs {:as as-attr}
+   :type (fn [{:keys [as] :as attrs} [[dtype]]] (check-as attrs) [dtype [as]])
+   :counts (assoc mask-count :of "distinct"
+                  :dims (fn [{{:keys [as]} :attrs, [[_ shape]] :types}] {as (type/size shape)}))
+   :eval (fn [_ {:keys [dtype] :as x}]
+           (let [found (distinct-values x)] (array/of dtype [(count found)] found)))
+   :expand (fn [{:keys [attrs], [[dtype shape]] :types}]
+             (let [n (type/size shape), s [:sort {:axis 0} [:reshape {:shape [n]} ?x]]]
+               [:compress (assoc attrs :axis 0) (new-values dtype n s) s]))
+   :gen (fn [{:keys [dtype size] :as ctx}]
+          (let [shape (gens/variant ctx [[size] [2 size] []])]
+            {:attrs {}
+             ;; the derivative wants no ties
+             :args [(cond->> (gens/random-array ctx dtype shape)
+                      (= dtype :f32) (vector)
+                      (= dtype :f32) (array/map-elements dtype #(Math/rint %)))]}))
+   :examples [[[:unique {:as 'k} [:mod [:iota {:shape [5] :axis 0}] 3]] [0 1 2]]]})
+
 ;; ## Functions of expressions
 
 (defn- shape-of [e] (type/shape-of (expr/type-of e)))
+
+(defn unique-all
+  "{:values :counts :inverse} of the distinct elements of x: themselves, sorted, as `unique` gives
+  them, how often each occurs, and for each element of x where it stands among them."
+  [x & {:keys [as]}]
+  (let [x (expr/whole x), values (unique x :as as)
+        line (op/node :sort {} [(op/node :reshape {:shape [-1]} [x])])
+        place (fn [side] (op/node :searchsorted {:side side} [line values]))]
+    {:values values
+     :counts (op/node :sub {} [(place :right) (place :left)])
+     :inverse (op/node :searchsorted {} [values x])}))
 
 (defn nonzero
   "The indices of the elements of x that are true, or not 0, in row-major order: a vector with one

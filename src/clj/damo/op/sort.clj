@@ -236,7 +236,8 @@
 
 (defop weighted-bincount
   "For each integer 0 … length - 1 the sum of the weights of the elements of x that are it, a
-  vector of :length elements of the dtype of the weights. An element outside of 0 … length - 1 fails."
+  vector of :length elements of the dtype of the weights. An element outside of 0 … length - 1
+  fails."
   {:kind :composite, :args [?x ?weights]
    :attrs {:length {:doc "the length of the result, a dim"}}
    :type (fn [{:keys [length]} [[from x] [dtype weights]]]
@@ -274,8 +275,8 @@
 
 (defn call-bincount
   "How often each integer 0 … length - 1 is an element of x, a vector of :length elements, :i64;
-  with :weights, of the shape of x, the sum of the weights of these elements. An element outside of 0 …
-  length - 1 fails."
+  with :weights, of the shape of x, the sum of the weights of these elements. An element outside of
+  0 … length - 1 fails."
   [x & {:keys [length weights]}]
   (if weights
     (op/node :weighted-bincount {:length length} [x weights])
