@@ -125,10 +125,26 @@
                      (when (= k :rop) (str " " (str/join " " tangents))))
                 {:key k, :name unknown}))))))
 
+;; ## C functions
+
+(def ^:private c-dtypes #{:f64 :f32 :i64 :i32})
+
+(defn- check-native! [{:keys [kind args native] :as entry}]
+  (when (and (contains? entry :native)
+             (not (and (map? native)
+                       (or (not= kind :elementwise)
+                           (and (vector? (:args native)) (= (count args) (count (:args native)))
+                                (every? c-dtypes (conj (:args native) (:gives native))))))))
+    (says entry ::bad-native
+          (str "has :native " (pr-str native) "; for a function of scalars it is"
+               " {:library \"libm.so.6\" :symbol \"cbrt\" :args [:f64] :gives :f64}, with one of "
+               (str/join " " (sort c-dtypes)) " for each argument and the result")
+          {:native native})))
+
 (defn check!
   "The entry, when it is complete and says nothing that cannot be. Fails with ::unknown-kind,
-  ::incomplete, ::unknown-key, ::bad-args, ::half-derivative, ::two-derivatives, ::bad-derivative or
-  ::unknown-name."
+  ::incomplete, ::unknown-key, ::bad-args, ::half-derivative, ::two-derivatives, ::bad-derivative,
+  ::unknown-name or ::bad-native."
   [entry]
   (check-complete! entry)
   (when-not (built-in? entry) (check-keys! entry))
@@ -136,13 +152,13 @@
   (check-forms! entry)
   (check-lengths! entry)
   (check-names! entry)
+  (check-native! entry)
   entry)
 
 ;; ## The registry
 
-(def registry
-  "The ops by name: an atom, the one place where they are collected; `register!` and `remove!` are
-  its writers."
+(defonce ^{:doc "The ops by name: an atom, the one place where they are collected; `register!` and
+  `remove!` are its writers."} registry
   (atom {}))
 
 (defn- check-new!
