@@ -5,6 +5,8 @@
             [damo.check.compiled :as compiled]
             [damo.check.laws :as laws]
             [damo.check.modes :as modes]
+            [damo.check.orders :as orders]
+            [damo.check.precision :as precision]
             [damo.fail :refer [fail!]]
             [damo.op :as op]))
 
@@ -29,9 +31,18 @@
   (for [{:keys [name applies check]} laws/laws :when (and (not (own-laws name)) (applies entry))]
     {:law name, :problems (guarded name #(check entry))}))
 
-(defn- derivative-law [{:keys [name] :as entry}]
+(defn- unless-missing
+  "The problems of an op; none when nobody has written a derivative of its derivative."
+  [problems-of op]
+  (try (doall (problems-of op))
+       (catch clojure.lang.ExceptionInfo e
+         (when-not (= :damo.diff/not-implemented (:damo/error (ex-data e))) (throw e)))))
+
+(defn- derivative-laws [{:keys [name] :as entry}]
   (when (and (modes/differentiable? entry) (some entry [:partials :transpose :lop :expand]))
-    [{:law :both-modes, :problems (guarded :both-modes #(modes/problems-of name))}]))
+    [{:law :both-modes, :problems (guarded :both-modes #(modes/problems-of name))}
+     {:law :precision, :problems (guarded :precision #(precision/problems-of name))}
+     {:law :orders, :problems (guarded :orders #(unless-missing orders/problems-of name))}]))
 
 (defn- compiled-problem [[call how differences]]
   {:law :compiled, :call call
@@ -55,14 +66,14 @@
 (defn results
   "What each law says of the op of an entry: [{:law :problems} …]."
   [entry]
-  (vec (concat (reference-laws entry) (derivative-law entry) [(compiled-law entry)])))
+  (vec (concat (reference-laws entry) (derivative-laws entry) [(compiled-law entry)])))
 
 (defn check-op
   "Runs the laws on an op and prints the report: its meaning against the compiled op over dtypes,
   sizes and special values, the declared type against the actual one, derivatives against finite
-  differences and both modes against each other, expansions, examples. Returns {:op :laws}, the laws
-  that hold; fails with ::failed and a case of each law that does not, with ::no-generator when no
-  calls of the op can be made up. Takes some seconds."
+  differences, both modes and second derivatives against each other, expansions, examples. Returns
+  {:op :laws}, the laws that hold; fails with ::failed and a case of each law that does not, with
+  ::no-generator when no calls of the op can be made up. Takes some seconds."
   [op]
   (let [entry (op/entry op)]
     (when-not (takes? entry)

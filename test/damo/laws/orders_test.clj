@@ -1,9 +1,11 @@
 (ns damo.laws.orders-test
   "Laws over the registry: second derivatives agree three ways and with finite differences,
-  Jacobians agree by rows and by columns, and every op works on a batch."
+  Jacobians agree by rows and by columns, derivatives keep narrow dtypes, and every op works on a
+  batch."
   (:require [clojure.test :refer [deftest is testing]]
             [damo.check.modes :as modes]
             [damo.check.orders :as orders]
+            [damo.check.precision :as precision]
             [damo.op :as op]
             [damo.op.all]
             [damo.op.gens :as gens]))
@@ -16,6 +18,10 @@
 (deftest second-derivatives-and-jacobians-of-every-op
   (doseq [op (names modes/differentiable?)]
     (is (empty? (orders/problems-of op)) (str op))))
+
+(deftest derivatives-in-narrow-dtypes-of-every-op
+  (doseq [op (names modes/differentiable?)]
+    (is (empty? (precision/problems-of op)) (str op))))
 
 (deftest every-op-on-a-batch
   (doseq [op (names any?)]
