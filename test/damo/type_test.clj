@@ -1,6 +1,7 @@
 (ns damo.type-test
   "Tests of dtypes, promotion, symbolic dimensions and broadcasting."
-  (:require [clojure.test :refer [are deftest is testing]]
+  (:require [clojure.string :as str]
+            [clojure.test :refer [are deftest is testing]]
             [clojure.test.check :as check]
             [clojure.test.check.generators :as gen]
             [clojure.test.check.properties :as prop]
@@ -16,20 +17,39 @@
 
 ;; ## Dtypes
 
+(def ^:private promotions
+  "What numpy.promote_types gives; the column and row of :bf16 follow its rule."
+  '[[bool u8  i8  i16 i32 i64 f16 bf16 f32 f64]
+    [u8   u8  i16 i16 i32 i64 f16 bf16 f32 f64]
+    [i8   i16 i8  i16 i32 i64 f16 bf16 f32 f64]
+    [i16  i16 i16 i16 i32 i64 f32 f32  f32 f64]
+    [i32  i32 i32 i32 i32 i64 f64 f64  f64 f64]
+    [i64  i64 i64 i64 i64 i64 f64 f64  f64 f64]
+    [f16  f16 f16 f32 f64 f64 f16 f32  f32 f64]
+    [bf16 bf16 bf16 f32 f64 f64 f32 bf16 f32 f64]
+    [f32  f32 f32 f32 f64 f64 f32 f32  f32 f64]
+    [f64  f64 f64 f64 f64 f64 f64 f64  f64 f64]])
+
 (deftest promotion-is-numpys
-  (are [a b expected] (= expected (type/promote a b) (type/promote b a))
-    :f32 :f32 :f32, :f32 :f64 :f64, :bool :u8 :u8, :bool :f32 :f32
-    :u8 :i8 :i16, :u8 :i32 :i32, :i8 :i64 :i64, :i32 :i64 :i64
-    :u8 :f32 :f32, :i8 :f32 :f32, :i32 :f32 :f64, :i64 :f32 :f64, :i64 :f64 :f64))
+  (let [order (map keyword (first promotions))]
+    (is (= (set order) (set (keys type/dtypes))))
+    (doseq [[a row] (map vector order promotions), [b expected] (map vector order row)]
+      (is (= (keyword expected) (type/promote a b) (type/promote b a)) (str a " " b)))))
+
+(deftest the-documented-promotions-are-these
+  (let [[_ rows] (re-find #"(?s)\| bool \| u8 .*?\n\|[- |]+\n(.*?)\n\n" (slurp "docs/dtypes.md"))]
+    (is (= (map #(mapv str %) promotions)
+           (map #(vec (drop 1 (re-seq #"\w+" %))) (str/split-lines rows))))))
 
 (deftest numbers-take-the-dtype-of-their-partner
   (are [x dtype expected] (= expected (type/weak x dtype))
     0.1 :f32 :f32, 1 :f32 :f32, 1 :i8 :i8, 1 :bool :i64, 1 nil :i64, 0.5 nil :f64
-    0.5 :i32 :f64, true nil :bool, true :f32 :f32))
+    0.5 :i32 :f64, true nil :bool, true :f32 :f32, 0.1 :f16 :f16, 2 :bf16 :bf16))
 
 (deftest float-of-a-dtype
   (are [dtype expected] (= expected (type/float-of dtype))
-    :f32 :f32, :f64 :f64, :i64 :f64, :i32 :f64, :u8 :f32, :bool :f32))
+    :f32 :f32, :f64 :f64, :i64 :f64, :i32 :f64, :u8 :f32, :bool :f32
+    :f16 :f16, :bf16 :bf16, :i16 :f32))
 
 ;; ## Dimensions
 

@@ -142,10 +142,13 @@
 
 (defn tensor
   "A tensor of a number, nested vectors, a Java array or a tensor. Without a dtype: :f64 for
-  doubles,
-  :f32 for floats, :i64 for integers, :bool for booleans."
+  doubles, :f32 for floats, :i64 for integers (of arrays their own), :bool for booleans. Numbers are
+  rounded to a float dtype; arrays and tensors of wider floats only with {:allow-downcast true}."
   ([data] (if (instance? Tensor data) data (run/translating (Tensor/of data))))
-  ([data dtype] (let [d (dtype-named dtype)] (run/translating (Tensor/of data d)))))
+  ([data dtype] (tensor data dtype {}))
+  ([data dtype {:keys [allow-downcast]}]
+   (let [d (dtype-named dtype)]
+     (run/translating (Tensor/of data d (boolean allow-downcast))))))
 
 (defn full
   "A tensor of that shape, all of whose elements are x; dtype :f64 unless given."
@@ -189,7 +192,8 @@
     (keyword (.label ^DType (.dtype ^Tensor (tensor x))))))
 
 (defn ->array
-  "The elements of a tensor as a new Java array of its dtype, row-major: float[], long[] …"
+  "The elements of a tensor as a new Java array of its dtype, row-major: float[], long[] … ; float[]
+  for :f16 and :bf16, int[] for :u8."
   [^Tensor t]
   (run/translating (.toJavaArray t)))
 

@@ -14,33 +14,31 @@
   (try @(.convert (Tensor/of values (dtype from)) (dtype to) downcast)
        (catch DamoException e (.kind e))))
 
-(def ^:private dtypes [:f64 :f32 :i64 :i32 :i8 :u8 :bool])
+(def ^:private float-dtypes [:f64 :f32 :f16 :bf16])
+(def ^:private int-dtypes [:i64 :i32 :i16 :i8 :u8])
+(def ^:private dtypes (concat float-dtypes int-dtypes [:bool]))
 
 (def ^:private allowed
   "Small values pass from each dtype to these, and to no other."
-  {:f64 #{:f64}
-   :f32 #{:f64 :f32}
-   :i64 #{:f64 :f32 :i64 :i32 :i8 :u8}
-   :i32 #{:f64 :f32 :i64 :i32 :i8 :u8}
-   :i8 #{:f64 :f32 :i64 :i32 :i8 :u8}
-   :u8 #{:f64 :f32 :i64 :i32 :i8 :u8}
-   :bool #{:f64 :f32 :i64 :i32 :i8 :u8 :bool}})
+  (merge {:f64 #{:f64}, :f32 #{:f64 :f32}, :f16 #{:f64 :f32 :f16}, :bf16 #{:f64 :f32 :bf16}
+          :bool (set dtypes)}
+         (zipmap int-dtypes (repeat (set (concat float-dtypes int-dtypes))))))
 
 (defn- ones
   "[1 0] as @t gives it for that dtype."
   [dtype]
-  (case dtype (:f64 :f32) [1.0 0.0] :bool [true false] [1 0]))
+  (cond (some #{dtype} float-dtypes) [1.0 0.0], (= dtype :bool) [true false], :else [1 0]))
 
 (deftest the-table-of-conversions
   (doseq [from dtypes, to dtypes]
     (testing (str from " to " to)
       (is (= (if (contains? (allowed from) to) (ones to) "dtype-mismatch")
              (convert (ones from) from to false)))
-      (is (= (if (or (contains? (allowed from) to) (= [from to] [:f64 :f32]))
+      (is (= (if (or (contains? (allowed from) to) (every? (set float-dtypes) [from to]))
                (ones to)
                "dtype-mismatch")
              (convert (ones from) from to true))
-          "a downcast adds f64 to f32 alone"))))
+          "a downcast adds floats to floats alone"))))
 
 (deftest values-decide-where-types-do-not
   (doseq [[value from to result] [[16777216 :i64 :f32 16777216.0]
@@ -51,6 +49,10 @@
                                   [Long/MAX_VALUE :i64 :f64 "dtype-mismatch"]
                                   [Long/MAX_VALUE :i64 :f32 "dtype-mismatch"]
                                   [Long/MIN_VALUE :i64 :f32 -9.223372036854775808E18]
+                                  [2048 :i64 :f16 2048.0] [2049 :i64 :f16 "dtype-mismatch"]
+                                  [65504 :i32 :f16 65504.0] [65536 :i32 :f16 "dtype-mismatch"]
+                                  [256 :i64 :bf16 256.0] [257 :i64 :bf16 "dtype-mismatch"]
+                                  [32768 :i32 :i16 "dtype-mismatch"] [-32768 :i32 :i16 -32768]
                                   [128 :i64 :i8 "dtype-mismatch"]
                                   [-128 :i64 :i8 -128]
                                   [-1 :i8 :u8 "dtype-mismatch"]
@@ -63,6 +65,10 @@
   (is (= (double (float 0.1)) (convert 0.1 :f64 :f32 true)))
   (is (= ##Inf (convert 1e300 :f64 :f32 true)))
   (is (= 1.6777216E7 (convert 16777217 :i64 :f32 true)))
+  (is (= [0.0999755859375 0.10009765625] (map #(convert 0.1 :f64 % true) [:f16 :bf16])))
+  (is (= [##Inf 1.0e5] (map #(convert 1e5 :f32 % true) [:f16 :f64])))
+  (is (= ##Inf (convert 65520.0 :f64 :f16 true)))
+  (is (= 65504.0 (convert 65519.9 :f64 :f16 true)))
   (is (= "dtype-mismatch" (convert 300 :i64 :i8 true)) "never wraps an integer"))
 
 (defn- given
@@ -81,6 +87,9 @@
                               [10000000000000000000N :f64 "dtype-mismatch"]
                               [256 :u8 "dtype-mismatch"] [1 :bool "dtype-mismatch"]
                               [1/3 :f32 (double (float (/ 1.0 3)))] [1/3 :i32 "dtype-mismatch"]
+                              [0.1 :f16 0.0999755859375] [0.1 :bf16 0.10009765625]
+                              [1e5 :f16 "dtype-mismatch"] [1e39 :bf16 "dtype-mismatch"]
+                              [1e-9 :f16 0.0] [##-Inf :f16 ##-Inf] [40000 :i16 "dtype-mismatch"]
                               [true :i64 1]]]
     (is (= result (given number to)) (str (pr-str number) " as " to))))
 

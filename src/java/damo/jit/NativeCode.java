@@ -44,7 +44,8 @@ public final class NativeCode implements AutoCloseable {
         if (program.steps().stream().anyMatch(step -> step instanceof Program.Gemm)) {
             Blas.preload();
         }
-        return link(Codegen.module(program, Host.get().vectorBits()), addresses);
+        Host host = Host.get();
+        return link(Codegen.module(program, host.vectorBits(), host.halves()), addresses);
     }
 
     /** The same for IR text that defines {@code damo_call} and {@code damo_repeat} itself. */

@@ -228,6 +228,8 @@ final class Nested {
         }
         String to = ":" + dtype.label();
         String why = dtype == DType.BOOL ? "a number is never made a boolean"
+                : dtype.floating() && Elements.isInteger(leaf) ? to
+                        + " cannot hold it exactly; only numbers with a point are rounded"
                 : dtype.floating() || Elements.isInteger(leaf) ? to + " cannot hold it"
                 : "a float is never made an integer";
         return new DamoException("dtype-mismatch",

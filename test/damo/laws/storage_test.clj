@@ -1,0 +1,82 @@
+(ns damo.laws.storage-test
+  "Derivatives of every op in the storage dtypes :f16 and :bf16: they have the dtypes of what they
+  belong to, compile, and are near those computed in :f64."
+  (:require [clojure.test :refer [deftest is]]
+            [damo.array :as array]
+            [damo.check.modes :as modes]
+            [damo.check.running :as running]
+            [damo.diff :as diff]
+            [damo.eval :as eval]
+            [damo.graph :as graph]
+            [damo.op :as op]
+            [damo.op.all]
+            [damo.op.gens :as gens]
+            [damo.type :as type])
+  (:import [java.util Random]))
+
+(set! *warn-on-reflection* true)
+
+(defn- with-derivatives
+  "The graph of one output with, as outputs, its gradients for the new input u by the float inputs;
+  nil when it has none."
+  [{:keys [nodes outputs] :as g}]
+  (let [b (graph/builder), _ (graph/load-graph! b g), type (graph/type-of g (first outputs))
+        floats (filterv #(and (= :input (first (nodes %)))
+                              (type/float-dtype? (first (graph/type-of g %))))
+                        (range (count nodes)))
+        u (op/emit! b :input {:name 'u, :type type} [] nil)]
+    (when (and (seq floats) (type/float-dtype? (first type)))
+      (let [{:keys [graph grads]} (diff/lop (graph/finish b outputs) outputs [u] floats
+                                            {:disconnected :ignore})]
+        (assoc graph :outputs grads)))))
+
+(defn- as-doubles
+  "A call with its arrays of floats as :f64."
+  [c]
+  (update c :args (partial mapv #(if (type/float-dtype? (:dtype %)) (array/cast :f64 %) %))))
+
+(defn- gradients-of
+  "{:graph :env} of the gradients of a call, for random gradients of its value; nil when none."
+  [c seed]
+  (let [{:keys [graph env]} (gens/graph c)]
+    (when-let [g (with-derivatives graph)]
+      (let [[dtype shape] (graph/type-of graph (first (:outputs graph)))
+            u (array/cast :bf16 (modes/random-values (Random. seed) shape))]
+        {:graph g, :env (assoc env 'u (array/cast dtype u))}))))
+
+(defn- near? [dtype wide narrow]
+  (let [unit (array/unit dtype 1.0)
+        scale (reduce max 1.0 (filter #(Double/isFinite %) (map abs (array/values wide))))]
+    (every? true? (map (fn [x y] (or (not (Double/isFinite x)) (<= (abs (- x y)) (* 8 unit scale))))
+                       (array/values wide) (array/values narrow)))))
+
+(defn- compiled [{:keys [graph env]}]
+  (let [c (running/compile graph {:rules true})]
+    (try (running/call! c env) (finally (running/close! c)))))
+
+(defn- problem
+  "What is wrong with the gradients of a call in a storage dtype, or nil. Only some are compiled."
+  [dtype c seed]
+  (when-let [{:keys [graph env] :as narrow} (gradients-of c seed)]
+    (let [wide (gradients-of (as-doubles c) seed)
+          expected (eval/run (:graph wide) (:env wide))
+          types (mapv #(graph/type-of graph %) (:outputs graph))
+          floats (filterv #(type/float-dtype? (:dtype %)) (:args c))]
+      (cond (not= types (mapv array/type-of floats)) [:types types]
+            (not (every? true? (map (partial near? dtype) expected (eval/run graph env))))
+            [:reference expected (eval/run graph env)]
+            (and (pos? seed)
+                 (not (every? true? (map (partial near? dtype) expected (compiled narrow)))))
+            [:compiled expected (compiled narrow)]))))
+
+(defn- calls [{:keys [name kind gen]} dtype]
+  (for [seed (if (= dtype :f16) [0 1] [2])
+        :let [c (when (or gen (= kind :elementwise)) (gens/case name dtype 3 seed))]
+        :when (and c (= dtype (first (:type c))))]
+    [seed c]))
+
+(deftest gradients-of-every-op-in-storage-dtypes
+  (doseq [{:keys [name] :as entry} (sort-by :name (filter modes/differentiable?
+                                                          (vals @op/registry)))
+          dtype [:f16 :bf16], [seed c] (calls entry dtype)]
+    (is (nil? (problem dtype c seed)) (str (list `gens/case name dtype 3 seed)))))
