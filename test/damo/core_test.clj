@@ -175,3 +175,10 @@
     (is (= @((d/function [x y] loss) [[1 0] [0 1] [1 1]] [0 1 1])
            @(d/call-n (d/function [x y] loss) 3 [[1 0] [0 1] [1 1]] [0 1 1]))
         "nothing changes without updates")))
+
+(deftest quotient-and-remainder
+  (let [x (d/input 'x [:f64 ['n]]), y (d/input 'y [:f64 ['n]])
+        [q r] ((d/function [x y] (d/divmod x y))
+               [1.0 -7.0 7.5 -1e-20 -5.0 1.0] [0.1 2.0 -2.0 3.0 ##Inf 0.0])]
+    (is (= [9.0 -4.0 -4.0 -1.0 -1.0 ##Inf] @q))
+    (is (= [0.09999999999999995 1.0 -0.5] (take 3 @r)))))

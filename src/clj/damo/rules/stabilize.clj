@@ -39,6 +39,42 @@
    :examples [[[:log [:reshape {:shape [6]} x]] => [:reshape {:shape [6]} [:log x]]]]
    :gen {x [0.1 3]}})
 
+;; ## Complements
+
+(defrules complements
+  "1 - e^x and 1 - erf x, alone and in logarithms, where the difference would lose all digits."
+  {:name :log1mexp, :lhs [:log [:neg [:expm1 ?x]]], :rhs [:log1mexp ?x], :keeps :value
+   :why "log(1 - e^x) loses its digits at one end or the other.", :gen {x [-5 -0.1]}
+   :examples [[[:log [:neg [:expm1 x]]] => [:log1mexp x]]
+              [[:log [:sub 1 [:exp x]]] => [:log1mexp x]]]}
+  {:name :log1p-neg-exp, :lhs [:log1p [:neg [:exp ?x]]], :rhs [:log1mexp ?x], :keeps :value
+   :why "e^x near 1 loses the digits of 1 - e^x.", :gen {x [-5 -0.1]}
+   :examples [[[:log1p [:neg [:exp x]]] => [:log1mexp x]]]}
+  {:name :one-minus-erf, :lhs [:sub 1 [:erf ?x]], :rhs [:erfc ?x], :keeps :value
+   :why "1 - erf(6) is 0 to all digits."
+   :examples [[[:sub 1 [:erf x]] => [:erfc x]]]}
+  {:name :erf-minus-one, :lhs [:add [:erf ?x] -1], :rhs [:neg [:erfc ?x]], :keeps :value
+   :why "erf(6) - 1 is 0 to all digits."
+   :examples [[[:sub [:erf x] 1] => [:neg [:erfc x]]]]}
+  {:name :one-minus-erfc, :lhs [:sub 1 [:erfc ?x]], :rhs [:erf ?x], :keeps :value
+   :why "1 - erfc x loses an x below 1e-16."
+   :examples [[[:sub 1 [:erfc x]] => [:erf x]]]}
+  {:name :log-erfc, :lhs [:log [:erfc ?x]]
+   :rhs [:where [:gt ?x 1] [:sub [:log [:erfcx ?x]] [:sqr ?x]] [:log1p [:neg [:erf ?x]]]]
+   :keeps :finite, :why "erfc x vanishes from 27 on, its logarithm does not."
+   :examples [[[:log [:erfc x]]
+               => [:where [:gt x 1] [:sub [:log [:erfcx x]] [:sqr x]] [:log1p [:neg [:erf x]]]]]]}
+  {:name :bell-over-erfc, :lhs [:div [:exp [:neg [:sqr ?x]]] [:erfc ?x]], :rhs [:div 1 [:erfcx ?x]]
+   :keeps :finite, :why "0/0 from 27 on."
+   :examples [[[:div [:exp [:neg [:sqr x]]] [:erfc x]] => [:div 1 [:erfcx x]]]]}
+  {:name :scaled-bell-over-erfc, :lhs [:div [:mul ?g [:exp [:neg [:sqr ?x]]]] [:erfc ?x]]
+   :rhs [:div ?g [:erfcx ?x]], :keeps :finite
+   :why "0/0 from 27 on; the derivative of log erfc x has this form."
+   :examples [[[:div [:mul y [:exp [:neg [:sqr x]]]] [:erfc x]] => [:div y [:erfcx x]]]]}
+  {:name :logit-sigmoid, :lhs [:logit [:sigmoid ?x]], :rhs ?x, :keeps :value
+   :why "sigmoid rounds to 0 or 1 at its tails."
+   :examples [[[:logit [:sigmoid x]] => x]]})
+
 ;; ## Sigmoid and softplus
 
 (defrules sigmoids
@@ -181,4 +217,4 @@
   "All rules of this phase, and those of canonicalize, on whose forms they rely."
   (rule/union :stabilize "The same real value, better floating point."
               [canonicalize/rules
-               (rule/union :stabilize "" [logarithms sigmoids softmaxes masks])]))
+               (rule/union :stabilize "" [logarithms complements sigmoids softmaxes masks])]))
