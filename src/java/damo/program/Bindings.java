@@ -18,8 +18,8 @@ public final class Bindings {
      * The program's sizes and layout for these values of its dimensions, in the order of {@code
      * :dims}. Throws a DamoException of kind "out-of-bounds" (an index that may leave its buffer),
      * "size-overflow" (beyond 64 bits), "requirement-failed" (by :requires), "bad-size" (a negative
-     * size or a zero divisor) or "bad-program" (a port and its buffer disagree). Linear in the program's text, except that the
-     * layout is quadratic in the number of temporaries.
+     * size or a zero divisor) or "bad-program" (a port and its buffer disagree). Linear in the
+     * program's text, except that the layout is quadratic in the number of temporaries.
      */
     public static Binding bind(Program p, long[] dims) {
         checkDims(p, dims);
