@@ -48,7 +48,7 @@
 (deftest notes-say-what-failed-and-where
   (let [x (d/input 'x [:f64 ['n 3]]), i (d/input 'i [:i64 ['m]])
         [note] (:notes (d/program (d/function [x i] (d/tanh (d/take x i)))))]
-    (is (= {:op "check-index", :file "plan_test.clj"} (select-keys note [:op :file])))
+    (is (= {:op "take", :file "plan_test.clj"} (select-keys note [:op :file])))
     (is (integer? (:line note)))))
 
 ;; ## Golden programs

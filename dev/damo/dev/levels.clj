@@ -23,8 +23,8 @@
     [damo.pass damo.guard damo.schedule damo.lower.collapse damo.lower.scalar
      damo.lower.slots damo.lower
      damo.lower.nests damo.lower.sorting damo.lower.select]
-    [damo.plan.host damo.plan.product damo.plan.require damo.plan.update damo.plan]
-    [damo.host damo.run damo.function damo.verify damo.model damo.viz]
+    [damo.plan.note damo.plan.host damo.plan.product damo.plan.require damo.plan.update damo.plan]
+    [damo.host damo.run damo.debug damo.function damo.verify damo.model damo.viz]
     [damo.check.machine damo.check.sampling damo.check.running damo.check.modes
      damo.check.* damo.check]
     [damo.core]

@@ -139,24 +139,27 @@
 
 (defn all-values
   "A vector of the values of all nodes of a graph that its outputs need, by id (nil for the
-  others); see `run`."
-  [{:keys [nodes notes] :as graph} env]
-  (let [live (graph/live graph)
-        leaf-types (leaves graph live env)
-        dims (volatile! (bind-dims leaf-types env))
-        values (object-array (count nodes))]
-    (doseq [[name type] leaf-types] (check-shape @dims name type (env name)))
-    (doseq [id (counted/order graph)]
-      (try
-        (let [node (nth nodes id)
-              value (node-value @dims env node (mapv #(aget values (int %)) (graph/args-of node)))
-              declared (get-in notes [id :type])]
-          (when declared
-            (vswap! dims with-counts graph id declared value)
-            (check-shape @dims "the value" declared value))
-          (aset values id value))
-        (catch clojure.lang.ExceptionInfo e (explained graph id e))))
-    (vec values)))
+  others); see `run`. With `known`, {id array}, each node is computed from these values of its
+  arguments, where there are any."
+  ([graph env] (all-values graph env {}))
+  ([{:keys [nodes notes] :as graph} env known]
+   (let [live (graph/live graph)
+         leaf-types (leaves graph live env)
+         dims (volatile! (bind-dims leaf-types env))
+         values (object-array (count nodes))]
+     (doseq [[name type] leaf-types] (check-shape @dims name type (env name)))
+     (doseq [id (counted/order graph)]
+       (try
+         (let [node (nth nodes id)
+               args (mapv #(or (known %) (aget values (int %))) (graph/args-of node))
+               value (node-value @dims env node args)
+               declared (get-in notes [id :type])]
+           (when declared
+             (vswap! dims with-counts graph id declared value)
+             (check-shape @dims "the value" declared value))
+           (aset values id value))
+         (catch clojure.lang.ExceptionInfo e (explained graph id e))))
+     (vec values))))
 
 (defn run
   "The arrays of the outputs of a graph, a vector. `env` maps the names of inputs and shared

@@ -5,10 +5,12 @@
   (:require [clojure.string :as str]
             [damo.expr :as expr]
             [damo.fail :as fail :refer [fail!]]
+            [damo.debug :as debug]
             [damo.graph :as graph]
             [damo.run :as run]
             [damo.type :as type])
   (:import [clojure.lang IFn]
+           [damo DamoException]
            [damo.runtime Function]
            [damo.tensor DType Tensor]
            [java.util HashMap Map]))
@@ -37,52 +39,62 @@
     (doseq [[k v] m] (.put named (if (instance? clojure.lang.Named k) (name k) (str k)) v))
     named))
 
-(defn- run-once [^Function function form ^objects args]
+(defn- call-core ^objects [^Function function ^objects args]
+  (if (and (= 1 (alength args)) (map? (aget args 0)))
+    (.callNamed function (by-name (aget args 0)))
+    (.call function args)))
+
+(defn- run-once
+  "One call. `around`, when there is one, gets the call as a function, and the arguments."
+  [^Function function form around ^objects args]
   (run/translating
-   (in-form form (if (and (= 1 (alength args)) (map? (aget args 0)))
-                   (.callNamed function (by-name (aget args 0)))
-                   (.call function args)))))
+   (in-form form (if around
+                   (around #(call-core function args) args)
+                   (call-core function args)))))
 
 ;; A call may have any number of arguments; IFn wants one method for each number up to twenty.
-(deftype Compiled [^Function function form info]
+(deftype Compiled [^Function function form around info]
   IFn
-  (invoke [_] (run-once function form (object-array 0)))
-  (invoke [_ a] (run-once function form (object-array [a])))
-  (invoke [_ a b] (run-once function form (object-array [a b])))
-  (invoke [_ a b c] (run-once function form (object-array [a b c])))
-  (invoke [_ a b c d] (run-once function form (object-array [a b c d])))
-  (invoke [_ a b c d e] (run-once function form (object-array [a b c d e])))
-  (invoke [_ a b c d e f] (run-once function form (object-array [a b c d e f])))
-  (invoke [_ a b c d e f g] (run-once function form (object-array [a b c d e f g])))
-  (invoke [_ a b c d e f g h] (run-once function form (object-array [a b c d e f g h])))
-  (invoke [_ a b c d e f g h i] (run-once function form (object-array [a b c d e f g h i])))
-  (invoke [_ a b c d e f g h i j] (run-once function form (object-array [a b c d e f g h i j])))
-  (invoke [_ a b c d e f g h i j k] (run-once function form (object-array [a b c d e f g h i j k])))
+  (invoke [_] (run-once function form around (object-array 0)))
+  (invoke [_ a] (run-once function form around (object-array [a])))
+  (invoke [_ a b] (run-once function form around (object-array [a b])))
+  (invoke [_ a b c] (run-once function form around (object-array [a b c])))
+  (invoke [_ a b c d] (run-once function form around (object-array [a b c d])))
+  (invoke [_ a b c d e] (run-once function form around (object-array [a b c d e])))
+  (invoke [_ a b c d e f] (run-once function form around (object-array [a b c d e f])))
+  (invoke [_ a b c d e f g] (run-once function form around (object-array [a b c d e f g])))
+  (invoke [_ a b c d e f g h] (run-once function form around (object-array [a b c d e f g h])))
+  (invoke [_ a b c d e f g h i] (run-once function form around (object-array [a b c d e f g h i])))
+  (invoke [_ a b c d e f g h i j]
+    (run-once function form around (object-array [a b c d e f g h i j])))
+  (invoke [_ a b c d e f g h i j k]
+    (run-once function form around (object-array [a b c d e f g h i j k])))
   (invoke [_ a b c d e f g h i j k l]
-    (run-once function form (object-array [a b c d e f g h i j k l])))
+    (run-once function form around (object-array [a b c d e f g h i j k l])))
   (invoke [_ a b c d e f g h i j k l m]
-    (run-once function form (object-array [a b c d e f g h i j k l m])))
+    (run-once function form around (object-array [a b c d e f g h i j k l m])))
   (invoke [_ a b c d e f g h i j k l m n]
-    (run-once function form (object-array [a b c d e f g h i j k l m n])))
+    (run-once function form around (object-array [a b c d e f g h i j k l m n])))
   (invoke [_ a b c d e f g h i j k l m n o]
-    (run-once function form (object-array [a b c d e f g h i j k l m n o])))
+    (run-once function form around (object-array [a b c d e f g h i j k l m n o])))
   (invoke [_ a b c d e f g h i j k l m n o p]
-    (run-once function form (object-array [a b c d e f g h i j k l m n o p])))
+    (run-once function form around (object-array [a b c d e f g h i j k l m n o p])))
   (invoke [_ a b c d e f g h i j k l m n o p q]
-    (run-once function form (object-array [a b c d e f g h i j k l m n o p q])))
+    (run-once function form around (object-array [a b c d e f g h i j k l m n o p q])))
   (invoke [_ a b c d e f g h i j k l m n o p q r]
-    (run-once function form (object-array [a b c d e f g h i j k l m n o p q r])))
+    (run-once function form around (object-array [a b c d e f g h i j k l m n o p q r])))
   (invoke [_ a b c d e f g h i j k l m n o p q r s]
-    (run-once function form (object-array [a b c d e f g h i j k l m n o p q r s])))
+    (run-once function form around (object-array [a b c d e f g h i j k l m n o p q r s])))
   (invoke [_ a b c d e f g h i j k l m n o p q r s t]
-    (run-once function form (object-array [a b c d e f g h i j k l m n o p q r s t])))
+    (run-once function form around (object-array [a b c d e f g h i j k l m n o p q r s t])))
   (invoke [_ a b c d e f g h i j k l m n o p q r s t more]
-    (run-once function form (to-array (concat [a b c d e f g h i j k l m n o p q r s t] more))))
-  (applyTo [_ args] (run-once function form (to-array args)))
+    (run-once function form around
+              (to-array (concat [a b c d e f g h i j k l m n o p q r s t] more))))
+  (applyTo [_ args] (run-once function form around (to-array args)))
   Runnable
-  (run [_] (run-once function form (object-array 0)))
+  (run [_] (run-once function form around (object-array 0)))
   Callable
-  (call [_] (run-once function form (object-array 0)))
+  (call [_] (run-once function form around (object-array 0)))
   Object
   (toString [_] (str function)))
 
@@ -124,9 +136,10 @@
     (doseq [step (:steps program)] (println (str "  " (step-text (:kernels program) step))))))
 
 (defn wrap
-  "A compiled function around one of the core, with results in that form."
-  [function form info]
-  (->Compiled function form info))
+  "A compiled function around one of the core, with results in that form. `around`, which may be
+  nil, is called for each call with the call as a function, and the arguments."
+  ([function form info] (wrap function form nil info))
+  ([function form around info] (->Compiled function form around info)))
 
 ;; ## Checking what was asked for
 
@@ -275,6 +288,28 @@
      :states states
      :updated (for [[s] pairs] (:name (graph/attrs-of (nth (:nodes graph) (id-of s)))))}))
 
+(defn- tensors-of
+  "The arguments of a call as tensors, in the order of the inputs; nil when they do not fit, which
+  the call itself then reports."
+  [inputs ^objects args]
+  (let [named (when (and (= 1 (alength args)) (map? (aget args 0))) (by-name (aget args 0)))
+        given (if named (map #(get named (str (first %))) inputs) (seq args))]
+    (when (= (count inputs) (count given))
+      (try (mapv (fn [[_ [dtype]] a]
+                   (if (instance? Tensor a) a (Tensor/of a (DType/of (name dtype)))))
+                 inputs given)
+           (catch DamoException _ nil)))))
+
+(defn- checked-calls
+  "What is run around each call in the mode :debug, else nil."
+  [graph {:keys [mode inputs] :as spec}]
+  (when (= :debug (if (map? mode) (:mode mode) mode))
+    (let [checked (debug/checks graph spec)]
+      (fn [call args]
+        (if-let [tensors (tensors-of inputs args)]
+          (checked call tensors)
+          (call))))))
+
 (defn function
   "The compiled function of `outputs` (an expression, a vector or a map) from `inputs`, a vector of
   inputs. Options: see damo.core/function."
@@ -287,14 +322,15 @@
         roots (substitute (into exprs (map second pairs)) givens)
         {:keys [graph states updated]} (whole-graph roots pairs)]
     (check-graph! graph inputs on-unused-input)
-    (let [result (run/compiled (dissoc graph :keep)
-                               (merge (select-keys opts [:mode :allow-downcast])
-                                      {:name (str (or fn-name "function"))
-                                       :inputs (mapv (comp (juxt :name :type) expr/attrs-of) inputs)
-                                       :state (vec (shared-ports graph))
-                                       :outputs (output-names form n)
-                                       :updates (zipmap updated (iterate inc n))
-                                       :states states}))]
-      (wrap (:function result) form
+    (let [spec (merge (select-keys opts [:mode :allow-downcast])
+                      {:name (str (or fn-name "function"))
+                       :inputs (mapv (comp (juxt :name :type) expr/attrs-of) inputs)
+                       :state (vec (shared-ports graph))
+                       :outputs (output-names form n)
+                       :updates (zipmap updated (iterate inc n))
+                       :states states})
+          graph (dissoc graph :keep)
+          result (run/compiled graph spec)]
+      (wrap (:function result) form (checked-calls graph spec)
             (-> (dissoc result :function)
                 (assoc :states states, :allow-downcast (boolean (:allow-downcast opts))))))))

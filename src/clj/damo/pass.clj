@@ -39,11 +39,13 @@
 (defn- expand-node! [b op attrs args {:keys [type] :as note}]
   (let [types (mapv #(graph/node-type b %) args)]
     (if-let [template (op/expansion op attrs types type)]
-      (op/instantiate! (expanding-emit b (dissoc note :type)) (op/bindings op args) template)
+      (op/instantiate! (expanding-emit b (-> note (dissoc :type) (update :part-of #(or % op))))
+                       (op/bindings op args) template)
       (graph/add-node! b (into [op attrs] args) note))))
 
 (defn expand
-  "The graph with every composite op replaced by the ops that define it."
+  "The graph with every composite op replaced by the ops that define it; their notes have the op
+  that they are :part-of."
   [graph]
   (sweep graph (fn [b _ [op attrs] args note] (expand-node! b op attrs args note))))
 

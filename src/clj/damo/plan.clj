@@ -3,8 +3,7 @@
   where legal, the order of steps, notes for messages. (program graph spec) → the program map.
   spec: {:name … :inputs [[name type] …] :state [[name type] …] :outputs [output names] :updates
   {state-name position-of-output}}."
-  (:require [clojure.string :as str]
-            [damo.counted :as counted]
+  (:require [damo.counted :as counted]
             [damo.fail :as fail :refer [fail!]]
             [damo.graph :as graph]
             [damo.lower :as lower]
@@ -12,6 +11,7 @@
             [damo.lower.select :as select]
             [damo.op :as op]
             [damo.plan.host :as host]
+            [damo.plan.note :as note]
             [damo.plan.product :as product]
             [damo.plan.require :as require]
             [damo.plan.update :as update]
@@ -27,36 +27,7 @@
   (into {} (for [id (graph/live g) :when (= op (graph/op-of (node g id)))]
             [(:name (attrs g id)) id])))
 
-;; ## Notes: what a failing check says
-
-(defn- graph-text [g id depth]
-  (let [[op {:keys [name value]} & args] (node g id)]
-    (cond (= :guard (op/kind op)) (graph-text g (first args) depth)
-          name (str name)
-          (some? value) (if (vector? value) "const" (str value))
-          (and (zero? depth) (seq args)) "…"
-          :else (let [parts (map #(graph-text g % (dec depth)) args)]
-                  (str "(" (str/join " " (cons (clojure.core/name op) parts)) ")")))))
-
-(defn- note
-  "What a failure of node `id` says of it. A guard speaks of the node that it guards."
-  [g id]
-  (let [{{:keys [file line]} :src} (get-in g [:notes id])
-        [op {:keys [extent]} & args] (node g id)
-        {:keys [failure kind]} (op/entry op)
-        id (if (= kind :guard) (first args) id)
-        [op _ & args] (node g id)]
-    (cond-> {:op (name op), :expr (graph-text g id 3)
-             :type (pr-str (graph/type-of g id))
-             :arguments (mapv #(str (graph-text g % 1) " " (pr-str (graph/type-of g %))) args)}
-      (= kind :guard) (assoc :guard true)
-      (not= kind :guard) (assoc :message
-                                (cond failure failure
-                                      extent
-                                      "an index must lie between 0 and the extent of its axis"
-                                      (op/on-host? op) "its kernel failed"
-                                      :else "there is nothing to reduce"))
-      file (assoc :file file :line line))))
+;; ## Nodes that may fail
 
 (defn- failing-nodes [g]
   (filterv #(schedule/may-fail? g %) (graph/live g)))
@@ -169,7 +140,7 @@
     (fail! ::free-dimension
            (str "nothing tells the dimension " d
              ": no input or shared variable has it as an axis of its own; it appears in "
-                (graph-text g id 3))
+                (note/graph-text g id 3))
            {:dim d, :node (node g id)})))
 
 (defn- bound-dimensions [leaves]
@@ -244,14 +215,13 @@
         {:keys [steps alias]} (laid-out g sched updated note-of dims counting)
         memory (vec (memory-entries g sched alias (set (take (count outputs) (:outputs g))) steps))
         buffer-of (buffers-by-key memory alias)
-        steps (mapv copy-as-kernel steps)
-        {:keys [kernels index]} (number-kernels steps)
+        steps (mapv copy-as-kernel steps), {:keys [kernels index]} (number-kernels steps)
         counted (mapv #(select-keys % [:dim :max]) (keep :count steps))]
     (check-dimensions! g (into dims (map :dim) counted))
     (cond-> {:damo/program 1, :name fn-name, :dims dims, :kernels kernels
              :buffers (mapv second memory), :consts (const-buffers g memory)
              :steps (into [] (mapcat #(step-maps buffer-of index %)) steps)
-             :notes (mapv #(note g %) noted)}
+             :notes (note/notes g noted)}
       true (merge (all-ports g spec buffer-of))
       (seq bound) (assoc :requires (require/entries bound note-of))
       (seq counted) (assoc :counted counted))))

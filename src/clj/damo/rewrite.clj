@@ -202,7 +202,8 @@
             (transient {}) (graph/live graph))))
 
 (defn run
-  "{:graph graph' :trace [entry …]}: the graph rewritten by one sweep with the rules of these sets.
+  "{:graph graph' :trace [entry …] :ids (fn [id] id')}: the graph rewritten by one sweep with the
+  rules of these sets; :ids tells what became of each node, nil where nothing needs that.
   Options: :include and :exclude, sets of names of rules and promises (:bits :value :finite), say
   which rules run; :fuel, how many may fire (default 1000 + 20 a node); :fold false folds only the
   constants that rules make; :trace, of earlier sweeps.
@@ -216,6 +217,7 @@
          full (graph/finish b (mapv ids outputs) (mapv ids kept))
          alive (zipmap (graph/live full) (range))]
      {:graph (graph/prune full)
+      :ids (comp alive ids)
       :trace (into (renumbered trace (comp alive ids)) (renumbered (vec (:trace engine)) alive))})))
 
 (defn why

@@ -31,7 +31,9 @@
                   :after [[canonicalize/rules] [specialize/rules] [blas/rules]]}]
     {:fast-run fast-run
      :fast-compile {:before [stable-first], :after []}
-     :nan-guard (assoc fast-run :guard guard/options)}))
+     :none {:before [], :after []}
+     :nan-guard (assoc fast-run :guard guard/options)
+     :debug fast-run}))
 
 (defn mode-options
   "The options of a mode: a keyword of `modes`, or a map {:mode keyword, :include …, :exclude …} of

@@ -1,5 +1,6 @@
 package damo.program;
 
+import java.util.List;
 import java.util.Map;
 
 /** What the notes of a program say of a failure: the op, its expression, where it was written. */
@@ -20,9 +21,14 @@ public final class Notes {
         return text.append(place(note)).toString();
     }
 
-    /** The expression of a note and where it was written, as lines of a message. */
+    /** The arguments of a note, its expression and where that was written: lines of a message. */
     public static String place(Map<String, Object> note) {
         StringBuilder text = new StringBuilder();
+        if (note.get("arguments") instanceof List<?> arguments) {
+            for (int i = 0; i < arguments.size(); i++) {
+                text.append("\n  argument ").append(i).append(": ").append(arguments.get(i));
+            }
+        }
         if (note.get("expr") != null) {
             text.append("\n  expression: ").append(note.get("expr"));
         }

@@ -27,11 +27,14 @@ final class Failures {
         }
         boolean required = known && requirements[(int) note];
         if (!required) {
-            data.put("value", value);
+            boolean fromEnd = Boolean.TRUE.equals(data.remove("from-end"));
+            long index = fromEnd && value < 0 ? value - extent : value;
+            data.put("value", index);
             data.put("extent", extent);
+            return new DamoException("index-out-of-bounds", Notes.message(p.name(), about,
+                    outside(index, fromEnd ? -extent : 0, extent)), data);
         }
-        return new DamoException(required ? "requirement-failed" : "index-out-of-bounds",
-                Notes.message(p.name(), about, required ? "" : outside(value, extent)), data);
+        return new DamoException("requirement-failed", Notes.message(p.name(), about, ""), data);
     }
 
     /** The exception for a value that a guard refuses: kind "not-finite". */
@@ -45,22 +48,11 @@ final class Failures {
                 + (leaf ? "the " + note.get("op") + " " + note.get("expr") + " has "
                         : note.get("op") + " gave ")
                 + value + " at element " + element + " (row-major) of " + note.get("type")
-                + arguments(note) + Notes.place(note) + "\n  try: "
+                + Notes.place(note) + "\n  try: "
                 + (leaf ? "look at the data that is given for it"
                         : "keep its arguments where it is finite, by clip or where")
                 + (Double.isInfinite(value)
                         ? "; {:mode :nan-guard :inf false} lets infinities pass" : ""), data);
-    }
-
-    /** The arguments of a note, a line each. */
-    private static String arguments(Map<String, Object> note) {
-        StringBuilder text = new StringBuilder();
-        if (note.get("arguments") instanceof List<?> arguments) {
-            for (int i = 0; i < arguments.size(); i++) {
-                text.append("\n  argument ").append(i).append(": ").append(arguments.get(i));
-            }
-        }
-        return text.toString();
     }
 
     /**
@@ -84,8 +76,8 @@ final class Failures {
                 + Notes.place(note), data, cause);
     }
 
-    private static String outside(long value, long extent) {
-        return "the index " + value + (extent == 0 ? " has nothing to choose from"
-                : " is not in 0 … " + (extent - 1));
+    private static String outside(long index, long least, long extent) {
+        return "the index " + index + (extent == 0 ? " has nothing to choose from"
+                : " is not in " + least + " … " + (extent - 1));
     }
 }

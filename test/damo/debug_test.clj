@@ -1,0 +1,89 @@
+(ns damo.debug-test
+  "The mode :debug: right functions compute as always; a wrong rule, wrong machine code, a wrong
+  expansion and a wrong update in place, planted here, are each named."
+  (:require [clojure.string :as str]
+            [clojure.test :refer [deftest is testing]]
+            [damo.core :as d]
+            [damo.debug :as debug]
+            [damo.op :as op]
+            [damo.plan.update]
+            [damo.rule :as rule :refer [defrules]]
+            [damo.run :as run]))
+
+(set! *warn-on-reflection* true)
+
+(defn- failure [f] (try (f) nil (catch clojure.lang.ExceptionInfo e e)))
+
+(def ^:private x (d/input 'x [:f32 ['n 3]]))
+(def ^:private labels (d/input 'labels [:i64 ['n]]))
+(def ^:private w (d/shared 'w (d/tensor [[0.1 0.2] [0.3 -0.4] [0.5 0.6]] :f32)))
+(def ^:private hidden (d/tanh x))          ; written on line 20
+(def ^:private loss (d/mean (d/cross-entropy (d/dot hidden w) labels)))
+
+(defn- step [mode]
+  (d/function [x labels] loss
+              {:mode mode, :updates {w (d/sub w (d/mul 0.1 (d/grad loss w)))}}))
+
+(def ^:private points [[1 2 3] [-1 -2 3]])
+
+(defn- with-entry
+  "Runs f while the op has these keys of its entry changed."
+  [op changes f]
+  (let [entry (op/entry op)]
+    (try (swap! op/registry update op merge changes)
+         (f)
+         (finally (swap! op/registry assoc op entry)))))
+
+(deftest right-functions-compute-as-always
+  (let [start @(d/value w), runs (fn [mode] (d/set-value! w (d/tensor start :f32))
+                                   (let [f (step mode)]
+                                     [@(f points [0 1]) @(f {'x points 'labels [1 1]})
+                                      @(d/value w)]))]
+    (is (= (runs :fast-run) (runs :debug)))
+    (d/set-value! w (d/tensor start :f32))
+    (testing "wrong arguments are reported as always, and infinities are no mistake"
+      (is (= :damo/shape-mismatch (:damo/error (ex-data (failure #((step :debug) [[1 2]] [0]))))))
+      (is (= :damo/index-out-of-bounds
+             (:damo/error (ex-data (failure #((step :debug) points [0 7]))))))
+      (let [y (d/input 'y [:f64 ['m]])
+            f (d/function [y] [(d/log (d/add 1 (d/exp y))) (d/sub y y)] {:mode :debug})]
+        (is (= [[800.0 ##Inf] [0.0 0.0]] (mapv deref (f [800.0 ##Inf]))))))))
+
+(defrules wrong
+  "A rule that is wrong."
+  {:name :tanh-as-sigmoid, :lhs [:tanh ?x], :rhs [:sigmoid ?x], :keeps :value
+   :why "It is a test.", :examples [[[:tanh x] => [:sigmoid x]]]})
+
+(deftest a-wrong-rule-is-named
+  (with-redefs [run/modes (update-in run/modes [:debug :before] conj [wrong])]
+    (let [e (failure #((step :debug) points [0 1]))]
+      (is (= {:damo/error ::debug/wrong-rule, :rules [:tanh-as-sigmoid], :op :tanh, :element 0
+              :file "debug_test.clj", :line 20}
+             (select-keys (ex-data e) [:damo/error :rules :op :element :file :line])))
+      (is (str/starts-with?
+           (ex-message e)
+           (str "debug: the rule :tanh-as-sigmoid changed a value\n"
+                "  :tanh-as-sigmoid: (tanh x) => (sigmoid x)\n"
+                "  element 0 (row-major) of [:f32 [n 3]] should be 0.761594")))
+      (is (str/ends-with? (ex-message e) ":exclude #{:tanh-as-sigmoid}}}")))))
+
+(deftest wrong-machine-code-is-named
+  (with-entry :tanh {:scalar :sigmoid}
+    #(let [e (failure (fn [] ((step :debug) points [0 1])))]
+       (is (= {:damo/error ::debug/wrong-op, :op :tanh, :line 20}
+              (select-keys (ex-data e) [:damo/error :op :line])))
+       (is (str/includes? (ex-message e) "the machine code of the op tanh is wrong")))))
+
+(deftest a-wrong-expansion-is-found
+  (with-entry :mean {:expand (constantly '[:sum {:axis [0], :keepdims false} ?x])}
+    #(let [v (d/input 'v [:f64 [2]]), f (d/function [v] (d/mean v) {:mode :debug})]
+       (is (= ::debug/wrong-expansion (:damo/error (ex-data (failure (fn [] (f [1 3]))))))))))
+
+(deftest a-wrong-update-in-place-is-found
+  (with-redefs-fn {#'damo.plan.update/same-turn? (constantly true)}
+    #(let [v (d/shared 'v (d/tensor [1.0 2.0 3.0 4.0 5.0]))
+           f (d/function [] [] {:mode :debug
+                                :updates {v (d/add v (d/index v [nil nil -1]))}})
+           e (failure f)]
+       (is (= ::debug/wrong-fusion (:damo/error (ex-data e))))
+       (is (str/includes? (ex-message e) "an update in place")))))
