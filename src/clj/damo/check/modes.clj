@@ -28,13 +28,29 @@
                (update env s #(array/map-elements :f64 (fn [a d] (+ a (* step d))) [% v])))
              env directions))
 
+(defn closed-positions
+  "The positions of the arguments in which an op declares that it has no partial derivative."
+  [op]
+  (let [{:keys [partials]} (op/entry op)]
+    (if (vector? partials)
+      (set (keep-indexed (fn [i p] (when (nil? p) i)) partials))
+      #{})))
+
+(defn floats-of
+  "The ids of the inputs that the outputs of a graph can be differentiated by: those of floating
+  dtypes, but for arguments at closed positions."
+  [{:keys [nodes] :as g}]
+  (let [closed (set (for [[op _ & args] nodes, i (closed-positions op)] (nth args i)))]
+    (filterv #(and (= :input (first (nodes %))) (not (closed %))
+                   (type/float-dtype? (type/dtype-of (graph/type-of g %))))
+             (range (count nodes)))))
+
 (defn- with-both-modes
   "The graph of one output with, as outputs: itself, its lop for the new input u, its rop for the
   new inputs dx …; :floats are the names of the inputs x …, those that are differentiated by."
   [{:keys [nodes outputs] :as g}]
   (let [b (graph/builder), _ (graph/load-graph! b g)
-        floats (filterv #(type/float-dtype? (first (graph/type-of g %)))
-                        (filter #(= :input (first (nodes %))) (range (count nodes))))
+        floats (floats-of g)
         input (fn [s type] (op/emit! b :input {:name s :type type} [] nil))
         u (input 'u (graph/type-of g (first outputs)))
         name-of #(:name (second (nodes %)))

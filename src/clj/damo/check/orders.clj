@@ -26,9 +26,6 @@
 (defn- inputs-of [{:keys [nodes]}]
   (filterv #(= :input (first (nodes %))) (range (count nodes))))
 
-(defn- floats-of [{:keys [nodes] :as g}]
-  (filterv #(type/float-dtype? (type/dtype-of (graph/type-of g %))) (inputs-of g)))
-
 (defn- name-at [{:keys [nodes]} id] (:name (second (nodes id))))
 
 ;; ## Second derivatives
@@ -102,7 +99,7 @@
   "What three ways to H v and finite differences of the gradient disagree about, for Σ (y + u)² of a
   graph of one :f64 output y at `env`: a sequence of sentences."
   [g env seed]
-  (let [floats (floats-of g), names (mapv #(name-at g %) floats)
+  (let [floats (modes/floats-of g), names (mapv #(name-at g %) floats)
         [env vs] (with-random g env names seed)
         [g gs ways] (three-ways g floats)
         values (update-vals ways #(eval/run (assoc g :outputs %) env))
@@ -122,7 +119,7 @@
 (defn jacobian-disagreements
   "Whether Jacobians by rows and by columns are equal: a sequence of sentences."
   [{:keys [outputs] :as g} env]
-  (let [floats (floats-of g), y (first outputs)
+  (let [floats (modes/floats-of g), y (first outputs)
         both (for [mode [:reverse :forward]
                    :let [{j :graph, ids :grads} (jacobian/jacobian g y floats
                                                                    (assoc ignoring :mode mode))]]
@@ -176,7 +173,7 @@
      :fixed (:graph (gens/graph c))}))
 
 (defn- batches-of [g]
-  (let [inputs (inputs-of g), floats (set (floats-of g))
+  (let [inputs (inputs-of g), floats (set (modes/floats-of g))
         positions (filterv #(floats (inputs %)) (range (count inputs)))]
     (distinct (cons positions (map vector positions)))))
 
@@ -185,7 +182,7 @@
   [op]
   (let [{:keys [surrogate]} (op/entry op)]
     (for [{:keys [call graph env seed fixed]} (when-not surrogate (cases-of op [3] (range 8)))
-          :when (seq (floats-of graph))
+          :when (seq (modes/floats-of graph))
           why (concat (second-order-disagreements graph env seed)
                       (jacobian-disagreements fixed env))]
       (problem :orders call why))))

@@ -20,11 +20,6 @@
   "How far :f32 values may be from :f64 ones, relative to the largest of an array."
   1e-4)
 
-(defn- floats-of [{:keys [nodes] :as g}]
-  (filterv #(and (= :input (first (nodes %)))
-                 (type/float-dtype? (type/dtype-of (graph/type-of g %))))
-           (range (count nodes))))
-
 (defn- with-vectors
   "[graph' ids]: the graph with inputs of the types of these nodes, called prefix0 …"
   [g prefix ids]
@@ -38,7 +33,7 @@
   "{:graph :found [[id-it-belongs-to id] …] :vectors [[id-it-belongs-to id] …]}: gradients by all
   float inputs and the tangent of the output, and the vectors that they are taken for."
   [{:keys [outputs] :as g}]
-  (let [floats (floats-of g), ignoring {:disconnected :ignore}
+  (let [floats (modes/floats-of g), ignoring {:disconnected :ignore}
         [g us] (with-vectors g "u" outputs)
         [g vs] (with-vectors g "v" floats)
         {g :graph, gradients :grads} (diff/lop g outputs us floats ignoring)

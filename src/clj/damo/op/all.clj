@@ -18,6 +18,7 @@
             [damo.op.gamma]
             [damo.op.grid]
             [damo.op.guard]
+            [damo.op.incomplete]
             [damo.op.index]
             [damo.op.leaf]
             [damo.op.linear]

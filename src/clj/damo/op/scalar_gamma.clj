@@ -57,7 +57,7 @@
            (let [c (/ (double (zeta-less-1 (- k 2))) k)]
              (recur (* t (+ sum (if (even? k) c (- c)))) (dec k)))))))
 
-(defn- remainder
+(defn stirling-rest
   "log Γ(x) - ((x - 1/2) log x - x + log √(2π)) for x ≥ 15 (DLMF 5.11.1)."
   ^double [^double x]
   (let [w (/ 1.0 x x)]
@@ -76,7 +76,7 @@
 (defn- positive-gammaln ^double [^double x]
   (cond (>= x 15.0) (if (Double/isInfinite x)
                       x
-                      (+ (* (- x 0.5) (- (Math/log x) 1.0)) (- half-log-2pi 0.5) (remainder x)))
+                      (+ (* (- x 0.5) (- (Math/log x) 1.0)) (- half-log-2pi 0.5) (stirling-rest x)))
         (< x 0.5) (- (near-2 x) (Math/log x) (Math/log1p x))
         (< x 1.5) (- (near-2 (- x 1.0)) (Math/log1p (- x 1.0)))
         :else (+ (near-2 (- x (Math/floor (+ x 0.5)))) (Math/log (factors x)))))
@@ -92,6 +92,11 @@
         (< x -0.5) (- (Math/log (/ Math/PI (- x) (Math/abs (sinpi x)))) (positive-gammaln (- x)))
         :else (- (near-2 x) (Math/log (- x)) (Math/log1p x))))
 
+(defn gammaln-1p
+  "log Γ(1 + t) for t ≥ 0, also for tiny t."
+  [^double t]
+  (if (< t 0.5) (- (near-2 t) (Math/log1p t)) (positive-gammaln (+ 1.0 t))))
+
 ;; ## gamma
 
 (defn- positive-gamma
@@ -104,7 +109,7 @@
          (* (Math/exp (near-2 (- x (Math/floor (+ x 0.5))))) (factors x)))
        1.0]
       (let [v (Math/pow x (- (* 0.5 x) 0.25))]
-        [(* v (Math/exp (- x)) (Math/sqrt (* 2.0 Math/PI)) (Math/exp (remainder x))) v]))))
+        [(* v (Math/exp (- x)) (Math/sqrt (* 2.0 Math/PI)) (Math/exp (stirling-rest x))) v]))))
 
 (defn gamma
   "Γ(x): from 15 on Stirling's formula (DLMF 5.11.3), below the exponential of `gammaln` about 2 and
