@@ -167,7 +167,7 @@
    [(at [:steps 0 :alpha] {:buffer 3}) #":alpha, buffer 3, is read before any step"]
    [(at [:steps 0 :alpha] "1") #"expected a map, found \"1\""]
    [(at [:steps 0 :m] -3) #"step 0: expected a size .*, found -3"]
-   [(at [:notes 0] {:op [1]}) #"note 0: expected keywords with strings, vectors of strings, integers"]])
+   [(at [:notes 0] {:op [1]}) #"note 0: expected keywords with strings, vectors of strings"]])
 
 (deftest hostile-programs-are-refused
   (doseq [[spoil message] hostile]
