@@ -2,6 +2,7 @@
   "Tests of reductions: dtypes, empty axes, NaN, ties; of moments and norms; of softmax and losses."
   (:require [clojure.test :refer [are deftest is testing]]
             [damo.array :as array]
+            [damo.core :as d]
             [damo.diff :as diff]
             [damo.eval :as eval]
             [damo.expr :as expr]
@@ -182,3 +183,40 @@
   (is (= [::stats/bad-order
           "norm: the order of a norm is a number, ##Inf, ##-Inf or :fro; got :nuc"]
          (error (stats/norm [1.0] :ord :nuc)))))
+
+;; ## Accuracy
+
+(defn- computed
+  "The value of an expression, compiled: a double."
+  [e]
+  (double @(d/eval e)))
+
+(deftest sums-of-squares-neither-overflow-nor-vanish-in-singles
+  (are [expected e] (< (Math/abs (- 1.0 (/ (computed e) expected))) 1e-6)
+    5e25 (d/norm (d/tensor [3e25 4e25] :f32))
+    5e-30 (d/norm (d/tensor [3e-30 4e-30] :f32))
+    1e25 (d/std (d/tensor [1e25 -1e25] :f32))))
+
+(deftest a-variance-far-from-zero-does-not-cancel
+  (let [steps (map #(+ 1e4 (/ (mod (* 7 %) 1000) 1024.0)) (range 100000))
+        x (d/tensor (float-array steps)), exact (stats/var (vec (map double (take 1000 steps))))]
+    (is (< (Math/abs (- 1.0 (/ (computed (d/var x)) (computed exact)))) 1e-6))))
+
+(deftest long-means-of-halves-stay-in-range
+  (let [x (d/full [100000] 2 :f16)]
+    (are [expected e] (= expected (computed e))
+      2.0 (d/mean x), 0.0 (d/var x), 0.0 (d/std x), 632.5 (d/norm x), 2.0 (d/norm x :ord ##Inf))
+    (is (= (vec (repeat 3 2.0)) @(d/eval (d/mean (d/full [100000 3] 2 :f16) :axis 0))))))
+
+(deftest sums-over-outer-axes-are-as-accurate
+  (let [x (d/full [1000000 2] 0.1 :f32), tenth (double (float 0.1))]
+    (doseq [e [(d/sum x :axis 0) (d/mul 1e6 (d/mean x :axis 0)) (d/norm x :axis 0 :ord 1)]
+            total @(d/eval e)]
+      (is (< (Math/abs (- 1.0 (/ (double total) (* 1e6 tenth)))) 1e-6)))))
+
+;; ## Ties
+
+(deftest all-ties-take-the-gradient-of-an-extreme-in-both-modes
+  (let [x (d/input 'x [:f64 [3]]), v (d/input 'v [:f64 [3]]), m (d/max x)
+        f (d/function [x v] [(d/rop m x v) (d/grad m x)])]
+    (is (= [7.0 [1.0 1.0 1.0]] (mapv deref (f [1 1 1] [1 2 4]))))))

@@ -26,16 +26,21 @@
         variance (mean-of (array/map-elements :f64 #(* % %) [low]))]
     (array/map-elements dtype (fn [d v] (/ d (Math/sqrt (+ v (double epsilon))))) [low variance])))
 
+(defn- operand
+  "The template of the argument in the dtype it is computed in."
+  [{[[dtype]] :types}]
+  (typing/as-dtype (type/computed dtype) dtype '?x))
+
 (defn- scale
   "The template of 1 / √(variance + epsilon)."
-  [{:keys [epsilon] :as attrs}]
-  [:div 1 [:sqrt [:add [:var (kept attrs) '?x] epsilon]]])
+  [{{:keys [epsilon] :as attrs} :attrs :as node}]
+  [:div 1 [:sqrt [:add [:var (kept attrs) (operand node)] epsilon]]])
 
 (defn- projected
   "The template of the derivative along t, which is its own transpose: what t has in common with a
   shift and with a scaling of x is lost."
-  [attrs t]
-  [:mul (scale attrs)
+  [{:keys [attrs] :as node} t]
+  [:mul (scale node)
    [:sub [:sub t [:mean (kept attrs) t]] [:mul '?out [:mean (kept attrs) [:mul t '?out]]]]])
 
 (defop standardize
@@ -44,10 +49,12 @@
    :attrs {:axis {:default -1, :doc "the axis or axes over which the mean is taken; nil: all"}
            :epsilon {:default 1e-5, :doc "added to the variance, a number above 0"}}
    :eval standardized
-   :expand (fn [{:keys [attrs]}]
-             [:mul [:sub ?x [:mean (kept attrs) ?x]] (scale attrs)])
-   :lop (fn [{:keys [attrs]}] [(projected attrs ?g)])
-   :rop (fn [{:keys [attrs]}] (projected attrs ?dx))
+   :expand (fn [{:keys [attrs], [dtype] :type :as node}]
+             (let [x (operand node)]
+               (typing/as-dtype dtype (type/computed dtype)
+                                [:mul [:sub x [:mean (kept attrs) x]] (scale node)])))
+   :lop (fn [node] [(projected node ?g)])
+   :rop (fn [node] (projected node ?dx))
    :gen (gens/on-shapes (fn [n] [[{} [3 n]] [{:axis 0, :epsilon 0.1} [n 2]] [{:axis [0 2]} [2 3 n]]
                                  [{:axis nil} [n]]]))
    :examples [[[:standardize {:epsilon 0.0} [:mul 2 [:iota {:shape [2] :axis 0 :dtype :f64}]]]

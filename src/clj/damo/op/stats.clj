@@ -38,10 +38,21 @@
 (defn- kept [{:keys [axis]}]
   {:axis axis, :keepdims true})
 
+;; Templates compute in `wide`, :f32 for :f16 and :bf16, whose range a sum or a number of elements
+;; leaves soon; squares are summed in :f64, as they are for :f32 anyway, and nothing overflows.
+
+(defn- wide [{[dtype] :type}]
+  (type/computed dtype))
+
 (defn- operand
-  "The template of the argument in the dtype of the result."
-  [{:keys [types type]}]
-  (typing/as-dtype (type/dtype-of type) (type/dtype-of (first types)) '?x))
+  "The template of the argument as a float of that dtype."
+  ([node] (operand node (wide node)))
+  ([{[[from]] :types} dtype] (typing/as-dtype dtype from '?x)))
+
+(defn- rounded
+  "The template t, of that dtype, as the result."
+  ([node t] (rounded node (wide node) t))
+  ([{[dtype] :type} from t] (typing/as-dtype dtype from t)))
 
 (defn- count-dim
   "The number of elements that fall together, a dim."
@@ -49,15 +60,15 @@
   (type/size (map (type/shape-of (first types)) (:axis attrs))))
 
 (defn- extent-of
-  "The template of the number of elements that fall together, in the dtype of the result."
-  [{:keys [type] :as node}]
-  (typing/count-of (type/dtype-of type) [(count-dim node)]))
+  "The template of the number of elements that fall together."
+  ([node] (extent-of node (wide node)))
+  ([node dtype] (typing/count-of dtype [(count-dim node)])))
 
 (defn- divisor-of-gradient
   "The template of the number of elements, at least 1: over no elements there is no gradient, and a
   quotient that is finite may move out of sums."
-  [{:keys [type] :as node}]
-  (typing/count-of (type/dtype-of type) [(type/dim-max 1 (count-dim node))]))
+  [node]
+  (typing/count-of (wide node) [(type/dim-max 1 (count-dim node))]))
 
 ;; ## Moments
 
@@ -70,7 +81,8 @@
    :call-attrs typing/accumulation, :instead (typing/accumulating :mean type/float-of)
    :normalize typing/normal-axes, :type rule
    :eval (meaning (fn [xs _] (mean-of xs)))
-   :expand (fn [{:keys [attrs] :as node}] [:div [:sum attrs (operand node)] (extent-of node)])
+   :expand (fn [{:keys [attrs] :as node}]
+             (rounded node [:div [:sum attrs (operand node)] (extent-of node)]))
    :linear-in #{0}
    :transpose (fn [{:keys [attrs types] :as node}]
                 [[:broadcast-to {:shape (type/shape-of (first types))}
@@ -83,11 +95,16 @@
     (/ (double (reduce + 0.0 (map (fn [^double x] (* (- x m) (- x m))) xs)))
        (- (count xs) (double ddof)))))
 
-(defn- divisor [{:keys [attrs] :as node}]
-  (if (= 0 (:ddof attrs)) (extent-of node) [:sub (extent-of node) (:ddof attrs)]))
+(defn- divisor [{{:keys [ddof]} :attrs :as node} dtype]
+  (let [n (extent-of node dtype)] (if (= 0 ddof) n [:sub n ddof])))
 
-(defn- deviation [{:keys [attrs] :as node}]
-  [:sub (operand node) [:mean (kept attrs) (operand node)]])
+(defn- deviation [{:keys [attrs] :as node} dtype]
+  (let [x (operand node dtype)] [:sub x [:mean (kept attrs) x]]))
+
+(defn- variance-template
+  "The template of the variance in :f64."
+  [{:keys [attrs] :as node}]
+  [:div [:sum (over attrs) [:sqr (deviation node :f64)]] (divisor node :f64)])
 
 (defop var
   "The variance over the axes: the sum of squared deviations from the mean, divided by n - :ddof."
@@ -95,12 +112,14 @@
    :call-attrs typing/accumulation, :instead (typing/accumulating :var type/float-of)
    :normalize typing/normal-axes, :type rule
    :eval (meaning variance)
-   :expand (fn [{:keys [attrs] :as node}]
-             [:div [:sum (over attrs) [:sqr (deviation node)]] (divisor node)])
+   :expand (fn [node] (rounded node :f64 (variance-template node)))
    :lop (fn [{:keys [attrs] :as node}]
-          [[:mul (typing/keep-axes attrs [:div [:mul 2 ?g] (divisor node)]) (deviation node)]])
+          (let [d (wide node)]
+            [[:mul (typing/keep-axes attrs [:div [:mul 2 ?g] (divisor node d)])
+              (deviation node d)]]))
    :rop (fn [{:keys [attrs] :as node}]
-          [:div [:mul 2 [:sum (over attrs) [:mul (deviation node) ?dx]]] (divisor node)])
+          (let [d (wide node)]
+            [:div [:mul 2 [:sum (over attrs) [:mul (deviation node d) ?dx]]] (divisor node d)]))
    :gen (gens/with-choices gens/reduction :ddof [0 0.5])
    :examples [[[:var [:iota {:shape [4] :axis 0}]] 1.25]
               [[:var {:ddof 1} [:iota {:shape [3] :axis 0}]] 1.0]]})
@@ -113,7 +132,7 @@
 (defn- std-slope
   "The template of ∂std/∂x: deviation / (n·std), 0 where std is 0."
   [{:keys [attrs] :as node}]
-  [:div (deviation node) [:mul (nonzero-out attrs) (divisor node)]])
+  (let [d (wide node)] [:div (deviation node d) [:mul (nonzero-out attrs) (divisor node d)]]))
 
 (defop std
   "The standard deviation over the axes, the root of var. Its derivative where it is 0 is 0."
@@ -121,7 +140,7 @@
    :call-attrs typing/accumulation, :instead (typing/accumulating :std type/float-of)
    :normalize typing/normal-axes, :type rule
    :eval (meaning (fn [xs attrs] (Math/sqrt (variance xs attrs))))
-   :expand (fn [{:keys [attrs]}] [:sqrt [:var attrs ?x]])
+   :expand (fn [node] (rounded node :f64 [:sqrt (variance-template node)]))
    :lop (fn [{:keys [attrs] :as node}] [[:mul (typing/keep-axes attrs ?g) (std-slope node)]])
    :rop (fn [{:keys [attrs] :as node}] [:sum (over attrs) [:mul (std-slope node) ?dx]])
    :gen (gens/with-choices gens/reduction :ddof [0 0.5])
@@ -159,8 +178,9 @@
    :type nonempty-rule, :eval (meaning (fn [xs _] ((typing/choosing log-sum-exp) xs)))
    :expand (fn [{:keys [attrs type] :as node}]
              (let [m (finite-max node)]
-               [:add [:log [:sum attrs [:exp [:sub (operand node) m]]]]
-                (if (:keepdims attrs) m [:reshape {:shape (type/shape-of type)} m])]))
+               (rounded node
+                        [:add [:log [:sum attrs [:exp [:sub (operand node) m]]]]
+                         (if (:keepdims attrs) m [:reshape {:shape (type/shape-of type)} m])])))
    :lop (fn [{:keys [attrs] :as node}]
           [[:mul (typing/keep-axes attrs ?g) (share-of-sum node)]])
    :rop (fn [{:keys [attrs] :as node}] [:sum attrs [:mul (share-of-sum node) ?dx]])
@@ -207,15 +227,15 @@
       [:where [:eq x 0] 0
        [:mul [:sign x] [:pow [:div [:abs x] (nonzero-out attrs)] (dec ord)]]])))
 
-(defn- norm-expansion [{{:keys [ord] :as attrs} :attrs, [dtype] :type, :as node}]
-  (let [x (operand node)]
+(defn- norm-expansion [{{:keys [ord] :as attrs} :attrs :as node}]
+  (let [x (operand node), wide-x (operand node :f64), sum (fn [t] [:sum (over attrs) t])]
     (condp = ord
-      0 [:sum (over attrs) [:cast {:dtype dtype} [:ne x 0]]]
-      1 [:sum (over attrs) [:abs x]]
-      2 [:sqrt [:sum (over attrs) [:sqr x]]]
-      ##Inf [:max (over attrs) [:abs x]]
-      ##-Inf [:min (over attrs) [:abs x]]
-      [:pow [:sum (over attrs) [:pow [:abs x] ord]] (/ 1.0 ord)])))
+      0 (rounded node (sum [:cast {:dtype (wide node)} [:ne x 0]]))
+      1 (rounded node (sum [:abs x]))
+      2 (rounded node :f64 [:sqrt (sum [:sqr wide-x])])
+      ##Inf (rounded node [:max (over attrs) [:abs x]])
+      ##-Inf (rounded node [:min (over attrs) [:abs x]])
+      (rounded node :f64 [:pow (sum [:pow [:abs wide-x] ord]) (/ 1.0 ord)]))))
 
 (defop norm
   "The norm of the elements over the axes, taken as one vector: :ord 2 or :fro (Euclidean, default),
