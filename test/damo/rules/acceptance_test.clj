@@ -74,6 +74,10 @@
     ["softmax of rows, written out" [:f64 [1 2]]
      [:div [:exp x] [:sum {:axis 1 :keepdims true} [:exp x]]] [[0.0 1000.0]] [[0.0 1.0]]]
     ["log Σ e^x" [:f64 [2]] [:log [:sum [:exp x]]] [-1000.0 1000.0] 1000.0]
+    ["log of a running sum" [:f64 [2]] [:log [:cumsum [:exp x]]] [-1000.0 1000.0] [-1000.0 1000.0]]
+    ["two classes, sure and wrong" [:f64 []] [:binary-cross-entropy [:sigmoid x] 0.0] 800.0 800.0]
+    ["classes, sure and wrong" [:f64 [2]]
+     [:categorical-cross-entropy [:softmax x] [:neg [:argmin x]]] [0.0 1000.0] 1000.0]
     ["log(e^a + e^b)" [:f64 []] [:log [:add [:exp x] [:exp [:neg x]]]] 800.0 800.0]])
 
 (deftest values-where-plain-formulas-fail
@@ -89,6 +93,8 @@
     ["nor behind a quotient" [:where [:lt x 0] x [:div x [:sqrt x]]] -1.0 1.0]
     ["the branch taken counts" [:where [:lt x 7] x [:sqrt [:sub x 7]]] 11.0 0.25]
     ["softplus, written out" [:log [:add 1 [:exp x]]] 800.0 1.0]
+    ["a loss of sigmoid, sure and wrong" [:binary-cross-entropy [:sigmoid x] 0.0] 800.0 1.0]
+    ["the same at the other end" [:binary-cross-entropy [:sigmoid x] 1.0] -800.0 -1.0]
     ["x log x through a choice" [:where [:gt x 0] [:mul x [:log x]] 0] 0.0 0.0]])
 
 (deftest gradients-through-choices
@@ -96,6 +102,15 @@
     (testing (str what ", order " order)
       (let [g (gradient (built '{x [:f64 []]} formula) 'x)]
         (is (= expected (value (through g (shuffled order)) {'x x})))))))
+
+(deftest the-gradient-at-a-label-through-softmax-is-finite
+  (doseq [order orders]
+    (let [types '{x [:f64 [2 3]], i [:i64 [2]]}
+          g (gradient (built types '[:sum [:categorical-cross-entropy [:softmax x] i]]) 'x)
+          env {'x (array/of :f64 [2 3] [0 0 1000 0 1000 0]), 'i (array/of :i64 [2] [0 1])}]
+      (is (= [[-1.0 0.0 1.0] [0.0 0.0 0.0]]
+             (array/nested (first (eval/run (through g (shuffled order)) env))))
+          (str "order " order)))))
 
 (deftest nothing-is-computed-for-x-minus-x
   (let [[g] (built '{x [:f64 [n 3]]} '[:sub x x])]

@@ -101,17 +101,44 @@
   [:eq [:expand-dims (last-axis node) [:check-index {:extent (peek p)} '?targets]]
    [:iota {:shape [(peek p)], :axis 0}]])
 
+;; The derivative at a label is one quotient by p: the rules see it meet the softmax that made p.
+
+(defn- as-targets [{[[dtype] [from]] :types}]
+  (typing/as-dtype dtype from '?targets))
+
+(defn- log-of-counted
+  "The template of log p, 0 where the target is 0 and p does not count."
+  [node]
+  [:log [:where [:eq (as-targets node) 0] 1 '?p]])
+
+(defn- over-p
+  "The template of the derivative of -Σ targets·log p by p, times t."
+  [{:keys [types] :as node} t]
+  (if (labels? types)
+    [:where (at-label node) [:neg [:div t '?p]] 0]
+    (let [targets (as-targets node)]
+      [:where [:eq targets 0] 0 [:neg [:div [:mul t targets] '?p]]])))
+
+(defn- categorical-lop [{:keys [types] :as node}]
+  (let [g [:expand-dims (last-axis node) '?g]]
+    [(over-p node g) (if (labels? types) 0 [:neg [:mul g (log-of-counted node)]])]))
+
+(defn- categorical-rop [{:keys [types] :as node}]
+  (let [along-p (over-p node '?dp)]
+    [:sum (last-axis node)
+     (if (labels? types) along-p [:sub along-p [:mul '?dtargets (log-of-counted node)]])]))
+
 (defop categorical-cross-entropy
   "The loss -Σ targets·log p of each row: probabilities [… c] and targets, probabilities [… c] too
   or integer labels […], give […]. A target of 0 counts as 0 whatever p is. For logits see
   cross-entropy and soft-cross-entropy, which are stable."
   {:kind :composite, :args [?p ?targets], :coerce [0], :type categorical-rule, :eval categorical
-   :expand (fn [{[[dtype] [from] :as types] :types :as node}]
-             (if (labels? types)
-               [:neg [:log [:sum (last-axis node) [:where (at-label node) ?p 0]]]]
-               (let [t (typing/as-dtype dtype from '?targets)]
-                 [:neg [:sum (last-axis node)       ; log 1 for the p that do not count
-                        [:mul t [:log [:where [:eq t 0] 1 ?p]]]]])))
+   :expand (fn [{:keys [types] :as node}]
+             [:neg
+              (if (labels? types)
+                [:log [:sum (last-axis node) [:where (at-label node) ?p 0]]]
+                [:sum (last-axis node) [:mul (as-targets node) (log-of-counted node)]])])
+   :lop categorical-lop, :rop categorical-rop
    :gen (fn [{:keys [dtype size] :as ctx}]
           (let [shape (gens/variant ctx [[size 3] [3] [2 size 2]])]
             {:attrs {}

@@ -53,7 +53,13 @@
   {:name :add-sub-cancel, :lhs [:sub [:add ?x ?y] ?x], :rhs ?y, :keeps :finite
    :why "x need not be computed.", :examples [[[:sub [:add x y] x] => y]]}
   {:name :mul-div-cancel, :lhs [:div [:mul ?x ?y] ?x], :rhs ?y, :keeps :finite
-   :why "x need not be computed.", :gen {x [1 3]}, :examples [[[:div [:mul x y] x] => y]]})
+   :why "x need not be computed.", :gen {x [1 3]}, :examples [[[:div [:mul x y] x] => y]]}
+  {:name :div-mul-cancel, :lhs [:mul [:div ?x ?y] ?y], :rhs ?x, :keeps :finite
+   :why "y need not be computed.", :gen {y [1 3]}, :examples [[[:mul y [:div x y]] => x]]}
+  {:name :scaled-div-mul-cancel, :lhs [:mul [:mul ?z [:div ?x ?y]] ?y], :rhs [:mul ?z ?x]
+   :keeps :finite, :why "y need not be computed; chain rules give quotients by what is multiplied."
+   :gen {y [1 3]}, :types {z [:f64 []]}
+   :examples [[[:mul y [:mul z [:div x y]]] => [:mul z x]]]})
 
 (defrules signs
   "Negation outside of products and sums, so that it meets other negations."

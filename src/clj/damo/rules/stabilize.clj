@@ -34,6 +34,9 @@
    :examples [[[:log [:sum {:axis 1} [:exp x]]] => [:logsumexp {:axis 1} x]]
               [[:log [:sum {:axis 0 :keepdims true} [:exp x]]]
                => [:reshape {:shape [1 3]} [:logsumexp {:axis 0} x]]]]}
+  {:name :cumlogsumexp, :lhs [:log [:cumsum {:axis ?a :reverse ?r} [:exp ?x]]]
+   :rhs [:cumlogsumexp {:axis ?a :reverse ?r} ?x], :keeps :finite, :why "e^x overflows above 709."
+   :examples [[[:log [:cumsum {:axis 1} [:exp x]]] => [:cumlogsumexp {:axis 1} x]]]}
   {:name :log-reshape, :lhs [:log [:reshape {:shape ?s} ?x]], :rhs [:reshape {:shape ?s} [:log ?x]]
    :keeps :bits, :why "The logarithm of a sum meets the sum behind the axes that were put back."
    :examples [[[:log [:reshape {:shape [6]} x]] => [:reshape {:shape [6]} [:log x]]]]
@@ -56,6 +59,9 @@
   {:name :erf-minus-one, :lhs [:add [:erf ?x] -1], :rhs [:neg [:erfc ?x]], :keeps :value
    :why "erf(6) - 1 is 0 to all digits."
    :examples [[[:sub [:erf x] 1] => [:neg [:erfc x]]]]}
+  {:name :one-plus-erf, :lhs [:add 1 [:erf ?x]], :rhs [:erfc [:neg ?x]], :keeps :value
+   :why "1 + erf(-6) is 0 to all digits; a written-out gelu has it."
+   :examples [[[:add 1 [:erf x]] => [:erfc [:neg x]]]]}
   {:name :one-minus-erfc, :lhs [:sub 1 [:erfc ?x]], :rhs [:erf ?x], :keeps :value
    :why "1 - erfc x loses an x below 1e-16."
    :examples [[[:sub 1 [:erfc x]] => [:erf x]]]}
@@ -111,7 +117,11 @@
               [[:log [:sub 1 [:sigmoid x]]] => [:neg [:softplus x]]]]}
   {:name :log1p-neg-sigmoid, :lhs [:log1p [:neg [:sigmoid ?x]]], :rhs [:neg [:softplus ?x]]
    :keeps :finite, :why "1 - sigmoid(50) is 0 to all digits."
-   :examples [[[:log1p [:neg [:sigmoid x]]] => [:neg [:softplus x]]]]})
+   :examples [[[:log1p [:neg [:sigmoid x]]] => [:neg [:softplus x]]]]}
+  {:name :binary-cross-entropy, :lhs [:binary-cross-entropy [:sigmoid ?x] ?t]
+   :rhs [:sigmoid-cross-entropy ?x ?t], :keeps :finite
+   :why "The loss of a wrong and sure logit is finite.", :gen {t [0 1]}, :types {t [:f64 [2 3]]}
+   :examples [[[:binary-cross-entropy [:sigmoid x] t] => [:sigmoid-cross-entropy x t]]]})
 
 ;; ## Softmax
 
@@ -176,6 +186,26 @@
    :types {i [:i64 [2]]}, :gen {i [0 2]}
    :examples [[[:neg [:sum {:axis 1} [:mul [:log-softmax x] [:one-hot {:classes 3} i]]]]
                => [:cross-entropy x i]]]}
+  {:name :categorical-cross-entropy
+   :lhs [:categorical-cross-entropy [:softmax {:axis ?a} ?x] ?i]
+   :rhs [:cross-entropy ?x ?i], :keeps :finite
+   :when #(and (= (% ?a) (dec (rule/rank-of % ?x))) (not (rule/float? % ?i))
+               (= (rule/rank-of % ?i) (% ?a)))
+   :why "The loss of a wrong and sure label is finite.", :types {i [:i64 [2]]}, :gen {i [0 2]}
+   :examples [[[:categorical-cross-entropy [:softmax x] i] => [:cross-entropy x i]]]}
+  {:name :softmax-of-quotient, :lhs [:mul ?p [:sub [:where ?c [:div ?y ?p] 0] ?s]]
+   :rhs [:sub [:where ?c ?y 0] [:mul ?p ?s]], :keeps :finite
+   :why "The gradient of log p at the label through softmax is 0·∞ where p is 0."
+   :gen {x [1 2]}
+   :examples [[[:mul x [:sub [:where [:lt x y] [:div y x] 0] z]]
+               => [:sub [:where [:lt x y] y 0.0] [:mul x z]]]]}
+  {:name :softmax-of-negative-quotient
+   :lhs [:mul ?p [:sub [:where ?c [:neg [:div ?y ?p]] 0] ?s]]
+   :rhs [:sub [:where ?c [:neg ?y] 0] [:mul ?p ?s]], :keeps :finite
+   :why "The gradient of log p at the label through softmax is 0·∞ where p is 0."
+   :gen {x [1 2]}
+   :examples [[[:mul x [:sub [:where [:lt y 0] [:neg [:div y x]] 0] z]]
+               => [:sub [:where [:lt y 0.0] [:neg y] 0.0] [:mul x z]]]]}
   {:name :argmax-softmax, :lhs [:argmax {:axis ?a :keepdims ?k} [:softmax {:axis ?a} ?x]]
    :rhs [:argmax {:axis ?a :keepdims ?k} ?x], :keeps :finite, :why "The largest stays the largest."
    :examples [[[:argmax {:axis 1} [:softmax x]] => [:argmax {:axis 1} x]]]})
