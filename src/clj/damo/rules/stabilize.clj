@@ -226,6 +226,17 @@
   {:name :where-div-zero, :lhs [:div [:where ?c ?u 0] ?v], :rhs [:where ?c [:div ?u ?v] 0]
    :keeps :finite, :why "0/0 is NaN; the gradient of a branch not taken is 0.", :gen {y [1 2]}
    :examples [[[:div [:where [:lt x 0] x 0] y] => [:where [:lt x 0.0] [:div x y] 0.0]]]}
+  {:name :where-quotient-mul, :lhs [:mul [:where ?c ?u [:div ?x ?y]] ?y]
+   :rhs [:where ?c [:mul ?u ?y] ?x], :keeps :finite, :gen {y [1 2]}
+   :why "The slope of a loss of sigmoid meets the slope of sigmoid: 0/0·0 is NaN."
+   :examples [[[:mul y [:where [:lt x 0] x [:div x y]]]
+               => [:where [:lt x 0.0] [:mul x y] x]]]}
+  {:name :scaled-where-quotient-mul, :lhs [:mul [:mul ?g [:where ?c ?u [:div ?x ?y]]] ?y]
+   :rhs [:mul ?g [:where ?c [:mul ?u ?y] ?x]], :keeps :finite, :gen {y [1 2]}
+   :types {g [:f64 []]}
+   :why "The slope of a loss of sigmoid meets the slope of sigmoid: 0/0·0 is NaN."
+   :examples [[[:mul y [:mul g [:where [:lt x 0] x [:div x y]]]]
+               => [:mul g [:where [:lt x 0.0] [:mul x y] x]]]]}
   {:name :where-zero-neg, :lhs [:neg [:where ?c 0 ?u]], :rhs [:where ?c 0 [:neg ?u]], :keeps :value
    :why "Lets the choice meet the next product."
    :examples [[[:neg [:where [:lt x 0] 0 y]] => [:where [:lt x 0.0] 0.0 [:neg y]]]]}
