@@ -103,6 +103,13 @@
     (is (= ::derivative/bad-policy (first (error-of #(d/grad y x {:disconnected :quietly})))))
     (is (= ::derivative/unknown-option (first (error-of #(d/rop y x x {:known-grads {}})))))))
 
+(deftest known-gradients
+  (let [m (d/sqr x), y (d/add x m)
+        at (fn [e] @(d/eval e {x 3.0}))]
+    (is (= 601.0 (at (d/grad y x {:known-grads {m (d/add 100.0 (d/zeros-like x))}}))))
+    (is (= 601.0 (at (d/lop y x (d/tensor 1.0)
+                            {:known-grads {m (d/add 100.0 (d/zeros-like x))}}))))))
+
 (deftest integers-and-dtypes
   (let [i (d/input 'i [:i64 []]), s (d/input 's [:f32 []])]
     (is (= 1.0 @(d/eval (d/grad i i) {i 12})))

@@ -13,8 +13,17 @@
 
 (defn- ids-of [{:keys [id-of]} exprs] (mapv id-of exprs))
 
-(defn- constant-ids [opts m]
-  (update opts :consider-constant #(ids-of m %)))
+(defn- mentioned
+  "The expressions that options mention."
+  [{:keys [known-grads consider-constant]}]
+  (concat (keys known-grads) (vals known-grads) consider-constant))
+
+(defn- with-ids
+  "The options with ids in place of expressions."
+  [opts {:keys [id-of] :as m}]
+  (-> opts
+      (update :consider-constant #(ids-of m %))
+      (update :known-grads #(into {} (map (fn [[e g]] [(id-of e) (id-of g)])) %))))
 
 (defn- derived
   "Runs a differentiation of `roots` and gives the resulting expressions."
@@ -46,31 +55,25 @@
   ignored ones give zeros). A path without a derivative fails: :damo.diff/undefined when there is
   none, :damo.diff/not-implemented when nobody has written it."
   ([cost wrt] (grad cost wrt {}))
-  ([cost wrt {:keys [known-grads consider-constant] :as opts}]
+  ([cost wrt opts]
    (check-options! opts #{:known-grads :consider-constant :disconnected})
-   (let [[wrt result] (one-or-many wrt)
-         known (vec known-grads)
-         roots (vec (concat (when cost [cost]) wrt (map key known) (map val known)
-                            consider-constant))]
+   (let [[wrt result] (one-or-many wrt)]
      (result
-      (derived roots
+      (derived (vec (concat (when cost [cost]) wrt (mentioned opts)))
                (fn [g {:keys [id-of] :as m}]
-                 (diff/grad g (when cost (id-of cost)) (ids-of m wrt)
-                            (assoc (constant-ids opts m) :known-grads
-                                   (into {} (for [[e k] known] [(id-of e) (id-of k)]))))))))))
+                 (diff/grad g (when cost (id-of cost)) (ids-of m wrt) (with-ids opts m))))))))
 
 (defn lop
   "vᵀ·J: the gradients of the expressions `f` (one or a vector), weighted by `v` of the same types,
-  with respect to `wrt` (one or a vector). Reverse mode. Options :consider-constant and
-  :disconnected as in grad."
+  with respect to `wrt` (one or a vector). Reverse mode. Options as grad."
   ([f wrt v] (lop f wrt v {}))
   ([f wrt v opts]
-   (check-options! opts #{:consider-constant :disconnected})
+   (check-options! opts #{:known-grads :consider-constant :disconnected})
    (let [[fs] (one-or-many f), [vs] (one-or-many v), [wrt result] (one-or-many wrt)
          vs (mapv expr/whole vs)]
-     (result (derived (vec (concat fs vs wrt (:consider-constant opts)))
+     (result (derived (vec (concat fs vs wrt (mentioned opts)))
                       (fn [g m] (diff/lop g (ids-of m fs) (ids-of m vs) (ids-of m wrt)
-                                          (constant-ids opts m))))))))
+                                          (with-ids opts m))))))))
 
 (defn rop
   "J·v: the directional derivatives of the expressions `f` (one or a vector) when `wrt` (one or a
@@ -81,9 +84,9 @@
    (check-options! opts #{:consider-constant :disconnected})
    (let [[fs result] (one-or-many f), [vs] (one-or-many v), [wrt] (one-or-many wrt)
          vs (mapv expr/whole vs)]
-     (result (derived (vec (concat fs vs wrt (:consider-constant opts)))
+     (result (derived (vec (concat fs vs wrt (mentioned opts)))
                       (fn [g m] (diff/rop g (ids-of m fs) (ids-of m wrt) (ids-of m vs)
-                                          (constant-ids opts m))))))))
+                                          (with-ids opts m))))))))
 
 (defn jacobian
   "The derivatives of all elements of the expression e with respect to all elements of `wrt`, one
@@ -95,9 +98,9 @@
   ([e wrt opts]
    (check-options! opts #{:consider-constant :disconnected :mode})
    (let [[ws result] (one-or-many wrt)]
-     (result (derived (vec (concat [e] ws (:consider-constant opts)))
+     (result (derived (vec (concat [e] ws (mentioned opts)))
                       (fn [g {:keys [id-of] :as m}]
-                        (jacobian/jacobian g (id-of e) (ids-of m ws) (constant-ids opts m))))))))
+                        (jacobian/jacobian g (id-of e) (ids-of m ws) (with-ids opts m))))))))
 
 (defn hessian
   "The second derivatives of `cost`, a 0-d float expression: for wrt of shape [a …] an array

@@ -73,6 +73,9 @@
                   "\n  reduce it with sum or mean, or use lop with a gradient for it")
              {:type [dtype shape]}))))
 
+(defn- known-ids [ids known-grads]
+  (into {} (map (fn [[id g]] [(ids id) (ids g)])) known-grads))
+
 (defn grad
   "{:graph g' :grads [id …]}: the gradients of node `cost`, a float without axes, with respect to
   the nodes `wrt`, each of the type of its node (a float of that shape for an
@@ -85,7 +88,7 @@
   does not exist), ::not-implemented. Others: ::non-scalar-cost, ::integer-derivative, ::bad-seed."
   [graph cost wrt {:keys [known-grads] :as opts}]
   (let [[b ids] (loaded graph), cost (when cost (ids cost))
-        known (into {} (map (fn [[id g]] [(ids id) (ids g)])) known-grads)
+        known (known-ids ids known-grads)
         wrt (mapv ids wrt)]
     (when cost (check-cost! b cost wrt))
     (let [seeds (if cost {cost (node/uniform! b cost (node/gradient-type b cost) 1)} {})]
@@ -98,13 +101,14 @@
 
 (defn lop
   "{:graph g' :grads [id …]}: gradients · Jacobian of the nodes `outputs` with respect to `wrt`, in
-  reverse mode. `gradients` are nodes of the types of the outputs. Options and failures as `grad`,
-  without :known-grads."
-  [graph outputs gradients wrt opts]
+  reverse mode. `gradients` are nodes of the types of the outputs. Options and failures as `grad`."
+  [graph outputs gradients wrt {:keys [known-grads] :as opts}]
   (let [[b ids] (loaded graph), pairs (mapv vector (map ids outputs) (map ids gradients))]
     (check-float! b (map first pairs))
     (check-seeds! b pairs)
-    (finished b graph ids (reverse-mode b ids (summed-seeds b pairs) {} (mapv ids wrt) opts))))
+    (finished b graph ids
+              (reverse-mode b ids (summed-seeds b pairs) (known-ids ids known-grads)
+                            (mapv ids wrt) opts))))
 
 (defn rop
   "{:graph g' :grads [id …]}: Jacobian · tangents, in forward mode: the tangents of the nodes

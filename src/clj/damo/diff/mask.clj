@@ -41,8 +41,8 @@
   "The mask of a gradient, seen through views of it; nil when it has none."
   [b id]
   (loop [x id, views ()]
-    (let [[op _ a] (graph/node b x)]
-      (if (= :view (op/kind op))
+    (let [[op _ a & more] (graph/node b x)]
+      (if (and (= :view (op/kind op)) (empty? more))
         (recur a (conj views x))
         (when-let [mask (choice-of b x)]
           (reduce (fn [mask view] (through-view b view mask)) mask views))))))
