@@ -6,6 +6,7 @@
   (rewrite/run graph [canonicalize] {}) = {:graph g', :trace [{:rule :log1p …} …]}"
   (:require [damo.array :as array]
             [damo.eval :as eval]
+            [damo.failing :as failing]
             [damo.fail :as fail :refer [fail!]]
             [damo.graph :as graph]
             [damo.op :as op]
@@ -44,12 +45,13 @@
 ;; `ids` remembers every node that was asked for, rewritten or not; `firing` is the stack of names
 ;; of the rules whose right sides are being emitted; `uses` counts the users of the nodes emitted.
 
-(defrecord Engine [b rules-of ids uses trace firing fuel fold])
+(defrecord Engine [b failing rules-of ids uses trace firing fuel fold])
 
 (defn- engine [rule-sets opts nodes]
-  (->Engine (graph/builder) (rule-index rule-sets opts) (HashMap.) (HashMap.) (ArrayList.)
-            (volatile! ()) (volatile! (:fuel opts (+ 1000 (* 20 (long nodes)))))
-            (:fold opts true)))
+  (let [b (graph/builder)]
+    (->Engine b (failing/flags b) (rule-index rule-sets opts) (HashMap.) (HashMap.) (ArrayList.)
+              (volatile! ()) (volatile! (:fuel opts (+ 1000 (* 20 (long nodes)))))
+              (:fold opts true))))
 
 (declare emit-node!)
 
@@ -148,12 +150,20 @@
            :after (form-of b id 2)})
     id))
 
+(defn- keeps-failures?
+  "Does what a rule found leave out no node that may fail?"
+  [{:keys [b failing]} {:keys [failures]} op attrs args {:keys [type]} [m template]]
+  (or (= :kept failures)
+      (and (or (= :root failures) (not (failing/itself? b (into [op attrs] args) type)))
+           (not (failing/dropped? failing args template m)))))
+
 (defn- rewritten! [{:keys [b rules-of ^HashMap uses] :as engine} op attrs args note]
   (when-let [rules (seq (rules-of op))]
     (let [root (rule/view b op attrs args (:type note)), count-of #(.getOrDefault uses % 0)]
       (some (fn [rule]
               (when-let [found (rule/try-rule rule root count-of)]
-                (fire! engine rule found op args note)))
+                (when (keeps-failures? engine rule op attrs args note found)
+                  (fire! engine rule found op args note))))
             rules))))
 
 (defn- sorted-arguments

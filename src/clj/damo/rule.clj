@@ -194,7 +194,7 @@
   #{:bits :value :finite})
 
 (def ^:private keys-of-a-rule
-  #{:name :lhs :rhs :when :share :keeps :why :types :gen :examples})
+  #{:name :lhs :rhs :when :share :failures :keeps :why :types :gen :examples})
 
 (defn- check-rule! [{:keys [name keeps] :as rule}]
   (let [missing (remove #(contains? rule %) [:name :lhs :rhs :keeps :why :examples])
@@ -226,6 +226,9 @@
   :when     optional, a predicate of the match (see type-of, scalar?, number-of …)
   :share    :sole when the inner nodes must have no other user
   :keeps    :bits, :value or :finite, see `promises`
+  :failures a rule is not applied where it would leave out a node that may fail, such as one that
+            reads at an index; :kept says that the right side fails where the left one does, :root
+            that it does so as far as the root is concerned
   :why      what is gained
   :examples [[left => right] …], forms over inputs x, y …
   :types    optional, the inputs' types {x [:f64 [2 3]]}; :gen their ranges {x [lo hi]}"

@@ -33,8 +33,9 @@
   (check-bounds start stop step)
   (let [start (bound extent (or start 0))
         stop (if (nil? stop) extent (bound extent stop))]
-    {:start start, :step step
-     :stop (if (and (integer? start) (integer? stop)) (max start stop) stop)}))
+    {:start start
+     :stop (if (and (integer? start) (integer? stop)) (max start stop) stop)
+     :step step}))
 
 (defn extent
   "The number of elements of a slice."
@@ -43,8 +44,8 @@
     (if (= 1 step) span (type/dim-quot (type/dim+ span (dec step)) step))))
 
 (defn- normal-slice [{:keys [start stop step] :as attrs} [[_ shape] :as types]]
-  (let [{:keys [axis] :as attrs} (typing/normal-axis attrs types)]
-    (merge attrs (normal-bounds (nth shape axis) start stop step))))
+  (let [{:keys [axis]} (typing/normal-axis attrs types)]
+    (into {:axis axis} (normal-bounds (nth shape axis) start stop step))))
 
 (defn- slice-type [attrs [[dtype shape] :as types]]
   (let [{:keys [axis start stop step]} (normal-slice attrs types)]

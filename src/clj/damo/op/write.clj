@@ -141,7 +141,7 @@
   (let [rank (count shape)
         bounds (map slice/normal-bounds shape (per-axis :start 0 attrs rank)
                     (per-axis :stop nil attrs rank) (per-axis :step 1 attrs rank))]
-    (into attrs (for [k [:start :stop :step]] [k (mapv k bounds)]))))
+    (into {} (for [k [:start :stop :step]] [k (mapv k bounds)]))))
 
 (defn- block-type [attrs [[dtype shape :as type] [given y] :as types]]
   (check-same-dtype dtype given)

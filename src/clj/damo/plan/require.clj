@@ -4,39 +4,31 @@
   ends where its axis does. What is plain from the dims is left out; the rest is checked when
   dimensions are bound, or, where a call counts them, as soon as they are counted.
   (unproven g) = [{:id 3, :small 5, :large n}]."
-  (:require [damo.graph :as graph]
-            [damo.op :as op]
+  (:require [damo.failing :as failing]
+            [damo.graph :as graph]
             [damo.type :as type]))
 
 (set! *warn-on-reflection* true)
-
-(defn- plain?
-  "Is `small` ≤ `large` for all values of the dimensions, as far as their difference shows?"
-  [small large]
-  (cond (and (integer? small) (integer? large)) (<= small large)
-        (not (or (symbol? large) (vector? large) (integer? large))) false
-        :else (let [d (type/signed+ large (type/signed* -1 small))]
-                (if (integer? d) (<= 0 d) (not (and (vector? d) (= :- (first d))))))))
-
-(defn of-node
-  "The requirements of a node with these attributes and types of arguments that are not plain:
-  [[small large] …]."
-  [op attrs types]
-  (when-let [requires (:requires (op/entry op))]
-    (remove (fn [[small large]] (plain? small large)) (requires {:attrs attrs, :types types}))))
 
 (defn unproven
   "The requirements of a graph that a call has to check: [{:id :small :large} …]."
   [{:keys [nodes] :as g}]
   (vec (for [id (graph/live g)
              :let [[op attrs & args] (nth nodes id)]
-             [small large] (of-node op attrs (mapv #(graph/type-of g %) args))]
+             [small large] (failing/requirements op attrs (mapv #(graph/type-of g %) args))]
          {:id id, :small small, :large large})))
 
-(defn needs-count?
+(defn- needs-count?
   "Does a requirement mention a dim that is not among the bound ones, `dims`?"
   [dims {:keys [small large]}]
   (not-every? dims (mapcat type/dim-symbols [small large])))
+
+(defn by-time
+  "{:bound :counting}: the requirements that a call has to check before it starts, and while it
+  runs; `dims` are those that are bound."
+  [g dims]
+  (let [{bound false, counting true} (group-by #(needs-count? dims %) (unproven g))]
+    {:bound bound, :counting counting}))
 
 (defn entries
   "The entries of the program's :requires for requirements of bound dims; `note-of` gives notes."

@@ -10,6 +10,7 @@
             [damo.op :as op]
             [damo.op.all]
             [damo.rule :as rule :refer [defrules]]
+            [damo.rules.subtensor :as subtensor]
             [damo.type :as type]))
 
 (set! *warn-on-reflection* true)
@@ -415,4 +416,5 @@
 (def rules
   "All rules of this phase: the smallest form of a graph in exact arithmetic."
   (rule/union :canonicalize "One form for what can be written in several ways."
-              [identities signs constants powers choices views reducing]))
+              (into [identities signs constants powers choices views reducing]
+                    subtensor/families)))

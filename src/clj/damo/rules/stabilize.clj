@@ -181,7 +181,7 @@
    :examples [[[:sub x [:logsumexp {:axis 0 :keepdims true} x]] => [:log-softmax {:axis 0} x]]]}
   {:name :cross-entropy
    :lhs [:sum {:axis ?a :keepdims false} [:mul [:log-softmax {:axis ?b} ?x] ?h]]
-   :rhs (fn [m] (label-loss m ?x ?a ?b ?h)), :keeps :finite
+   :rhs (fn [m] (label-loss m ?x ?a ?b ?h)), :keeps :finite, :failures :kept
    :why "The loss at a label needs one logit and one log-sum-exp."
    :types {i [:i64 [2]]}, :gen {i [0 2]}
    :examples [[[:neg [:sum {:axis 1} [:mul [:log-softmax x] [:one-hot {:classes 3} i]]]]
