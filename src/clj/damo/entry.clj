@@ -19,7 +19,7 @@
   #{:name :doc :ns :kind :args :attrs :all-attrs :call-attrs :instead :normalize :type :coerce :fold
     :commutes :eval :kernel :native :expand :scalar :ulp :partials :linear-in :transpose :lop :rop
     :no-gradient :gen :examples :combine :init :nonempty :better :view :wide :write :step :before
-    :requires :surrogate})
+    :requires :surrogate :batch})
 
 (defn built-in?
   "Is the entry one of Damo's own?"
@@ -95,7 +95,9 @@
                  "; they go together, one for each mode of differentiation")
             {:keys [a b]})))
   (let [given (concat (filter entry (map first forms))
-                      (when (and no-gradient (not (map? no-gradient))) [:no-gradient]))]
+                      (when (and no-gradient (not (and (map? no-gradient)
+                                                    (every? integer? (keys no-gradient)))))
+                        [:no-gradient]))]
     (when (< 1 (count given))
       (says entry ::two-derivatives
             (str "has the derivative forms " (str/join " and " given) "; it has exactly one")

@@ -9,7 +9,7 @@ import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
-import java.util.ArrayList;
+import java.lang.invoke.MethodType;
 import java.util.List;
 import java.util.Map;
 
@@ -63,28 +63,33 @@ public final class NativeArray implements HostKernel {
         DType result = value ? DType.of(gives.name().toLowerCase(java.util.Locale.ROOT)) : null;
         FunctionDescriptor type = gives == Gives.NOTHING ? FunctionDescriptor.ofVoid(layouts)
                 : FunctionDescriptor.of(value ? layout(result) : ValueLayout.JAVA_INT, layouts);
-        return new NativeArray(Linker.nativeLinker().downcallHandle(address, type),
-                List.copyOf(args), result, gives == Gives.STATUS);
+        MethodHandle handle = Linker.nativeLinker().downcallHandle(address, type)
+                .asSpreader(Object[].class, args.size())
+                .asType(MethodType.methodType(Object.class, Object[].class));
+        return new NativeArray(handle, List.copyOf(args), result, gives == Gives.STATUS);
     }
 
     @Override
     public Tensor run(HostCall call) throws Exception {
         long count = count(call);
-        List<Object> values = new ArrayList<>(args.size());
-        for (Argument arg : args) {
-            values.add(value(call, arg, count));
+        Object[] values = new Object[args.size()];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = value(call, args.get(i), count);
         }
         Object given = invoke(values);
         if (status && (int) given != 0) {
             throw new DamoException("native-status", "the native function gave the status "
                     + given, Map.of("status", given));
         }
-        return result == null ? null : single(call, given);
+        if (result != null) {
+            keep(call.output(), given);
+        }
+        return null;
     }
 
-    private Object invoke(List<Object> values) throws Exception {
+    private Object invoke(Object[] values) throws Exception {
         try {
-            return handle.invokeWithArguments(values);
+            return (Object) handle.invokeExact(values);
         } catch (Exception | Error e) {
             throw e;
         } catch (Throwable e) {
@@ -92,11 +97,18 @@ public final class NativeArray implements HostKernel {
         }
     }
 
-    private Tensor single(HostCall call, Object value) {
-        if (call.output().elements() != 1) {
-            throw mismatch("gives one value, but the output has " + call.output().elements());
+    private void keep(Tensor output, Object value) {
+        if (output.elements() != 1 || output.dtype() != result) {
+            throw mismatch("gives one value of :" + result.label() + ", but the output has "
+                    + output.elements() + " of :" + output.dtype().label());
         }
-        return Tensor.full(value, result, call.output().shape());
+        MemorySegment data = output.segment();
+        switch (value) {
+            case Double d -> data.set(ValueLayout.JAVA_DOUBLE, 0, d);
+            case Float f -> data.set(ValueLayout.JAVA_FLOAT, 0, f);
+            case Long n -> data.set(ValueLayout.JAVA_LONG, 0, n);
+            default -> data.set(ValueLayout.JAVA_INT, 0, (Integer) value);
+        }
     }
 
     /** The one number of elements of all arrays whose addresses are passed. */
