@@ -114,6 +114,7 @@
                  "\n  attributes: {:k 3}"
                  "\n  inputs: [:f64 [2]]"
                  "\n  output: [:f64 [2]]"
+                 "\n  argument 0: (tanh x) [:f64 [n]]"
                  "\n  expression: (fails (tanh x))"
                  "\n  written at: host_test.clj:" line)]
            (error-of #(f [1 2]))))
