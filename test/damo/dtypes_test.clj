@@ -35,6 +35,11 @@
           f (d/function [x] (d/grad (d/max (d/mul x 1.1)) x))]
       (is (= [0.0 0.0 1.099609375] @(f [0.1 0.3 0.7]))))))
 
+(deftest a-cast-to-a-dtype-that-loses-digits-stays
+  (let [x (d/input 'x [:f16 ['n]])
+        f (d/function [x] (d/cast (d/cast x :dtype :bf16) :dtype :f32))]
+    (is (= [1.0 0.10009765625] @(f [1.0009765625 0.1])))))
+
 (deftest several-steps-are-computed-in-single-precision
   (let [x (d/input 'x [:f16 ['n]]), ones (d/ones [100000] :f16)]
     (is (= 1.0 @((d/function [x] (d/mean x)) ones)))

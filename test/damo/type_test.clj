@@ -41,6 +41,16 @@
     (is (= (map #(mapv str %) promotions)
            (map #(vec (drop 1 (re-seq #"\w+" %))) (str/split-lines rows))))))
 
+(deftest dtypes-that-hold-others
+  (are [to froms] (= froms (set (filter #(type/holds? to %) (keys type/dtypes))))
+    :f64 #{:f64 :f32 :f16 :bf16 :i32 :i16 :i8 :u8 :bool}
+    :f32 #{:f32 :f16 :bf16 :i16 :i8 :u8 :bool}
+    :f16 #{:f16 :i8 :u8 :bool}
+    :bf16 #{:bf16 :i8 :u8 :bool}
+    :i16 #{:i16 :i8 :u8 :bool}
+    :i8 #{:i8 :bool}
+    :bool #{:bool}))
+
 (deftest numbers-take-the-dtype-of-their-partner
   (are [x dtype expected] (= expected (type/weak x dtype))
     0.1 :f32 :f32, 1 :f32 :f32, 1 :i8 :i8, 1 :bool :i64, 1 nil :i64, 0.5 nil :f64

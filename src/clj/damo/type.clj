@@ -85,6 +85,27 @@
         (< (long (:bytes (dtypes dtype))) 4) :f32
         :else :f64))
 
+(defn- holds-float? [{:keys [digits least hi]} from]
+  (and (<= (:digits from) digits) (<= least (:least from)) (<= (:hi from) hi)))
+
+(defn- significant-bits
+  "The bits that the integers of a dtype take, without the sign."
+  [{:keys [bytes lo]}]
+  (- (* 8 bytes) (if (neg? lo) 1 0)))
+
+(defn holds?
+  "Does dtype `to` hold every value of dtype `from` exactly? (holds? :f32 :bf16) but not (holds?
+  :bf16 :f16)."
+  [to from]
+  (let [{kf :kind :as f} (dtypes from), {kt :kind :as t} (dtypes to)]
+    (cond (= from to)       true
+          (= kt :bool)      false
+          (= kf :bool)      true
+          (= kf kt :float)  (holds-float? t f)
+          (= kt :float)     (<= (significant-bits f) (:digits t))
+          (= kf :float)     false
+          :else             (<= (:lo t) (:lo f) (:hi f) (:hi t)))))
+
 (defn weak
   "The dtype of a Clojure number or boolean beside operands of `dtype` (nil: none): the partner's
   when its kind can hold it."

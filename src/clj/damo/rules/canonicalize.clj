@@ -137,26 +137,13 @@
 
 ;; ## Conversion, choice and comparison
 
-(defn- holds-all?
-  "Does dtype `to` hold every value of dtype `from` exactly?"
-  [from to]
-  (let [{kf :kind, nf :bytes} (type/dtypes from), {kt :kind, nt :bytes} (type/dtypes to)]
-    (cond (= from to) true
-          (= kt :bool) false
-          (= kf :bool) true
-          (= kf kt :float) (<= nf nt)
-          (= kt :float) (< (* 2 nf) (inc nt))
-          (= kf :float) false
-          :else (and (<= (:lo (type/dtypes to)) (:lo (type/dtypes from)))
-                     (<= (:hi (type/dtypes from)) (:hi (type/dtypes to)))))))
-
 (defrules choices
   "Casts that convert nothing, choices and comparisons that are decided."
   {:name :cast-same, :lhs [:cast {:dtype ?d} ?x], :rhs ?x
    :when #(= (% ?d) (rule/dtype-of % ?x)), :keeps :bits, :why "Nothing to convert."
    :examples [[[:cast {:dtype :f64} x] => x]]}
   {:name :cast-cast, :lhs [:cast {:dtype ?d} [:cast {:dtype ?e} ?x]], :rhs [:cast {:dtype ?d} ?x]
-   :when #(holds-all? (rule/dtype-of % ?x) (% ?e)), :keeps :bits
+   :when #(type/holds? (% ?e) (rule/dtype-of % ?x)), :keeps :bits
    :why "One conversion instead of two.", :types {i [:i32 [4]]}, :gen {i [-9 9]}
    :examples [[[:cast {:dtype :f32} [:cast {:dtype :f64} i]] => [:cast {:dtype :f32} i]]]}
   {:name :where-same, :lhs [:where ?c ?x ?x], :rhs ?x, :keeps :bits, :why "Nothing to choose."
