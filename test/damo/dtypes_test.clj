@@ -40,6 +40,12 @@
         f (d/function [x] (d/cast (d/cast x :dtype :bf16) :dtype :f32))]
     (is (= [1.0 0.10009765625] @(f [1.0009765625 0.1])))))
 
+(deftest rules-do-not-leave-the-range-of-a-storage-dtype
+  (let [x (d/input 'x [:f16 ['n]]), s (d/input 's [:f16 []]), ones (d/ones [100000] :f16)]
+    (is (= 10000.0 @((d/function [x s] (d/sum (d/mul x s))) ones 0.1)))
+    (is (= 10000.0 @((d/function [x s] (d/sum (d/mul (d/ones-like x) s))) ones 0.1)))
+    (is (= [49.34375] @((d/function [x] (d/div x 1e-6)) [5e-5])) "1e-6 has no inverse in :f16")))
+
 (deftest several-steps-are-computed-in-single-precision
   (let [x (d/input 'x [:f16 ['n]]), ones (d/ones [100000] :f16)]
     (is (= 1.0 @((d/function [x] (d/mean x)) ones)))

@@ -9,6 +9,7 @@
   (:require [damo.graph :as graph]
             [damo.op :as op]
             [damo.op.all]
+            [damo.op.typing :as typing]
             [damo.rule :as rule :refer [defrules]]
             [damo.rules.subtensor :as subtensor]
             [damo.type :as type]))
@@ -351,8 +352,11 @@
 (defn- times-extent
   "The template of a sum over axes along which everything is the 0-d x."
   [m]
-  (let [n (apply type/dim* (summed-dims m)), dtype (type/dtype-of (:type m))]
-    [:mul [:cast {:dtype dtype} [:dim {:dim n}]] '?x]))
+  (let [n (apply type/dim* (summed-dims m)), dtype (type/dtype-of (:type m))
+        wide (type/computed dtype)]
+    (typing/as-dtype dtype wide
+                     [:mul [:cast {:dtype wide} [:dim {:dim n}]]
+                      (typing/as-dtype wide dtype '?x)])))
 
 (defrules reducing
   "Reductions merged or dropped; a reshape puts kept axes back, so that a sum is computed once."

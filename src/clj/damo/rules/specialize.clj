@@ -46,9 +46,11 @@
 ;; ## Scalars
 
 (defn- scales?
-  "Is ?s 0-d and are the others arrays?"
+  "Is ?s 0-d and are the others arrays, of a dtype with range and digits enough to be multiplied in
+  another order? In :f16 the sum of 100000 ones is infinite, that of as many tenths is not."
   [m ?s & others]
-  (and (rule/scalar? m ?s) (not-any? #(rule/scalar? m %) others)))
+  (and (rule/scalar? m ?s) (not-any? #(rule/scalar? m %) others)
+       (not (type/storage-dtype? (rule/dtype-of m ?s)))))
 
 (defn- harmless-divisor?
   "Is ?s a number whose inverse is a normal float, or a whole number cast to a float?"
