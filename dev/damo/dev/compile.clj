@@ -117,6 +117,17 @@
     (doseq [path (relative-files aot-dir) :when (not (owned path))]
       (Files/deleteIfExists (.toPath (io/file aot-dir path))))))
 
+(defn- freshen!
+  "Makes the classes of kept namespaces newer than their sources. Clojure goes by times: it would
+  load a source that was only touched, and compile it again into the files of whoever requires it."
+  [graph kept]
+  (doseq [[name {:keys [files]}] kept
+          :let [^File source (:file (graph name))], :when source
+          path files :when (str/ends-with? path "__init.class")
+          :let [^File init (io/file aot-dir path)]
+          :when (<= (.lastModified init) (.lastModified source))]
+    (.setLastModified init (max (System/currentTimeMillis) (+ 1000 (.lastModified source))))))
+
 (defn- adopt!
   "Moves the class files of the scratch folder into target/aot and returns their relative paths."
   []
@@ -193,6 +204,7 @@
         kept (reduce dissoc usable stale)]
     (write-record (assoc old :key key :namespaces kept))
     (sweep! kept)
+    (freshen! graph kept)
     (let [results (compile-all graph (filter stale (source/in-order graph)))
           done (into kept (for [[name result] results :when (not (:error result))]
                             [name (assoc result :stamp (stamps name))]))]
