@@ -21,7 +21,8 @@
   nil when it has none, or an extent that depends on values."
   [{:keys [nodes outputs] :as g}]
   (let [b (graph/builder), _ (graph/load-graph! b g), type (graph/type-of g (first outputs))
-        floats (filterv #(and (= :input (first (nodes %)))
+        {:keys [no-gradient]} (op/entry (first (nodes (first outputs))))
+        floats (filterv #(and (= :input (first (nodes %))) (not (contains? no-gradient %))
                               (type/float-dtype? (first (graph/type-of g %))))
                         (range (count nodes)))
         u (op/emit! b :input {:name 'u, :type type} [] nil)]
@@ -65,8 +66,13 @@
     (let [wide (gradients-of (as-doubles c) seed)
           expected (eval/run (:graph wide) (:env wide))
           types (mapv #(graph/type-of graph %) (:outputs graph))
-          floats (filterv #(type/float-dtype? (:dtype %)) (:args c))]
-      (cond (not= types (mapv array/type-of floats)) [:types types]
+          {:keys [no-gradient]} (op/entry (:op c))
+          floats (keep-indexed (fn [i {:keys [dtype] :as a}]
+                                 (when-not (or (contains? no-gradient i)
+                                               (not (type/float-dtype? dtype)))
+                                   (array/type-of a)))
+                               (:args c))]
+      (cond (not= types floats) [:types types]
             (not (every? true? (map (partial near? dtype) expected (eval/run graph env))))
             [:reference (update-vals env array/nested)
              (mapv array/nested expected) (mapv array/nested (eval/run graph env))]
