@@ -89,6 +89,30 @@
     (is (= [8 3] (d/shape (f [1 2 3 4]))))
     (is (= {:shape [8 3], :how {:by [:a "b" 1.5]}} @seen) "dimensions are numbers there")))
 
+(deftest attributes-are-plain-data
+  (let [by (op! :by (assoc same :attrs {:f {:doc "anything"}} :kernel (fn [_ _ in] in)))]
+    (is (= [1.0] @((d/function [x] (by x :f {:a [nil "b" true]})) [1])))
+    (let [[kind message] (error-of #(d/function [x] (by x :f inc)))]
+      (is (= :damo.plan.host/bad-attribute kind))
+      (is (re-find #"^the attribute :f of the op :by is #object.*; attributes are plain data"
+                   message)))))
+
+(deftest kernels-on-constants-run-at-the-call
+  (let [calls (atom 0)
+        counts (kernel! :counts (fn [_ _ in] (swap! calls inc) in))
+        one (op! :one (assoc same :eval (fn [_ _] (throw (ArithmeticException. "no")))))
+        f (d/function [] (counts (d/add 1.0 2.0)))]
+    (is (= [0 3.0 1] [@calls @(f) @calls]))
+    (testing "and a meaning that fails on them fails there, too"
+      (let [g (d/function [] (one (d/add 1.0 2.0)))]
+        (is (= :damo/host-kernel (first (error-of g))))))))
+
+(deftest results-of-counted-shape
+  (let [back (kernel! :back (fn [_ _ in] (d/tensor (vec (reverse @in)) :f64)))
+        f (d/function [x] (back (d/compress (d/gt x 0.0) x)))]
+    (is (= [3.0 1.0] @(f [1 -2 3])))
+    (is (= [0] (d/shape (f [-1]))))))
+
 (deftest all-dtypes-pass
   (let [same-again (kernel! :same-again (fn [_ _ in] in))]
     (doseq [[dtype values] {:f64 [1.5 -2.0], :f32 [1.5 -2.0], :i64 [7 -8], :i32 [7 -8], :i8 [7 -8]

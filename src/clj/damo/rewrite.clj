@@ -91,18 +91,21 @@
 (defn- foldable? [b op args [_ shape]]
   (and (seq args)
        (not (#{:leaf :generate} (op/kind op)))
+       (not (:kernel (op/entry op)))
        (not= op :broadcast-to)
        (every? #(= :const (graph/op-of (graph/node b %))) args)
        (every? integer? shape)
        (<= (long (type/size shape)) (long max-folded))))
 
 (defn- folded!
-  "The id of the constant that (op args) is, or nil. An index out of range is left for the call,
-  which reports it with the place in the user's code."
+  "The id of the constant that (op args) is, or nil. A failure, such as an index out of range or
+  whatever the code of a user's op throws, is left for the call, which reports it with the place in
+  the user's code."
   [{:keys [b] :as engine} op attrs args {:keys [type] :as note}]
   (when (foldable? b op args type)
     (when-let [values (try (array/values (eval/constant op attrs (mapv #(constant-array b %) args)))
-                           (catch clojure.lang.ExceptionInfo _))]
+                           (catch Exception _)
+                           (catch StackOverflowError _))]
       (if (and (seq values) (apply = values))
         (let [scalar (scalar-constant! engine (first values) (type/dtype-of type) note)]
           (conform! engine scalar type note "constant folding"))

@@ -1,7 +1,8 @@
 (ns damo.plan.host
   "Steps of a program that kernels of the application run: whole arrays in, one whole array out.
   (step cx id) is such a step for a node, with memory keys that `resolve-buffers` replaces."
-  (:require [damo.graph :as graph]
+  (:require [damo.fail :refer [fail!]]
+            [damo.graph :as graph]
             [damo.type :as type]))
 
 (set! *warn-on-reflection* true)
@@ -11,10 +12,28 @@
   [op]
   (subs (str op) 1))
 
+(defn- plain?
+  "Is x data that a program can hold?"
+  [x]
+  (cond (vector? x) (every? plain? x)
+        (map? x) (every? plain? (mapcat identity x))
+        :else (or (nil? x) (boolean? x) (int? x) (float? x) (string? x) (keyword? x)
+                  (symbol? x))))
+
+(defn- check-attrs! [op attrs]
+  (doseq [[k v] attrs :when (not (plain? v))]
+    (fail! ::bad-attribute
+           (str "the attribute " k " of the op " op " is " (pr-str v) "; attributes are plain data:"
+                " numbers, booleans, strings, keywords, symbols, and vectors and maps of them"
+                "\n  try: give arrays as arguments, and choose functions by a keyword")
+           {:op op, :attribute k, :given v})))
+
 (defn step
-  "The :host step of a node; inputs and output are {:memory key :shape dims}."
+  "The :host step of a node; inputs and output are {:memory key :shape dims}. Fails with
+  ::bad-attribute when an attribute is no plain data."
   [{:keys [g sched note-of]} id]
   (let [[op attrs & args] (nth (:nodes g) id)
+        _ (check-attrs! op attrs)
         array (fn [a base] {:memory [:node base], :shape (type/shape-of (graph/type-of g a))})
         ins (mapv #(array % (:base ((:layouts sched) %))) args)
         out (array id id)]
