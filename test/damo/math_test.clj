@@ -105,7 +105,7 @@
         (is (set/subset? (set (keys definition)) #{:args :let :return :ulp :why}))
         (is (apply distinct? bound) "a name is bound once")
         (is (= (set bound) used) "every name is bound, and used")
-        (is (<= 0.5 ulp (cond (incomplete f) 16 (special-functions f) 8 :else 2)))
+        (is (<= 0.5 ulp (cond (incomplete f) 32 (special-functions f) 8 :else 2)))
         (is (not (str/blank? why)))))))
 
 ;; ## Special values, as in C99, Annex F
