@@ -213,6 +213,22 @@
         {:args {'?x x, '?i i}, :exact true, :bound (* 10 (:bound x))
          :template (if (odd? (quot c 3)) [:inc-at {:axis axis} '?x at [:mul 2 taken]] taken)}))))
 
+(defn- writing
+  "A block of an array, its first or last element along an axis, or every other one, set or added
+  to; the block is made from the array, from another one of its type, or is a number."
+  [pool a b c]
+  (when-let [x (pick pool #(and (numbers? %) (< 0 (rank %) 4)) a)]
+    (when-let [y (pick pool #(= (:type x) (:type %)) b)]
+      (let [axis (mod c (rank x)), along #(assoc (vec (repeat (rank x) nil)) axis %)
+            bounds (choice [{:start 0, :stop 1} {:start -1} {:step 2} {:start 1, :stop 3}] c)
+            part [:slice (assoc bounds :axis axis) [:mul 2 '?y]]
+            block (into {} (map (fn [[k v]] [k (if (= k :step) (mapv #(or % 1) (along v))
+                                                   (along v))]))
+                        bounds)]
+        {:args {'?x x, '?y y}, :exact true, :bound (+ (:bound x) (* 2 (:bound y)))
+         :template [(choice [:set-slice :inc-slice] b) block
+                    (if (zero? (mod a 5)) [:mul 0 '?x] '?x) part]}))))
+
 (defn- counting [pool a b c]
   (when-let [x (pick pool #(and (numbers? %) (< 0 (rank %))) a)]
     {:args {'?x x}, :exact true, :bound (* 10 (:bound x))
@@ -232,7 +248,7 @@
   [(binary floats? (subvec arithmetic 0 3)) (binary floats? quotients) (unary floats? smooth)
    (unary floats? (subvec plain 0 6))
    (reducing floats? false [[:mean identity] [:sum #(* 20 %)]])
-   along-axis multiplying squaring viewing viewing cutting stretching joining indexing])
+   along-axis multiplying squaring viewing viewing cutting stretching joining indexing writing])
 
 (def ^:private kinds
   [(binary numbers? arithmetic) (binary floats? arithmetic) (binary floats? quotients)
@@ -243,7 +259,7 @@
    (reducing floats? false [[:mean identity] [:sum #(* 20 %)]])
    (reducing bools? true [[:any one] [:all one] [:sum (constantly 20.0)]])
    searching along-axis along-axis multiplying squaring
-   viewing viewing cutting stretching joining indexing counting labelling])
+   viewing viewing cutting stretching joining indexing writing counting labelling])
 
 ;; ## Building
 
