@@ -160,3 +160,19 @@
     (let [x (d/input 'x [:f64 [4]]), m (d/gt x 2)]
       (is (= [0.0 0.0 6.0 8.0] @(d/eval (d/grad (d/sum (d/sqr (d/index x m))) x) {x [1 2 3 4]})))
       (is (= [1.0 1.0 0.0 0.0] @(d/eval (d/grad (d/sum (d/set-at x m 0)) x) {x [1 2 3 4]}))))))
+
+(deftest updates-at-indices
+  (let [w (d/shared 'w (d/zeros [4] :f64)), u (d/shared 'u (d/zeros [2 3] :f64))
+        i (d/input 'i [:i64 [2]]), j (d/input 'j [:i64 [2]])
+        f (d/function [i j] (d/sum w) {:updates {w (d/inc-at w i 1), u (d/set-at u j [1 2] 5)}})
+        state (fn [] [@(d/value w) @(d/value u)])]
+    (is (= 0.0 @(f [1 -1] [0 0])))
+    (is (= [[0.0 1.0 0.0 1.0] [[0.0 5.0 0.0] [0.0 0.0 0.0]]] (state)))
+    (testing "an index out of range, of either, leaves all as it was"
+      (doseq [[i j] [[[0 4] [1 1]] [[0 0] [1 2]] [[-5 0] [1 1]]]]
+        (is (= :damo/index-out-of-bounds (error (f i j))))
+        (is (= [[0.0 1.0 0.0 1.0] [[0.0 5.0 0.0] [0.0 0.0 0.0]]] (state)))))
+    (testing "a row written from itself"
+      (let [g (d/function [] [] {:updates {w (d/set-at w 1 (d/mul 2 (d/index w 1)))}})]
+        (g)
+        (is (= [0.0 2.0 0.0 1.0] @(d/value w)))))))

@@ -14,11 +14,14 @@ final class Effects {
      */
     static boolean failsAfterWrite(Program p) {
         boolean written = false;
+        CheckedIndices checked = new CheckedIndices(p);
         for (Program.Step step : p.steps()) {
             written |= writesState(p, step);
-            if (written && fails(p, step)) {
+            if (written && fails(p, step)
+                    && !(step instanceof Program.RunKernel r && !checked.mayFail(r))) {
                 return true;
             }
+            checked.tell(step);
         }
         return false;
     }
