@@ -94,7 +94,7 @@ final class CheckedIndices {
                 case Kernel.Store st -> {
                     Size extent = st.value() instanceof Kernel.Ref r ? indices.get(r.name()) : null;
                     boolean first = !found.containsKey(st.param());
-                    boolean same = extent != null && (first || extent.equals(found.get(st.param())));
+                    boolean same = first || extent != null && extent.equals(found.get(st.param()));
                     found.put(st.param(), same ? extent : null);
                 }
                 default -> { }
