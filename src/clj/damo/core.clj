@@ -151,11 +151,15 @@
      (run/translating (Tensor/of data d (boolean allow-downcast))))))
 
 (defn full
-  "A tensor of that shape, all of whose elements are x; dtype :f64 unless given."
+  "A tensor of that shape, all of whose elements are x; dtype :f64 unless given. With symbolic dims
+  in the shape an expression, here and in zeros, ones, arange and eye."
   ([shape x] (full shape x :f64))
   ([shape x dtype]
    (let [d (dtype-named dtype)]
-     (run/translating (Tensor/full x d (long-array shape))))))
+     (if (every? integer? shape)
+       (run/translating (Tensor/full x d (long-array shape)))
+       (let [attrs {:type [dtype []], :value (expr/const-value dtype x)}]
+         (op/node :full {:shape (vec shape)} [(op/node :const attrs [])]))))))
 
 (defn zeros "A tensor of zeros of that shape; dtype :f64 unless given."
   ([shape] (zeros shape :f64))
@@ -170,14 +174,21 @@
   ([stop] (arange 0 stop 1))
   ([start stop] (arange start stop 1))
   ([start stop step]
-   (arange start stop step (if (every? integer? [start stop step]) :i64 :f64)))
+   (let [whole? #(or (integer? %) (not (number? %)))]
+     (arange start stop step (if (every? whole? [start stop step]) :i64 :f64))))
   ([start stop step dtype]
    (let [d (dtype-named dtype)]
-     (run/translating (Tensor/arange (double start) (double stop) (double step) d)))))
+     (if (every? number? [start stop])
+       (run/translating (Tensor/arange (double start) (double stop) (double step) d))
+       (op/node :arange {:start start, :stop stop, :step step, :dtype dtype} [])))))
 
 (defn eye "The n × n identity as a tensor; dtype :f64 unless given."
   ([n] (eye n :f64))
-  ([n dtype] (let [d (dtype-named dtype)] (run/translating (Tensor/eye n n d)))))
+  ([n dtype]
+   (let [d (dtype-named dtype)]
+     (if (integer? n)
+       (run/translating (Tensor/eye n n d))
+       (op/node :eye {:n n, :dtype dtype} [])))))
 
 (defn shape
   "The shape of a tensor, a vector of integers, or of an expression, a vector of dims."

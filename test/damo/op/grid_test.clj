@@ -38,3 +38,14 @@
            (map deref ((d/function [x] [(d/shape-i x 0) (d/shape-i x -1) (d/shape-vector x)])
                        (d/zeros [2 3] :f32))))))
   (is (= [] @(d/eval (d/shape-vector 1.5)))))
+
+(deftest arrays-of-symbolic-shapes
+  (let [x (d/input 'x [:f32 ['n]])
+        f (d/function [x] [(d/arange 'n) (d/arange 1 'n 2 :f32) (d/zeros ['n 2] :i32)
+                           (d/full ['n] 1.5 :f32) (d/eye 'n :f32)])]
+    (is (= [[0 1 2] [1.0] [[0 0] [0 0] [0 0]] [1.5 1.5 1.5]
+            [[1.0 0.0 0.0] [0.0 1.0 0.0] [0.0 0.0 1.0]]]
+           (map deref (f (d/zeros [3] :f32))))))
+  (testing "known ones are tensors"
+    (is (= [0 1 2] @(d/arange 3)))
+    (is (= [0.0 0.5] @(d/arange 0 1 0.5)))))
