@@ -3,8 +3,8 @@
   machine code. Every op of the registry is a function here, by its name: (tanh x), (sum x :axis 1).
   (def x (input 'x [:f32 ['n 3]]))  (def f (function [x] (sum (sqr x))))  @(f [[1 2 3]]) = 14.0"
   (:refer-clojure :exclude
-    [+ - * / abs bit-and bit-not bit-or bit-xor cast eval flatten load max min mod
-     repeat sort take])
+    [+ - * / abs assert bit-and bit-not bit-or bit-xor cast eval flatten load max min mod
+     print repeat sort take])
   (:require [clojure.core :as clj]
             [clojure.java.io :as io]
             [damo.check :as check]
@@ -42,8 +42,8 @@
 
 (def ^:private not-exported
   "Ops whose names are values here (zeros makes a tensor), and those that only passes insert."
-  #{:input :shared :const :zeros :ones :full :arange :eye :einsum :gemm :copy :dim :set-at :inc-at
-    :guard :grad-clip :grad-scale :with-derivative})
+  #{:input :shared :const :zeros :ones :full :arange :eye :einsum :gemm :after :require-true :copy
+    :dim :set-at :inc-at :guard :grad-clip :grad-scale :with-derivative})
 
 (defmacro ^:private export-ops []
   `(do ~@(for [[op {:keys [doc args]}] (sort-by key @op/registry) :when (not (not-exported op))
@@ -74,6 +74,9 @@
   sort/call-bincount)
 
 (def + "The same as add." add)
+(def true-div "The same as div." div)
+(def neq "The same as ne." ne)
+(def invert "The same as bit-not." bit-not)
 (def * "The same as mul." mul)
 (def ravel "The same as flatten." flatten)
 (def / "The same as div." div)

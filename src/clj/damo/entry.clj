@@ -12,7 +12,7 @@
   mean."
   {:elementwise [], :reduce [:combine :init], :arg-reduce [:better], :contract [], :view [:view]
    :generate [], :gather [], :scatter [:write], :patch [:write], :cumulate [:step], :concat []
-   :check [], :guard [], :nest [:nest], :composite [:expand], :host [], :leaf []})
+   :check [], :guard [], :require [], :nest [:nest], :composite [:expand], :host [], :leaf []})
 
 (def ^:private user-keys
   "The keys that the entry of a user's op may have; those of the other kinds are for Damo's own."

@@ -171,6 +171,9 @@
     :elementwise (elementwise-value! cx body loops id)
     :check (check-value! cx body loops id)
     :guard (guard-value! cx body loops id)
+    :require (let [v (bind! body id (operand! cx body loops id 0))]
+               (emit! body [:require v ((:note-of cx) id)])
+               v)
     :gather (gather-value! cx body loops id)
     :reduce (let [a (nth (node cx id) 2)]
               (name-value! cx body id

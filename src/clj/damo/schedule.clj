@@ -32,7 +32,7 @@
   [g id]
   (case (if (op/on-host? (graph/op-of (node g id))) :host (kind g id))
     :host :host
-    (:elementwise :reduce :arg-reduce :check :guard :gather) :loop
+    (:elementwise :reduce :arg-reduce :check :guard :require :gather) :loop
     :view :view
     :generate :inline
     :leaf (if (and (= :const (graph/op-of (node g id))) (empty? (shape g id))) :inline :memory)
@@ -58,7 +58,7 @@
   extents do not promise one."
   [g id]
   (let [{:keys [kind nonempty]} (op/entry (graph/op-of (node g id)))]
-    (or (#{:check :guard :nest} kind)
+    (or (#{:check :guard :require :nest} kind)
         (op/on-host? (graph/op-of (node g id)))
         (boolean (and nonempty
                       (let [n (reduced-count g id)] (not (and (integer? n) (pos? n)))))))))
@@ -110,7 +110,7 @@
   (let [[_ _ & args] (node g id)
         dom (domain g id)]
     (case (kind g id)
-      (:elementwise :check :guard) (mapv #(aligned (shape g %) dom) args)
+      (:elementwise :check :guard :require) (mapv #(aligned (shape g %) dom) args)
       (:reduce :arg-reduce) [(vec (range (count dom)))]
       :gather (into [nil] (map #(index-positions g id (shape g %))) (rest args)))))
 

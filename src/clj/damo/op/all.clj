@@ -35,6 +35,7 @@
             [damo.op.tensordot]
             [damo.op.trig]
             [damo.op.view]
+            [damo.op.watch]
             [damo.op.write]))
 
 (set! *warn-on-reflection* true)

@@ -106,6 +106,38 @@
                 [:moveaxis {:source 0, :destination 1} [:iota {:shape [2 2] :axis 0}]]]
                [0 1]]]})
 
+(defn- check-pattern [{:keys [pattern]} [[_ shape]]]
+  (let [kept (when (sequential? pattern) (filterv integer? pattern))]
+    (when-not (and kept (every? #(or (integer? %) (= :x %)) pattern)
+                   (every? #(< -1 % (count shape)) kept)
+                   (or (empty? kept) (apply distinct? kept)))
+      (fail! ::bad-pattern
+             (str "the :pattern of dimshuffle has different axes of " (pr-str shape)
+                  " and :x for new ones, as in [1 :x 0]; got " (pr-str pattern))
+             {:pattern pattern, :shape shape}))))
+
+(defn- shuffled
+  "The template: axes left out are dropped, the others put in order, then new ones added."
+  [{[[_ shape]] :types, {:keys [pattern]} :attrs}]
+  (let [kept (filterv integer? pattern), left (vec (sort kept))
+        dropped (vec (remove (set kept) (range (count shape))))
+        new-axes (vec (keep-indexed (fn [i p] (when (= :x p) i)) pattern))]
+    [:expand-dims {:axis new-axes}
+     [:transpose {:axes (mapv #(.indexOf ^java.util.List left %) kept)}
+      [:squeeze {:axis dropped} '?x]]]))
+
+(defop dimshuffle
+  "The array with its axes in the order of :pattern, [1 :x 0]: numbers are axes, :x is a new axis of
+  extent 1; axes that are left out have the extent 1 and disappear. Theano's."
+  {:kind :composite, :args [?x]
+   :attrs {:pattern {:doc "axes in their new order, :x for new ones"}}
+   :normalize (fn [attrs types] (check-pattern attrs types) (update attrs :pattern vec))
+   :expand shuffled
+   :gen (gens/on-shapes (fn [n] [[{:pattern [1 :x 0]} [2 n]] [{:pattern [:x 0]} [n]]
+                                 [{:pattern [1 0]} [n 1]] [{:pattern [1]} [1 n]]
+                                 [{:pattern []} []]]))
+   :examples [[[:dimshuffle {:pattern [:x 0]} [:iota {:shape [2] :axis 0}]] [[0 1]]]]})
+
 ;; ## Shapes that are known better
 
 (defn- specified-type [{:keys [shape]} [[dtype from]]]

@@ -48,9 +48,9 @@
   index of what reads or writes there."
   [g users id]
   (let [{{:keys [file line]} :src} (get-in g [:notes id]), from-end? (counts-from-end? g id)
-        [op {:keys [extent]} & args] (node g id)
+        [op {:keys [extent message]} & args] (node g id)
         {:keys [failure kind]} (op/entry op)
-        id (case kind :guard (first args), :check (reader g users id), id)
+        id (case kind (:guard :require) (first args), :check (reader g users id), id)
         [op _ & args] (node g id)]
     (cond-> {:op (name (get-in g [:notes id :part-of] op)), :expr (graph-text g id 3)
              :type (pr-str (graph/type-of g id))
@@ -58,7 +58,8 @@
       (= kind :guard) (assoc :guard true)
       from-end? (assoc :from-end true)
       (not= kind :guard) (assoc :message
-                                (cond failure failure
+                                (cond message message
+                                      failure failure
                                       extent
                                       "an index must lie between 0 and the extent of its axis"
                                       (op/on-host? op) "its kernel failed"

@@ -188,7 +188,7 @@
                => [:cross-entropy x i]]]}
   {:name :categorical-cross-entropy
    :lhs [:categorical-cross-entropy [:softmax {:axis ?a} ?x] ?i]
-   :rhs [:cross-entropy ?x ?i], :keeps :finite
+   :rhs [:cross-entropy ?x ?i], :keeps :finite, :failures :kept
    :when #(and (= (% ?a) (dec (rule/rank-of % ?x))) (not (rule/float? % ?i))
                (= (rule/rank-of % ?i) (% ?a)))
    :why "The loss of a wrong and sure label is finite.", :types {i [:i64 [2]]}, :gen {i [0 2]}

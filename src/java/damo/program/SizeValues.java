@@ -65,7 +65,8 @@ final class SizeValues {
     }
 
     private DamoException failed(ArithmeticException e, Size size, Supplier<String> what) {
-        boolean divisor = e.getMessage().startsWith("divisor");
+        // HotSpot throws exceptions without a message where overflows are frequent.
+        boolean divisor = e.getMessage() != null && e.getMessage().startsWith("divisor");
         return fail(divisor ? "bad-size" : "size-overflow", what.get() + ": size "
                 + explain(size)
                 + (divisor ? " has a " + e.getMessage() : " overflows 64 bits"), size);
