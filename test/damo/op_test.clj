@@ -158,3 +158,18 @@
       (is (= [::entry/not-defined "there is no op :half-for-the-test to remove"]
              (error (op/remove! :half-for-the-test))))
       (finally (reset! op/registry before)))))
+
+(deftest attributes-by-position
+  (let [x (expr/->Expr :input {:name 'x, :type [:f32 [2 3]]} [] [:f32 [2 3]] nil nil)
+        attrs (fn [op & more] (expr/attrs-of (op/call op (cons x more))))]
+    (is (= {:dtype :f64} (attrs :cast :f64)))
+    (is (= [3 2] (:shape (attrs :reshape [3 2]))))
+    (is (= (attrs :sum :axis 1 :keepdims true) (attrs :sum 1 true) (attrs :sum 1 :keepdims true)))
+    (is (= (attrs :swapaxes :axis1 0 :axis2 1) (attrs :swapaxes 0 1)))
+    (testing "what is no attribute is still an argument too many"
+      (is (= ::op/wrong-arity
+             (:damo/error (ex-data (try (op/call :tanh [x 1]) (catch Exception e e))))))
+      (is (= ::op/wrong-arity
+             (:damo/error (ex-data (try (op/call :sum [x x]) (catch Exception e e))))))
+      (is (= ::op/missing-value
+             (:damo/error (ex-data (try (op/call :sum [x :axis]) (catch Exception e e)))))))))

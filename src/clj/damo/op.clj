@@ -5,6 +5,7 @@
   of a builder alike."
   (:require [clojure.string :as str]
             [damo.entry :as entry]
+            [damo.arguments :as arguments]
             [damo.expr :as expr]
             [damo.fail :as fail :refer [fail!]]
             [damo.graph :as graph]
@@ -221,25 +222,12 @@
   [op attrs args]
   (construct (expr-context (fail/source-position)) op attrs (mapv expr/lift args)))
 
-(defn- split-call
-  "[arguments attributes] of a call of an op function: arguments first, then keywords and values."
-  [{:keys [name args]} given]
-  (let [[positional options] (split-with (complement keyword?) given)]
-    (when (odd? (count options))
-      (fail! ::missing-value
-        (str "the op " name " was called with " (last options) " and no value after it")
-             {:op name}))
-    [(if (and (= args :variadic) (sequential? (first positional)) (= 1 (count positional)))
-       (first positional)
-       positional)
-     (apply hash-map options)]))
-
 (defn call
   "The expression for a call (op-function arg … :attribute value …). Ops marked :fold take any
   number of arguments."
   [op given]
   (let [{:keys [fold] :as entry} (entry op)
-        [args attrs] (split-call entry given)]
+        [args attrs] (arguments/split entry given)]
     (if (and fold (< 2 (count args)))
       (reduce (fn [x y] (node op attrs [x y])) args)
       (node op attrs args))))

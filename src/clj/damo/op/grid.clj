@@ -37,6 +37,9 @@
   "The :num numbers from start to stop, evenly spaced, floats; :endpoint false leaves stop out. A
   single number is start. They are start · (1 - t) + stop · t, so both ends are exact."
   {:kind :composite, :args [?start ?stop], :coerce [0 1]
+   :instead (fn [attrs [[dtype]]]
+              (when (type/int-dtype? dtype)
+                [:linspace attrs [:cast {:dtype :f64} '?start] [:cast {:dtype :f64} '?stop]]))
    :attrs {:num {:default 50, :doc "how many, a dim"}
            :endpoint {:default true, :doc "whether stop is the last one"}}
    :normalize (fn [attrs _] (typing/check-shape [(:num attrs)]) (update attrs :num type/dim+))
