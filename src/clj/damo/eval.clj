@@ -140,9 +140,11 @@
 (defn all-values
   "A vector of the values of all nodes of a graph that its outputs need, by id (nil for the
   others); see `run`. With `known`, {id array}, each node is computed from these values of its
-  arguments, where there are any."
+  arguments, where there are any. With `adjust`, a function of a node's id, its arguments' values
+  and its value, that gives the value to go on with."
   ([graph env] (all-values graph env {}))
-  ([{:keys [nodes notes] :as graph} env known]
+  ([graph env known] (all-values graph env known (fn [_ _ value] value)))
+  ([{:keys [nodes notes] :as graph} env known adjust]
    (let [live (graph/live graph)
          leaf-types (leaves graph live env)
          dims (volatile! (bind-dims leaf-types env))
@@ -152,7 +154,7 @@
        (try
          (let [node (nth nodes id)
                args (mapv #(or (known %) (aget values (int %))) (graph/args-of node))
-               value (node-value @dims env node args)
+               value (adjust id args (node-value @dims env node args))
                declared (get-in notes [id :type])]
            (when declared
              (vswap! dims with-counts graph id declared value)

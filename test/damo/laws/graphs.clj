@@ -1,7 +1,9 @@
 (ns damo.laws.graphs
   "Random well-typed graphs for the laws of the compiler. A recipe is plain data of naturals,
   {:steps [[kind a b c] …] :outputs [n …] :updates [[state n] …] :single bool}, so a part of a
-  recipe is a recipe; `graph` turns any into a graph, skipping steps that find no operands.
+  recipe is a recipe; `graph` turns any into a graph, skipping steps that find no operands. Steps
+  are of the families below, which meet many rules; calls of any op of the registry
+  (damo.laws.draws); or derivatives of what is there.
   Values start as small whole numbers; a node knows whether its value is exact and how large it can
   be, and only exact ones decide anything (comparisons, indices, conversions to integers), so that
   rounding cannot turn a choice over."
@@ -9,6 +11,7 @@
             [damo.array :as array]
             [damo.diff :as diff]
             [damo.graph :as graph]
+            [damo.laws.draws :as draws]
             [damo.op :as op]
             [damo.type :as type])
   (:import [java.util Random]))
@@ -25,7 +28,8 @@
     [:shared v [:f64 [4]]] [:shared z [:f64 []]] [:shared y [:i64 [4]]]])
 
 (def ^:private single-leaves
-  '[[:input p [:f32 [n m]]] [:input q [:f32 [m]]] [:shared x [:f32 [3 4]]] [:shared f [:f32 [4]]]])
+  '[[:input p [:f32 [n m]]] [:input q [:f32 [m]]] [:shared x [:f32 [3 4]]] [:shared f [:f32 [4]]]
+    [:input h [:f16 [n]]] [:shared bh [:bf16 [4]]]])
 
 (def ^:private magnitude "The largest absolute value of a leaf." 4)
 (def ^:private largest "The largest absolute value that a node may have." 1e5)
@@ -269,21 +273,62 @@
            :bound magnitude, :leaf s})
         leaves))
 
-(defn- step!
-  "The pool with the node of a step, when it finds operands and its value cannot become too large."
-  [b kinds pool [kind n1 n2 n3]]
-  (if-let [{:keys [args template exact bound]} ((choice kinds kind) pool n1 n2 n3)]
-    (try
-      (if (< bound largest)
-        (let [id (op/instantiate! (op/emitter b nil) (update-vals args :id) template)
-              type (graph/node-type b id)]
-          (if (< (count (second type)) 5)
-            (conj pool {:id id, :type type, :bound bound
-                        :exact (boolean (and exact (every? :exact (vals args))))})
-            pool))
-        pool)
-      (catch clojure.lang.ExceptionInfo _ pool))
+(def ^:private most-nodes "A graph does not grow beyond so many nodes." 400)
+
+(defn- with-node
+  "The pool with a node, unless it has too many axes."
+  [b pool id about]
+  (let [type (graph/node-type b id)]
+    (if (< (count (second type)) 5) (conj pool (assoc about :id id :type type)) pool)))
+
+(defn- add-call!
+  "The pool with the node of a call, {:args :template :exact :bound}, when its value cannot become
+  too large."
+  [b pool {:keys [args template exact bound]}]
+  (if (< bound largest)
+    (let [id (op/instantiate! (op/emitter b nil) (update-vals args :id) template)]
+      (with-node b pool id {:bound bound
+                            :exact (boolean (and exact (every? :exact (vals args))))}))
     pool))
+
+(defn- derivative
+  "{:graph :grads} of a sum of the node x: its gradient with respect to the node w; or the one of
+  the node x, in forward or reverse mode."
+  [b mode x w]
+  (let [options {:disconnected :ignore}, {:keys [id type]} x]
+    (case (int mode)
+      0 (let [cost (op/instantiate! (op/emitter b nil) {'?x id} (if (empty? (second type))
+                                                                  '?x
+                                                                  [:sum '?x]))]
+          (diff/grad (graph/finish b []) cost [(:id w)] options))
+      1 (diff/rop (graph/finish b []) [id] [(:id w)] [(:id w)] options)
+      2 (diff/lop (graph/finish b []) [id] [id] [(:id w)] options))))
+
+(def ^:private no-derivative
+  "Why a derivative may be refused; any other failure is one of the compiler."
+  #{:damo.diff/undefined :damo.diff/not-implemented :damo.diff/disconnected})
+
+(defn- add-derivative! [b pool n1 n2 n3]
+  (let [x (pick pool floats? n1), w (pick pool floats? (+ n1 n2))]
+    (try
+      (let [{g :graph, :keys [grads]} (derivative b (mod n3 3) x w)
+            ids (graph/load-graph! b g)]
+        (reduce #(with-node b %1 (ids %2) {:bound 1e4, :exact false}) pool grads))
+      (catch clojure.lang.ExceptionInfo e
+        (if (no-derivative (:damo/error (ex-data e))) pool (throw e))))))
+
+(defn- step!
+  "The pool with the node of a step, when it finds operands."
+  [b {:keys [smooth registry]} pool [kind n1 n2 n3]]
+  (let [kinds (if smooth smooth-kinds kinds)]
+    (cond (< most-nodes (graph/node-count b)) pool
+          (and registry (< 960 kind)) (add-derivative! b pool n1 n2 n3)
+          :else (try
+                  (let [call (if (and registry (< 300 kind))
+                               (draws/call pool (+ (* 1000000 n1) (* 1000 n2) n3))
+                               ((choice kinds kind) pool n1 n2 n3))]
+                    (if call (add-call! b pool call) pool))
+                  (catch clojure.lang.ExceptionInfo _ pool)))))
 
 (defn- update-of
   "The id of the new value that the natural n chooses for a state: any node of its type."
@@ -298,8 +343,8 @@
 
 (defn- grown
   "The pool of nodes that the steps of a recipe make in a builder."
-  [b {:keys [steps single smooth]}]
-  (reduce (partial step! b (if smooth smooth-kinds kinds))
+  [b {:keys [steps single] :as recipe}]
+  (reduce (partial step! b recipe)
           (emit-leaves! b (into wide-leaves (when single single-leaves)))
           steps))
 
@@ -310,7 +355,7 @@
   [{:keys [outputs updates] :as recipe}]
   (let [b (graph/builder)
         pool (grown b recipe)
-        states (filterv #(= :shared (graph/op-of (graph/node b (:id %)))) pool)
+        states (filterv #(and (:leaf %) (= :shared (graph/op-of (graph/node b (:id %))))) pool)
         chosen (into (sorted-map) (map (fn [[s n]] [(mod s (count states)) n])) updates)
         results (into [(:id (peek pool))] (map #(:id (pick pool (constantly true) %))) outputs)
         news (mapv (fn [[s n]] (update-of b pool (states s) n)) chosen)]

@@ -140,4 +140,8 @@
                             [#(d/searchsorted x x :side :middle) #":left or :right"]
                             [#(d/bincount x :length 3) #"takes integers"]
                             [#(d/argsort 1.0) #"axis -1 does not exist"]]]
-      (is (thrown-with-msg? clojure.lang.ExceptionInfo message (call))))))
+      (is (thrown-with-msg? clojure.lang.ExceptionInfo message (call)))))
+  (testing "by the reference too, once it knows how many elements there are"
+    (is (thrown-with-msg? clojure.lang.ExceptionInfo #"no 4 elements"
+                          (eval/run (d/graph (d/topk (d/input 'x [:f64 ['n]]) :k 4))
+                            {'x (array/of :f64 [3] [1 2 3])})))))

@@ -25,17 +25,17 @@
                       :when (= o op)]
                   [name type]))))
 
-(defn- program-of [g spec rules]
-  (if rules
-    (:program (run/program-of g (assoc spec :mode :fast-run)))
+(defn- program-of [g spec mode]
+  (if mode
+    (:program (run/program-of g (assoc spec :mode mode)))
     (plan/program (pass/prepare g) spec)))
 
 (defn compile
   "A compiled graph {:function :program :inputs names :states {name State}}. Options: :rules,
-  whether the rules of :fast-run apply; :updates {state-name position-of-output}, the outputs from
-  the first of these positions on are new values of state; :inputs [[name type] …] when not all are
-  live."
-  [g {:keys [rules updates inputs states]}]
+  whether the rules of :fast-run apply, or :mode, one of damo.run; :updates {state-name
+  position-of-output}, the outputs from the first of these positions on are new values of state;
+  :inputs [[name type] …] when not all are live."
+  [g {:keys [rules mode updates inputs states]}]
   (let [returned (apply min (count (:outputs g)) (vals updates))
         inputs (or inputs (leaves g :input))
         states (or states (leaves g :shared))
@@ -45,7 +45,7 @@
                                       (boolean-array 0))]))
         program (program-of g {:name "law", :inputs inputs, :state states, :updates (or updates {})
                                :outputs (map str (range returned))}
-                            rules)]
+                            (or mode (when rules :fast-run)))]
     {:program program, :inputs (mapv first inputs), :states cells
      :function (Function/compile (Programs/read (run/program-text program))
                                  (update-keys cells str) false (host/kernels))}))

@@ -164,7 +164,8 @@
   [:slice {:axis axis, :start 0, :stop k} [op {:axis axis, :descending largest} '?x]])
 
 (defn- top-value [f]
-  (fn [{:keys [axis k largest]} {:keys [shape] :as x}]
+  (fn [{:keys [axis k largest] :as attrs} {:keys [shape] :as x}]
+    (check-k attrs [(array/type-of x)])
     (let [all (f axis largest x)]
       (array/from-indices (:dtype all) (assoc shape axis k) #(array/at all %)))))
 

@@ -1,0 +1,180 @@
+(ns damo.laws.fuzz
+  "Compiled graphs against the reference interpreter: (check-graph g seed ways) is nil, or the first
+  disagreement as EDN; (shrunk f) makes it small, (replay f) checks it again. A graph is {:graph
+  :updates :inputs :states} as damo.laws.graphs gives it. Values are compared as closely as rounding
+  allows (damo.laws.rounding)."
+  (:require [clojure.string :as str]
+            [damo.array :as array]
+            [damo.check.running :as running]
+            [damo.graph :as graph]
+            [damo.laws.graphs :as graphs]
+            [damo.laws.rounding :as rounding]
+            [damo.rules.canonicalize :as canonicalize]
+            [damo.rules.specialize :as specialize]
+            [damo.rules.stabilize :as stabilize]
+            [damo.type :as type]))
+
+(set! *warn-on-reflection* true)
+
+(def extents
+  "What one compiled function is called with, in turn; 0 and 1 are the awkward ones."
+  '[{n 3, m 2} {n 1, m 4} {n 5, m 1} {n 0, m 3} {n 2, m 0} {n 3, m 3} {n 0, m 0} {n 9, m 17}])
+
+(def modes
+  "The modes of damo.run, and :fast-run without the promise of each kind."
+  [:none :fast-run :fast-compile :nan-guard
+   {:mode :fast-run, :exclude #{:finite}} {:mode :fast-run, :exclude #{:value :finite}}])
+
+(defn without-rules
+  "The mode :fast-run without one in three of its rules, chosen by the seed."
+  [seed]
+  (let [names (sort (mapcat #(map :name (:rules %))
+                            [stabilize/rules canonicalize/rules specialize/rules]))]
+    {:mode :fast-run
+     :exclude (set (filter #(zero? (mod (hash [seed %]) 3)) names))}))
+
+;; ## What is compared
+
+(defn- finite? [x] (and (float? x) (< ##-Inf x ##Inf)))
+
+(defn- tainted
+  "The live nodes that a NaN or infinity took part in; rules may change what comes of those."
+  [g values]
+  (reduce (fn [found id]
+            (let [value (nth values id)]
+              (if (or (some found (graph/args-of (nth (:nodes g) id)))
+                      (and (type/float-dtype? (:dtype value))
+                           (not-every? finite? (array/values value))))
+                (conj found id)
+                found)))
+          #{} (graph/live g)))
+
+(def ^:private units
+  "The least distance that is told from rounding, relative to the element."
+  {:f64 1e-13, :f32 1e-5, :f16 4e-3, :bf16 3e-2})
+
+(defn- near?
+  "Does an element got agree with the one expected, which rounding moves by `spread`?"
+  [dtype x y spread]
+  (cond (= spread ##Inf) true
+        (not (float? x)) (= x y)
+        (Double/isNaN x) (Double/isNaN y)
+        (== x y) true
+        :else (<= (abs (- x y)) (+ (* 64 (double spread))
+                                   (* (double (units dtype)) (abs x)) Double/MIN_NORMAL))))
+
+(defn- unlike
+  "Nil when the arrays agree, else [expected got]."
+  [spread x y]
+  (when-not (and (= (array/type-of x) (array/type-of y))
+                 (every? true? (map (partial near? (:dtype x)) (array/values x) (array/values y)
+                                    spread)))
+    [x y]))
+
+;; ## One call
+
+(defn- results
+  "[[what id got] …] of a call that went well: the outputs, and the states that are updated."
+  [{:keys [graph updates]} got after]
+  (concat (map vector (range) (:outputs graph) got)
+          (for [[s position] updates] [s (nth (:outputs graph) position) (after s)])))
+
+(defn- kept
+  "What differs of states that a call must leave as they were."
+  [env after names]
+  (for [s names :let [d (unlike (repeat 0.0) (env s) (after s))] :when d] (into [s] d)))
+
+(defn- may-pass?
+  "May a call succeed where the interpreter fails with that message? Rules may drop what fails; a
+  slice beyond the end of an axis is not noticed when none of its elements is read."
+  [mode message]
+  (or (not= mode :none) (re-find #"the slice from|a dimension must lie between" message)))
+
+(defn- value-differences [{:keys [graph updates] :as g} mode env {:keys [values spread]} got after]
+  (let [free (if (= mode :none) #{} (tainted graph values))]
+    (concat (for [[what id y] (results g got after) :when (not (free id))
+                  :let [d (unlike (spread id) (nth values id) y)] :when d]
+              (into [what] d))
+            (kept env after (remove (set (keys updates)) (keys after))))))
+
+(defn- compared
+  "What differs between `reference`, with so many moved runs, and what a call gave."
+  [{:keys [graph] :as g} mode env runs {got :values, failed :fails} after]
+  (let [{:keys [fails decided values] :as expected} (rounding/reference graph env runs)]
+    (cond (and fails failed) (kept env after (keys after))
+          (not decided) nil
+          fails (when-not (may-pass? mode fails) [[:failure fails got]])
+          failed (when-not (and (= mode :nan-guard) (seq (tainted graph values)))
+                   [[:failure nil failed]])
+          :else (value-differences g mode env expected got after))))
+
+(defn- differences
+  "What differs between a call and the reference, a seq of [what expected got]; once more with many
+  moved runs when something seems to."
+  [g compiled mode env]
+  (let [outcome (running/outcome #(running/call! compiled env))
+        after (running/state-values compiled)]
+    (when (seq (compared g mode env 2 outcome after))
+      (compared g mode env 40 outcome after))))
+
+(defn- shown [x] (if (:dtype x) [(array/type-of x) (array/nested x)] x))
+
+(defn- shown-env [{:keys [inputs states]} env]
+  (into {} (for [[s] (concat inputs states)] [s (shown (env s))])))
+
+;; ## One graph
+
+(defn- problem [{:keys [graph updates]} mode about]
+  (merge {:graph graph, :updates updates, :mode mode} about))
+
+(defn- check-calls [g mode compiled envs]
+  (first (for [env envs
+               :let [found (differences g compiled mode env)] :when (seq found)]
+           (problem g mode {:env (shown-env g env)
+                            :different (mapv #(mapv shown %) found)}))))
+
+(defn thrown
+  "An exception as text, with the places of Damo that it came through."
+  [^Throwable e]
+  (str (.getSimpleName (class e)) " " (ex-message e) " at "
+       (str/join ", " (take 4 (filter #(re-find #"^damo\.(?!array)" %)
+                                      (map str (.getStackTrace e)))))))
+
+(defn check
+  "Nil when the graph, compiled in a mode, agrees with the reference on each environment, else the
+  first disagreement: {:graph :updates :mode :env :different [[what expected got] …]}."
+  [{:keys [graph] :as g} mode envs]
+  (try
+    (let [{compiled :values, fails :fails}
+          (running/outcome #(running/compile graph (assoc g :mode mode)))]
+      (if fails
+        (problem g mode {:env (shown-env g (first envs)), :compiling fails})
+        (try (check-calls g mode compiled envs)
+             (finally (running/close! compiled)))))
+    (catch Throwable e
+      (problem g mode {:env (shown-env g (first envs))
+                       :threw (thrown e)}))))
+
+(defn leaves
+  "The graph {:graph :updates} with the :inputs and :states of its leaves."
+  [{:keys [graph updates] :as g}]
+  (let [of (fn [kind] (vec (for [[op {:keys [name type]}] (:nodes graph) :when (= op kind)]
+                             [name type])))]
+    (assoc g :inputs (of :input) :states (of :shared) :updates (or updates {}))))
+
+(defn pruned
+  "The graph {:graph :updates} without what nothing needs, positions and source lost."
+  [{:keys [graph updates]}]
+  (leaves {:updates updates
+           :graph (update (graph/prune graph) :notes update-vals #(select-keys % [:type]))}))
+
+(defn environment
+  "{name array} of what a disagreement shows under :env."
+  [env]
+  (into {} (for [[s [[dtype shape] nested]] env] [s (array/of dtype shape
+                                                              (flatten [nested]))])))
+
+(defn replay
+  "Checks a disagreement that `check` gave, as EDN, again; nil, or what it is now."
+  [{:keys [graph updates mode env]}]
+  (check (leaves {:graph graph, :updates updates}) mode [(environment env)]))
