@@ -90,6 +90,12 @@
   [mode message]
   (or (not= mode :none) (re-find #"the slice from|a dimension must lie between" message)))
 
+(defn- may-overflow?
+  "May infinities arise inside the ops of a graph? A mean over nothing divides by 0."
+  [graph values]
+  (or (seq (tainted graph values))
+      (some (fn [v] (and v (some zero? (:shape v)))) values)))
+
 (defn- value-differences [{:keys [graph updates] :as g} mode env {:keys [values spread]} got after]
   (let [free (if (= mode :none) #{} (tainted graph values))]
     (concat (for [[what id y] (results g got after) :when (not (free id))
@@ -104,7 +110,7 @@
     (cond (and fails failed) (kept env after (keys after))
           (not decided) nil
           fails (when-not (may-pass? mode fails) [[:failure fails got]])
-          failed (when-not (and (= mode :nan-guard) (seq (tainted graph values)))
+          failed (when-not (and (= mode :nan-guard) (may-overflow? graph values))
                    [[:failure nil failed]])
           :else (value-differences g mode env expected got after))))
 
@@ -124,15 +130,6 @@
 
 ;; ## One graph
 
-(defn- problem [{:keys [graph updates]} mode about]
-  (merge {:graph graph, :updates updates, :mode mode} about))
-
-(defn- check-calls [g mode compiled envs]
-  (first (for [env envs
-               :let [found (differences g compiled mode env)] :when (seq found)]
-           (problem g mode {:env (shown-env g env)
-                            :different (mapv #(mapv shown %) found)}))))
-
 (defn thrown
   "An exception as text, with the places of Damo that it came through."
   [^Throwable e]
@@ -140,20 +137,30 @@
        (str/join ", " (take 4 (filter #(re-find #"^damo\.(?!array)" %)
                                       (map str (.getStackTrace e)))))))
 
+(defn- check-calls [g mode compiled envs]
+  (first (for [env envs
+               :let [found (differences g compiled mode env)] :when (seq found)]
+           {:env (shown-env g env), :different (mapv #(mapv shown %) found)})))
+
+(defn- verdict
+  "Nil, or what is wrong with a compiled graph."
+  [{:keys [graph] :as g} mode envs]
+  (let [{compiled :values, fails :fails}
+        (running/outcome #(running/compile graph (assoc g :mode mode)))]
+    (if fails
+      {:compiling fails}
+      (try (check-calls g mode compiled envs)
+           (finally (running/close! compiled))))))
+
 (defn check
   "Nil when the graph, compiled in a mode, agrees with the reference on each environment, else the
-  first disagreement: {:graph :updates :mode :env :different [[what expected got] …]}."
-  [{:keys [graph] :as g} mode envs]
-  (try
-    (let [{compiled :values, fails :fails}
-          (running/outcome #(running/compile graph (assoc g :mode mode)))]
-      (if fails
-        (problem g mode {:env (shown-env g (first envs)), :compiling fails})
-        (try (check-calls g mode compiled envs)
-             (finally (running/close! compiled)))))
-    (catch Throwable e
-      (problem g mode {:env (shown-env g (first envs))
-                       :threw (thrown e)}))))
+  first disagreement: {:graph :updates :mode :env :different [[what expected got] …]}, or with
+  :compiling or :threw, a message, in place of :different."
+  [{:keys [graph updates] :as g} mode envs]
+  (when-let [found (try (verdict g mode envs)
+                        (catch Throwable e {:threw (thrown e)}))]
+    (merge {:graph graph, :updates updates, :mode mode, :env (shown-env g (first envs))}
+           found)))
 
 (defn leaves
   "The graph {:graph :updates} with the :inputs and :states of its leaves."

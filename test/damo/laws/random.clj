@@ -1,10 +1,11 @@
 (ns damo.laws.random
   "Random graphs, checked one after another. (check-recipes graphs/graph {:registry true} 40 7) is
-  nil, or the first disagreement, made small; (fuzz! 10 7) goes on for ten minutes."
+  nil, or the first disagreement, made small."
   (:require [damo.laws.draws :as draws]
             [damo.laws.fuzz :as fuzz]
             [damo.laws.graphs :as graphs]
-            [damo.laws.shrinking :as shrinking]))
+            [damo.laws.shrinking :as shrinking])
+  (:import [java.io Writer]))
 
 (set! *warn-on-reflection* true)
 
@@ -48,10 +49,11 @@
 
 (defn check-recipe
   "Nil, or the disagreement, made small, of the graph that `build` makes of a recipe; `k` chooses
-  modes, sizes and values."
+  modes, sizes and values. What graphs print is lost."
   [build k recipe]
-  (when-let [found (failure build k (ways k) recipe)]
-    (shrunk build k recipe found)))
+  (binding [*out* (Writer/nullWriter)]
+    (when-let [found (failure build k (ways k) recipe)]
+      (shrunk build k recipe found))))
 
 (defn check-recipes
   "Checks the graphs that `build` makes of `times` recipes from a seed; nil, or the first
@@ -63,5 +65,6 @@
 (defn drawn
   "The set of ops in the graphs of `times` recipes of calls of all ops."
   [times seed]
-  (into #{} (mapcat #(map first (:nodes (:graph (graphs/graph (assoc % :registry true))))))
-        (graphs/recipes times seed)))
+  (binding [*out* (Writer/nullWriter)]
+    (into #{} (mapcat #(map first (:nodes (:graph (graphs/graph (assoc % :registry true))))))
+          (graphs/recipes times seed))))
