@@ -3,14 +3,15 @@
   shared variables, graphs out and in, derivatives in both modes."
   (:require [clojure.string :as str]
             [clojure.test :refer [are deftest is testing]]
-            [damo.core :as d])
+            [damo.core :as d]
+            [damo.fail :as fail])
   (:import [java.io File]))
 
 (set! *warn-on-reflection* true)
 
 (defn- error-of [f]
   (try (f) nil
-       (catch clojure.lang.ExceptionInfo e [(:damo/error (ex-data e)) (ex-message e)])))
+       (catch clojure.lang.ExceptionInfo e [(:damo/error (ex-data e)) (fail/what e)])))
 
 ;; ## Values of expressions
 

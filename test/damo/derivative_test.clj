@@ -87,7 +87,7 @@
     (is (= ::diff/disconnected (first (error-of #(d/grad (d/disconnected-grad (d/sqr x)) x)))))
     (let [[kind message] (error-of #(d/grad (d/sqr (d/undefined-grad x)) x))]
       (is (= ::diff/undefined kind))
-      (is (str/includes? message "(undefined-grad x) [:f64 []], written at derivative_test.clj")))
+      (is (str/includes? message "(undefined-grad x)\n  written at: derivative_test.clj")))
     (is (= :damo.op.control/bad-bounds (first (error-of #(d/grad-clip x 1 0)))))
     (is (= :damo.op.control/bad-scale (first (error-of #(d/grad-scale x nil)))))))
 

@@ -1,14 +1,15 @@
 (ns damo.dtypes-test
   "The storage dtypes :f16 and :bf16, and :i16, as users meet them: docs/dtypes.md."
   (:require [clojure.test :refer [are deftest is testing]]
-            [damo.core :as d])
+            [damo.core :as d]
+            [damo.fail :as fail])
   (:import [damo.tensor DType Tensor]
            [java.io File]))
 
 (set! *warn-on-reflection* true)
 
 (defn- error-of [f]
-  (try (f) nil (catch clojure.lang.ExceptionInfo e (ex-message e))))
+  (try (f) nil (catch clojure.lang.ExceptionInfo e (fail/what e))))
 
 (defn- called
   "The values of (f x) for an input x of that dtype and one axis, given these numbers."
@@ -127,7 +128,7 @@
 
 (deftest lossy-data-is-refused
   (let [x (d/input 'x [:f16 ['n]]), f (d/function [x] x {:name "f"})]
-    (are [data message] (= (str "input x of f, :f16: " message) (error-of #(f data)))
+    (are [data message] (= (str "in f: input x [:f16 [n]]: " message) (error-of #(f data)))
       (double-array [1])
       (str ":f64 data cannot become :f16: it would lose precision; allow the downcast, or give :f16"
            " data")

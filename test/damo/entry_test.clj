@@ -2,6 +2,7 @@
   "Tests of what the entry of an op must have, and of the messages when it lacks that."
   (:require [clojure.test :refer [are deftest is testing]]
             [damo.entry :as entry]
+            [damo.fail :as fail]
             [damo.op :as op]
             [damo.op.all]))
 
@@ -13,7 +14,7 @@
 
 (defn- message-of [change]
   (try (entry/check! (change half)) nil
-       (catch clojure.lang.ExceptionInfo e [(:damo/error (ex-data e)) (ex-message e)])))
+       (catch clojure.lang.ExceptionInfo e [(:damo/error (ex-data e)) (fail/what e)])))
 
 (deftest complete-entries-pass
   (is (= half (entry/check! half)))

@@ -15,7 +15,7 @@
 
 (defmacro ^:private error [& body]
   `(try ~@body nil
-        (catch clojure.lang.ExceptionInfo e# [(:damo/error (ex-data e#)) (ex-message e#)])))
+        (catch clojure.lang.ExceptionInfo e# [(:damo/error (ex-data e#)) (fail/what e#)])))
 
 (defn- input [name type]
   (expr/->Expr :input {:name name, :type type} [] type nil nil))
@@ -78,8 +78,8 @@
 (deftest names-of-inputs-and-shared-variables
   (testing "one name with two types is an error"
     (is (= [::expr/two-inputs-of-one-name
-            (str "two inputs are called x, with the types [:f32 [n 10]] and [:f32 []]; "
-                 "give one of them another name")]
+            (str "two inputs of different types are called x\n  input: x [:f32 [n 10]]"
+                 "\n  input: x [:f32 []]")]
            (error (expr/to-graph [x (input 'x [:f32 []])])))))
   (testing "different shared variables of one name get names of their own, equal ones do not"
     (let [a (Object.), b (Object.)

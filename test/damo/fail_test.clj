@@ -25,9 +25,9 @@
 (deftest an-explained-failure-takes-the-place-of-the-first
   (let [first-one (try (fail/fail! ::bad "no good" {:axis 3})
                        (catch clojure.lang.ExceptionInfo e e))
-        e (try (fail/explain! first-one "sum: no good" {:op :sum})
+        e (try (fail/explain! first-one "sum: " " at 3" {:op :sum})
                (catch clojure.lang.ExceptionInfo e e))]
-    (is (= "sum: no good" (ex-message e)))
+    (is (= "sum: no good at 3" (ex-message e)))
     (is (= {:axis 3, :op :sum, :damo/error ::bad} (ex-data e)))
     (is (nil? (ex-cause e)) "a REPL shows the innermost cause: it must be this one")
     (is (= (vec (.getStackTrace ^Throwable first-one)) (vec (.getStackTrace ^Throwable e))))))

@@ -3,6 +3,7 @@
   (:require [clojure.java.io :as io]
             [clojure.string :as str]
             [clojure.test :refer [are deftest is testing]]
+            [damo.fail :as fail]
             [damo.graph :as graph])
   (:import [java.io File]))
 
@@ -10,7 +11,7 @@
 
 (defmacro ^:private error [& body]
   `(try ~@body nil
-        (catch clojure.lang.ExceptionInfo e# [(:damo/error (ex-data e#)) (ex-message e#)])))
+        (catch clojure.lang.ExceptionInfo e# [(:damo/error (ex-data e#)) (fail/what e#)])))
 
 (def ^:private tower
   {:nodes '[[:input {:name x, :type [:f32 []]}] [:add {} 0 0] [:exp {} 0] [:add {} 1 1]]

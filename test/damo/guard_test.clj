@@ -27,10 +27,10 @@
                   "  written at: guard_test.clj:16\n"
                   "  try: keep its arguments where it is finite, by clip or where")
              (ex-message e)))
-      (is (= {:damo/error :damo/not-finite, :op "log", :element 2, :function "loss"
-              :type "[:f32 [n 2]]", :expr "(log (matmul x w))"
+      (is (= {:damo/error :damo/not-finite, :op :log, :element 2, :function "loss"
+              :type '[:f32 [n 2]], :expr "(log (matmul x w))"
               :arguments ["(matmul x w) [:f32 [n 2]]"], :file "guard_test.clj", :line 16}
-             (dissoc (ex-data e) :value)))
+             (dissoc (ex-data e) :value :try)))
       (is (Double/isNaN (:value (ex-data e)))))
     (is (= before @(d/value w)) "a call that failed changes nothing")
     (is (= @((d/function [x] (d/sum (d/sqr logs))) [[1 2 3]]) @(f [[1 2 3]])))
@@ -63,8 +63,8 @@
   (let [h (d/input 'h [:bf16 ['n]]), v (d/input 'v [:f64 ['n 'n]])
         blamed (fn [input e data]
                  (:op (ex-data (failure #((d/function [input] e {:mode :nan-guard}) data)))))]
-    (is (= "mul" (blamed h (d/sum (d/mul h 3e38)) [1 2])))
-    (is (= "sum" (blamed v (d/exp (d/neg (d/sum v))) [[1.7e308 1.7e308] [0 0]])))
-    (is (= "matmul" (blamed v (d/tanh (d/dot v v)) [[1e300 1e300] [1e300 0]])))
+    (is (= :mul (blamed h (d/sum (d/mul h 3e38)) [1 2])))
+    (is (= :sum (blamed v (d/exp (d/neg (d/sum v))) [[1.7e308 1.7e308] [0 0]])))
+    (is (= :matmul (blamed v (d/tanh (d/dot v v)) [[1e300 1e300] [1e300 0]])))
     (is (nil? (blamed v (d/max v :axis 0) [[1 2] [3 4]])))
     (is (nil? (blamed v (d/mean v) [[1e-320 0.0] [-0.0 4]])))))

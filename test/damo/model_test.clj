@@ -4,6 +4,7 @@
             [clojure.string :as str]
             [clojure.test :refer [deftest is testing]]
             [damo.core :as d]
+            [damo.fail :as fail]
             [damo.model :as model])
   (:import [java.io File]
            [java.nio.file Files OpenOption]
@@ -14,7 +15,7 @@
 
 (defn- error-of [f]
   (try (f) nil
-       (catch clojure.lang.ExceptionInfo e [(:damo/error (ex-data e)) (ex-message e)])))
+       (catch clojure.lang.ExceptionInfo e [(:damo/error (ex-data e)) (fail/what e)])))
 
 (defmacro ^:private with-folder [[folder] & body]
   `(let [~folder (.toFile (Files/createTempDirectory "damo" (make-array FileAttribute 0)))]

@@ -3,6 +3,7 @@
   (:require [clojure.string :as str]
             [clojure.test :refer [are deftest is testing]]
             [damo.expr :as expr]
+            [damo.fail :as fail]
             [damo.graph :as graph]
             [damo.entry :as entry]
             [damo.op :as op]
@@ -17,7 +18,7 @@
 
 (defmacro ^:private error [& body]
   `(try ~@body nil
-        (catch clojure.lang.ExceptionInfo e# [(:damo/error (ex-data e#)) (ex-message e#)])))
+        (catch clojure.lang.ExceptionInfo e# [(:damo/error (ex-data e#)) (fail/what e#)])))
 
 (defn- input [name type]
   (expr/->Expr :input {:name name, :type type} [] type nil nil))
@@ -56,13 +57,13 @@
     ::op/unknown-op "there is no op :logsofmax; did you mean :log-softmax?"
     (op/node :logsofmax {} [x])
     ::op/unknown-op "there is no op \"add\"" (op/node "add" {} [x])
-    ::op/wrong-arity "add: the op :add takes 2 argument(s) [?x ?y], given 1" (arith/add x)
-    ::op/unknown-attribute "sum: the op :sum has no attribute :axes; it has :acc-dtype, :axis"
+    ::op/wrong-arity "add: takes 2 arguments [?x ?y], given 1" (arith/add x)
+    ::op/unknown-attribute "sum: there is no attribute :axes; there are :acc-dtype, :axis"
     (reduce/sum x :axes 1)
-    ::op/unknown-attribute "exp: the op :exp has no attribute :axis; it has none"
+    ::op/unknown-attribute "exp: there is no attribute :axis; there is none"
     (exp/exp x :axis 1)
-    ::op/missing-attribute "cast: the op :cast needs the attribute :dtype" (arith/cast x)
-    ::op/missing-value "the op :sum was called with :axis and no value after it"
+    ::op/missing-attribute "cast: the attribute :dtype is needed" (arith/cast x)
+    ::op/missing-value "sum: there is no value after the attribute :axis"
     (reduce/sum x :axis)
     :damo.op.typing/bad-dtype "add: takes numbers; convert booleans with cast first" (arith/add b b)
     :damo.type/shape-mismatch "add: axis 1 does not broadcast: 10 and 3 differ"
@@ -73,7 +74,8 @@
     (is (re-matches #"(?s)add: axis 1 does not broadcast: 10 and 3 differ
   argument 0: \(exp x\) \[:f32 \[n 10\]\], written at op_test.clj:\d+
   argument 1: #const \[:i64 \[3\]\] \[:i64 \[3\]\]
-  in the expression at op_test.clj:\d+" message))))
+  expression: \(add \(exp x\) #const \[:i64 \[3\]\]\)
+  written at: op_test.clj:\d+" message))))
 
 ;; ## Builders and templates
 

@@ -55,7 +55,7 @@
     [":damo.parse/bad-expression" ":outputs y" "{:a 1}"] '{:outputs {y {:a 1}}}
     [":damo.op/unknown-op" ":let h" "tahn" "did you mean"]
     '{:inputs {x [:f64 []]} :let [h [:tahn x]] :outputs {y h}}
-    [":damo.op/wrong-arity" ":let h" "add takes 2"]
+    [":damo.op/wrong-arity" ":let h" "add: takes 2"]
     '{:inputs {x [:f64 []]} :let [h [:add x]] :outputs {y h}}
     [":damo.type/bad-type" ":inputs x" "[:f65 []]"] '{:inputs {x [:f65 []]} :outputs {y x}}
     ["shape-mismatch" ":let h" "[n 3]"]

@@ -37,8 +37,8 @@
         [positional placed] (by-position entry positional)]
     (when (odd? (count options))
       (fail! :damo.op/missing-value
-        (str "the op " name " was called with " (last options) " and no value after it")
-             {:op name}))
+             (str "there is no value after the attribute " (last options))
+             {:op name, :attribute (last options)}))
     [(if (and (= args :variadic) (sequential? (first positional)) (= 1 (count positional)))
        (first positional)
        positional)

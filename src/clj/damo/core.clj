@@ -56,22 +56,32 @@
 
 (export-ops)
 
-(defmacro ^:private export
-  "Functions made of ops under their own names here, with doc and arguments."
-  [& functions]
-  `(do ~@(for [f functions, :let [{:keys [doc arglists]} (meta (resolve f))]]
-           `(def ~(with-meta (symbol (name f)) {:doc doc, :arglists `'~arglists}) ~f))))
+(defn- exported
+  "The definition of the function named `f` under its own name here, with doc and arguments."
+  [f value]
+  (let [{:keys [doc arglists]} (meta (resolve f))]
+    `(def ~(with-meta (symbol (name f)) {:doc doc, :arglists `'~arglists}) ~value)))
 
-(export argmax/max-and-argmax normalize/layer-norm normalize/batch-norm-train
+(defmacro ^:private export
+  "Functions under their own names here."
+  [& functions]
+  `(do ~@(for [f functions] (exported f f))))
+
+(defmacro ^:private export-makers
+  "Functions that make expressions under their own names here; failures name them."
+  [& functions]
+  `(do ~@(for [f functions] (exported f `(expr/explained ~(keyword (name f)) ~f)))))
+
+(export-makers argmax/max-and-argmax normalize/layer-norm normalize/batch-norm-train
         normalize/batch-norm-test subtensor/index subtensor/set-at subtensor/inc-at arrange/split
         grid/meshgrid grid/indices grid/shape-i grid/shape-vector grid/unravel-index
         grid/ravel-multi-index select/nonzero select/masked select/unique-all)
 
 (def ^{:doc (:doc (meta #'einsum/call-einsum)), :arglists '([subscripts & operands])} einsum
-  einsum/call-einsum)
+  (expr/explained :einsum einsum/call-einsum))
 
 (def ^{:doc (:doc (meta #'sort/call-bincount)), :arglists '([x & attributes])} bincount
-  sort/call-bincount)
+  (expr/explained :bincount sort/call-bincount))
 
 (def + "The same as add." add)
 (def true-div "The same as div." div)
@@ -114,7 +124,7 @@
     (fail! ::bad-name (str "the name of a shared variable is a symbol, 'w; got "
                            (pr-str shared-name))
            {:name shared-name}))
-  (let [^Tensor t (tensor value)
+  (let [^Tensor t (expr/explaining :shared [shared-name value] #(tensor value))
         type [(keyword (.label ^DType (.dtype t))) (vec (.shape t))]]
     (expr/->Expr :shared {:name shared-name, :type type} [] type (fail/source-position)
                  (State/of (str shared-name) t (boolean-array 0)))))
@@ -131,7 +141,7 @@
 (defn set-value!
   "Sets a shared variable to a tensor, a number or nested data of its type; returns the variable."
   [s v]
-  (run/translating (.set (state-of s) v))
+  (expr/explaining :set-value! [s v] #(run/translating (.set (state-of s) v)))
   s)
 
 ;; ## Tensors

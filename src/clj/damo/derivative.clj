@@ -28,17 +28,23 @@
 (defn- derived
   "Runs a differentiation of `roots` and gives the resulting expressions."
   [roots differentiate]
-  (let [{:keys [graph exprs states] :as m} (expr/to-graph roots)
-        {g :graph, :keys [grads]} (differentiate graph m)]
-    (expr/from-graph (assoc g :outputs grads) exprs states)))
+  (try
+    (let [{:keys [graph exprs states] :as m} (expr/to-graph roots)
+          {g :graph, :keys [grads]} (differentiate graph m)]
+      (expr/from-graph (assoc g :outputs grads) exprs states))
+    (catch clojure.lang.ExceptionInfo e
+      (let [src (fail/source-position)]
+        (fail/explain! e "" (when src (str "\n  derivative asked for at: "
+                                           (fail/position-text src)))
+                       (when src {:asked-at src}))))))
 
 (defn- check-options!
   "Fails on an option that is not among `known`, and on an unknown policy."
   [{:keys [disconnected] :as opts} known]
   (when-let [unknown (first (remove known (keys opts)))]
-    (fail! ::unknown-option (str "there is no option " unknown "; there are "
-                                 (vec (sort known)))
-           {:option unknown, :known known}))
+    (let [near (fail/did-you-mean unknown known)]
+      (fail! ::unknown-option (str "there is no option " unknown "; there are " (vec (sort known)))
+             (cond-> {:option unknown, :known known} near (assoc :try near)))))
   (when-not (contains? #{nil :raise :warn :ignore} disconnected)
     (fail! ::bad-policy (str ":disconnected is :raise, :warn or :ignore; got "
                              (pr-str disconnected))

@@ -18,9 +18,9 @@
   (doseq [id ids]
     (when-not (node/float-node? b id)
       (fail! ::integer-derivative
-             (str "what is differentiated must be of a floating dtype; this is not: "
-                  (node/describe-node b id) "\n  cast it to :f32 or :f64 first")
-             {:id id, :type (graph/node-type b id)}))))
+             (str "what is differentiated must be of a floating dtype; its type is "
+                  (pr-str (graph/node-type b id)) (fail/facts-text (node/facts b id)))
+             (node/facts b id)))))
 
 (defn- check-seeds! [b seeds]
   (doseq [[id g] seeds :let [expected (node/gradient-type b id)]]
@@ -28,23 +28,20 @@
       (fail! ::bad-seed
              (str "the gradient or tangent of " (node/describe-node b id) " has the type "
                   (pr-str expected) "; given was " (node/describe-node b g))
-             {:expected expected, :given (graph/node-type b g)}))))
-
-(def ^:private unrelated
-  "what is differentiated does not depend on what it is differentiated by")
+             (assoc (node/facts b id) :expected expected, :given (graph/node-type b g))))))
 
 (defn- disconnected!
-  "Zeros of the type of node id, after raising or warning as `how` says."
-  [b id what how]
-  (let [message (str what ": " (node/describe-node b id)
-                     "\n  paths through computed integers and booleans, disconnected-grad and"
-                     " :consider-constant do not count")]
+  "Zeros of the type of node id, after raising or warning as `how` says, with what `facts` has: the
+  expressions that do not depend on each other."
+  [b id {:keys [outputs wrt]} how]
+  (let [text (fn [title ids]
+               (apply str (for [i ids] (str "\n  " title ": " (node/describe-node b i)))))
+        message (str "what is differentiated does not depend on what it is differentiated by"
+                     (text "of" (take 3 outputs)) (text "by" (take 3 wrt)))]
     (case how
-      (nil :raise) (fail! ::disconnected
-                          (str message "\n  :disconnected :ignore gives zeros instead")
-                          {:id id, :op (graph/op-of (graph/node b id))
-                           :type (graph/node-type b id), :src (:src (graph/note b id))})
-      :warn (binding [*out* *err*] (println "WARNING:" message))
+      (nil :raise) (fail! ::disconnected message (node/facts b id))
+      :warn (binding [*out* *err*]
+              (println (str "WARNING: " message "\n  try: " (fail/advice ::disconnected))))
       :ignore nil)
     (node/uniform! b id (node/gradient-type b id) 0)))
 
@@ -61,7 +58,8 @@
     (mapv (fn [id]
             (if (.get reached (int id))
               (node/found-or-zeros! b id grads)
-              (disconnected! b id unrelated disconnected)))
+              (disconnected! b id {:outputs (map first (concat seeds known)), :wrt [id]}
+                             disconnected)))
           wrt)))
 
 (defn- check-cost! [b cost wrt]
@@ -69,9 +67,11 @@
     (when-not (and (empty? shape) (or (type/float-dtype? dtype) (some #{cost} wrt)))
       (fail! ::non-scalar-cost
              (str "the cost of a gradient is one floating-point number, of type [:f32 []] or"
-                  " [:f64 []]; this one is " (node/describe-node b cost)
-                  "\n  reduce it with sum or mean, or use lop with a gradient for it")
-             {:type [dtype shape]}))))
+                  " [:f64 []]; this one has the type " (pr-str [dtype shape])
+                  (fail/facts-text (node/facts b cost)))
+             (cond-> (node/facts b cost)
+               (not (type/float-dtype? dtype))
+               (assoc :try "cast it to :f32 or :f64, or differentiate what it was made of"))))))
 
 (defn- known-ids [ids known-grads]
   (into {} (map (fn [[id g]] [(ids id) (ids g)])) known-grads))
@@ -125,5 +125,5 @@
                 (mapv (fn [id]
                         (if (.get marked (int id))
                           (node/found-or-zeros! b id found)
-                          (disconnected! b id unrelated disconnected)))
+                          (disconnected! b id {:outputs [id], :wrt wrt} disconnected)))
                       outputs)))))

@@ -59,6 +59,13 @@
 (defmethod print-method Expr [^Expr e ^java.io.Writer w]
   (.write w (str "#damo/expr " (pr-str (.type e)) " " (text e))))
 
+(defn- value-text
+  "What is no expression as text, long data cut."
+  [x]
+  (let [s (binding [*print-length* 8, *print-level* 4] (pr-str x))
+        line (str/trim (first (str/split-lines s)))]
+    (if (< 160 (count line)) (str (subs line 0 157) "...") line)))
+
 ;; ## Constants
 
 (defn- float-value
@@ -108,7 +115,7 @@
   ([data dtype]
    (try (if dtype (Tensor/of data (DType/of (name dtype))) (Tensor/of data))
         (catch DamoException e
-          (fail! (keyword "damo" (.kind e)) (str (.getMessage e) ": " (pr-str data)) {} e)))))
+          (fail! (keyword "damo" (.kind e)) (str (.what e) ": " (value-text data)))))))
 
 (defn lift
   "x as an argument of an op: expressions, numbers and booleans as they are (their dtype depends on
@@ -175,13 +182,17 @@
        (-> names (assoc-in [:by-state (.state e)] name) (update :taken conj name))])
     [(.attrs e) names]))
 
-(defn- check-inputs! [input-types {:keys [name type]}]
-  (when-let [other (get input-types name)]
-    (when-not (= other type)
+(declare describe facts)
+
+(defn- check-inputs!
+  "Fails when another input, of those met before by name, has the name of e and another type."
+  [met e]
+  (let [{:keys [name type]} (attrs-of e), other (get met name)]
+    (when-not (or (nil? other) (= type (type-of other)))
       (fail! ::two-inputs-of-one-name
-             (str "two inputs are called " name ", with the types " (pr-str other) " and "
-                  (pr-str type) "; give one of them another name")
-             {:name name, :types [other type]}))))
+             (str "two inputs of different types are called " name "\n  input: " (describe other)
+                  "\n  input: " (describe e))
+             (assoc (facts e) :name name, :types [(type-of other) type])))))
 
 (defn- note-of [^Expr e]
   (cond-> {:type (.type e)}
@@ -197,10 +208,10 @@
         node (into [(.op e) attrs] (map #(.get ids %)) (.args e))
         id (graph/add-node! b node (note-of e))
         input? (= :input (.op e))]
-    (when input? (check-inputs! inputs attrs))
+    (when input? (check-inputs! inputs e))
     (.put ids e id)
     {:names names
-     :inputs (if input? (assoc inputs (:name attrs) (:type attrs)) inputs)
+     :inputs (if input? (assoc inputs (:name attrs) e) inputs)
      :originals (if (originals id) originals (assoc originals id e))}))
 
 (defn to-graph
@@ -234,11 +245,51 @@
   expression is printed as it is."
   [e]
   (if-not (expr? e)
-    (pr-str e)
+    (value-text e)
     (str (text e) " " (pr-str (type-of e))
          (when (src-of e) (str ", written at " (fail/position-text (src-of e)))))))
 
-(defn describe-all
-  "The lines of several arguments, numbered, for messages."
-  [args]
-  (str/join "\n" (map-indexed (fn [i a] (str "  argument " i ": " (describe a))) args)))
+(defn call-facts
+  "What a failure says of the call of an op: its :arguments as lines, their :types, :attrs, the
+  :expr as text and the :file and :line of `src`."
+  [op attrs args src]
+  (let [arg-form #(if (expr? %) (form % 2) (symbol (value-text %)))
+        options (mapcat identity (if (map? attrs)
+                                   (sort-by (comp str key) attrs)
+                                   (partition-all 2 attrs)))
+        text (pr-str (concat [(symbol (name op))] (map arg-form args) options))]
+    (merge {:arguments (mapv describe args)
+            :types (mapv #(when (expr? %) (type-of %)) args)
+            :attrs (if (map? attrs) attrs (into {} (map vec) (partition 2 attrs)))
+            :expr (if (< 160 (count text)) (str (subs text 0 157) "...") text)}
+           src)))
+
+(defn facts
+  "What a failure says of an expression: the :op, the :expr as text, its :type, and the :file and
+  :line where it was written."
+  [e]
+  (when (expr? e)
+    (merge {:op (op-of e), :expr (text e), :type (type-of e)} (src-of e))))
+
+(defn explain-node!
+  "Throws the failure `e` of making a node again, with what `facts` says of it: a failure is
+  explained once, by the innermost op."
+  [e op facts]
+  (if (some #(contains? (ex-data e) %) (if (:expr facts) [:expr] [:expr :types]))
+    (throw e)
+    (fail/explain! e (str (name op) ": ") (fail/facts-text facts) (assoc facts :op op))))
+
+(defn explaining
+  "What (make) returns; its failures say that the function named `op` was called with the arguments
+  and attributes `given`, and where, unless they say so of an op inside."
+  [op given make]
+  (try (make)
+       (catch clojure.lang.ExceptionInfo e
+         (let [[args attrs] (split-with (complement keyword?) given)]
+           (explain-node! e op (call-facts op attrs args (fail/source-position)))))))
+
+(defn explained
+  "The function f, which makes expressions under the name `op`, with failures as `explaining` has
+  them."
+  [op f]
+  (fn [& given] (explaining op given #(apply f given))))

@@ -1,9 +1,11 @@
 (ns damo.fail
   "The one way to throw, and where in the user's code an expression was written.
-  In: a keyword of the thrower's namespace, a message, data. Out: an ex-info whose data has the
-  keyword under
-  :damo/error. (fail! ::bad-axis \"axis 3 of a matrix\" {:axis 3})."
-  (:require [clojure.string :as str])
+  In: a keyword of the thrower's namespace, a message, data. Out: an ex-info whose message ends with
+  what to try and whose data has the keyword under :damo/error; docs/errors.md lists the other keys.
+  (fail! ::bad-axis \"axis 3 of a matrix\" {:axis 3})."
+  (:require [clojure.edn :as edn]
+            [clojure.java.io :as io]
+            [clojure.string :as str])
   (:import [clojure.lang Compiler]
            [java.lang StackWalker StackWalker$StackFrame]
            [java.util Optional]
@@ -12,22 +14,92 @@
 
 (set! *warn-on-reflection* true)
 
+;; ## Throwing
+
+(def ^:private advice-by-kind
+  (delay (edn/read-string (slurp (io/resource "damo/advice.edn")))))
+
+(defn advice
+  "What a user may try after a failure of that kind, a text of resources/damo/advice.edn; nil where
+  there is none."
+  [kind]
+  (@advice-by-kind kind))
+
+(defn- advice-text [advice] (if advice (str "\n  try: " advice) ""))
+
 (defn fail!
-  "Throws an ex-info with that message; its data is `data` with `kind` under :damo/error. Never
-  returns."
+  "Throws an ex-info with that message, behind which stands what to try: `(:try data)`, or the
+  advice for that kind. Its data is `data` with `kind` under :damo/error. Never returns."
   ([kind message] (fail! kind message {} nil))
   ([kind message data] (fail! kind message data nil))
   ([kind message data cause]
-   (throw (ex-info message (assoc data :damo/error kind) cause))))
+   (let [advice (:try data (advice kind))]
+     (throw (ex-info (str message (advice-text advice))
+                     (cond-> (assoc data :damo/error kind) advice (assoc :try advice))
+                     cause)))))
+
+(defn what
+  "The message of a failure without what to try."
+  [e]
+  (let [message (str (ex-message e)), advice (advice-text (:try (ex-data e)))]
+    (if (str/ends-with? message advice)
+      (subs message 0 (- (count message) (count advice)))
+      message)))
 
 (defn explain!
-  "Throws the failure `e` again with a fuller message and more data, of the same kind and from the
-  same place. It takes the place of `e` rather than having it as a cause: a REPL shows the innermost
-  cause alone, and the user would miss the expression, the file and the line. Never returns."
-  [e message more]
-  (let [fuller (ex-info message (merge (ex-data e) more) (ex-cause e))]
-    (.setStackTrace ^Throwable fuller (.getStackTrace ^Throwable e))
+  "Throws the failure `e` again with the texts `before` and `after` around what it says and with
+  more data, of the same kind and from the same place. It takes the place of `e` rather than having
+  it as a cause: a REPL shows the innermost cause alone, and the user would miss the expression, the
+  file and the line. Never returns."
+  [e before after more]
+  (let [data (merge (ex-data e) more)
+        ^Throwable fuller (ex-info (str before (what e) after (advice-text (:try data))) data
+                                   (ex-cause e))]
+    (.setStackTrace fuller (.getStackTrace ^Throwable e))
+    (doseq [s (.getSuppressed ^Throwable e)] (.addSuppressed fuller s))
     (throw fuller)))
+
+(defn facts-text
+  "The lines of a message for :arguments (texts, else :types), :expr, :file and :line, where there
+  are any; each begins a new line."
+  [{:keys [arguments types expr file line]}]
+  (str (if arguments
+         (apply str (map-indexed #(str "\n  argument " %1 ": " %2) arguments))
+         (when types (str "\n  argument types: " (pr-str types))))
+       (when expr (str "\n  expression: " expr))
+       (when file (str "\n  written at: " file ":" line))))
+
+;; ## Names that are nearly right
+
+(defn- distance
+  "How many characters must be inserted, removed or replaced to make text b of text a (Levenshtein,
+  row by row)."
+  [a b]
+  (peek (reduce (fn [row c]
+                  (reduce (fn [next-row [i d]]
+                            (conj next-row (min (inc (row (inc i))) (inc (peek next-row))
+                                                (+ (row i) (if (= c d) 0 1)))))
+                          [(inc (first row))] (map-indexed vector b)))
+                (vec (range (inc (count b)))) a)))
+
+(defn nearest
+  "Up to three of the names `known` (keywords, symbols or strings) that are written much like x or
+  begin with it."
+  [x known]
+  (let [text #(if (instance? clojure.lang.Named %) (name %) (str %))
+        given (text x), allowed (max 2 (quot (count given) 3))
+        near (for [k known :let [d (distance given (text k))]
+                   :when (or (<= d allowed) (str/starts-with? (text k) given))]
+               [d (str k) k])]
+    (mapv peek (take 3 (sort-by (juxt first second) near)))))
+
+(defn did-you-mean
+  "\"did you mean :sum or :cumsum?\" for the names that are written much like x; nil without any."
+  [x known]
+  (when-let [near (seq (nearest x known))]
+    (str "did you mean " (str/join " or " near) "?")))
+
+;; ## Positions
 
 (defn- internal?
   "Is a class of that name part of Damo (its tests, demo and benchmarks are users) or of the
@@ -49,15 +121,22 @@
     (when (and *file* (integer? line) (pos? line))
       {:file (last (str/split *file* #"/")), :line line})))
 
+(defn- loads?
+  "Does the compiler load a file in that frame? What called it did not write what is in the file."
+  [^StackWalker$StackFrame frame]
+  (and (= "clojure.lang.Compiler" (.getClassName frame)) (= "load" (.getMethodName frame))))
+
 (defn source-position
   "{:file \"model.clj\" :line 12} of the innermost caller outside Damo, or nil when there is none."
   []
   (let [user? (reify Predicate
-                (test [_ frame] (not (internal? (.getClassName ^StackWalker$StackFrame frame)))))
+                (test [_ frame]
+                  (or (loads? frame)
+                      (not (internal? (.getClassName ^StackWalker$StackFrame frame))))))
         first-user (reify Function
                      (apply [_ frames] (.findFirst (.filter ^Stream frames user?))))
         ^Optional found (.walk (StackWalker/getInstance) first-user)]
-    (if (.isPresent found)
+    (if (and (.isPresent found) (not (loads? (.get found))))
       (let [^StackWalker$StackFrame frame (.get found)]
         {:file (.getFileName frame), :line (.getLineNumber frame)})
       (loading-position))))

@@ -19,27 +19,13 @@
 
 ;; ## Looking ops up
 
-(defn- distance [a b]
-  (peek (reduce (fn [row c]
-                  (reduce (fn [next-row [i d]]
-                            (conj next-row (min (inc (row (inc i))) (inc (peek next-row))
-                                                (+ (row i) (if (= c d) 0 1)))))
-                          [(inc (first row))] (map-indexed vector b)))
-                (vec (range (inc (count b)))) a)))
-
-(defn- suggestions [op]
-  (let [near (sort-by second
-              (for [known (keys @registry)] [known (distance (name op) (name known))]))]
-    (take 3 (keep (fn [[known d]] (when (<= d 2) known)) near))))
-
 (defn entry
   "The entry of an op; fails with the nearest names when there is none."
   [op]
   (or (get @registry op)
-      (fail! ::unknown-op (str "there is no op " (pr-str op)
-                               (when-let [near (and (keyword? op) (seq (suggestions op)))]
-                                 (str "; did you mean " (str/join " or " near) "?")))
-             {:op op})))
+      (let [near (when (keyword? op) (fail/did-you-mean op (keys @registry)))]
+        (fail! ::unknown-op (str "there is no op " (pr-str op) (when near (str "; " near)))
+               {:op op}))))
 
 (defn kind
   "The kind of an op: :elementwise, :reduce, :contract, :view, :generate, :gather …; passes ask
@@ -54,22 +40,24 @@
   [name attrs given]
   (when-let [unknown (first (remove #(contains? attrs %) (keys given)))]
     (fail! ::unknown-attribute
-           (str "the op " name " has no attribute " unknown "; it has "
-                (if (seq attrs) (str/join ", " (sort (keys attrs))) "none"))
-           {:op name, :attribute unknown}))
+           (str "there is no attribute " unknown "; there "
+                (if (seq attrs) (str "are " (str/join ", " (sort (keys attrs)))) "is none"))
+           (let [near (fail/did-you-mean unknown (keys attrs))]
+             (cond-> {:op name, :attribute unknown, :known (vec (sort (keys attrs)))}
+               near (assoc :try near)))))
   (reduce-kv (fn [m k schema]
                (cond (contains? given k) m
                      (contains? schema :default) (assoc m k (:default schema))
                      :else (fail! ::missing-attribute
-                                  (str "the op " name " needs the attribute " k ": " (:doc schema))
+                                  (str "the attribute " k " is needed: " (:doc schema))
                                   {:op name, :attribute k})))
              (or given {}) attrs))
 
 (defn- check-arity [{:keys [name args]} given]
   (when-not (or (= args :variadic) (= (count args) (count given)))
     (fail! ::wrong-arity
-      (str "the op " name " takes " (count args) " argument(s) " (vec args) ", given "
-        (count given))
+      (str "takes " (count args) " argument" (when-not (= 1 (count args)) "s") " " (vec args)
+           ", given " (count given))
            {:op name, :expected (count args), :given (count given)})))
 
 (defn- literal? [x] (or (number? x) (boolean? x)))
@@ -192,8 +180,8 @@
 (defn construct
   "Makes the node (op attrs args) in a context: fills in attributes, checks arity, converts
   arguments, derives the type. A context is {:type-of arg→type, :make (fn [op attrs args type]),
-  :describe args→text, :hash-of arg→number}. Failures say what was given."
-  [{:keys [describe] :as ctx} op attrs args]
+  :facts (fn [op attrs args]) → what failures say of the node, :hash-of arg→number}."
+  [{:keys [facts] :as ctx} op attrs args]
   (let [entry (entry op)]
     (try
       (let [attrs (with-count-name
@@ -201,10 +189,7 @@
         (check-arity entry args)
         (made ctx entry attrs (coerce ctx entry args)))
       (catch clojure.lang.ExceptionInfo e
-        (if (:damo/op (ex-data e))
-          (throw e)
-          (fail/explain! e (str (name op) ": " (ex-message e) "\n" (describe args))
-                         {:damo/op op, :attrs attrs}))))))
+        (expr/explain-node! e op (facts op attrs args))))))
 
 ;; ## Expressions
 
@@ -212,9 +197,7 @@
   {:type-of expr/type-of
    :hash-of expr/structure-hash
    :make (fn [op attrs args type] (expr/->Expr op attrs args type src nil))
-   :describe (fn [args] (str (expr/describe-all args)
-                             (when src (str "\n  in the expression at "
-                                        (fail/position-text src)))))})
+   :facts (fn [op attrs args] (expr/call-facts op attrs args src))})
 
 (defn node
   "The expression (op attrs args); args are expressions, numbers, tensors, nested vectors or Java
@@ -226,11 +209,14 @@
   "The expression for a call (op-function arg … :attribute value …). Ops marked :fold take any
   number of arguments."
   [op given]
-  (let [{:keys [fold] :as entry} (entry op)
-        [args attrs] (arguments/split entry given)]
-    (if (and fold (< 2 (count args)))
-      (reduce (fn [x y] (node op attrs [x y])) args)
-      (node op attrs args))))
+  (expr/explaining
+   op given
+   (fn []
+     (let [{:keys [fold] :as entry} (entry op)
+           [args attrs] (arguments/split entry given)]
+       (if (and fold (< 2 (count args)))
+         (reduce (fn [x y] (node op attrs [x y])) args)
+         (node op attrs args))))))
 
 (defn caller
   "The function of an op, for users: (caller :add) adds. It lives here so that the caller's position
@@ -253,9 +239,9 @@
    :hash-of (fn [arg] (graph/structure-hash b (id-of arg)))
    :make (fn [op attrs args type]
            (->Id (graph/add-node! b (into [op attrs] (map id-of) args) (assoc note :type type))))
-   :describe (fn [args]
-               (str "  arguments: "
-                    (pr-str (mapv #(if (instance? Id %) (graph/node-type b (id-of %)) %) args))))})
+   :facts (fn [_ attrs args]
+            {:attrs attrs
+             :types (mapv #(if (instance? Id %) (graph/node-type b (id-of %)) %) args)})})
 
 (defn emit!
   "The id of the node (op attrs args) in a builder; args are `Id`s, numbers and booleans. `note`,
@@ -339,9 +325,8 @@
                                  (result-type entry (check-attrs op (:attrs entry) attrs) arg-types)
                                  (catch clojure.lang.ExceptionInfo e
                                    (fail/explain!
-                                    e (str "node " id ", " (pr-str (nodes id)) ": " (ex-message e)
-                                           "\n  argument types: " (pr-str arg-types))
-                                    {:id id})))
+                                    e (str "node " id ", " (pr-str (nodes id)) ": ")
+                                    (str "\n  argument types: " (pr-str arg-types)) {:id id})))
                        noted (get-in notes [id :type])]
                    (when-not (or (nil? noted) (= noted type))
                      (fail! ::wrong-note

@@ -35,7 +35,7 @@
   [where expression f]
   (try (f)
        (catch clojure.lang.ExceptionInfo e
-         (fail/explain! e (str "let form, " where " " (pr-str expression) ": " (ex-message e))
+         (fail/explain! e (str "let form, " where " " (pr-str expression) ": ") ""
                         {:where where, :expression expression}))))
 
 (declare build)

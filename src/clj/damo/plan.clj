@@ -139,9 +139,9 @@
           :when (not (some #{d} dims))]
     (fail! ::free-dimension
            (str "nothing tells the dimension " d
-             ": no input or shared variable has it as an axis of its own; it appears in "
-                (note/graph-text g id 3))
-           {:dim d, :node (node g id)})))
+                ": no input or shared variable has it as an axis of its own; it appears in the type "
+                (pr-str (graph/type-of g id)) (fail/facts-text (note/facts g id)))
+           (assoc (note/facts g id) :dim d))))
 
 (defn- bound-dimensions [leaves]
   (vec (distinct (filter symbol? (mapcat (comp type/shape-of second) leaves)))))
@@ -199,8 +199,15 @@
      :outputs (mapv (fn [id output] (port g id output (buffer-of [:node id])))
                     (:outputs g) outputs)}))
 
+(defn- nodes-of-buffers
+  "The node that each buffer is for, nil where it is for none alone."
+  [memory]
+  (mapv (fn [[[tag :as key]]] (when (and (#{:node :scratch} tag) (integer? (peek key))) (peek key)))
+        memory))
+
 (defn program
-  "The program of a prepared graph; see the namespace. The outputs of the graph are first those that
+  "The program of a prepared graph; see the namespace. Its meta data has the :nodes that the buffers
+  are for, in order, for messages. The outputs of the graph are first those that
   are returned, then the new values of the state."
   [g {:keys [inputs state outputs updates] fn-name :name :as spec}]
   (let [dims (bound-dimensions (concat inputs state))
@@ -223,4 +230,5 @@
              :notes (note/notes g noted)}
       true (merge (all-ports g spec buffer-of))
       (seq bound) (assoc :requires (require/entries bound note-of))
-      (seq counted) (assoc :counted counted))))
+      (seq counted) (assoc :counted counted)
+      true (with-meta {:nodes (nodes-of-buffers memory)}))))

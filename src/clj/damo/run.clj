@@ -2,7 +2,8 @@
   "From a graph to a function that runs: the passes in order, the program, and the Java core that
   compiles it. (compiled graph spec) → {:function damo.runtime.Function, :program map, :graph
   rewritten-graph, :trace rules-that-fired}."
-  (:require [damo.counted :as counted]
+  (:require [clojure.edn :as edn]
+            [damo.counted :as counted]
             [damo.fail :as fail :refer [fail!]]
             [damo.graph :as graph]
             [damo.guard :as guard]
@@ -32,20 +33,55 @@
     {:fast-run fast-run
      :fast-compile {:before [stable-first], :after []}
      :none {:before [], :after []}
+     :sync fast-run                          ; calls on the processor end when their work is done
      :nan-guard (assoc fast-run :guard guard/options)
      :debug fast-run}))
 
+(defn- unknown!
+  "Fails: what a user named is none of `known`."
+  [kind [what of-what] given known data]
+  (let [near (fail/did-you-mean given known)]
+    (fail! kind (str "there is no " what " " (pr-str given) of-what
+                     (when (< (count known) 20) (str "; there are " (vec (sort known)))))
+           (cond-> data near (assoc :try near)))))
+
+(def ^:private rule-names
+  "What :include and :exclude may hold: the names of the rules and their promises."
+  (delay (into #{:bits :value :finite}
+               (comp (mapcat :rules) (map :name))
+               [stabilize/rules canonicalize/rules specialize/rules blas/rules])))
+
+(defn- check-names!
+  "Fails unless :include or :exclude of a mode, under `k`, is a collection of known names."
+  [k given]
+  (when-not (or (nil? given) (set? given) (sequential? given))
+    (fail! ::bad-mode (str k " of a mode is a set of names of rules and promises; got "
+                           (pr-str given))
+           {:option k, :given given}))
+  (when-let [unknown (first (remove @rule-names given))]
+    (unknown! ::unknown-rule ["rule or promise"] unknown @rule-names {:option k, :rule unknown})))
+
+(defn- check-mode!
+  "Fails unless the map of a mode has keys that this mode knows, with values that they may have."
+  [base options]
+  (let [known (into #{:mode :include :exclude} (when (= base :nan-guard) (keys guard/options)))]
+    (when-not (contains? modes base)
+      (unknown! ::unknown-mode ["mode"] base (keys modes) {:mode base}))
+    (when-let [unknown (first (remove known (keys options)))]
+      (unknown! ::unknown-option ["option" (str " of the mode " base)] unknown known
+                {:mode base, :option unknown}))
+    (doseq [k [:include :exclude]] (check-names! k (k options)))))
+
 (defn mode-options
   "The options of a mode: a keyword of `modes`, or a map {:mode keyword, :include …, :exclude …} of
-  rule names and promises."
+  rule names and promises. Fails on unknown ones with the nearest names."
   [mode]
   (let [{base :mode :or {base :fast-run} :as options}
         (if (map? mode) mode {:mode (or mode :fast-run)})]
-    (when-not (contains? modes base)
-      (fail! ::unknown-mode
-        (str "there is no mode " (pr-str base) "; the modes are " (vec (sort (keys modes))))
-        {:mode base}))
+    (check-mode! base options)
     (cond-> (merge (modes base) (dissoc options :mode))
+      (:include options) (update :include set)
+      (:exclude options) (update :exclude set)
       (= base :nan-guard) (assoc :guard (guard/check-options options)))))
 
 (defn- rewritten [result sweeps options]
@@ -74,14 +110,27 @@
         prepared (pass/prepare (if guard (guard/inserted graph guard) graph))]
     (assoc result :program (plan/program prepared spec), :graph prepared)))
 
+(defn- datum
+  "An entry of the data of an exception of the core, as the compiler has such data."
+  [k v]
+  (cond (#{:op :from :to} k) (keyword v)
+        (#{:input :state :dimension} k) (symbol v)
+        (= k :type) (edn/read-string v)
+        (instance? List v) (vec v)
+        (some-> v class .isArray) (vec v)
+        :else v))
+
 (defn as-ex-info
   "The exception of the core as an ex-info: its kind as :damo/error :damo/<kind>, its data by
-  keyword."
+  keyword, as docs/errors.md has them. It takes the place of the other, which is suppressed rather
+  than its cause, as in `fail/explain!`."
   [^DamoException e]
-  (ex-info (.getMessage e)
-           (into {:damo/error (keyword "damo" (.kind e))}
-                 (map (fn [[k v]] [(keyword k) (if (instance? List v) (vec v) v)])) (.data e))
-           e))
+  (let [data (into {:damo/error (keyword "damo" (.kind e))}
+                   (map (fn [[k v]] (let [k (keyword k)] [k (datum k v)]))) (.data e))
+        ^Throwable x (ex-info (.getMessage e) data)]
+    (doto x
+      (.setStackTrace (.getStackTrace e))
+      (.addSuppressed e))))
 
 (defmacro translating
   "Runs the body; exceptions of the core come out as ex-infos."

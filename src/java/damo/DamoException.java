@@ -13,11 +13,14 @@ public final class DamoException extends RuntimeException {
     private final String kind;
     private final transient Map<String, Object> data;
 
-    /** An exception of that kind, for instance {@code "shape-mismatch"}, with its data by name. */
+    /**
+     * An exception of that kind, for instance {@code "shape-mismatch"}, with its data by name. What
+     * to try, {@code "try"} in the data or else the advice for the kind, stands behind the message.
+     */
     public DamoException(String kind, String message, Map<String, Object> data, Throwable cause) {
         super(message, cause);
         this.kind = kind;
-        this.data = data == null ? Map.of() : data;
+        this.data = Advice.with(kind, data == null ? Map.of() : data);
     }
 
     /** The same without a cause. */
@@ -33,6 +36,18 @@ public final class DamoException extends RuntimeException {
     /** What went wrong, in kebab-case. */
     public String kind() {
         return kind;
+    }
+
+    /** What went wrong and, where that is known, what to try. */
+    @Override
+    public String getMessage() {
+        Object advice = data.get(Advice.KEY);
+        return advice == null ? what() : what() + "\n  try: " + advice;
+    }
+
+    /** The message without what to try. */
+    public String what() {
+        return super.getMessage();
     }
 
     /** What the message is made of; never null. */

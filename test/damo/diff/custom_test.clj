@@ -5,7 +5,8 @@
             [clojure.test :refer [deftest is testing]]
             [damo.core :as d]
             [damo.diff :as diff]
-            [damo.diff.custom :as custom]))
+            [damo.diff.custom :as custom]
+            [damo.fail :as fail]))
 
 (set! *warn-on-reflection* true)
 
@@ -15,7 +16,7 @@
 (defn- at [e] @(d/eval e {x [0.0 1.0]}))
 
 (defn- error-of [f]
-  (try (f) nil (catch clojure.lang.ExceptionInfo e [(:damo/error (ex-data e)) (ex-message e)])))
+  (try (f) nil (catch clojure.lang.ExceptionInfo e [(:damo/error (ex-data e)) (fail/what e)])))
 
 (def ^:private e1 (Math/exp 1.0))
 

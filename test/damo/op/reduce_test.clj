@@ -120,8 +120,7 @@
                                 (error (softmax/cross-entropy (of-type :f32 '[n 10]) labels)))
     (of-type :f32 '[n]) ::typing/bad-dtype "cross-entropy: takes integers; got :f32"
     (of-type :i64 '[m]) :damo.type/shape-mismatch
-    (str "cross-entropy: one label is needed for each row of logits, axis 0: n and m differ; "
-         "if they are always equal, give them one name")
+    "cross-entropy: one label is needed for each row of logits, axis 0: n and m differ"
     (of-type :i64 '[n 1]) ::typing/rank-mismatch
     (str "cross-entropy: one label is needed for each row of logits: [n] has 1 axes, [n 1] has 2"))
   (is (= ::softmax/rank-mismatch (first (error (softmax/cross-entropy 1.0 1)))))

@@ -116,7 +116,7 @@
     (is (= 6.0 @(d/value s)))
     (is (= [1.0] @(d/call-n f 3 [1.0 -1.0])))
     (is (= 9.0 @(d/value s)))
-    (is (thrown-with-msg? clojure.lang.ExceptionInfo #"another type"
+    (is (thrown-with-msg? clojure.lang.ExceptionInfo #"the type of its variable"
                           (d/function [x] chosen {:updates {(d/shared 'v [1.0 2.0]) chosen}})))))
 
 (deftest counted-functions-survive-a-file

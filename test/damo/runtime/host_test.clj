@@ -39,7 +39,7 @@
   (with-open [f (compiled form kernels)] (vec @(aget (.call f (to-array [x])) 0))))
 
 (defn- refusal [f]
-  (try (f) nil (catch DamoException e [(.kind e) (.getMessage e)])))
+  (try (f) nil (catch DamoException e [(.kind e) (.what e)])))
 
 (deftest kernels-given-by-name
   (is (= [1.0 2.0] (call program {"copy" copy} [1.0 2.0])))

@@ -98,4 +98,4 @@
   "[kind message] of the DamoException that the thunk throws, or nil."
   [f]
   (try (f) nil
-       (catch DamoException e [(.kind e) (.getMessage e)])))
+       (catch DamoException e [(.kind e) (.what e)])))

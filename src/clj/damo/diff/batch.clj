@@ -171,10 +171,10 @@
     (when-not (and (integer? n) (<= 1 n most-elements))
       (fail! :damo.diff/not-implemented
              (str "the op " (name op) " does not know what to do on a batch, and the batch of "
-                  (pr-str n) " is not fixed or too large to go through it one by one\n  at "
-                  (node/describe-node b id)
-                  "\n  use lop or rop with one vector at a time, or give its entry a :batch")
-             {:op op, :id id, :batch n}))
+                  (pr-str n) " is not fixed or too large to go through it one by one"
+                  (fail/facts-text (node/facts b id)))
+             (assoc (node/facts b id) :batch n, :try
+                    "lop or rop with one vector at a time, or a :batch in its entry")))
     (let [rows (mapv (fn [i] (emit b id op attrs (mapv #(element b id % i) operands))) (range n))]
       (emit b id :stack {:axis 0} rows))))
 

@@ -31,6 +31,13 @@
          (pr-str (form b id 3)) " " (pr-str type)
          (when src (str ", written at " (fail/position-text src))))))
 
+(defn facts
+  "What a failure says of a node: its :id, :op, :type, the :expr as text, :file and :line."
+  [b id]
+  (let [{:keys [type src]} (graph/note b id)]
+    (merge {:id id, :op (graph/op-of (graph/node b id)), :type type, :expr (pr-str (form b id 3))}
+           src)))
+
 (defn emit-template!
   "The id of a template, a vector or a name; its nodes carry the source position of node `from`."
   [b from bindings template]
@@ -105,7 +112,7 @@
     (when (k entry)
       (try (declared entry k (context b id))
            (catch clojure.lang.ExceptionInfo e
-             (fail/explain! e (str (ex-message e) "\n  at " (describe-node b id)) {:id id}))))))
+             (fail/explain! e "" (fail/facts-text (facts b id)) (facts b id)))))))
 
 (defn missing-derivative
   "[kind reason] of an op that has no derivative in an argument, or at all (position nil):
@@ -115,11 +122,6 @@
         reason (if (map? declared) (or (get declared position) declared) declared)]
     (or (first (when (map? reason) (filter (comp #{:undefined :disconnected} key) reason)))
         [:not-implemented (when (string? reason) reason)])))
-
-(def ^:private advice
-  {:undefined "wrap the path in zero-grad or disconnected-grad, or name it in :consider-constant"
-   :not-implemented (str "declare one with with-derivative, or leave this path out with zero-grad"
-                         " or :consider-constant")})
 
 (defn no-derivative!
   "Fails: the node cannot be differentiated, in that argument or at all (nil). The failure is
@@ -131,10 +133,9 @@
            (str (if (= kind :undefined)
                   (str "the derivative of " (name op) where " does not exist")
                   (str "the derivative of " (name op) where " is not implemented"))
-                (when reason (str ": " reason)) "\n  at " (describe-node b id)
-                "\n  " (advice kind))
-           {:op op, :id id, :position position, :reason reason, :type (graph/node-type b id)
-            :src (:src (graph/note b id))})))
+                (when reason (str ": " reason)) "\n  type: " (pr-str (graph/node-type b id))
+                (fail/facts-text (facts b id)))
+           (assoc (facts b id) :position position, :reason reason))))
 
 (defn expansion-of
   "The template of what a node stands for, nil when its entry does not say."

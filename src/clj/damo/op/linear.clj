@@ -17,9 +17,10 @@
   (when-not (= kx ky)
     (fail! ::shape-mismatch
            (str "the inner dimension must agree: x is " (pr-str x) ", with " (pr-str kx)
-                "; y is " (pr-str y) ", with " (pr-str ky)
-                (when (some symbol? [kx ky]) "; if they are always equal, give them one name"))
-           {:x x, :y y, :expected kx, :given ky})))
+                "; y is " (pr-str y) ", with " (pr-str ky))
+           (cond-> {:x x, :y y, :expected kx, :given ky}
+             (some symbol? [kx ky])
+             (assoc :try "if they are always equal, give them one name")))))
 
 (defn- inner-axis
   "The axis of y that a product sums over: the last but one, or the only one."
@@ -33,7 +34,7 @@
   (typing/check-dtype :num dx)
   (when (or (empty? x) (empty? y))
     (fail! ::scalar-operand (str "takes operands with at least one axis; x is " (pr-str x)
-                                 ", y is " (pr-str y) "; use mul for scalars")
+                                 ", y is " (pr-str y))
            {:x x, :y y})))
 
 (defn- batch-shape [x y]

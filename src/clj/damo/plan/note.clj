@@ -29,6 +29,12 @@
           :else (let [parts (map #(graph-text g % (dec depth)) args)]
                   (str "(" (str/join " " (cons (clojure.core/name op) parts)) ")")))))
 
+(defn facts
+  "What a failure says of node `id`: the :op, the :expr as text, its :type, :file and :line."
+  [g id]
+  (merge {:op (graph/op-of (node g id)), :expr (graph-text g id 3), :type (graph/type-of g id)}
+         (get-in g [:notes id :src])))
+
 (defn- reader
   "The first node that reads node `id`, itself or through views; `id` when there is none."
   [g users id]

@@ -108,13 +108,17 @@ public final class Bindings {
 
     private static void measure(Program.Buffer b, int id, SizeValues sizes, long[] elements,
             long[] bytes) {
-        elements[id] = sizes.of(b.size(), () -> "buffer " + id);
         try {
+            elements[id] = sizes.of(b.size(), () -> "buffer " + id);
             bytes[id] = Math.multiplyExact(elements[id], (long) b.dtype().bytes());
         } catch (ArithmeticException e) {
             throw SizeValues.fail("size-overflow", "buffer " + id + ": " + sizes.explain(b.size())
                     + " elements of :" + b.dtype().label()
                     + " are more bytes than 64 bits count", b.size());
+        } catch (DamoException e) {
+            Map<String, Object> data = new LinkedHashMap<>(e.data());
+            data.put("buffer", (long) id);
+            throw new DamoException(e.kind(), e.what(), data, e);
         }
     }
 

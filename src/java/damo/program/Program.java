@@ -4,6 +4,7 @@ import damo.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 
 /**
  * A whole compiled function as data, read from EDN and checked; see docs/program.md. Immutable.
@@ -38,7 +39,13 @@ public record Program(
     public record Buffer(DType dtype, Size size, Kind kind, Object data) { }
 
     /** An input, a state variable or an output: a name, a type, and the buffer that holds it. */
-    public record Port(String name, DType dtype, List<Size> shape, int buffer, boolean written) { }
+    public record Port(String name, DType dtype, List<Size> shape, int buffer, boolean written) {
+        /** The type as users write it: {@code [:f32 [n 784]]}. */
+        public String type() {
+            return "[:" + dtype.label() + " [" + shape.stream().map(Sizes::show)
+                    .collect(Collectors.joining(" ")) + "]]";
+        }
+    }
 
     /** One entry of the sequence that a call runs. */
     public sealed interface Step permits RunKernel, Gemm, Count, RunHost { }

@@ -48,10 +48,9 @@ final class ShapeMatch {
         List<Size> shape = ports.get(port).shape();
         if (shapes[port].length != shape.size()) {
             throw new DamoException("shape-mismatch", title(port) + ": expected " + shape.size()
-                    + " axes, "
-                    + show(shape) + ", given " + shapes[port].length + ", "
+                    + " axes, given " + shapes[port].length + ", "
                     + Arrays.toString(shapes[port]),
-                    Map.of("port", ports.get(port).name(), "expected", show(shape),
+                    Map.of(kind(port), ports.get(port).name(), "expected", show(shape),
                             "given", Arrays.toString(shapes[port])));
         }
         for (int axis = 0; axis < shape.size(); axis++) {
@@ -76,7 +75,7 @@ final class ShapeMatch {
     private DamoException mismatch(int port, int axis, long expected, SizeValues sizes) {
         Size size = ports.get(port).shape().get(axis);
         Map<String, Object> data = new LinkedHashMap<>();
-        data.put("port", ports.get(port).name());
+        data.put(kind(port), ports.get(port).name());
         data.put("axis", (long) axis);
         data.put("expected", expected);
         data.put("given", shapes[port][axis]);
@@ -102,14 +101,23 @@ final class ShapeMatch {
         for (int i = 0; i < ports.size(); i++) {
             int axis = ports.get(i).shape().indexOf(new Size.Name(name));
             if (axis >= 0) {
-                return title(i) + ", axis " + axis + ", to " + shapes[i][axis];
+                return called(i) + ", axis " + axis + ", to " + shapes[i][axis];
             }
         }
         throw new AssertionError("Programs.read lets no such dimension pass: " + name);
     }
 
+    /** How a message begins. */
     private String title(int port) {
-        return (port < inputs ? "input " : "state ") + Edn.write(ports.get(port).name());
+        return "in " + program.name() + ": " + called(port) + " " + ports.get(port).type();
+    }
+
+    private String called(int port) {
+        return kind(port) + " " + ports.get(port).name();
+    }
+
+    private String kind(int port) {
+        return port < inputs ? "input" : "state";
     }
 
     private static String show(List<Size> shape) {

@@ -19,8 +19,9 @@ final class Arguments {
     /** Refuses another number of arguments than the program has inputs. */
     static void checkCount(Program p, int given) {
         if (given != p.inputs().size()) {
-            throw new DamoException("arity-mismatch", p.name() + " takes " + p.inputs().size()
-                    + " arguments " + names(p.inputs()) + ", got " + given,
+            throw new DamoException("arity-mismatch", "in " + p.name() + ": takes "
+                    + p.inputs().size() + (p.inputs().size() == 1 ? " argument " : " arguments ")
+                    + names(p.inputs()) + ", got " + given,
                     Map.of("expected", p.inputs().size(), "given", given));
         }
     }
@@ -41,7 +42,7 @@ final class Arguments {
             }
         }
         if (!missing.isEmpty() || !unknown.isEmpty()) {
-            throw new DamoException("arity-mismatch", p.name() + " takes the inputs "
+            throw new DamoException("arity-mismatch", "in " + p.name() + ": takes the inputs "
                     + names(p.inputs()) + (missing.isEmpty() ? "" : "; missing: " + missing)
                     + (unknown.isEmpty() ? "" : "; unknown: " + unknown),
                     Map.of("missing", missing, "unknown", unknown));
@@ -61,8 +62,8 @@ final class Arguments {
         } catch (DamoException e) {
             Map<String, Object> data = new LinkedHashMap<>(e.data());
             data.put("input", port.name());
-            throw new DamoException(e.kind(), "input " + port.name() + " of " + p.name() + ", :"
-                    + port.dtype().label() + ": " + e.getMessage(), data, e);
+            throw new DamoException(e.kind(), "in " + p.name() + ": input " + port.name() + " "
+                    + port.type() + ": " + e.what(), data, e);
         }
     }
 

@@ -44,15 +44,15 @@ final class Failures {
         data.put("element", element);
         data.put("value", value);
         boolean leaf = "input".equals(note.get("op")) || "shared".equals(note.get("op"));
+        data.put("try", (leaf ? "look at the data that is given for it"
+                : "keep its arguments where it is finite, by clip or where")
+                + (Double.isInfinite(value)
+                        ? "; {:mode :nan-guard :inf false} lets infinities pass" : ""));
         return new DamoException("not-finite", "in " + p.name() + ": "
                 + (leaf ? "the " + note.get("op") + " " + note.get("expr") + " has "
                         : note.get("op") + " gave ")
                 + value + " at element " + element + " (row-major) of " + note.get("type")
-                + Notes.place(note) + "\n  try: "
-                + (leaf ? "look at the data that is given for it"
-                        : "keep its arguments where it is finite, by clip or where")
-                + (Double.isInfinite(value)
-                        ? "; {:mode :nan-guard :inf false} lets infinities pass" : ""), data);
+                + Notes.place(note), data);
     }
 
     /**
@@ -68,7 +68,7 @@ final class Failures {
         data.put("attributes", Edn.write(step.attrs()));
         data.put("inputs", inputs);
         data.put("output", output);
-        String what = cause instanceof DamoException ? cause.getMessage() : cause.toString();
+        String what = cause instanceof DamoException e ? e.what() : cause.toString();
         return new DamoException("host-kernel", "in " + p.name() + ": the kernel of the op "
                 + step.op() + " failed: " + what
                 + (step.attrs().isEmpty() ? "" : "\n  attributes: " + Edn.write(step.attrs()))

@@ -1,0 +1,152 @@
+(ns damo.function.check
+  "Checks of what a user asks of a function: options, inputs, updates, givens, and that the graph of
+  the outputs needs all inputs and no others. (check-inputs! [x y]) fails when they are no inputs."
+  (:require [clojure.string :as str]
+            [damo.expr :as expr]
+            [damo.fail :as fail :refer [fail!]]
+            [damo.graph :as graph]
+            [damo.plan.note :as note]
+            [damo.run :as run])
+  (:import [damo.tensor DType Tensor]))
+
+(set! *warn-on-reflection* true)
+
+(defn input-lines
+  "A line for each input of a function, of the first eight."
+  [inputs]
+  (apply str (for [i (take 8 inputs)] (str "\n  input: " (expr/describe i)))))
+
+(def ^:private options
+  #{:updates :givens :mode :name :allow-downcast :on-unused-input :trust-input})
+
+(defn check-options!
+  "Fails on options that a function does not have, and on values that they cannot have."
+  [opts]
+  (when-not (or (nil? opts) (map? opts))
+    (fail! :damo.function/bad-option (str "the options of a function are a map, {:mode :fast-compile}; got "
+                             (pr-str opts))
+           {:given opts}))
+  (when-let [unknown (first (remove options (keys opts)))]
+    (fail! :damo.function/unknown-option (str "a function has no option " (pr-str unknown) "; the options are "
+                                 (str/join ", " (sort options)))
+           (let [near (fail/did-you-mean unknown options)]
+             (cond-> {:option unknown, :known (vec (sort options))} near (assoc :try near)))))
+  (when-not (contains? #{nil :raise :warn :ignore} (:on-unused-input opts))
+    (fail! :damo.function/bad-option (str ":on-unused-input is :raise, :warn or :ignore; got "
+                             (pr-str (:on-unused-input opts)))
+           {:option :on-unused-input, :given (:on-unused-input opts)}))
+  (run/mode-options (:mode opts)))
+
+(defn check-inputs!
+  "Fails unless the inputs are a vector of inputs with different names."
+  [inputs]
+  (when-not (sequential? inputs)
+    (fail! :damo.function/not-an-input (str "the inputs of a function are given as a vector, [x y]; got "
+                               (expr/describe inputs))
+           {:given inputs}))
+  (doseq [e inputs]
+    (when-not (and (expr/expr? e) (= :input (expr/op-of e)))
+      (fail! :damo.function/not-an-input
+             (str "the inputs of a function are made with (input 'name type); got "
+                  (expr/describe e))
+             (assoc (expr/facts e) :given e))))
+  (let [names (map (comp :name expr/attrs-of) inputs)]
+    (when-let [twice (first (for [[n k] (frequencies names) :when (< 1 k)] n))]
+      (fail! :damo.function/duplicate-input
+             (str "the input " twice " is listed twice in " (vec names) (input-lines inputs))
+             {:name twice, :inputs (vec names)}))))
+
+(defn- check-used! [inputs used how]
+  (when-let [unused (first (remove #(used (:name (expr/attrs-of %))) inputs))]
+    (let [message (str "no output or update needs the input " (:name (expr/attrs-of unused)) " "
+                       (pr-str (expr/type-of unused))
+                       (fail/facts-text (expr/facts unused)))]
+      (case how
+        (nil :raise) (fail! :damo.function/unused-input message
+                            (assoc (expr/facts unused) :input (:name (expr/attrs-of unused))))
+        :warn (binding [*out* *err*]
+                (println (str "WARNING: " message "\n  try: " (fail/advice :damo.function/unused-input))))
+        :ignore nil))))
+
+(defn- check-listed! [graph listed]
+  (doseq [id (graph/live graph)
+          :let [[op {:keys [name]}] (nth (:nodes graph) id)]
+          :when (and (= op :input) (not (listed name)))]
+    (let [inputs (vec (sort-by str listed)), facts (note/facts graph id)]
+      (fail! :damo.function/missing-input
+             (str "the outputs need the input " name " " (pr-str (graph/type-of graph id))
+                  ", which is not among the inputs of the function: " inputs
+                  (fail/facts-text facts))
+             (assoc facts :input name, :inputs inputs)))))
+
+(defn- check-update! [[s e]]
+  (when-not (and (expr/expr? s) (= :shared (expr/op-of s)))
+    (fail! :damo.function/not-shared (str "only shared variables can be updated; got "
+                             (expr/describe s))
+           (assoc (expr/facts s) :given s)))
+  (when-not (= (expr/type-of s) (expr/type-of e))
+    (fail! :damo.function/update-mismatch
+           (str "an update has the type of its variable, " (pr-str (expr/type-of s))
+                "; this one has the type " (pr-str (expr/type-of e))
+                "\n  variable: " (expr/describe s) (fail/facts-text (expr/facts e)))
+           (assoc (expr/facts e) :expected (expr/type-of s), :given (expr/type-of e)
+                  :shared (:name (expr/attrs-of s))))))
+
+(defn update-pairs
+  "The updates as pairs [shared expression]; a number or an array becomes a constant of the
+  variable's dtype."
+  [updates]
+  (when-not (or (nil? updates) (map? updates) (and (sequential? updates) (every? vector? updates)))
+    (fail! :damo.function/not-updates (str ":updates is a map {shared expression}; got " (pr-str updates))
+           {:given updates}))
+  (let [pairs (for [[s e] updates]
+                [s (if (or (expr/expr? e) (not (expr/expr? s)))
+                     e
+                     (let [dtype (DType/of (name (first (expr/type-of s))))]
+                       (expr/tensor-constant (run/translating (Tensor/of e dtype)))))])]
+    (run! check-update! pairs)
+    (when-let [twice (first (for [[s k] (frequencies (map first pairs)) :when (< 1 k)] s))]
+      (fail! :damo.function/duplicate-update
+             (str "the shared variable " (:name (expr/attrs-of twice)) " has two updates"
+                  (apply str (for [[s e] pairs :when (identical? s twice)]
+                               (str "\n  update: " (expr/describe e))))
+                  (fail/facts-text (expr/facts twice)))
+             (assoc (expr/facts twice) :shared (:name (expr/attrs-of twice)))))
+    pairs))
+
+(defn check-given!
+  "Fails unless an expression may replace another: they have one type."
+  [[from to]]
+  (when-not (and (expr/expr? from) (expr/expr? to) (= (expr/type-of from) (expr/type-of to)))
+    (fail! :damo.function/given-mismatch
+           (str "what replaces an expression has its type\n  replaced: " (expr/describe from)
+                "\n  by: " (expr/describe to))
+           (assoc (expr/facts from) :from from, :to to))))
+
+(defn- live-inputs [graph]
+  (into #{} (for [id (graph/live graph)
+                  :let [[op attrs] (nth (:nodes graph) id)] :when (= op :input)]
+              (:name attrs))))
+
+(defn- symbols-in [x] (into #{} (filter symbol?) (tree-seq coll? seq x)))
+
+(defn- telling-inputs
+  "The names of the inputs that the graph needs for their shape alone: they have a dimension that
+  it mentions and that none of the inputs `live` has."
+  [graph inputs live]
+  (let [dims-of #(symbols-in (expr/type-of %))
+        mentioned (into #{} (mapcat #(symbols-in [(nth (:nodes graph) %) (graph/type-of graph %)]))
+                        (graph/live graph))
+        known (into #{} (comp (filter #(live (:name (expr/attrs-of %)))) (mapcat dims-of)) inputs)]
+    (into #{} (comp (filter #(some mentioned (remove known (dims-of %))))
+                    (map (comp :name expr/attrs-of)))
+          inputs)))
+
+(defn check-graph!
+  "Fails unless the graph needs no inputs but these, and these all; `on-unused-input` says what to do
+  about one that it does not need."
+  [graph inputs on-unused-input]
+  (check-listed! graph (into #{} (map (comp :name expr/attrs-of)) inputs))
+  (let [live (live-inputs graph)]
+    (when-not (every? #(live (:name (expr/attrs-of %))) inputs)
+      (check-used! inputs (into live (telling-inputs graph inputs live)) on-unused-input))))
