@@ -5,7 +5,6 @@
   (:require [clojure.string :as str]
             [clojure.test :refer [are deftest is testing]]
             [damo.core :as d]
-            [damo.fail :as fail]
             [damo.function :as function]
             [damo.run :as run])
   (:import [damo.tensor Tensor]
@@ -17,7 +16,7 @@
   "[kind message] of what f throws, or nil."
   [f]
   (try (f) nil
-       (catch clojure.lang.ExceptionInfo e [(:damo/error (ex-data e)) (fail/what e)])))
+       (catch clojure.lang.ExceptionInfo e [(:damo/error (ex-data e)) (ex-message e)])))
 
 (defmacro ^:private fails-with
   "Does the body fail with that kind and a message that contains the texts?"

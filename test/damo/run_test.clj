@@ -3,6 +3,7 @@
   (:require [clojure.edn :as edn]
             [clojure.test :refer [are deftest is testing]]
             [damo.core :as d]
+            [damo.fail :as fail]
             [damo.run :as run])
   (:import [damo DamoException]))
 

@@ -72,10 +72,11 @@
   [& functions]
   `(do ~@(for [f functions] (exported f `(expr/explained ~(keyword (name f)) ~f)))))
 
-(export-makers argmax/max-and-argmax normalize/layer-norm normalize/batch-norm-train
-        normalize/batch-norm-test subtensor/index subtensor/set-at subtensor/inc-at arrange/split
-        grid/meshgrid grid/indices grid/shape-i grid/shape-vector grid/unravel-index
-        grid/ravel-multi-index select/nonzero select/masked select/unique-all)
+(export-makers
+ argmax/max-and-argmax normalize/layer-norm normalize/batch-norm-train normalize/batch-norm-test
+ subtensor/index subtensor/set-at subtensor/inc-at arrange/split grid/meshgrid grid/indices
+ grid/shape-i grid/shape-vector grid/unravel-index grid/ravel-multi-index select/nonzero
+ select/masked select/unique-all)
 
 (def ^{:doc (:doc (meta #'einsum/call-einsum)), :arglists '([subscripts & operands])} einsum
   (expr/explained :einsum einsum/call-einsum))

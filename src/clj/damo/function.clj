@@ -111,7 +111,8 @@
     (if expr
       (throw e)
       (fail/explain! e ""
-                     (str (if (= :damo/arity-mismatch (:damo/error data)) (check/input-lines inputs) "")
+                     (str (when (= :damo/arity-mismatch (:damo/error data))
+                            (check/input-lines inputs))
                           (fail/facts-text facts) (made-at info))
                      (cond-> (merge facts (when (:src info) {:made-at (:src info)}))
                        true (assoc :function (:name info)))))))
@@ -198,8 +199,8 @@
     (map #(str "output-" %) (range n))))
 
 (defn- whole-graph
-  "{:graph g :states {name State} :shared {name expression} :updated [name …]} of the expressions of outputs and updates; the
-  state that `pairs` update is part of it even where no expression reads it."
+  "{:graph g :states {name State} :shared {name expression} :updated [name …]} of the expressions of
+  outputs and updates; the state that `pairs` update is part of it even where nothing reads it."
   [exprs pairs]
   (let [{:keys [graph id-of states] originals :exprs}
         (expr/to-graph (into (vec exprs) (map first) pairs))
@@ -254,7 +255,8 @@
           result (run/compiled graph spec)]
       (wrap (:function result) form (checked-calls graph spec)
             (-> (dissoc result :function)
-                (assoc :states states, :shared shared, :allow-downcast (boolean (:allow-downcast opts))
+                (assoc :states states, :shared shared
+                       :allow-downcast (boolean (:allow-downcast opts))
                        :name (:name spec), :inputs (vec inputs), :src src))))))
 
 (defn function

@@ -139,8 +139,8 @@
           :when (not (some #{d} dims))]
     (fail! ::free-dimension
            (str "nothing tells the dimension " d
-                ": no input or shared variable has it as an axis of its own; it appears in the type "
-                (pr-str (graph/type-of g id)) (fail/facts-text (note/facts g id)))
+                ": no input or shared variable has it as an axis of its own; it appears in the"
+                " type " (pr-str (graph/type-of g id)) (fail/facts-text (note/facts g id)))
            (assoc (note/facts g id) :dim d))))
 
 (defn- bound-dimensions [leaves]

@@ -42,8 +42,7 @@
     (index/concatenate [(of-shape '[n 2]) (of-shape '[n 3])]) :damo.type/shape-mismatch
     "concatenate: extents along axis 1 must agree: 2 and 3 differ"
     (index/stack [(of-shape '[n]) (of-shape '[m])]) :damo.type/shape-mismatch
-    (str "stack: the arrays must have one shape, axis 0: n and m differ; if they are always equal, "
-         "give them one name")))
+    "stack: the arrays must have one shape, axis 0: n and m differ"))
 
 ;; ## Indices
 

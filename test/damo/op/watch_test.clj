@@ -23,7 +23,7 @@
                   "  expression: (all (gt x 0.0))\n"
                   "  written at: watch_test.clj:16")
              (ex-message e)))
-      (is (= [:damo/requirement-failed "assert" 16]
+      (is (= [:damo/requirement-failed :assert 16]
              ((juxt :damo/error :op :line) (ex-data e))))
       (is (= before @(d/value w))))
     (testing "also where there is nothing to let through"

@@ -29,8 +29,8 @@
   (doseq [[shapes message]
           [[[[60 785] [784 10] [10]] #"input x .*, axis 1: expected 784, given 785"]
            [[[60 784] [784 11] [10]] #"state w .*, axis 1: expected 10, given 11"]
-           [[[60 784] [784 10] [10 1]] #"state b \[:f32 \[10\]\]: expected 1 axes, given 2, \[10, 1\]"]
-           [[[60] [784 10] [10]] #"in sample: input x \[:f32 \[n 784\]\]: expected 2 axes, given 1, \[60\]"]
+           [[[60 784] [784 10] [10 1]] #"state b .*: expected 1 axes, given 2, \[10, 1\]"]
+           [[[60] [784 10] [10]] #"input x \[:f32 \[n 784\]\]: expected 2 axes, given 1"]
            [[[60 784]] #"has 1 inputs and 2 state variables, given 1 shapes"]]]
     (is (re-find message (ex-message (apply mismatch sample/program shapes)))))
   (let [e ^DamoException (mismatch two-inputs [5] [3 11])]

@@ -38,7 +38,7 @@
   (let [f (compiled programs/dot)]
     (doseq [[args kind message]
             [[[[1] [2]] "arity-mismatch" #"in dot: takes 3 arguments \[x, y, z\], got 2"]
-             [[[1 2] [1 2 3] 0] "shape-mismatch" #"input y .*, axis 0: expected 2, given 3.*input x"]
+             [[[1 2] [1 2 3] 0] "shape-mismatch" #"y .*, axis 0: expected 2, given 3.*input x"]
              [[[[1]] [1] 0] "shape-mismatch" #"input x \[:f32 \[n\]\]: expected 1 axes"]
              [[[1] [1] [0]] "shape-mismatch" #"input z \[:f32 \[\]\]: expected 0 axes"]
              [[(double-array 1) [1] 0] "dtype-mismatch" #"in dot: input x .*:f64 data cannot"]

@@ -23,17 +23,19 @@
   "Fails on options that a function does not have, and on values that they cannot have."
   [opts]
   (when-not (or (nil? opts) (map? opts))
-    (fail! :damo.function/bad-option (str "the options of a function are a map, {:mode :fast-compile}; got "
-                             (pr-str opts))
+    (fail! :damo.function/bad-option
+           (str "the options of a function are a map, {:mode :fast-compile}; got " (pr-str opts))
            {:given opts}))
   (when-let [unknown (first (remove options (keys opts)))]
-    (fail! :damo.function/unknown-option (str "a function has no option " (pr-str unknown) "; the options are "
-                                 (str/join ", " (sort options)))
+    (fail! :damo.function/unknown-option
+           (str "a function has no option " (pr-str unknown) "; the options are "
+                (str/join ", " (sort options)))
            (let [near (fail/did-you-mean unknown options)]
              (cond-> {:option unknown, :known (vec (sort options))} near (assoc :try near)))))
   (when-not (contains? #{nil :raise :warn :ignore} (:on-unused-input opts))
-    (fail! :damo.function/bad-option (str ":on-unused-input is :raise, :warn or :ignore; got "
-                             (pr-str (:on-unused-input opts)))
+    (fail! :damo.function/bad-option
+           (str ":on-unused-input is :raise, :warn or :ignore; got "
+                (pr-str (:on-unused-input opts)))
            {:option :on-unused-input, :given (:on-unused-input opts)}))
   (run/mode-options (:mode opts)))
 
@@ -41,8 +43,9 @@
   "Fails unless the inputs are a vector of inputs with different names."
   [inputs]
   (when-not (sequential? inputs)
-    (fail! :damo.function/not-an-input (str "the inputs of a function are given as a vector, [x y]; got "
-                               (expr/describe inputs))
+    (fail! :damo.function/not-an-input
+           (str "the inputs of a function are given as a vector, [x y]; got "
+                (expr/describe inputs))
            {:given inputs}))
   (doseq [e inputs]
     (when-not (and (expr/expr? e) (= :input (expr/op-of e)))
@@ -65,7 +68,8 @@
         (nil :raise) (fail! :damo.function/unused-input message
                             (assoc (expr/facts unused) :input (:name (expr/attrs-of unused))))
         :warn (binding [*out* *err*]
-                (println (str "WARNING: " message "\n  try: " (fail/advice :damo.function/unused-input))))
+                (println (str "WARNING: " message "\n  try: "
+                              (fail/advice :damo.function/unused-input))))
         :ignore nil))))
 
 (defn- check-listed! [graph listed]
@@ -81,8 +85,8 @@
 
 (defn- check-update! [[s e]]
   (when-not (and (expr/expr? s) (= :shared (expr/op-of s)))
-    (fail! :damo.function/not-shared (str "only shared variables can be updated; got "
-                             (expr/describe s))
+    (fail! :damo.function/not-shared
+           (str "only shared variables can be updated; got " (expr/describe s))
            (assoc (expr/facts s) :given s)))
   (when-not (= (expr/type-of s) (expr/type-of e))
     (fail! :damo.function/update-mismatch
@@ -97,7 +101,8 @@
   variable's dtype."
   [updates]
   (when-not (or (nil? updates) (map? updates) (and (sequential? updates) (every? vector? updates)))
-    (fail! :damo.function/not-updates (str ":updates is a map {shared expression}; got " (pr-str updates))
+    (fail! :damo.function/not-updates
+           (str ":updates is a map {shared expression}; got " (pr-str updates))
            {:given updates}))
   (let [pairs (for [[s e] updates]
                 [s (if (or (expr/expr? e) (not (expr/expr? s)))
@@ -143,8 +148,8 @@
           inputs)))
 
 (defn check-graph!
-  "Fails unless the graph needs no inputs but these, and these all; `on-unused-input` says what to do
-  about one that it does not need."
+  "Fails unless the graph needs no inputs but these, and these all; `on-unused-input` says what to
+  do about one that it does not need."
   [graph inputs on-unused-input]
   (check-listed! graph (into #{} (map (comp :name expr/attrs-of)) inputs))
   (let [live (live-inputs graph)]
