@@ -17,14 +17,15 @@
 (deftest ten-million-equal-terms
   (let [n 10000000
         x (d/input 'x [:f32 ['n]])
-        [sum mean norm squares norm-1 sd] ((d/function [x] [(d/sum x) (d/mean x) (d/norm x)
-                                                            (d/sum (d/sqr x)) (d/norm x :ord 1)
-                                                            (d/std x)])
-                                           (d/full [n] 0.1 :f32))]
+        [sum mean norm squares norm-1 sd dot]
+        ((d/function [x] [(d/sum x) (d/mean x) (d/norm x) (d/sum (d/sqr x)) (d/norm x :ord 1)
+                          (d/std x) (d/dot x x)])
+         (d/full [n] 0.1 :f32))]
     (is (< (off @sum (* n tenth)) few))
     (is (< (off @mean tenth) few))
     (is (< (off @norm (* (Math/sqrt n) tenth)) few))
     (is (< (off @squares (* n tenth tenth)) few))
+    (is (< (off @dot (* n tenth tenth)) few))
     (is (< (off @norm-1 (* n tenth)) few))
     (is (< @sd (* few tenth)))))
 

@@ -71,9 +71,13 @@
     (array/reshape (matrices-product (as-matrix a :x) (as-matrix b :y)) shape)))
 
 (defn- matmul-expansion
-  "With a vector: as a product of matrices. Products of matrices stay."
-  [{[[_ x] [_ y]] :types, [_ shape] :type}]
-  (when-not (< 1 (min (count x) (count y)))
+  "With a vector: as a product of matrices. Of two vectors of floats: as a sum of products, which
+  adds up more exactly than the library does, and in one loop with what makes them. Products of
+  matrices stay."
+  [{[[dtype x] [_ y]] :types, [_ shape] :type}]
+  (cond
+    (and (= 1 (count x) (count y)) (type/float-dtype? dtype)) [:sum {:axis [0]} [:mul '?x '?y]]
+    (= 1 (min (count x) (count y)))
     [:reshape {:shape shape}
      [:matmul
       (if (= 1 (count x)) [:expand-dims {:axis [0]} '?x] '?x)
