@@ -2,14 +2,16 @@
   "Runs every namespace under test/ whose file ends in _test.clj; arguments name the ones to run
   instead. The unit is the test: one deftest or defspec, passed when none of its assertions failed
   and it threw nothing. A namespace that cannot be loaded counts as one failed test. The last line
-  of the output is `N passed, N failed`; the exit status is 0 when tests ran and none failed.
+  of the output is `N passed, N failed`; the exit status is 0 when tests ran and none failed. With
+  --fuzz MINUTES random graphs run instead (damo.laws.random), and the unit is the graph.
 
   Random tests repeat: properties of test.check start from one seed, which is printed and can be
   set with the environment variable DAMO_SEED (a defspec with a :seed of its own keeps it)."
   (:require [clojure.java.io :as io]
             [clojure.string :as str]
             [clojure.test :as t]
-            [clojure.test.check.clojure-test :as check])
+            [clojure.test.check.clojure-test :as check]
+            [damo.cli :as cli])
   (:import [java.io File]))
 
 (set! *warn-on-reflection* true)
@@ -102,14 +104,40 @@
   (binding [*out* *err*] (println (str "bin/damo test: " message)))
   (System/exit 2))
 
+(def ^:private options
+  [["--fuzz" {:key :minutes, :read (cli/positive), :hint "MINUTES"
+              :doc "checks random graphs for so long, or up to the first that fails"}]
+   ["--seed" {:key :seed, :read (cli/whole 0 Long/MAX_VALUE), :hint "S"
+              :doc "the seed of these graphs; default a new one"}]])
+
+(defn- fuzz
+  "Checks random graphs: {:passed graphs :failed 0-or-1}."
+  [{:keys [minutes seed]}]
+  (let [seed (or seed (mod (System/currentTimeMillis) 1000000000))
+        say (fn [line] (println line) (flush))]
+    (when-not minutes (refuse "--seed goes with --fuzz MINUTES"))
+    (println "seed" seed)
+    ((requiring-resolve 'damo.laws.random/fuzz!) minutes seed say)))
+
+(defn- job
+  "Does what the arguments ask for: {:passed n :failed n}."
+  [args]
+  (if (some #(str/starts-with? % "-") args)
+    (let [{:keys [help] :as given} (try (cli/parse options args)
+                                        (catch clojure.lang.ExceptionInfo e
+                                          (refuse (ex-message e))))]
+      (when help
+        (println (cli/help "bin/damo test [NAMESPACE...] runs tests; or" options))
+        (System/exit 0))
+      (fuzz given))
+    (run (if (seq args) (map symbol args) (test-namespaces "test")) (seed))))
+
 (defn -main
-  "Runs all tests, or those of the namespaces named; exits with 0 when tests ran and all passed, 1
-  when one failed or none ran, 2 when the arguments make no sense."
+  "Runs all tests, or those of the namespaces named, or random graphs with --fuzz; exits with 0 when
+  something was tested and all passed, 1 when one failed or nothing ran, 2 when the arguments make
+  no sense."
   [& args]
-  (when-let [option (first (filter #(str/starts-with? % "-") args))]
-    (refuse (str "there is no option " option "; arguments are names of test namespaces")))
-  (let [names (if (seq args) (map symbol args) (test-namespaces "test"))
-        {:keys [passed failed]} (run names (seed))]
+  (let [{:keys [passed failed]} (job args)]
     (println)
     (println (str passed " passed, " failed " failed"))
     (flush)

@@ -1,6 +1,6 @@
 (ns damo.laws.random
   "Random graphs, checked one after another. (check-recipes graphs/graph {:registry true} 40 7) is
-  nil, or the first disagreement, made small."
+  nil, or the first disagreement, made small; (fuzz! 10 7 println) goes on for ten minutes."
   (:require [damo.laws.draws :as draws]
             [damo.laws.fuzz :as fuzz]
             [damo.laws.graphs :as graphs]
@@ -68,3 +68,41 @@
   (binding [*out* (Writer/nullWriter)]
     (into #{} (mapcat #(map first (:nodes (:graph (graphs/graph (assoc % :registry true))))))
           (graphs/recipes times seed))))
+
+;; ## For as long as one likes
+
+(def ^:private builds
+  "What graphs are made of, in turn: [build options]."
+  [[graphs/graph {:registry true}] [graphs/graph {:registry true}]
+   [graphs/gradients {:smooth true}] [graphs/graph {:registry true}] [graphs/graph {}]
+   [graphs/gradients {:registry true}]])
+
+(defn- checked
+  "The disagreement of graph k of a seed, or nil."
+  [k recipe]
+  (let [[build options] (nth builds (mod k (count builds)))]
+    (check-recipe build k (merge recipe options))))
+
+(defn- edn [x]
+  (binding [*print-length* nil, *print-level* nil, *print-namespace-maps* false]
+    (pr-str x)))
+
+(defn- tell
+  "Reports a disagreement so that it can be pasted into a test."
+  [say k found]
+  (say (str "graph " k " fails. Again, in a test:\n(is (nil? (damo.laws.fuzz/replay '" (edn found)
+            ")))")))
+
+(defn fuzz!
+  "Checks random graphs of a seed for so many minutes, or up to the first that fails, which is made
+  small and reported. `say` is called with lines of text: progress four times a minute. Returns
+  {:passed graphs :failed 0-or-1}."
+  [minutes seed say]
+  (let [start (System/nanoTime)
+        seconds #(quot (- (System/nanoTime) start) 1000000000)]
+    (loop [k 0, recipes (graphs/recipes Long/MAX_VALUE seed), told 0]
+      (let [now (seconds), found (checked k (first recipes)), due (<= (+ told 15) now)]
+        (when due (say (str now " s, " k " graphs agree")))
+        (cond found (do (tell say k found) {:passed k, :failed 1})
+              (<= (* 60 (double minutes)) (seconds)) {:passed (inc k), :failed 0}
+              :else (recur (inc k) (rest recipes) (long (if due now told))))))))

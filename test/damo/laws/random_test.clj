@@ -2,7 +2,8 @@
   "The compiler against the reference interpreter on random graphs: every output and every updated
   state of a compiled function, in several modes, called with several sizes, is what the interpreter
   says. A failure prints the smallest graph found, as EDN that damo.laws.fuzz/replay takes."
-  (:require [clojure.test :refer [deftest is]]
+  (:require [clojure.string :as str]
+            [clojure.test :refer [deftest is testing]]
             [damo.array :as array]
             [damo.check.running :as running]
             [damo.eval :as eval]
@@ -19,6 +20,14 @@
 
 (deftest compiled-gradients-agree-with-the-reference
   (is (nil? (random/check-recipes graphs/gradients {:smooth true} 15 20260728))))
+
+(deftest fuzzing-goes-on-and-stops
+  (let [lines (atom [])]
+    (is (= {:passed 1, :failed 0} (random/fuzz! 0 1 #(swap! lines conj %))))
+    (testing "at the first graph that fails, which it reports"
+      (with-redefs [running/call! (fn [_ _] [])]
+        (is (= {:passed 0, :failed 1} (random/fuzz! 1 1 #(swap! lines conj %)))))
+      (is (str/includes? (peek @lines) "(damo.laws.fuzz/replay '{:graph {:nodes [")))))
 
 (deftest all-ops-are-drawn
   (is (empty? (remove (random/drawn 400 20260731) (random/ops)))))
