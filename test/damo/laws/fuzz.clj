@@ -57,10 +57,12 @@
   {:f64 1e-13, :f32 1e-5, :f16 4e-3, :bf16 3e-2})
 
 (defn- near?
-  "Does an element got agree with the one expected, which rounding moves by `spread`?"
-  [dtype x y spread]
+  "Does an element got agree with the one expected, which rounding moves by `spread`? `empty`: with
+  rules and axes of no elements NaN may come of a value that was never needed, times nothing."
+  [dtype empty x y spread]
   (cond (= spread ##Inf) true
         (not (float? x)) (= x y)
+        (and empty (NaN? y)) true
         (Double/isNaN x) (Double/isNaN y)
         (== x y) true
         :else (<= (abs (- x y)) (+ (* 64 (double spread))
@@ -68,10 +70,10 @@
 
 (defn- unlike
   "Nil when the arrays agree, else [expected got]."
-  [spread x y]
+  [spread empty x y]
   (when-not (and (= (array/type-of x) (array/type-of y))
-                 (every? true? (map (partial near? (:dtype x)) (array/values x) (array/values y)
-                                    spread)))
+                 (every? true? (map (partial near? (:dtype x) empty)
+                                    (array/values x) (array/values y) spread)))
     [x y]))
 
 ;; ## One call
@@ -85,7 +87,7 @@
 (defn- kept
   "What differs of states that a call must leave as they were."
   [env after names]
-  (for [s names :let [d (unlike (repeat 0.0) (env s) (after s))] :when d] (into [s] d)))
+  (for [s names :let [d (unlike (repeat 0.0) false (env s) (after s))] :when d] (into [s] d)))
 
 (defn- may-pass?
   "May a call succeed where the interpreter fails with that message? Rules may drop what fails, and
@@ -96,16 +98,19 @@
       (re-find #"the slice from|a dimension must lie between" message)
       (:values (running/outcome #(eval/run (pass/expand (counted/keep-binders graph)) env)))))
 
+(defn- some-empty? [values]
+  (some (fn [v] (and v (some zero? (:shape v)))) values))
+
 (defn- may-overflow?
   "May infinities arise inside the ops of a graph? A mean over nothing divides by 0."
   [graph values]
-  (or (seq (tainted graph values))
-      (some (fn [v] (and v (some zero? (:shape v)))) values)))
+  (or (seq (tainted graph values)) (some-empty? values)))
 
 (defn- value-differences [{:keys [graph updates] :as g} mode env {:keys [values spread]} got after]
-  (let [free (if (= mode :none) #{} (tainted graph values))]
+  (let [free (if (= mode :none) #{} (tainted graph values))
+        empty (and (not= mode :none) (some-empty? values))]
     (concat (for [[what id y] (results g got after) :when (not (free id))
-                  :let [d (unlike (spread id) (nth values id) y)] :when d]
+                  :let [d (unlike (spread id) empty (nth values id) y)] :when d]
               (into [what] d))
             (kept env after (remove (set (keys updates)) (keys after))))))
 
@@ -178,11 +183,22 @@
                              [name type])))]
     (assoc g :inputs (of :input) :states (of :shared) :updates (or updates {}))))
 
+(defn- tellers
+  "The leaves that tell the extents of dims which a graph mentions: one for each."
+  [{:keys [nodes] :as g}]
+  (let [wanted (into #{} (mapcat #(counted/mentions g %)) (graph/live g))
+        leaf? #(#{:input :shared} (graph/op-of (nth nodes %)))]
+    (vals (into {} (for [id (filter leaf? (range (count nodes)))
+                         dim (type/shape-of (graph/type-of g id)) :when (wanted dim)]
+                     [dim id])))))
+
 (defn pruned
   "The graph {:graph :updates} without what nothing needs, positions and source lost."
   [{:keys [graph updates]}]
   (leaves {:updates updates
-           :graph (update (graph/prune graph) :notes update-vals #(select-keys % [:type]))}))
+           :graph (-> (graph/prune (assoc graph :keep (tellers graph)))
+                      (dissoc :keep)
+                      (update :notes update-vals #(select-keys % [:type])))}))
 
 (defn environment
   "{name array} of what a disagreement shows under :env."

@@ -74,8 +74,7 @@
 (def ^:private builds
   "What graphs are made of, in turn: [build options]."
   [[graphs/graph {:registry true}] [graphs/graph {:registry true}]
-   [graphs/gradients {:smooth true}] [graphs/graph {:registry true}] [graphs/graph {}]
-   [graphs/gradients {:registry true}]])
+   [graphs/gradients {:smooth true}] [graphs/graph {:registry true}] [graphs/graph {}]])
 
 (defn- checked
   "The disagreement of graph k of a seed, or nil."

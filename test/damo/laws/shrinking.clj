@@ -78,8 +78,13 @@
         named (set (for [[op {:keys [name]}] (:nodes graph) :when (#{:input :shared} op)] name))]
     (assoc f :graph graph :env (select-keys (:env f) named))))
 
+(defn- fewer-exclusions [{:keys [mode] :as f}]
+  (when (map? mode)
+    (for [names (without-chunks (vec (sort (:exclude mode))))]
+      (assoc-in f [:mode :exclude] (set names)))))
+
 (defn- smaller-graphs [f]
-  (map tidy (concat (fewer-outputs f) (cuts f))))
+  (concat (map tidy (concat (fewer-outputs f) (cuts f))) (fewer-exclusions f)))
 
 (defn of-graph
   "The disagreement made smaller by cutting its graph; {:env …} has the inputs that took the places

@@ -80,8 +80,8 @@
    :when #(and (scales? % ?s ?x) (not (rule/number-of % ?x)) (harmless-divisor? % ?s))
    :why "A product is cheaper than a quotient.", :examples [[[:div x 4] => [:mul 0.25 x]]]}
   {:name :scalar-out-of-mul, :lhs [:mul [:mul ?s ?x] ?y], :rhs [:mul ?s [:mul ?x ?y]]
-   :when #(scales? % ?s ?x ?y), :keeps :value, :why "The factor meets others, or becomes gemm's."
-   :types {s [:f64 []]}
+   :when #(and (scales? % ?s ?x ?y) (not (rule/number-of % ?x))) ; s·(2·y) would come back as 2s·y
+   :keeps :value, :why "The factor meets others, or becomes gemm's.", :types {s [:f64 []]}
    :examples [[[:mul [:mul s x] y] => [:mul s [:mul x y]]]]}
   {:name :scalar-out-of-div, :lhs [:div [:mul ?s ?x] ?y], :rhs [:mul ?s [:div ?x ?y]]
    :when #(scales? % ?s ?x ?y), :keeps :value, :why "The factor meets others, or becomes gemm's."

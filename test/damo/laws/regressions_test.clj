@@ -1,0 +1,22 @@
+(ns damo.laws.regressions-test
+  "Graphs on which compiled code once disagreed with the reference interpreter, as
+  `bin/damo test --fuzz` printed them."
+  (:require [clojure.test :refer [deftest is]]
+            [damo.laws.fuzz :as fuzz]))
+
+(set! *warn-on-reflection* true)
+
+(deftest rules-end-without-the-one-that-strips-broadcasts
+  (is (nil? (fuzz/replay
+             '{:graph {:nodes [[:input {:name q, :type [:f32 [m]]}]
+                               [:const {:type [:f32 []], :value 1.0}]
+                               [:const {:type [:f32 []], :value 0.5}]
+                               [:expand-dims {:axis [0]} 1] [:broadcast-to {:shape [m]} 3]
+                               [:mul {} 4 2] [:const {:type [:f32 []], :value 2.0}] [:mul {} 6 0]
+                               [:mul {} 5 7]]
+                       :outputs [8]
+                       :notes {0 {:type [:f32 [m]]}, 1 {:type [:f32 []]}, 2 {:type [:f32 []]}
+                               3 {:type [:f32 [1]]}, 4 {:type [:f32 [m]]}, 5 {:type [:f32 [m]]}
+                               6 {:type [:f32 []]}, 7 {:type [:f32 [m]]}, 8 {:type [:f32 [m]]}}}
+               :mode {:mode :fast-run, :exclude #{:strip-broadcast}}
+               :env {q [[:f32 [2]] [-4.0 1.0]]}}))))
