@@ -20,3 +20,12 @@
                                6 {:type [:f32 []]}, 7 {:type [:f32 [m]]}, 8 {:type [:f32 [m]]}}}
                :mode {:mode :fast-run, :exclude #{:strip-broadcast}}
                :env {q [[:f32 [2]] [-4.0 1.0]]}}))))
+
+(deftest rules-end-for-a-negated-constant-that-is-broadcast
+  (is (nil? (fuzz/replay
+             '{:graph {:nodes [[:const {:type [:f64 []], :value 1.0}] [:broadcast-to {:shape []} 0]
+                               [:neg {} 1] [:input {:name x, :type [:f64 []]}] [:add {} 2 3]]
+                       :outputs [4]
+                       :notes {0 {:type [:f64 []]}, 1 {:type [:f64 []]}, 2 {:type [:f64 []]}
+                               3 {:type [:f64 []]}, 4 {:type [:f64 []]}}}
+               :mode :fast-run, :env {x [[:f64 []] 6.0]}}))))
