@@ -58,7 +58,10 @@
     (is (= (str "node 1, check-index, written at model.clj:7: the index 5 at position 1 is out of "
                 "range: the extent is 3")
            (try (eval/run g {'x (array/of :i64 [2] [0 5])})
-                (catch clojure.lang.ExceptionInfo e (ex-message e)))))))
+                (catch clojure.lang.ExceptionInfo e
+                  (is (nil? (ex-cause e)) "a REPL shows the innermost cause: it must be this one")
+                  (is (= [:check-index 1 "model.clj" 7] (map (ex-data e) [:op :id :file :line])))
+                  (ex-message e)))))))
 
 (deftest values-are-rounded-to-their-dtype-after-each-op
   (let [c (fn [dtype x] [:const {:type [dtype []], :value x}])

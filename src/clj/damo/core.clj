@@ -42,8 +42,8 @@
 
 (def ^:private not-exported
   "Ops whose names are values here (zeros makes a tensor), and those that only passes insert."
-  #{:input :shared :const :zeros :ones :full :arange :eye :einsum :gemm :after :require-true :copy
-    :dim :set-at :inc-at :guard :grad-clip :grad-scale :with-derivative})
+  #{:input :shared :const :zeros :ones :full :arange :eye :einsum :gemm :after :require-true
+    :counted-with :copy :dim :set-at :inc-at :guard :grad-clip :grad-scale :with-derivative})
 
 (defmacro ^:private export-ops []
   `(do ~@(for [[op {:keys [doc args]}] (sort-by key @op/registry) :when (not (not-exported op))

@@ -100,6 +100,31 @@
     (update g :keep (fn [kept] (vec (distinct (concat kept (map :id found))))))
     g))
 
+(defn- uncounted
+  "The binders, of `found`, of the dims that the nodes below `id` mention and do not count."
+  [g found id]
+  (let [below (graph/live g [id])
+        counted (into #{} (comp (mapcat #(counted-by g %)) (map :dim)) below)
+        mentioned (into #{} (mapcat #(mentions g %)) below)]
+    (vals (into {} (comp (remove (comp counted :dim)) (filter (comp mentioned :dim))
+                         (map (juxt :dim identity)))
+                (rseq found)))))
+
+(defn tied
+  "{:graph g' :ids ids'}: the nodes `ids` of a graph, each with the nodes that count the dims it
+  mentions below it: a gradient of ones of the shape [k] needs no element of x[mask], and must yet
+  be able to tell k. The ids of other nodes stay."
+  [g ids]
+  (let [found (binders g)]
+    (if (empty? found)
+      {:graph g, :ids ids}
+      (let [b (graph/builder)
+            tie (fn [id {binder :id}]
+                  (op/emit! b :counted-with {} [(op/->Id id) (op/->Id binder)] nil))]
+        (graph/load-graph! b g)
+        (let [ids (mapv #(reduce tie % (uncounted g found %)) ids)]
+          {:graph (graph/finish b (:outputs g) (:keep g)), :ids ids})))))
+
 (defn only-needed
   "The graph that keeps only the nodes that count what its outputs need; `known` are the dims that
   inputs tell."

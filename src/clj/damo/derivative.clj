@@ -1,7 +1,8 @@
 (ns damo.derivative
   "Derivatives of expressions: what damo.diff does to graphs, for users. Expressions in, expressions
   over the same inputs out: (grad (sum (sqr x)) x) is 2 x."
-  (:require [damo.diff :as diff]
+  (:require [damo.counted :as counted]
+            [damo.diff :as diff]
             [damo.diff.custom :as custom]
             [damo.diff.jacobian :as jacobian]
             [damo.expr :as expr]
@@ -30,8 +31,9 @@
   [roots differentiate]
   (try
     (let [{:keys [graph exprs states] :as m} (expr/to-graph roots)
-          {g :graph, :keys [grads]} (differentiate graph m)]
-      (expr/from-graph (assoc g :outputs grads) exprs states))
+          {g :graph, :keys [grads]} (differentiate graph m)
+          {g :graph, :keys [ids]} (counted/tied g grads)]
+      (expr/from-graph (assoc g :outputs ids) exprs states))
     (catch clojure.lang.ExceptionInfo e
       (let [src (fail/source-position)]
         (fail/explain! e "" (when src (str "\n  derivative asked for at: "

@@ -128,14 +128,14 @@
           dims (counted/counted-by g id)))
 
 (defn- explained
-  "The failure `e` of a node, with the node's number, op and position in front."
+  "Throws the failure `e` of a node again, with the node's number, op and position in front."
   [{:keys [nodes notes]} id e]
-  (fail! (:damo/error (ex-data e) ::failed)
-         (str "node " id ", " (name (graph/op-of (nth nodes id)))
-              (when-let [src (get-in notes [id :src])]
-                (str ", written at " (fail/position-text src)))
-              ": " (ex-message e))
-         (assoc (ex-data e) :id id) e))
+  (let [op (graph/op-of (nth nodes id)), {:keys [src type]} (notes id)]
+    (fail/explain! e
+                   (str "node " id ", " (name op)
+                        (when src (str ", written at " (fail/position-text src))) ": ")
+                   ""
+                   (merge {:damo/error ::failed, :id id, :op op, :type type} src (ex-data e)))))
 
 (defn all-values
   "A vector of the values of all nodes of a graph that its outputs need, by id (nil for the

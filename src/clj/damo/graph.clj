@@ -17,10 +17,25 @@
 (defn attrs-of "The attributes of a node, a map." [node] (nth node 1))
 (defn args-of "The ids of the arguments of a node." [node] (subvec node 2))
 
+(defn node-at
+  "Node `id` of a graph."
+  [graph id]
+  (nth (:nodes graph) id))
+
+(defn op-at "The op of node `id` of a graph." [graph id] (op-of (node-at graph id)))
+(defn attrs-at "The attributes of node `id` of a graph." [graph id] (attrs-of (node-at graph id)))
+(defn args-at "The ids of the arguments of node `id` of a graph." [graph id]
+  (args-of (node-at graph id)))
+
 (defn type-of
   "The type of node `id` of a graph."
   [graph id]
   (get-in graph [:notes id :type]))
+
+(defn shape-at
+  "The shape of node `id` of a graph."
+  [graph id]
+  (nth (type-of graph id) 1))
 
 ;; ## Building
 

@@ -15,10 +15,10 @@
 
 (set! *warn-on-reflection* true)
 
-(defn- node [{:keys [g]} id] (nth (:nodes g) id))
+(defn- node [{:keys [g]} id] (graph/node-at g id))
 (defn- entry [cx id] (op/entry (graph/op-of (node cx id))))
 (defn- dtype [{:keys [g]} id] (type/dtype-of (graph/type-of g id)))
-(defn- shape [{:keys [g]} id] (type/shape-of (graph/type-of g id)))
+(defn- shape [{:keys [g]} id] (graph/shape-at g id))
 
 ;; ## The kernel being written: parameters and names (mutable, inside `kernel` only)
 

@@ -20,12 +20,9 @@
 
 (set! *warn-on-reflection* true)
 
-(defn- node [g id] (nth (:nodes g) id))
-(defn- attrs [g id] (graph/attrs-of (node g id)))
-
 (defn- leaves [g op]
-  (into {} (for [id (graph/live g) :when (= op (graph/op-of (node g id)))]
-            [(:name (attrs g id)) id])))
+  (into {} (for [id (graph/live g) :when (= op (graph/op-at g id))]
+            [(:name (graph/attrs-at g id)) id])))
 
 ;; ## Nodes that may fail
 
@@ -47,7 +44,7 @@
   "The step of a node with a nest of its own; :count says which dim it binds, if any, and from
   where."
   [{:keys [g counting note-of] :as cx} {[id] :nodes :as unit}]
-  (let [write (if (= :nest (op/kind (graph/op-of (node g id)))) select/kernel nests/kernel)
+  (let [write (if (= :nest (op/kind (graph/op-at g id))) select/kernel nests/kernel)
         {:keys [dim max]} (counting id)]
     (cond-> (assoc (write cx unit) :do :kernel)
       dim (assoc :count {:dim dim, :max max, :from [:scratch [id :count]], :note (note-of id)}))))
@@ -69,7 +66,7 @@
 (def ^:private leaf-kinds {:input :input, :shared :state, :const :const})
 
 (defn- leaf-kind [g id]
-  (when (= :memory (schedule/role g id)) (leaf-kinds (graph/op-of (node g id)))))
+  (when (= :memory (schedule/role g id)) (leaf-kinds (graph/op-at g id))))
 
 (defn- nodes-read
   "The nodes whose memory some step mentions."
@@ -153,7 +150,7 @@
     (fn [[tag id :as key]] (position (if (= tag :node) [:node (alias id id)] key)))))
 
 (defn- const-data [g id]
-  (let [{:keys [value]} (attrs g id)] (if (vector? value) value [value])))
+  (let [{:keys [value]} (graph/attrs-at g id)] (if (vector? value) value [value])))
 
 (defn- with-leaves
   "The graph with a node for each input and shared variable, also for those that no output needs: a

@@ -22,20 +22,18 @@
   "How many of the latest units a node may join; keeps scheduling linear in the size of the graph."
   12)
 
-(defn- shape [g id] (type/shape-of (graph/type-of g id)))
-(defn- node [g id] (nth (:nodes g) id))
-(defn- kind [g id] (op/kind (graph/op-of (node g id))))
+(defn- kind [g id] (op/kind (graph/op-at g id)))
 
 (defn role
   "What a node is to the schedule: :inline (computed where it is read), :view, :memory (a leaf),
   :loop, :call, :own or :host (run by a kernel of the application)."
   [g id]
-  (case (if (op/on-host? (graph/op-of (node g id))) :host (kind g id))
+  (case (if (op/on-host? (graph/op-at g id)) :host (kind g id))
     :host :host
     (:elementwise :reduce :arg-reduce :check :guard :require :gather) :loop
     :view :view
     :generate :inline
-    :leaf (if (and (= :const (graph/op-of (node g id))) (empty? (shape g id))) :inline :memory)
+    :leaf (if (and (= :const (graph/op-at g id)) (empty? (graph/shape-at g id))) :inline :memory)
     :contract (if (type/float-dtype? (type/dtype-of (graph/type-of g id))) :call :own)
     :own))
 
@@ -43,23 +41,23 @@
   "The dims that a loop node iterates over: those of its argument for reductions, of itself
   otherwise."
   [g id]
-  (if (#{:reduce :arg-reduce} (kind g id)) (shape g (nth (node g id) 2)) (shape g id)))
+  (graph/shape-at g (if (#{:reduce :arg-reduce} (kind g id)) (first (graph/args-at g id)) id)))
 
 ;; ## Nodes that may stop a call
 
 (defn reduced-count
   "The number of elements that a reduction takes together, a dim."
   [g id]
-  (let [{:keys [axis]} (graph/attrs-of (node g id))]
+  (let [{:keys [axis]} (graph/attrs-at g id)]
     (apply type/dim* (map (domain g id) (if (integer? axis) [axis] axis)))))
 
 (defn may-fail?
   "Can the node stop a call? Checks of indices can, and reductions that need an element where the
   extents do not promise one."
   [g id]
-  (let [{:keys [kind nonempty]} (op/entry (graph/op-of (node g id)))]
+  (let [{:keys [kind nonempty]} (op/entry (graph/op-at g id))]
     (or (#{:check :guard :require :nest} kind)
-        (op/on-host? (graph/op-of (node g id)))
+        (op/on-host? (graph/op-at g id))
         (boolean (and nonempty
                       (let [n (reduced-count g id)] (not (and (integer? n) (pos? n)))))))))
 
@@ -73,11 +71,11 @@
   when there are none. When a view is not simple the base is that view's own base, with :map nil:
   its elements must lie in memory."
   [g layouts id]
-  (loop [id id, m (vec (range (count (shape g id))))]
+  (loop [id id, m (vec (range (count (graph/shape-at g id))))]
     (if (= :view (role g id))
-      (if-let [step (let [[op attrs a] (node g id)]
-                     (pass/view-map op attrs (shape g a) (shape g id)))]
-        (recur (nth (node g id) 2) (mapv #(when % (nth m %)) step))
+      (if-let [step (let [[op attrs a] (graph/node-at g id)]
+                     (pass/view-map op attrs (graph/shape-at g a) (graph/shape-at g id)))]
+        (recur (nth (graph/node-at g id) 2) (mapv #(when % (nth m %)) step))
         {:base (:base (layouts id)), :map nil})
       {:base id, :map m})))
 
@@ -93,13 +91,13 @@
 (defn index-rank
   "The number of axes that the index arrays of a gather broadcast to."
   [g id]
-  (let [[_ _ _ & indices] (node g id)]
-    (reduce max (map #(count (shape g %)) indices))))
+  (let [[_ _ _ & indices] (graph/node-at g id)]
+    (reduce max (map #(count (graph/shape-at g %)) indices))))
 
 (defn- index-positions
   "Positions in the domain of a gather for each dim of an index array of that shape."
   [g id own]
-  (let [{:keys [axis]} (graph/attrs-of (node g id)), rank (index-rank g id)
+  (let [{:keys [axis]} (graph/attrs-at g id), rank (index-rank g id)
         at (indexing/place axis)]
     (mapv #(when % (+ at %)) (aligned own (subvec (domain g id) at (+ at rank))))))
 
@@ -107,12 +105,12 @@
   "For each argument of a loop node: the positions in its domain of the argument's dims, or nil when
   it is read at random."
   [g id]
-  (let [[_ _ & args] (node g id)
+  (let [[_ _ & args] (graph/node-at g id)
         dom (domain g id)]
     (case (kind g id)
-      (:elementwise :check :guard :require) (mapv #(aligned (shape g %) dom) args)
+      (:elementwise :check :guard :require) (mapv #(aligned (graph/shape-at g %) dom) args)
       (:reduce :arg-reduce) [(vec (range (count dom)))]
-      :gather (into [nil] (map #(index-positions g id (shape g %))) (rest args)))))
+      :gather (into [nil] (map #(index-positions g id (graph/shape-at g %))) (rest args)))))
 
 (defn- reads
   "What a loop node reads: a seq of {:base id :map positions-in-domain-or-nil}."
@@ -120,7 +118,7 @@
   (map (fn [a positions]
          (let [{:keys [base map]} (reading g layouts a)]
            {:base base, :map (when (and map positions) (mapv #(when % (nth positions %)) map))}))
-       (graph/args-of (node g id))
+       (graph/args-at g id)
        (operand-positions g id)))
 
 ;; ## Joining a kernel
@@ -158,7 +156,7 @@
 
 (defn- result-axes [g id assigned]
   (if (#{:reduce :arg-reduce} (kind g id))
-    (let [{:keys [axis keepdims]} (graph/attrs-of (node g id))
+    (let [{:keys [axis keepdims]} (graph/attrs-at g id)
           gone (if (integer? axis) #{axis} (set axis))]
       (vec (keep-indexed (fn [i a] (cond (not (gone i)) [a], keepdims [nil])) assigned)))
     (mapv vector assigned)))
@@ -201,7 +199,7 @@
   innermost."
   [g id]
   (let [dom (domain g id)
-        {:keys [axis]} (graph/attrs-of (node g id))
+        {:keys [axis]} (graph/attrs-at g id)
         order (if (= :arg-reduce (kind g id))
                 (conj (vec (remove #{axis} (range (count dom)))) axis)
                 (range (count dom)))
@@ -247,7 +245,7 @@
                         {:keys [base map]} (if (= kind :kernel)
                                              (reads g layouts id)
                                              (clojure.core/map #(hash-map :base (:base (layouts %)))
-                                                               (graph/args-of (node g id))))
+                                                               (graph/args-at g id)))
                         :when (and (unit-of base)
                                (or (nil? map) (not= (unit-of base) (unit-of id))))]
                     base)))
@@ -276,5 +274,5 @@
   "The set of nodes in memory that a unit reads, its own included, and of those that count its
   dims."
   [g {:keys [layouts needs]} {:keys [nodes]}]
-  (into (into #{} (for [id nodes, a (graph/args-of (node g id))] (:base (layouts a))))
+  (into (into #{} (for [id nodes, a (graph/args-at g id)] (:base (layouts a))))
         (mapcat #(get needs %)) nodes))

@@ -148,3 +148,18 @@
     (is (= '{3 {:dim k, :max n}} (counted/counting g #{})))
     (is (= {} (counted/counting g '#{k})))
     (is (= '#{3} ((counted/needs g) 1)))))
+
+(deftest derivatives-of-uniform-shape-keep-the-count
+  (let [x (d/input 'x [:f64 ['n]]), y (d/masked x (d/gt x 0))
+        value (fn [e mode] @((d/function [x] e {:mode mode}) [1 -2 3]))]
+    (doseq [mode [:fast-run :fast-compile :debug :nan-guard :none]]
+      (is (= [1.0 1.0] (value (d/grad (d/sum y) y) mode)) (str mode))
+      (is (= [[1.0 0.0] [0.0 1.0]] (value (d/jacobian y y) mode)) (str mode))
+      (is (= [[2.0 0.0] [0.0 2.0]] (value (d/hessian (d/sum (d/sqr y)) y) mode)) (str mode))
+      (is (= [0.0 0.0] (value (d/grad (d/sum x) y {:disconnected :ignore}) mode)) (str mode)))
+    (testing "and are differentiated again, as graphs and as expressions"
+      (is (= [2.0 0.0 2.0]
+             (value (d/grad (d/sum (d/sqr (d/mul (d/grad (d/sum y) y) y))) x) :fast-run)))
+      (is (= [1.0 1.0]
+             @(d/eval (d/expr (d/graph (d/grad (d/sum y) y)) {'x x}) {x [1 -2 3]}))))
+    (is (= [1.0 1.0] @(d/eval (d/grad (d/sum y) y) {x [1 -2 3]})))))

@@ -51,8 +51,6 @@
 
 ;; ## The modes
 
-(defn- shape-in [graph id] (type/shape-of (graph/type-of graph id)))
-
 (defn- by-rows
   "[graph' ids]: gradients for each element of e, whose axes then replace the batch axis."
   [graph e wrt opts]
@@ -61,7 +59,8 @@
         [graph rows] (batched graph grads at)]
     (emitted graph rows
              (fn [k _]
-               [:reshape {:shape (into (shape-in graph e) (shape-in graph (wrt k)))} '?x]))))
+               [:reshape {:shape (into (graph/shape-at graph e)
+                                       (graph/shape-at graph (wrt k)))} '?x]))))
 
 (defn- by-columns
   "[graph' ids]: tangents for each element of one wrt, whose axes go to the end."
@@ -69,11 +68,12 @@
   (let [[graph at] (with-placeholder graph wrt)
         {:keys [graph grads]} (diff/rop graph [e] [wrt] [at] opts)
         [graph columns] (batched graph grads at)
-        order (conj (vec (range 1 (inc (count (shape-in graph e))))) 0)
+        order (conj (vec (range 1 (inc (count (graph/shape-at graph e))))) 0)
         dtype (type/dtype-of (graph/type-of graph at))]
     (emitted graph columns
              (fn [_ _] [:cast {:dtype dtype}
-                        [:reshape {:shape (into (shape-in graph e) (shape-in graph wrt))}
+                        [:reshape {:shape (into (graph/shape-at graph e)
+                                                (graph/shape-at graph wrt))}
                          [:transpose {:axes order} '?x]]]))))
 
 ;; ## Which mode
@@ -85,7 +85,8 @@
     (type/dim-value (zipmap (type/dim-symbols dim) (repeat 64)) dim)))
 
 (defn- mode-for [graph e wrt]
-  (if (< (reduce + (map #(estimate (shape-in graph %)) wrt)) (estimate (shape-in graph e)))
+  (if (< (reduce + (map #(estimate (graph/shape-at graph %)) wrt))
+         (estimate (graph/shape-at graph e)))
     :forward
     :reverse))
 

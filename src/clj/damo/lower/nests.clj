@@ -13,7 +13,7 @@
 
 (set! *warn-on-reflection* true)
 
-(defn- shape [{:keys [g]} id] (type/shape-of (graph/type-of g id)))
+(defn- shape [{:keys [g]} id] (graph/shape-at g id))
 (defn- dtype [{:keys [g]} id] (type/dtype-of (graph/type-of g id)))
 
 (defn nest

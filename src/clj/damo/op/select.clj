@@ -134,6 +134,20 @@
                       (= dtype :f32) (array/map-elements dtype #(Math/rint %)))]}))
    :examples [[[:unique {:as 'k} [:mod [:iota {:shape [5] :axis 0}] 3]] [0 1 2]]]})
 
+(defop counted-with
+  "x itself, together with y, which counts a dim that x mentions: ones of the shape [k] alone do not
+  tell k. Derivatives are made of it where nothing else keeps y."
+  {:kind :composite, :args [?x ?y]
+   :type (fn [_ [x _]] x)
+   :eval (fn [_ x _] x)
+   :linear-in #{0}, :transpose [?g nil]
+   :no-gradient {1 {:disconnected "it only tells a dim"}}
+   :expand (fn [_] '?x)
+   :gen (fn [{:keys [dtype size] :as ctx}]
+          {:attrs {}, :args [(gens/random-array ctx dtype [size])
+                             (array/full :bool [size] true)]})
+   :examples [[[:counted-with 2.5 [:flatnonzero {:as 'k} true]] 2.5]]})
+
 ;; ## Functions of expressions
 
 (defn- shape-of [e] (type/shape-of (expr/type-of e)))

@@ -8,19 +8,17 @@
 
 (set! *warn-on-reflection* true)
 
-(defn- node [g id] (nth (:nodes g) id))
-(defn- shape [g id] (type/shape-of (graph/type-of g id)))
 
-(defn- accumulating? [g id] (= 4 (count (graph/args-of (node g id)))))
+(defn- accumulating? [g id] (= 4 (count (graph/args-at g id))))
 
 (defn addend
   "The id of what an accumulating product is added to; nil for a plain product and for an addend of
   zeros."
   [g id]
-  (when (accumulating? g id) (first (graph/args-of (node g id)))))
+  (when (accumulating? g id) (first (graph/args-at g id))))
 
 (defn- scale [g {:keys [layouts]} id]
-  (let [[_ {:keys [value]}] (node g id)]
+  (let [[_ {:keys [value]}] (graph/node-at g id)]
     (if (some? value) value {:memory [:node (:base (layouts id))]})))
 
 (defn- operand [{:keys [layouts]} id]
@@ -30,24 +28,24 @@
 (defn- batch-strides
   "The strides of an operand along the product's leading axes; 0 where it is broadcast."
   [{:keys [layouts]} g id rank]
-  (let [lead (drop-last 2 (shape g id)), strides (drop-last 2 (:strides (layouts id)))]
+  (let [lead (drop-last 2 (graph/shape-at g id)), strides (drop-last 2 (:strides (layouts id)))]
     (concat (repeat (- rank (count lead)) 0)
             (map (fn [d s] (if (= d 1) 0 s)) lead strides))))
 
 (defn step
   "The :gemm step of a product; memory keys stand for buffers until `resolve-buffers`."
   [g {:keys [layouts] :as sched} alias id]
-  (let [args (graph/args-of (node g id))
+  (let [args (graph/args-at g id)
         [x y] (take-last 2 args)
-        lead (drop-last 2 (shape g id))
-        [m n] (take-last 2 (shape g id))
-        dense (array/strides (shape g id))
+        lead (drop-last 2 (graph/shape-at g id))
+        [m n] (take-last 2 (graph/shape-at g id))
+        dense (array/strides (graph/shape-at g id))
         batches (map (fn [extent a b c] {:extent extent, :a a, :b b, :c c})
                      lead (batch-strides sched g x (count lead))
                      (batch-strides sched g y (count lead))
                      (drop-last 2 dense))]
     (cond-> {:do :gemm, :dtype (type/dtype-of (graph/type-of g id))
-             :m m, :n n, :k (peek (shape g x))
+             :m m, :n n, :k (peek (graph/shape-at g x))
              :alpha (if (accumulating? g id) (scale g sched (second args)) 1.0)
              :beta (if (addend g id) 1.0 0.0)
              :a (operand sched x), :b (operand sched y)

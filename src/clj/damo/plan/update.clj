@@ -10,7 +10,6 @@
 
 (set! *warn-on-reflection* true)
 
-(defn- node [g id] (nth (:nodes g) id))
 
 (defn- sinkable?
   "Does a unit make nothing but new values of state, which no other unit reads?"
@@ -55,7 +54,7 @@
 (defn- axes-read
   "For each way in which node c of a kernel reads state s: the axes of the dims of s, or nil."
   [g {:keys [layouts]} unit c s]
-  (for [[a positions] (map vector (graph/args-of (node g c)) (schedule/operand-positions g c))
+  (for [[a positions] (map vector (graph/args-at g c) (schedule/operand-positions g c))
         :let [{:keys [base map]} (schedule/reading g layouts a)]
         :when (= base s)]
     (when (and map positions)
@@ -67,9 +66,9 @@
   [g {:keys [layouts stored] :as sched} {:keys [nodes axes-of level] :as unit} u s]
   (let [deps (slots/kernel-deps g layouts unit)
         paths (slots/paths unit deps)
-        root? #(or (stored %) (not= :elementwise (op/kind (graph/op-of (node g %)))))
+        root? #(or (stored %) (not= :elementwise (op/kind (graph/op-at g %))))
         needed (slots/evaluations unit deps paths root?)
-        reads? (fn [c] (some #(= s (:base (layouts %))) (graph/args-of (node g c))))]
+        reads? (fn [c] (some #(= s (:base (layouts %))) (graph/args-at g c)))]
     (every? (fn [c] (and (= (level c) (level u))
                          (every? #{(axes-of u)} (axes-read g sched unit c s))
                          (every? #{(paths u)} (cond-> (needed c) (root? c) (conj (paths c))))))
@@ -77,17 +76,17 @@
 
 (defn- base-of [{:keys [layouts]} id] (:base (layouts id)))
 
-(defn- leaf? [g id] (= :leaf (op/kind (graph/op-of (node g id)))))
+(defn- leaf? [g id] (= :leaf (op/kind (graph/op-at g id))))
 
 (defn- writes-part?
   "Does the node write parts of its first argument, which it may do where that lies?"
   [g id]
-  (contains? #{:scatter :patch} (op/kind (graph/op-of (node g id)))))
+  (contains? #{:scatter :patch} (op/kind (graph/op-at g id))))
 
 (defn- over-argument?
   "May node u write its parts over its first argument, or memory that none of its arguments needs?"
   [g sched u memory]
-  (let [[x & more] (graph/args-of (node g u))]
+  (let [[x & more] (graph/args-at g u)]
     (and (or (= x memory) (not= memory (base-of sched x)))
          (not-any? #(= memory (base-of sched %)) more))))
 
@@ -97,13 +96,13 @@
   (let [{:keys [kind] :as unit} (units i)
         reads-state? #(contains? (schedule/bases-read g sched %) s)
         later (subvec units (inc i))
-        [c alpha x y :as args] (graph/args-of (node g u))]
+        [c alpha x y :as args] (graph/args-at g u)]
     (and (not-any? reads-state? later)
          (not-any? #(may-fail? g %) later)
          (= (graph/type-of g u) (graph/type-of g s))
          (case kind
            :kernel (and (not (may-fail? g unit))
-                        (= :elementwise (op/kind (graph/op-of (node g u))))
+                        (= :elementwise (op/kind (graph/op-at g u)))
                         (same-turn? g sched unit u s))
            :call (and (= 4 (count args))
                       (= s (:base (layouts c)) c)
@@ -126,7 +125,7 @@
   (let [output? (set (:outputs g))]
     (into {} (for [[i {:keys [kind] [u] :nodes}] (map-indexed vector units)
                    :when (and (= kind :own) (writes-part? g u))
-                   :let [x (first (graph/args-of (node g u)))]
+                   :let [x (first (graph/args-at g u))]
                    :when (and (stored x) (not (output? x)) (not (leaf? g x))
                               (over-argument? g sched u x) (last-reader? g sched units i x))]
                [x u]))))
