@@ -1,7 +1,7 @@
 (ns damo.op.select-test
   "Masks: what they choose, whose number is counted during the call; what is made of it, compiled
   and by reference; names of counted dims; derivatives; failures."
-  (:require [clojure.test :refer [deftest is]]
+  (:require [clojure.test :refer [deftest is testing]]
             [damo.array :as array]
             [damo.check.running :as running]
             [damo.core :as d]
