@@ -158,7 +158,7 @@
       (is (= [[2.0 0.0] [0.0 2.0]] (value (d/hessian (d/sum (d/sqr y)) y) mode)) (str mode))
       (is (= [0.0 0.0] (value (d/grad (d/sum x) y {:disconnected :ignore}) mode)) (str mode)))
     (testing "and are differentiated again, as graphs and as expressions"
-      (is (= [2.0 0.0 2.0]
+      (is (= [2.0 0.0 6.0]
              (value (d/grad (d/sum (d/sqr (d/mul (d/grad (d/sum y) y) y))) x) :fast-run)))
       (is (= [1.0 1.0]
              @(d/eval (d/expr (d/graph (d/grad (d/sum y) y)) {'x x}) {x [1 -2 3]}))))
