@@ -267,9 +267,12 @@
           :else ((:set stage) x (written how (read x) more v)))))
 
 (defn index
-  "The part of x that the specs name, one an axis; see the namespace. (index x 0 [1 nil]) is NumPy's
-  x[0, 1:], (index x :all rows) x[:, rows]. What is known to be out of range fails at once, the rest
-  when the function runs. Symbolic bounds must lie inside."
+  "The part of x that the specs name, one an axis: an integer or a dim; a slice, [start stop] or
+  [start stop step], nil for an open end; {:start e :size k}, k elements from the expression e on;
+  :all, :ellipsis, :new; an expression, tensor or Java array of integers, or of booleans.
+  (index x 0 [1 nil]) is NumPy's x[0, 1:], (index x :all rows) x[:, rows], and
+  (index x (tensor [2 0])) x[[2, 0]]: a vector is a slice. What is known to be out of range fails at
+  once, the rest when the function runs. Symbolic bounds must lie inside."
   [x & specs]
   (let [x (expr/whole x)]
     (through x (stages x specs))))
