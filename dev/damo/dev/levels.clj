@@ -26,7 +26,7 @@
      damo.lower.nests damo.lower.sorting damo.lower.select]
     [damo.plan.note damo.plan.host damo.plan.product damo.plan.require damo.plan.update damo.plan]
     [damo.host damo.run damo.debug damo.function.check
-     damo.function damo.verify damo.model damo.viz]
+     damo.function damo.function.copy damo.verify damo.model damo.viz]
     [damo.check.machine damo.check.sampling damo.check.running damo.check.modes
      damo.check.* damo.check]
     [damo.core]

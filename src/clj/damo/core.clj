@@ -13,6 +13,7 @@
             [damo.expr :as expr]
             [damo.fail :as fail :refer [fail!]]
             [damo.function :as function]
+            [damo.function.copy :as copy]
             [damo.graph :as graph]
             [damo.model :as model]
             [damo.op :as op]
@@ -318,6 +319,8 @@
   last outputs."
   [f n & args]
   (function/call-with f (fn [^damo.runtime.Function core] (.callN core (long n) (to-array args)))))
+
+(export copy/outputs-subset copy/copy-function)
 
 (defn call-into
   "Calls a compiled function and writes its outputs, in order, into the tensors `buffers`, of their

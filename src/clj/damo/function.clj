@@ -28,6 +28,11 @@
         (nil? outputs) {:exprs [], :form :vector}
         :else {:exprs [(expr/whole outputs)], :form :one}))
 
+(defn as-asked
+  "Expressions in the form in which outputs were asked for: one, a vector or a map."
+  [form exprs]
+  (case form :one (first exprs) :vector (vec exprs) (zipmap form exprs)))
+
 (defn- in-form [form ^objects tensors]
   (case form
     :one (aget tensors 0)
@@ -233,30 +238,38 @@
           (checked call tensors)
           (call))))))
 
+(defn- spec-of
+  "What damo.run needs to know besides the graph, for n outputs in that form."
+  [{fn-name :name :as opts} inputs form n {:keys [graph states updated]}]
+  (merge (select-keys opts [:mode :allow-downcast])
+         {:name (str (or fn-name "function"))
+          :inputs (mapv (comp (juxt :name :type) expr/attrs-of) inputs)
+          :state (vec (shared-ports graph))
+          :outputs (output-names form n)
+          :updates (zipmap updated (iterate inc n))
+          :states states}))
+
 (defn- made
   "The function of `function`; `src` is where the user asks for it."
-  [inputs outputs {:keys [updates givens on-unused-input] fn-name :name :as opts} src]
+  [inputs outputs {:keys [updates givens on-unused-input] :as opts} src]
   (check/check-options! opts)
   (check/check-inputs! inputs)
   (let [{:keys [exprs form]} (form-of outputs)
         n (count exprs)
         pairs (check/update-pairs updates)
         roots (substitute (into exprs (map second pairs)) givens)
-        {:keys [graph states shared updated]} (whole-graph roots pairs)]
+        {:keys [graph states shared] :as whole} (whole-graph roots pairs)]
     (check/check-graph! graph inputs on-unused-input)
-    (let [spec (merge (select-keys opts [:mode :allow-downcast])
-                      {:name (str (or fn-name "function"))
-                       :inputs (mapv (comp (juxt :name :type) expr/attrs-of) inputs)
-                       :state (vec (shared-ports graph))
-                       :outputs (output-names form n)
-                       :updates (zipmap updated (iterate inc n))
-                       :states states})
+    (let [spec (spec-of opts inputs form n whole)
           graph (dissoc graph :keep)
           result (run/compiled graph spec)]
       (wrap (:function result) form (checked-calls graph spec)
             (-> (dissoc result :function)
                 (assoc :states states, :shared shared
                        :allow-downcast (boolean (:allow-downcast opts))
+                       :request {:inputs inputs, :form form, :exprs (subvec roots 0 n)
+                                 :updates (mapv (fn [[s] e] [s e]) pairs (subvec roots n))
+                                 :opts (dissoc opts :updates :givens), :subsets (atom {})}
                        :name (:name spec), :inputs (vec inputs), :src src))))))
 
 (defn function

@@ -1,0 +1,101 @@
+(ns damo.function.copy
+  "Compiled functions made of others: with some of the outputs, or on other state. They are compiled
+  from the expressions that the first was made of. (outputs-subset f [:loss] [x y]) = {:loss …}"
+  (:require [clojure.string :as str]
+            [damo.expr :as expr]
+            [damo.fail :as fail :refer [fail!]]
+            [damo.function :as function])
+  (:import [damo.runtime State]))
+
+(set! *warn-on-reflection* true)
+
+(defn- request
+  "What was asked for when f was made: {:inputs :exprs :form :updates :opts}."
+  [f]
+  (or (:request (function/info f))
+      (fail! ::no-expressions
+             "a function that was loaded from a file has no expressions to be compiled anew"
+             {:given f})))
+
+;; ## Some of the outputs
+
+(defn- places
+  "The keys of outputs in that form: those of a map, else the positions."
+  [form exprs]
+  (if (vector? form) form (range (count exprs))))
+
+(defn- check-keys! [known ks]
+  (when-not (sequential? ks)
+    (fail! ::no-such-output (str "the outputs are chosen by a vector of keys or positions; got "
+                                 (pr-str ks))
+           {:given ks}))
+  (when-let [unknown (first (remove (set known) ks))]
+    (let [near (when (some keyword? known) (fail/did-you-mean unknown known))]
+      (fail! ::no-such-output (str "there is no output " (pr-str unknown) "; there are "
+                                   (vec known))
+             (cond-> {:output unknown, :known (vec known)} near (assoc :try near))))))
+
+(defn- subset [{:keys [inputs exprs form updates opts]} ks]
+  (let [chosen (map (zipmap (places form exprs) exprs) ks)]
+    (function/function inputs
+                       (if (vector? form) (zipmap ks chosen) (vec chosen))
+                       (assoc opts :updates updates, :on-unused-input :ignore))))
+
+(defn outputs-subset
+  "The outputs `ks` of f for these arguments, and only they are computed: keys of outputs that are a
+  map, which give a map, else positions, which give a vector. Updates are made as in any call. The
+  first call with some ks compiles; that function is kept with f."
+  [f ks & args]
+  (let [{:keys [form exprs subsets] :as asked} (request f)]
+    (check-keys! (places form exprs) ks)
+    (apply @(get (swap! subsets update ks #(or % (delay (subset asked ks)))) ks) args)))
+
+;; ## Other state
+
+(defn- check-options! [opts]
+  (let [known #{:share? :swap :name}]
+    (when-let [unknown (first (remove known (keys opts)))]
+      (let [near (fail/did-you-mean unknown known)]
+        (fail! ::unknown-option (str "there is no option " (pr-str unknown) "; there are "
+                                     (str/join ", " (sort known)))
+               (cond-> {:option unknown, :known (vec (sort known))} near (assoc :try near)))))))
+
+(defn- check-swap!
+  "Fails unless a variable of f, among `shared`, is swapped for another shared variable."
+  [shared [from to]]
+  (doseq [e [from to]]
+    (when-not (and (expr/expr? e) (expr/state-of e))
+      (fail! :damo.function/not-shared (str "only shared variables are swapped; got "
+                                            (expr/describe e))
+             (assoc (expr/facts e) :given e))))
+  (when-not (some #(identical? from %) shared)
+    (fail! ::not-in-function (str "the function does not use the shared variable "
+                                  (expr/describe from))
+           (expr/facts from))))
+
+(defn- own-copy
+  "A shared variable like e, with the value that e has now and state of its own."
+  [e]
+  (let [{:keys [name] :as attrs} (expr/attrs-of e), ^State state (expr/state-of e)]
+    (expr/->Expr :shared attrs [] (expr/type-of e) (expr/src-of e)
+                 (State/of (str name) (.value state) (boolean-array 0)))))
+
+(defn copy-function
+  "A function that computes what f does. Options: :swap {shared other} takes another shared variable
+  of the same type in the place of one, in outputs and updates; :share? false gives the copy state
+  of its own for the others, with the values of now; :name."
+  ([f] (copy-function f {}))
+  ([f {:keys [swap share?] :or {share? true} :as options}]
+   (check-options! options)
+   (let [{:keys [inputs exprs form updates opts]} (request f)
+         shared (vals (:shared (function/info f)))
+         _ (run! #(check-swap! shared %) swap)
+         own (if share? {} (into {} (map (juxt identity own-copy)) (remove (or swap {}) shared)))
+         other (merge own swap)
+         moved (function/substitute (into (vec exprs) (map second) updates) other)
+         [exprs changed] (split-at (count exprs) moved)]
+     (function/function inputs (function/as-asked form exprs)
+                        (assoc (merge opts (select-keys options [:name]))
+                               :on-unused-input :ignore
+                               :updates (mapv (fn [[s] e] [(get other s s) e])
+                                              updates changed))))))
