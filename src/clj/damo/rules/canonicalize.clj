@@ -72,7 +72,8 @@
   {:name :sub-neg, :lhs [:sub ?x [:neg ?y]], :rhs [:add ?x ?y], :keeps :bits
    :why "One operation instead of two.", :examples [[[:sub x [:neg y]] => [:add x y]]]}
   {:name :add-neg, :lhs [:add ?x [:neg ?y]], :rhs [:sub ?x ?y], :keeps :bits
-   :when #(not (constant? % ?y)), :why "One operation instead of two.", :examples [[[:add [:neg y] x] => [:sub x y]]]}
+   :when #(not (constant? % ?y)), :why "One operation instead of two."
+   :examples [[[:add [:neg y] x] => [:sub x y]]]}
   {:name :mul-neg, :lhs [:mul [:neg ?x] ?y], :rhs [:neg [:mul ?x ?y]], :keeps :bits
    :why "Negation moves out, where it may cancel."
    :examples [[[:mul [:neg x] y] => [:neg [:mul x y]]] [[:mul [:neg x] [:neg y]] => [:mul x y]]]}
