@@ -87,3 +87,13 @@
            e (failure f)]
        (is (= ::debug/wrong-fusion (:damo/error (ex-data e))))
        (is (str/includes? (ex-message e) "an update in place")))))
+
+(deftest repeated-calls-and-calls-into-buffers-are-checked
+  (let [f (d/function [x labels] loss {:mode :debug})
+        wrong (fn [call] (with-entry :tanh {:eval (fn [x] (+ 0.5 (Math/tanh x)))}
+                                     #(:damo/error (ex-data (failure call)))))]
+    (is (= ::debug/wrong-op (wrong #(f points [0 1]))))
+    (is (= ::debug/wrong-op (wrong #(d/call-n f 3 points [0 1]))))
+    (is (= ::debug/wrong-op (wrong #(d/call-into f [(d/zeros [] :f32)] points [0 1])))))
+  (let [n (d/shared 'n 0), f (d/function [] n {:updates {n (d/add n 1)}, :mode :debug})]
+    (is (= [2 3] [@(d/call-n f 3) @(d/value n)]))))

@@ -318,7 +318,7 @@
   "Calls a compiled function n times inside native code, updates applied between, and returns the
   last outputs."
   [f n & args]
-  (function/call-with f (fn [^damo.runtime.Function core] (.callN core (long n) (to-array args)))))
+  (function/call-n f n args))
 
 (export copy/outputs-subset copy/copy-function)
 
@@ -329,8 +329,7 @@
   (when-not (and (sequential? buffers) (every? #(instance? Tensor %) buffers))
     (fail! ::not-tensors (str "the buffers are a vector of tensors; got " (pr-str buffers))
            {:given buffers}))
-  (function/call-with f (fn [^damo.runtime.Function core]
-                          (.callInto core (into-array Tensor buffers) (to-array args)))))
+  (function/call-into f buffers args))
 
 (defn eval
   "The value of an expression, by compiling: (eval e {x value}), a tensor."

@@ -30,55 +30,64 @@
   {:f64 {:rule 1e-7, :op 1e-11}, :f32 {:rule 1e-2, :op 1e-4}
    :f16 {:rule 2e-1, :op 2e-2}, :bf16 {:rule 5e-1, :op 5e-2}})
 
-(defn- scale-of
-  "The largest finite magnitude among arrays of floats, at least 1."
-  [arrays]
-  (reduce (fn [m {:keys [dtype] :as a}]
-            (if (type/float-dtype? dtype)
-              (reduce max m (filter #(< % ##Inf) (map abs (array/values a))))
-              m))
-          1.0 arrays))
+(defn- floats?
+  "Is it an array of floats? Then its :data is a double[]."
+  [{:keys [dtype]}]
+  (type/float-dtype? dtype))
 
-(defn- close?
-  "Are two elements the same, or floats no further apart than `far`? NaN is NaN."
-  [x y far]
-  (or (= x y)
-      (and (float? x)
-           (or (== x y) (and (Double/isNaN x) (Double/isNaN y))
-               (<= (abs (- (double x) (double y))) (double far))))))
+(defn- largest
+  "The largest finite magnitude of an array of floats, at least 1."
+  [{:keys [^doubles data]}]
+  (areduce data i m 1.0
+           (let [x (Math/abs (aget data i))] (if (< m x ##Inf) x m))))
+
+(defn- finite? [{:keys [data] :as a}]
+  (or (not (floats? a))
+      (let [^doubles data data, n (alength data)]
+        (loop [i 0] (or (= i n) (and (Double/isFinite (aget data i)) (recur (inc i))))))))
+
+(defn- first-apart
+  "The first element at which two arrays of floats are further apart than `far`; NaN is NaN."
+  [{^doubles xs :data} {^doubles ys :data} far]
+  (let [n (alength xs), far (double far)]
+    (loop [i 0]
+      (when (< i n)
+        (let [x (aget xs i), y (aget ys i)]
+          (if (or (== x y) (<= (Math/abs (- x y)) far) (and (Double/isNaN x) (Double/isNaN y)))
+            (recur (inc i))
+            i))))))
+
+(defn- first-different
+  "The first element in which two arrays that are not of floats differ."
+  [x y]
+  (first (remove #(= (array/element x %) (array/element y %)) (range (array/size (:shape x))))))
 
 (defn- difference
   "{:element :expected :given} of the first element in which two arrays differ by more than the
   bound, or nil. `near` are arrays whose magnitude counts."
   [kind expected given near]
-  (if (not= (array/type-of expected) (array/type-of given))
-    {:element 0, :expected (array/type-of expected), :given (array/type-of given)}
-    (let [bound (get-in bounds [(:dtype expected) kind] 0.0)
-          far (delay (* bound (scale-of (into [expected given] near))))]
-      (first (for [i (range (array/size (:shape expected)))
-                   :let [x (array/element expected i), y (array/element given i)]
-                   :when (not (or (= x y) (close? x y @far)))]
-               {:element i, :expected x, :given y})))))
-
-(defn- finite? [{:keys [dtype] :as a}]
-  (or (not (type/float-dtype? dtype)) (every? #(< ##-Inf % ##Inf) (array/values a))))
+  (cond (identical? expected given) nil
+        (not= (array/type-of expected) (array/type-of given))
+        {:element 0, :expected (array/type-of expected), :given (array/type-of given)}
+        :else
+        (when-let [i (if (floats? expected)
+                       (let [scale (reduce max (map largest (filter floats? (list* expected given
+                                                                                   near))))]
+                         (first-apart expected given
+                                      (* (get-in bounds [(:dtype expected) kind]) scale)))
+                       (first-different expected given))]
+          {:element i, :expected (array/element expected i), :given (array/element given i)})))
 
 ;; ## Saying what is wrong
-
-(defn- place [{:keys [file line]}]
-  (when file (str "\n  written at: " file ":" line)))
 
 (defn- blame!
   "Fails: node `id` of a graph has a wrong value."
   [kind what g id {:keys [element expected given]} data advice]
-  (let [type (graph/type-of g id), src (get-in g [:notes id :src])]
+  (let [facts (note/facts g id)]
     (fail! kind
-           (str "debug: " what "\n  element " element " (row-major) of " (pr-str type) " should be "
-                (pr-str expected) ", is " (pr-str given)
-                "\n  expression: " (note/graph-text g id 3) (place src) "\n  try: " advice)
-           (merge {:op (graph/op-of (nth (:nodes g) id)), :type type, :element element
-                   :expected expected, :given given, :expr (note/graph-text g id 3)}
-                  src data))))
+           (str "debug: " what "\n  element " element " (row-major) of " (pr-str (:type facts))
+                " should be " (pr-str expected) ", is " (pr-str given) (fail/facts-text facts))
+           (merge facts {:element element, :expected expected, :given given, :try advice} data))))
 
 ;; ## Rules: the graph before and after each sweep
 
@@ -196,8 +205,11 @@
           :when (and (instance? Tensor t) (difference :op (env input) (transfer/->array t) []))]
     (fail! ::input-written (str "debug: the call wrote to its input " input) {:input input})))
 
-(defn- evaluated [stages env]
-  (mapv #(assoc % :values (eval/all-values (:graph %) env)) stages))
+(defn- evaluated
+  "The stages with the :values of their nodes; those in common are computed once."
+  [stages env]
+  (let [remember (eval/remembering), as-it-is (fn [_ _ value] value)]
+    (mapv #(assoc % :values (eval/all-values (:graph %) env {} as-it-is remember)) stages)))
 
 (defn- check-call!
   "Checks one call; `env` has the inputs and the old states, `new-states` is asked afterwards."

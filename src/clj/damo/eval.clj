@@ -8,7 +8,8 @@
             [damo.graph :as graph]
             [damo.op :as op]
             [damo.transfer :as transfer]
-            [damo.type :as type]))
+            [damo.type :as type])
+  (:import [java.util HashMap IdentityHashMap]))
 
 (set! *warn-on-reflection* true)
 
@@ -111,13 +112,26 @@
 
 ;; ## Graphs
 
-(defn- node-value [dims env [op attrs] args]
+(defn- node-value [dims env remember [op attrs] args]
   (case op
     (:input :shared) (env (:name attrs))
-    :const (constant :const attrs [])
-    (constant op (reduce-kv (fn [m k v] (assoc m k (if (= k :as) v (with-values dims v))))
-                            {} attrs)
-              args)))
+    :const (remember op attrs [] #(constant :const attrs []))
+    (let [attrs (reduce-kv (fn [m k v] (assoc m k (if (= k :as) v (with-values dims v))))
+                           {} attrs)]
+      (remember op attrs args #(constant op attrs args)))))
+
+(defn- computed-anew [_ _ _ compute] (compute))
+
+(defn remembering
+  "A function for `all-values` with which graphs that have nodes in common compute them once: what
+  an op gave for an attribute map and these very arrays is remembered."
+  []
+  (let [numbers (IdentityHashMap.), known (HashMap.)
+        number (fn [a] (or (.get numbers a)
+                           (let [n (.size numbers)] (.put numbers a n) n)))]
+    (fn [op attrs args compute]
+      (let [k [op attrs (mapv number args)]]
+        (or (.get known k) (let [value (compute)] (.put known k value) value))))))
 
 (defn- with-counts
   "The dims with those that the value of a node of that type has just counted."
@@ -141,10 +155,11 @@
   "A vector of the values of all nodes of a graph that its outputs need, by id (nil for the
   others); see `run`. With `known`, {id array}, each node is computed from these values of its
   arguments, where there are any. With `adjust`, a function of a node's id, its arguments' values
-  and its value, that gives the value to go on with."
+  and its value, that gives the value to go on with. `remember` is made by `remembering`."
   ([graph env] (all-values graph env {}))
   ([graph env known] (all-values graph env known (fn [_ _ value] value)))
-  ([{:keys [nodes notes] :as graph} env known adjust]
+  ([graph env known adjust] (all-values graph env known adjust computed-anew))
+  ([{:keys [nodes notes] :as graph} env known adjust remember]
    (let [live (graph/live graph)
          leaf-types (leaves graph live env)
          dims (volatile! (bind-dims leaf-types env))
@@ -154,7 +169,7 @@
        (try
          (let [node (nth nodes id)
                args (mapv #(or (known %) (aget values (int %))) (graph/args-of node))
-               value (adjust id args (node-value @dims env node args))
+               value (adjust id args (node-value @dims env remember node args))
                declared (get-in notes [id :type])]
            (when declared
              (vswap! dims with-counts graph id declared value)

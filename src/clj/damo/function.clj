@@ -158,6 +158,23 @@
   (let [f (compiled f)]
     (explaining (.info f) (in-form (.form f) (call (.function f))))))
 
+(defn call-n
+  "Calls f n times inside native code and returns the last outputs; in the mode :debug one call
+  after the other, each checked."
+  [f n args]
+  (let [f (compiled f), ^Function core (.function f), ^objects args (to-array args)]
+    (if (and (.around f) (integer? n) (pos? (long n)))
+      (last (repeatedly n #(run-once f args)))
+      (call-with f (fn [_] (.callN core (long n) args))))))
+
+(defn call-into
+  "Calls f with its outputs in these tensors; checked in the mode :debug."
+  [f buffers args]
+  (let [around (.around (compiled f)), args (to-array args)]
+    (call-with f (fn [^Function core]
+                   (let [call #(.callInto core (into-array Tensor buffers) args)]
+                     (if around (around call args) (call)))))))
+
 (defn- step-text [kernels {:keys [do kernel args m n k op]}]
   (case do
     :kernel (str "kernel  " (:name (nth kernels kernel)) " on buffers " args)

@@ -11,6 +11,9 @@ import java.util.TreeSet;
 
 /** The shapes of one call matched against a program's ports. */
 final class ShapeMatch {
+    private static final String ADVICE = "data of the shape that is expected; a symbol in the type"
+            + " of an input takes any length";
+
     private final Program program;
     private final long[][] shapes;
     private final List<Program.Port> ports;
@@ -51,7 +54,7 @@ final class ShapeMatch {
                     + " axes, given " + shapes[port].length + ", "
                     + Arrays.toString(shapes[port]),
                     Map.of(kind(port), ports.get(port).name(), "expected", show(shape),
-                            "given", Arrays.toString(shapes[port])));
+                            "given", Arrays.toString(shapes[port]), "try", ADVICE));
         }
         for (int axis = 0; axis < shape.size(); axis++) {
             if (shape.get(axis) instanceof Size.Name n) {
@@ -79,6 +82,7 @@ final class ShapeMatch {
         data.put("axis", (long) axis);
         data.put("expected", expected);
         data.put("given", shapes[port][axis]);
+        data.put("try", ADVICE);
         StringBuilder why = new StringBuilder();
         if (size instanceof Size.Call) {
             why.append(" (").append(sizes.explain(size)).append(')');
