@@ -16,7 +16,8 @@
      damo.op.scalar-incomplete damo.op.typing damo.op.gens damo.op.view damo.op.linear
      damo.op.einsum damo.op.indexing damo.op.create damo.op.index damo.op.slice damo.op.write
      damo.op.select damo.op.subtensor damo.op.* damo.op.blas damo.op.all]
-    [damo.transfer damo.describe damo.counted damo.failing damo.rule damo.eval damo.parse]
+    [damo.transfer damo.describe damo.catalogue
+     damo.counted damo.failing damo.rule damo.eval damo.parse]
     [damo.rewrite damo.rules.subtensor damo.rules.canonicalize damo.rules.* damo.diff.node
      damo.diff.mask
      damo.diff.batch damo.diff.* damo.diff damo.diff.jacobian
