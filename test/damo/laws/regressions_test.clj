@@ -29,3 +29,9 @@
                        :notes {0 {:type [:f64 []]}, 1 {:type [:f64 []]}, 2 {:type [:f64 []]}
                                3 {:type [:f64 []]}, 4 {:type [:f64 []]}}}
                :mode :fast-run, :env {x [[:f64 []] 6.0]}}))))
+
+(deftest polygamma-of-whole-numbers-makes-no-infinity-on-the-way
+  (is (nil? (fuzz/replay
+             '{:graph {:nodes [[:input {:name x, :type [:f32 [n]]}] [:polygamma {:n 2} 0]]
+                       :outputs [1], :notes {0 {:type [:f32 [n]]}, 1 {:type [:f32 [n]]}}}
+               :mode :nan-guard, :env {x [[:f32 [2]] [0.5 4.0]]}}))))

@@ -97,7 +97,8 @@
   [n x]
   (let [neg [:lt x 0.0]
         p (positive-polygamma n [:where neg [:sub 1.0 x] x])
-        mirrored [:neg [:add p (reflected-polygamma n x)]]]
+        ;; The cotangent is infinite at the whole numbers, where it is not asked for either.
+        mirrored [:neg [:add p (reflected-polygamma n [:where neg x -0.5])]]]
     (if (even? n)
       [:where neg [:where [:eq [:floor x] x] ##NaN mirrored] [:neg p]]
       [:where neg mirrored p])))
