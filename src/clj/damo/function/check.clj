@@ -108,7 +108,9 @@
                 [s (if (or (expr/expr? e) (not (expr/expr? s)))
                      e
                      (let [dtype (DType/of (name (first (expr/type-of s))))]
-                       (expr/tensor-constant (run/translating (Tensor/of e dtype)))))])]
+                       (expr/explaining
+                        :updates [s e]
+                        #(expr/tensor-constant (run/translating (Tensor/of e dtype))))))])]
     (run! check-update! pairs)
     (when-let [twice (first (for [[s k] (frequencies (map first pairs)) :when (< 1 k)] s))]
       (fail! :damo.function/duplicate-update
