@@ -100,7 +100,7 @@
         ;; The cotangent is infinite at the whole numbers, where it is not asked for either.
         mirrored [:neg [:add p (reflected-polygamma n [:where neg x -0.5])]]]
     (if (even? n)
-      [:where neg [:where [:eq [:floor x] x] ##NaN mirrored] [:neg p]]
+      [:where [:logical-and neg [:eq [:floor x] x]] ##NaN [:where neg mirrored [:neg p]]]
       [:where neg mirrored p])))
 
 (defn- polygamma-template [{{:keys [n]} :attrs, [dtype] :type}]
