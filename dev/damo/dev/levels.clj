@@ -13,7 +13,8 @@
     [damo.graph damo.expr]
     [damo.entry damo.arguments damo.op]
     [damo.op.scalar damo.op.scalar-bessel damo.op.error-scalar damo.op.scalar-gamma
-     damo.op.scalar-incomplete damo.op.typing damo.op.gens damo.op.view damo.op.linear
+     damo.op.scalar-incomplete damo.op.scalar-beta
+     damo.op.typing damo.op.gens damo.op.view damo.op.linear
      damo.op.einsum damo.op.indexing damo.op.create damo.op.index damo.op.slice damo.op.write
      damo.op.select damo.op.subtensor damo.op.* damo.op.blas damo.op.all]
     [damo.transfer damo.describe damo.catalogue

@@ -154,7 +154,7 @@
 (def functions
   "The oracle of each math function, by its keyword."
   (merge
-   (error/functions {:exp exp, :exact exact, :pi pi})
+   (error/functions {:exp exp, :log log, :exact exact, :pi pi})
    {:exp exp, :exp2 #(exp (mul % ln2)), :expm1 expm1, :log log, :log2 #(div (log %) ln2)
     :log10 #(div (log %) (log 10)), :log1p log1p, :pow pow
     :sin sin, :cos cos, :tan tan, :asin asin, :acos acos, :atan atan, :atan2 atan2

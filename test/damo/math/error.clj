@@ -1,7 +1,8 @@
 (ns damo.math.error
   "The error function and its kin on decimals, with at least forty right digits, for
   `damo.math.decimal`: erf below 4 by the series of Abramowitz and Stegun 7.1.6, beyond by the
-  continued fraction 7.1.14. What they are made of is given: (functions {:exp f :exact g :pi x})."
+  continued fraction 7.1.14. What they are made of is given: (functions {:exp f :log h :exact g :pi
+  x})."
   (:import (java.math BigDecimal MathContext)))
 
 (set! *warn-on-reflection* true)
@@ -41,13 +42,13 @@
     (let [step (div (add (erfc y) (- target)) (slope y)), y (add y step)]
       (if (or (< (abs step) (* 1e-20M y)) (= k 12)) y (recur y (inc k))))))
 
-(defn functions
-  "{:erf :erfc :erfcx :erfinv}, given e^x, pi, and what makes a number a BigDecimal without
-  rounding. erfinv takes 0 < |x| < 1."
-  [{:keys [exp exact ^BigDecimal pi]}]
+(defn- errors
+  "The error functions and their inverses by keyword, on BigDecimals."
+  [exp ^BigDecimal pi]
   (let [root (.sqrt pi digits)
         scale (div 2 root)
         bell #(exp (- (mul % %)))
+        slope #(mul scale (bell %))
         tail #(div 1 (mul root (fraction %)))]
     (letfn [(erf [x]
               (cond (neg? x) (- (erf (- x)))
@@ -62,6 +63,33 @@
             (erfinv [x]
               (cond (neg? x) (- (erfinv (- x)))
                     (< x 1e-6M) (div (add x (div (mul (div pi 4) (mul x (mul x x))) 3)) scale)
-                    :else (inverse erfc #(mul scale (bell %)) (- 1M x))))]
-      (update-vals {:erf erf, :erfc erfc, :erfcx erfcx, :erfinv erfinv}
-                   (fn [f] #(f (exact %)))))))
+                    :else (inverse erfc slope (- 1M x))))]
+      {:erf erf, :erfc erfc, :erfcx erfcx, :erfinv erfinv, :slope slope})))
+
+(defn- erfcinv [{:keys [erfc erfinv slope] :as known} x]
+  (cond (zero? x) 1e400M
+        (< 1M x) (- (erfcinv known (- 2M x)))
+        (< 0.5M x) (if (== 1M x) 0M (erfinv (- 1M x)))
+        :else (inverse erfc slope x)))
+
+(defn- log-ndtr
+  "log(erfc(-x/√2)/2), by erfcx for x < 0."
+  [{:keys [erfc erfcx]} log x]
+  (let [y (div x (.sqrt 2M digits)), t (div (erfc (abs y)) 2)]
+    (cond (neg? x) (add (log (div (erfcx (- y)) 2)) (- (mul y y)))
+          (< t 1e-20M) (- (mul t (add 1 (div t 2))))
+          :else (log (add 1 (- t))))))
+
+(defn functions
+  "The functions by their keywords, given e^x, log x, pi, and what makes a number a BigDecimal
+  without rounding. erfinv takes 0 < |x| < 1, erfcinv 0 ≤ x ≤ 2."
+  [{:keys [exp log exact pi]}]
+  (let [{:keys [erfc erfinv] :as known} (errors exp pi)]
+    (update-vals (assoc (dissoc known :slope)
+                        :erfcinv #(erfcinv known %)
+                        :ndtr #(div (erfc (div (- %) (.sqrt 2M digits))) 2)
+                        :log-ndtr #(log-ndtr known log %)
+                        :erfinv-slope (fn [w]
+                                        (let [x (.sqrt (add 1 (- (exp (- w)))) digits)]
+                                          (div (erfinv x) x))))
+                 (fn [f] #(f (exact %))))))

@@ -5,6 +5,7 @@
   evaluated; bit patterns have no meaning here."
   (:require [damo.math.decimal :as decimal]
             [damo.math.decimal-bessel :as decimal-bessel]
+            [damo.math.decimal-beta :as decimal-beta]
             [damo.math.decimal-gamma :as decimal-gamma]
             [damo.math.decimal-incomplete :as decimal-incomplete])
   (:import (java.math MathContext RoundingMode)))
@@ -14,7 +15,7 @@
 (def functions
   "The oracle of each math function, by its keyword: it takes BigDecimals or floats."
   (merge decimal/functions decimal-gamma/functions decimal-bessel/functions
-         decimal-incomplete/functions))
+         decimal-incomplete/functions decimal-beta/functions))
 
 (def ^:private ^MathContext digits (MathContext. 60))
 

@@ -42,3 +42,26 @@
         [tail near-0] ((d/function [x] [(d/sub 1 (d/erf x)) (d/sub 1 (d/erfc x))]) 9.0)]
     (is (near? 4.13703174651381e-37 @tail))
     (is (= 1.0 @near-0))))
+
+(defn- compiled [f xs]
+  (let [x (d/input 'x [:f64 ['n]])] @((d/function [x] (f x)) xs)))
+
+(deftest normal-distribution
+  (testing "published values, Abramowitz and Stegun 26.1 and 26.2.12"
+    (is (near? 0.9772498680518208 (first (compiled d/ndtr [2.0]))))
+    (is (near? 7.619853024160527e-24 (first (compiled d/ndtr [-10.0]))))
+    (is (near? -203.9171553710973 (first (compiled d/log-ndtr [-20.0]))))
+    (is (near? -5e17 (first (compiled d/log-ndtr [-1e9])))))
+  (testing "ndtri undoes ndtr, in the tail too"
+    (doseq [x [-37.0 -20.0 -6.0 -1.0 -0.1 0.5 1.0]]
+      (is (near? x (first (compiled #(d/ndtri (d/ndtr %)) [x])))))))
+
+(deftest erfcinv-undoes-erfc
+  (doseq [y [0.3 0.47 1.0 3.0 5.7 5.9 8.0 12.5 20.0 26.0 -0.5]]
+    (is (near? y (first (compiled #(d/erfcinv (d/erfc %)) [y]))) (str y))
+    (is (near? y (error-scalar/erfcinv (error-scalar/erfc y))) (str "reference " y))))
+
+(deftest derivative-of-log-ndtr-far-out
+  (let [x (d/input 'x [:f64 []]), slope (d/function [x] (d/grad (d/log-ndtr x) x))]
+    (is (near? 100.0099980009992 @(slope -100.0)) "φ/Φ, where both vanish")
+    (is (= 0.0 @(slope 60.0)))))

@@ -6,6 +6,7 @@
             [damo.op.arith]
             [damo.op.arrange]
             [damo.op.bessel]
+            [damo.op.beta]
             [damo.op.blas]
             [damo.op.compare]
             [damo.op.control]

@@ -40,3 +40,45 @@
    :partials [[:mul (/ two-over-root-pi) [:exp [:sqr ?out]]]]
    :scalar :erfinv, :ulp special, :gen {?x [-0.95 0.95]}
    :examples [[[:erfinv 0.0] 0.0] [[:erfinv 1.0] ##Inf] [[:erfinv 2.0] ##NaN]]})
+
+(defop erfcinv
+  "The inverse of erfc on [0, 2], elementwise, accurate for tiny arguments, too; infinite at the
+  ends, NaN outside."
+  {:kind :elementwise, :args [?x], :type :float
+   :eval (fn [^double x] (error-scalar/erfcinv x))
+   :partials [[:mul (- (/ two-over-root-pi)) [:exp [:sqr ?out]]]]
+   :scalar :erfcinv, :ulp special, :gen {?x [0.05 1.95]}
+   :examples [[[:erfcinv 1.0] 0.0] [[:erfcinv 0.0] ##Inf] [[:erfcinv 2.0] ##-Inf]
+              [[:erfcinv 3.0] ##NaN]]})
+
+;; ## The normal distribution
+
+(def ^:private root-2 (Math/sqrt 2.0))
+(def ^:private root-2-pi (Math/sqrt (* 2.0 Math/PI)))
+
+(defop ndtr
+  "The distribution function of the standard normal distribution, erfc(-x/√2)/2, elementwise; keeps
+  its digits far below 0."
+  {:kind :elementwise, :args [?x], :type :float
+   :eval (fn [^double x] (error-scalar/ndtr x))
+   :partials [[:mul (/ root-2-pi) [:exp [:mul -0.5 [:sqr ?x]]]]]
+   :scalar :ndtr, :ulp special
+   :examples [[[:ndtr 0.0] 0.5] [[:ndtr ##-Inf] 0.0] [[:ndtr ##Inf] 1.0]]})
+
+(defop ndtri
+  "The inverse of ndtr, the quantile function of the standard normal distribution, elementwise;
+  infinite at 0 and 1, NaN outside."
+  {:kind :elementwise, :args [?x], :type :float
+   :eval (fn [^double x] (- (* root-2 (error-scalar/erfcinv (* 2.0 x)))))
+   :partials [[:mul root-2-pi [:exp [:mul 0.5 [:sqr ?out]]]]]
+   :scalar [:mul (- root-2) [:erfcinv [:add ?x ?x]]], :ulp special, :gen {?x [0.02 0.98]}
+   :examples [[[:ndtri 0.0] ##-Inf] [[:ndtri 1.0] ##Inf] [[:ndtri 2.0] ##NaN]]})
+
+(defop log-ndtr
+  "log(ndtr(x)), elementwise, also where ndtr vanishes: about -x²/2 far below 0, -ndtr(-x) far
+  above."
+  {:kind :elementwise, :args [?x], :type :float
+   :eval (fn [^double x] (error-scalar/log-ndtr x))
+   :partials [[:div (/ 2.0 root-2-pi) [:erfcx [:mul (- (/ root-2)) ?x]]]]
+   :scalar :log-ndtr, :ulp special
+   :examples [[[:log-ndtr ##-Inf] ##-Inf] [[:log-ndtr ##Inf] -0.0]]})

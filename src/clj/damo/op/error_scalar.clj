@@ -78,3 +78,38 @@
           (zero? c) (Math/copySign ##Inf x)
           (< a 1e-6) (* 0.5 root-pi (+ x (* (/ Math/PI 12.0) x x x)))
           :else (Math/copySign (halley a c (inverse-start a c)) x))))
+
+(defn erfcinv
+  "The inverse of erfc on [0, 2], NaN outside; below 1/10 by Newton's method on the logarithm,
+  elsewhere from `erfinv`."
+  ^double [^double x]
+  (cond (not (<= 0.0 x 2.0)) ##NaN
+        (> x 0.1) (if (> x 1.9) (- (erfcinv (- 2.0 x))) (erfinv (- 1.0 x)))
+        (zero? x) ##Inf
+        :else
+        (let [target (Math/log x)]
+          (loop [y (inverse-start 1.0 x), k 0]
+            (let [e (erfcx y), off (- (- (Math/log e) (* y y)) target)
+                  y (+ y (/ (* off e root-pi) 2.0))]
+              (if (= k 6) y (recur y (inc k))))))))
+
+(defn ndtr
+  "The distribution function of the standard normal distribution, erfc(-x/√2)/2, the rounding of
+  x²/2 taken off."
+  ^double [^double x]
+  (let [y (fn ^double [^double a]
+            (if (< a 40.0)
+              (let [h (* a a)]
+                (* 0.5 (Math/exp (* -0.5 h)) (- 1.0 (* 0.5 (Math/fma a a (- h))))
+                   (erfcx (/ a (Math/sqrt 2.0)))))
+              0.0))]
+    (cond (Double/isNaN x) x
+          (neg? x) (y (- x))
+          :else (- 1.0 (double (y x))))))
+
+(defn log-ndtr
+  "log(ndtr x), without underflow."
+  ^double [^double x]
+  (cond (pos? x) (Math/log1p (- (ndtr (- x))))
+        (== x ##-Inf) x
+        :else (- (Math/log (* 0.5 (erfcx (/ (- x) (Math/sqrt 2.0))))) (* 0.5 x x))))

@@ -8,7 +8,7 @@
 
 (set! *warn-on-reflection* true)
 
-(defn- log-excess
+(defn log-excess
   "m - log(1 + m) for m > -1, without cancellation: 2r³/3 + 2r⁵/5 + … is taken from m - 2r, r =
   m/(2 + m)."
   ^double [^double m]
