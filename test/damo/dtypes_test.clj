@@ -163,3 +163,12 @@
 (deftest graphs-with-constants-of-storage-dtypes-are-data
   (let [x (d/input 'x [:f16 ['n]]), g (d/graph (d/mul (d/add x 0.1) (d/tensor [1.5] :f16)))]
     (is (= g (d/graph (d/expr (read-string (pr-str g))))))))
+
+(deftest loops-of-halves-around-long-formulas
+  (testing "LLVM's code for AVX512-FP16 gave one number everywhere"
+    (let [values (fn [dtype]
+                   (let [a (d/input 'a [dtype ['m 1]]), x (d/input 'x [dtype [1 'm]])
+                         f (d/function [a x] (d/gammainc a x))]
+                     @(f (d/tensor [[1.0] [2.0] [3.0]] dtype) (d/tensor [[0.5 1.0 2.0]] dtype))))]
+      (doseq [[half single] (map vector (flatten (values :f16)) (flatten (values :f32)))]
+        (is (< (abs (- (double half) (double single))) 1e-3))))))
