@@ -176,6 +176,13 @@
 (deftest log-sum-exp-of-nothing-possible-has-the-derivative-zero
   (is (= [[0.0 0.0] [0.0 0.0]] (derivative '[:logsumexp x] [##-Inf ##-Inf]))))
 
+(deftest the-derivative-of-log-sum-exp-sums-to-one
+  (testing "where log 3 is lost beside 1e30"
+    (is (= [0.25 0.25 0.25 0.25] (first (derivative '[:logsumexp x] [1e30 1e30 1e30 1e30])))))
+  (testing "where the rounding of 710.3 is one of e^710.3"
+    (is (< (abs (- 0.7310343155951328 (last (first (derivative '[:logsumexp x] [700 709 710])))))
+           1e-15))))
+
 (deftest norms-of-every-order
   (are [ord expected] (same? expected (value (stats/norm [3.0 -4.0 0.0] :ord ord)))
     0 2.0, 1 7.0, 2 5.0, :fro 5.0, ##Inf 4.0, ##-Inf 0.0, 3 (Math/pow 91.0 (/ 1.0 3.0)))

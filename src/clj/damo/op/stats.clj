@@ -166,10 +166,13 @@
   (rule attrs types))
 
 (defn- share-of-sum
-  "The template of ∂logsumexp/∂x = e^(x - out); 0 where the sum is 0."
+  "The template of ∂logsumexp/∂x = e^(x - out), divided by its sum, which takes off what out is
+  rounded by: 1e30 + log 3 is 1e30. 0 where the sum is 0."
   [{:keys [attrs] :as node}]
-  (let [out (typing/keep-axes attrs '?out)]
-    [:exp [:sub (operand node) [:where [:eq out ##-Inf] 0 out]]]))
+  (let [out (typing/keep-axes attrs '?out)
+        e [:exp [:sub (operand node) [:where [:eq out ##-Inf] 0 out]]]
+        total [:sum (kept attrs) e]]
+    [:div e [:where [:eq total 0] 1 total]]))
 
 (defop logsumexp
   "log Σ e^x over the axes, without overflow; fails over no elements. Where all are -∞ it is -∞,
