@@ -2,27 +2,15 @@
   "The math functions on decimals of sixty digits: the oracle of `damo.math-test`. Takes numbers
   inside the function's domain (BigDecimal, or anything that `bigdec` takes exactly), gives a
   BigDecimal with at least thirty right digits. Example: (exp 1) => 2.71828182845904523536M…"
-  (:require [damo.math.error :as error])
+  (:require [damo.math.digits :refer [add digits div exact mul root sub]]
+            [damo.math.error :as error])
   (:import (java.math BigDecimal BigInteger MathContext RoundingMode)))
 
 (set! *warn-on-reflection* true)
 
-(def ^:private ^MathContext digits (MathContext. 60))
-
 ;; Enough to reduce 1e308 by multiples of pi/2 and keep sixty digits.
 (def ^:private ^MathContext many (MathContext. 400))
 
-(defn- exact
-  ^BigDecimal [x]
-  (cond (decimal? x) x
-        (float? x) (BigDecimal. (double x))
-        :else (bigdec x)))
-
-(defn- add ^BigDecimal [x y] (.add (exact x) (exact y) digits))
-(defn- sub ^BigDecimal [x y] (.subtract (exact x) (exact y) digits))
-(defn- mul ^BigDecimal [x y] (.multiply (exact x) (exact y) digits))
-(defn- div ^BigDecimal [x y] (.divide (exact x) (exact y) digits))
-(defn- root ^BigDecimal [x] (.sqrt (exact x) digits))
 (defn- tiny? [x] (< (abs (exact x)) 1e-20M))
 (defn- negative? [x] (neg? (.signum (exact x))))
 

@@ -2,19 +2,14 @@
   "Bessel functions of integer order on decimals: the oracle of `damo.math-test`. Takes finite
   numbers, gives a BigDecimal with at least thirty right digits of the amplitude. The power series
   in 160 digits up to 100, Hankel's expansion beyond. Example: (j 0 0) => 1M"
-  (:require [damo.math.decimal :as decimal])
+  (:require [damo.math.decimal :as decimal]
+            [damo.math.digits :refer [add digits div exact mul root]])
   (:import (java.math BigDecimal MathContext)))
 
 (set! *warn-on-reflection* true)
 
-(def ^:private ^MathContext digits (MathContext. 60))
 ;; The largest term of the series at 100 has 42 digits more than the sum.
 (def ^:private ^MathContext many (MathContext. 160))
-
-(defn- exact ^BigDecimal [x] (if (float? x) (BigDecimal. (double x)) (bigdec x)))
-(defn- div ^BigDecimal [x y] (.divide (exact x) (exact y) digits))
-(defn- mul ^BigDecimal [x y] (.multiply (exact x) (exact y) digits))
-(defn- root ^BigDecimal [x] (.sqrt (exact x) digits))
 
 (defn- series
   "Σ sign^k (x/2)^(2k+n) / (k! (n+k)!)."

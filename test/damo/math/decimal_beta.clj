@@ -6,17 +6,10 @@
   0.75M"
   (:require [damo.math.decimal :as decimal]
             [damo.math.decimal-gamma :as decimal-gamma]
-            [damo.op.scalar-beta :as scalar-beta])
-  (:import (java.math BigDecimal MathContext)))
+            [damo.math.digits :refer [add div exact mul sub]]
+            [damo.op.scalar-beta :as scalar-beta]))
 
 (set! *warn-on-reflection* true)
-
-(def ^:private ^MathContext digits (MathContext. 60))
-(defn- exact ^BigDecimal [x] (if (float? x) (BigDecimal. (double x)) (bigdec x)))
-(defn- mul ^BigDecimal [x y] (.multiply (exact x) (exact y) digits))
-(defn- div ^BigDecimal [x y] (.divide (exact x) (exact y) digits))
-(defn- add ^BigDecimal [x y] (.add (exact x) (exact y) digits))
-(defn- sub ^BigDecimal [x y] (.subtract (exact x) (exact y) digits))
 
 (defn- log1p
   "log(1 + t) for t > 0, relatively accurate for small t."

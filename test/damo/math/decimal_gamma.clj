@@ -3,16 +3,12 @@
   numbers that are no poles, gives a BigDecimal with at least thirty right digits, near roots, too.
   Stirling's series and its derivatives after the recurrence up to 40; reflection below 0.
   Example: (gamma 5) => 24.000…M"
-  (:require [damo.math.decimal :as decimal])
-  (:import (java.math BigDecimal MathContext)))
+  (:require [damo.math.decimal :as decimal]
+            [damo.math.digits :refer [add digits div exact mul]])
+  (:import (java.math BigDecimal)))
 
 (set! *warn-on-reflection* true)
 
-(def ^:private ^MathContext digits (MathContext. 60))
-(defn- exact ^BigDecimal [x] (if (float? x) (BigDecimal. (double x)) (bigdec x)))
-(defn- add ^BigDecimal [x y] (.add (exact x) (exact y) digits))
-(defn- mul ^BigDecimal [x y] (.multiply (exact x) (exact y) digits))
-(defn- div ^BigDecimal [x y] (.divide (exact x) (exact y) digits))
 (defn- power ^BigDecimal [x n] (.pow (exact x) (int n) digits))
 
 (def ^:private bernoulli

@@ -5,17 +5,10 @@
   near and below a, the continued fraction of Q above. Example: (upper 1 2) => 0.1353…M"
   (:require [damo.math.decimal :as decimal]
             [damo.math.decimal-gamma :as decimal-gamma]
-            [damo.op.scalar-incomplete :as scalar-incomplete])
-  (:import (java.math BigDecimal MathContext)))
+            [damo.math.digits :refer [add div exact mul sub]]
+            [damo.op.scalar-incomplete :as scalar-incomplete]))
 
 (set! *warn-on-reflection* true)
-
-(def ^:private ^MathContext digits (MathContext. 60))
-(defn- exact ^BigDecimal [x] (if (float? x) (BigDecimal. (double x)) (bigdec x)))
-(defn- mul ^BigDecimal [x y] (.multiply (exact x) (exact y) digits))
-(defn- div ^BigDecimal [x y] (.divide (exact x) (exact y) digits))
-(defn- add ^BigDecimal [x y] (.add (exact x) (exact y) digits))
-(defn- sub ^BigDecimal [x y] (.subtract (exact x) (exact y) digits))
 
 (defn density
   "x^a e^-x / Γ(a)."

@@ -3,15 +3,10 @@
   `damo.math.decimal`: erf below 4 by the series of Abramowitz and Stegun 7.1.6, beyond by the
   continued fraction 7.1.14. What they are made of is given: (functions {:exp f :log h :exact g :pi
   x})."
-  (:import (java.math BigDecimal MathContext)))
+  (:require [damo.math.digits :refer [add digits div exact mul root]])
+  (:import (java.math BigDecimal)))
 
 (set! *warn-on-reflection* true)
-
-(def ^:private ^MathContext digits (MathContext. 60))
-
-(defn- mul ^BigDecimal [x y] (.multiply (bigdec x) (bigdec y) digits))
-(defn- div ^BigDecimal [x y] (.divide (bigdec x) (bigdec y) digits))
-(defn- add ^BigDecimal [x y] (.add (bigdec x) (bigdec y) digits))
 
 (defn- series
   "sum of 2^n x^(2n+1) / (2n+1)!!, which is e^(x^2) erf x sqrt(pi)/2."
