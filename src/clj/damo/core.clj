@@ -208,7 +208,7 @@
 (defn shape
   "The shape of a tensor, a vector of integers, or of an expression, a vector of dims."
   [x]
-  (if (expr/expr? x) (type/shape-of (expr/type-of x)) (vec (.shape ^Tensor (tensor x)))))
+  (if (expr/expr? x) (expr/shape-of x) (vec (.shape ^Tensor (tensor x)))))
 
 (defn dtype
   "The dtype of a tensor or an expression: :f32 …"

@@ -26,6 +26,7 @@
 (defn attrs-of "The attributes of an expression, a map." [^Expr e] (.attrs e))
 (defn args-of "The vector of arguments of an expression." [^Expr e] (.args e))
 (defn type-of "The type of an expression, [dtype [dim …]]." [^Expr e] (.type e))
+(defn shape-of "The shape of an expression, [dim …]." [e] (type/shape-of (type-of e)))
 (defn src-of "Where an expression was written, {:file … :line …} or nil." [^Expr e] (.src e))
 (defn state-of "The state of a shared variable, nil for other expressions." [^Expr e] (.state e))
 

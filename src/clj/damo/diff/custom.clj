@@ -38,7 +38,7 @@
   [what result expected]
   (let [e (when-not (or (nil? result) (and (number? result) (zero? result))) (expr/whole result))]
     (cond (nil? e) nil
-          (not= (type/shape-of expected) (type/shape-of (expr/type-of e)))
+          (not= (type/shape-of expected) (expr/shape-of e))
           (fail! ::bad-derivative
                  (str what " must have the shape " (pr-str (type/shape-of expected)) "; it is "
                       (expr/describe e))

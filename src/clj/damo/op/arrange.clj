@@ -292,7 +292,7 @@
   "A vector of pieces of x along :axis (0): `parts` is their number, all equal, or a vector of the
   indices to cut at, as NumPy's split: (split x [2 5]) is [x[:2] x[2:5] x[5:]]."
   [x parts & {:keys [axis] :or {axis 0}}]
-  (let [x (expr/whole x), shape (type/shape-of (expr/type-of x))
+  (let [x (expr/whole x), shape (expr/shape-of x)
         axis (type/axis-index (count shape) axis)]
     (mapv (fn [[start stop]] (slice/slice x :axis axis :start start :stop stop))
           (partition 2 1 (cuts (nth shape axis) parts)))))

@@ -14,8 +14,6 @@
 
 (set! *warn-on-reflection* true)
 
-(defn- shape-of [x] (type/shape-of (expr/type-of x)))
-
 ;; ## Evenly spaced numbers
 
 (defn- spaced-type [{:keys [num]} [[dtype start] [_ stop]]]
@@ -69,10 +67,10 @@
            {:indexing indexing}))
   (let [xs (mapv expr/whole xs), rank (count xs)
         place (fn [k] (if (and (= indexing :xy) (< 1 rank) (< k 2)) (- 1 k) k))]
-    (doseq [x xs :when (not= 1 (count (shape-of x)))]
+    (doseq [x xs :when (not= 1 (count (expr/shape-of x)))]
       (fail! ::no-vector (str "takes vectors of coordinates; got " (expr/describe x))
-             {:shape (shape-of x)}))
-    (let [extents (mapv #(first (shape-of %)) xs)
+             {:shape (expr/shape-of x)}))
+    (let [extents (mapv #(first (expr/shape-of %)) xs)
           shape (mapv #(extents (place %)) (range rank))]
       (mapv (fn [k x]
               (view/broadcast-to
@@ -96,7 +94,7 @@
 (defn shape-vector
   "The shape of x as an expression, a vector of :i64."
   [x]
-  (let [rank (count (shape-of (expr/whole x)))]
+  (let [rank (count (expr/shape-of (expr/whole x)))]
     (if (zero? rank)
       (create/zeros :shape [0] :dtype :i64)
       (index/stack (mapv #(create/size-of x %) (range rank))))))

@@ -150,8 +150,6 @@
 
 ;; ## Functions of expressions
 
-(defn- shape-of [e] (type/shape-of (expr/type-of e)))
-
 (defn unique-all
   "{:values :counts :inverse} of the distinct elements of x: themselves, sorted, as `unique` gives
   them, how often each occurs, and for each element of x where it stands among them."
@@ -167,7 +165,7 @@
   "The indices of the elements of x that are true, or not 0, in row-major order: a vector with one
   vector of :i64 an axis. (take (flatten x) (flatnonzero x)) are these elements."
   [x & {:keys [as]}]
-  (let [x (expr/whole x), shape (shape-of x)
+  (let [x (expr/whole x), shape (expr/shape-of x)
         flat (flatnonzero x :as as)
         divided (fn [e op d]
                   (op/node op {} [e (if (integer? d) d (op/node :dim {:dim d} []))]))]
@@ -182,16 +180,16 @@
   whose shape is that of the first axes of x: NumPy's x[mask], of the shape [k …]."
   [x mask & {:keys [as]}]
   (let [x (expr/whole x), mask (expr/whole mask)
-        rank (count (shape-of mask))]
-    (when-not (<= 1 rank (count (shape-of x)))
+        rank (count (expr/shape-of mask))]
+    (when-not (<= 1 rank (count (expr/shape-of x)))
       (fail! ::bad-mask (str "a mask has at least one axis and no more than x; the mask is "
                              (pr-str (expr/type-of mask)) ", x " (pr-str (expr/type-of x)))
              {:mask (expr/type-of mask), :x (expr/type-of x)}))
-    (typing/unify-shapes "the mask has the shape of the first axes of x" (shape-of mask)
-                         (subvec (shape-of x) 0 rank))
+    (typing/unify-shapes "the mask has the shape of the first axes of x" (expr/shape-of mask)
+                         (subvec (expr/shape-of x) 0 rank))
     (if (= 1 rank)
       (compress mask x :as as)
-      (let [n (type/size (shape-of mask))]
+      (let [n (type/size (expr/shape-of mask))]
         (compress (view/reshape mask :shape [n])
-                  (view/reshape x :shape (into [n] (subvec (shape-of x) rank)))
+                  (view/reshape x :shape (into [n] (subvec (expr/shape-of x) rank)))
                   :as as)))))

@@ -24,8 +24,6 @@
 
 (set! *warn-on-reflection* true)
 
-(defn- shape-of [x] (type/shape-of (expr/type-of x)))
-
 ;; ## Specs
 
 (defn- array-spec? [spec]
@@ -61,7 +59,7 @@
         :else (bad-spec! spec "this is no index")))
 
 (defn- axes-taken [{:keys [kind mask]}]
-  (case kind (:new :ellipsis) 0, :mask (count (shape-of mask)), 1))
+  (case kind (:new :ellipsis) 0, :mask (count (expr/shape-of mask)), 1))
 
 (defn- completed
   "The entries with whole slices for the axes that no entry names."
@@ -127,7 +125,7 @@
 
 (defn- block-writer [op cuts]
   (fn [x y]
-    (let [rank (count (shape-of x))
+    (let [rank (count (expr/shape-of x))
           along (fn [k default] (reduce (fn [v {:keys [axis] :as c}] (assoc v axis (c k)))
                                         (vec (repeat rank default)) cuts))]
       (op x y :start (along :start 0) :stop (along :stop nil) :step (along :step 1)))))
@@ -154,8 +152,9 @@
     (build template)))
 
 (defn- dynamic-stage [{:keys [axis start size]}]
-  (let [indices (fn [x] (emitted {'?start start}
-                                 (slice/dynamic-indices '?start (nth (shape-of x) axis) size)))]
+  (let [indices (fn [x]
+                  (emitted {'?start start}
+                           (slice/dynamic-indices '?start (nth (expr/shape-of x) axis) size)))]
     {:read #(slice/dynamic-slice % start :axis axis :size size)
      :set #(write/set-at %1 (indices %1) %2 :axis axis)
      :add #(write/inc-at %1 (indices %1) %2 :axis axis)}))
@@ -203,24 +202,25 @@
         [{:keys [mask]} axis] (first (filter #(= :mask (:kind (first %)))
                                              (map vector entries
                                                   (reductions + 0 (map width entries)))))
-        rank (count (shape-of mask))
-        flat (fn [x] (view/reshape x :shape (flat-axes (shape-of x) axis rank)))
+        rank (count (expr/shape-of mask))
+        flat (fn [x] (view/reshape x :shape (flat-axes (expr/shape-of x) axis rank)))
         flat-mask (if (= 1 rank) mask (view/reshape mask :shape [-1]))
         writer (fn [op]
                  (fn [x y]
                    (view/reshape (op (flat x) (select/flatnonzero flat-mask) y :axis axis)
-                                 :shape (shape-of x))))]
+                                 :shape (expr/shape-of x))))]
     {:read #(select/compress flat-mask (flat %) :axis axis)
      :set (writer write/set-at)
      :add (writer write/inc-at)
      :uniform (fn [how x v]
-                (let [behind (- (count (shape-of x)) axis rank)
-                      wide (view/reshape mask :shape (into (shape-of mask) (repeat behind 1)))]
+                (let [behind (- (count (expr/shape-of x)) axis rank)
+                      wide (view/reshape mask :shape (into (expr/shape-of mask) (repeat behind 1)))]
                   (op/node :where {} [wide (if (= how :set) v (op/node :add {} [x v])) x])))}))
 
 (defn- check-mask [shape {:keys [mask axis]}]
   (typing/unify-shapes "a mask has the shape of the axes that it stands for"
-                       (subvec shape axis (+ axis (count (shape-of mask)))) (shape-of mask)))
+                       (subvec shape axis (+ axis (count (expr/shape-of mask))))
+                       (expr/shape-of mask)))
 
 (defn- masks-as-arrays
   "The entries with each mask as the index arrays of its true elements."
@@ -240,7 +240,7 @@
       entries)))
 
 (defn- stages [x specs]
-  (let [shape (shape-of x)
+  (let [shape (expr/shape-of x)
         entries (entries-of shape specs)
         arrays? (boolean (some #(= :array (:kind %)) entries))
         forward (mapv #(if (backwards? %) (turned shape %) %) entries)]
@@ -262,7 +262,7 @@
           (every? :back stages) (let [v (reduce #(%2 %1) v (map :back (reverse stages)))]
                                   (written how x nil v))
           back (back (written how (read x) more v))
-          (and (nil? more) (:uniform stage) (empty? (shape-of v))) ((:uniform stage) how x v)
+          (and (nil? more) (:uniform stage) (empty? (expr/shape-of v))) ((:uniform stage) how x v)
           (every? :back more) ((stage how) x (reduce #(%2 %1) v (map :back (reverse more))))
           :else ((:set stage) x (written how (read x) more v)))))
 
@@ -300,7 +300,7 @@
   "v broadcast to the part that the stages read; 0-d where they take it so."
   [x stages v]
   (let [[dtype shape] (expr/type-of (through x stages)), v (of-dtype dtype v)]
-    (if (or (= shape (shape-of v)) (and (:uniform (peek stages)) (empty? (shape-of v))))
+    (if (or (= shape (expr/shape-of v)) (and (:uniform (peek stages)) (empty? (expr/shape-of v))))
       v
       (view/broadcast-to v :shape shape))))
 
