@@ -55,49 +55,32 @@ final class Usage {
                 case Kernel.For s -> {
                     bound.add(s.var());
                     size(s.extent());
-                    statements(s.body());
                 }
-                case Kernel.Let s -> expr(s.value());
-                case Kernel.Var s -> expr(s.init());
-                case Kernel.Set s -> expr(s.value());
-                case Kernel.Acc s -> expr(s.value());
                 case Kernel.Store s -> {
                     stored.add(s.param());
                     size(s.index());
-                    expr(s.value());
                 }
                 case Kernel.Index s -> {
                     fails = true;
                     bound.add(s.name());
                     size(s.extent());
-                    expr(s.value());
                 }
-                case Kernel.Require s -> {
-                    fails = true;
-                    expr(s.condition());
-                    s.report().forEach(this::expr);
-                }
-                case Kernel.If s -> {
-                    expr(s.condition());
-                    statements(s.body());
-                }
+                case Kernel.Require s -> fails = true;
+                default -> { }
             }
+            statement.values().forEach(this::expr);
+            statements(statement.inner());
         }
     }
 
     private void expr(Kernel.Expr expr) {
-        switch (expr) {
-            case Kernel.Ref r -> { }
-            case Kernel.Const c -> { }
-            case Kernel.Load l -> {
-                loaded.add(l.param());
-                size(l.index());
-            }
-            case Kernel.SizeOf s -> size(s.size());
-            case Kernel.Cast c -> expr(c.value());
-            case Kernel.Native n -> n.args().forEach(this::expr);
-            case Kernel.Apply a -> a.args().forEach(this::expr);
+        if (expr instanceof Kernel.Load l) {
+            loaded.add(l.param());
+            size(l.index());
+        } else if (expr instanceof Kernel.SizeOf s) {
+            size(s.size());
         }
+        expr.operands().forEach(this::expr);
     }
 
     private void size(Size size) {

@@ -2,6 +2,7 @@ package damo.program;
 
 import damo.tensor.DType;
 import java.util.List;
+import java.util.stream.Stream;
 
 /** A small imperative program over buffers: the loop IR of docs/program.md. */
 public record Kernel(String name, List<Param> params, List<Stmt> body) {
@@ -12,7 +13,31 @@ public record Kernel(String name, List<Param> params, List<Stmt> body) {
     public record Param(DType dtype, Access access) { }
 
     /** A statement. */
-    public sealed interface Stmt { }
+    public sealed interface Stmt {
+        /** The values that it computes itself; those of inner statements are not among them. */
+        default List<Expr> values() {
+            return switch (this) {
+                case For s -> List.of();
+                case Let s -> List.of(s.value);
+                case Var s -> List.of(s.init);
+                case Set s -> List.of(s.value);
+                case Acc s -> List.of(s.value);
+                case Store s -> List.of(s.value);
+                case Index s -> List.of(s.value);
+                case Require s -> Stream.concat(Stream.of(s.condition), s.report.stream()).toList();
+                case If s -> List.of(s.condition);
+            };
+        }
+
+        /** The statements inside of it. */
+        default List<Stmt> inner() {
+            return switch (this) {
+                case For s -> s.body;
+                case If s -> s.body;
+                default -> List.of();
+            };
+        }
+    }
 
     /** for (var = 0; var &lt; extent; var++) body. */
     public record For(String var, Size extent, List<Stmt> body) implements Stmt { }
@@ -45,6 +70,19 @@ public record Kernel(String name, List<Param> params, List<Stmt> body) {
     public sealed interface Expr {
         /** The dtype, as the reader derived it. */
         DType dtype();
+
+        /** The values that it is computed from. */
+        default List<Expr> operands() {
+            return switch (this) {
+                case Cast e -> List.of(e.value);
+                case Apply e -> e.args;
+                case Native e -> e.args;
+                case Ref e -> List.of();
+                case Const e -> List.of();
+                case Load e -> List.of();
+                case SizeOf e -> List.of();
+            };
+        }
     }
 
     /** A named value, or a loop or index variable. */

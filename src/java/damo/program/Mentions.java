@@ -52,44 +52,23 @@ final class Mentions {
     private void body(List<Kernel.Stmt> body) {
         for (Kernel.Stmt stmt : body) {
             switch (stmt) {
-                case Kernel.For s -> {
-                    size(s.extent());
-                    body(s.body());
-                }
-                case Kernel.Index s -> {
-                    size(s.extent());
-                    expr(s.value());
-                }
-                case Kernel.Store s -> {
-                    size(s.index());
-                    expr(s.value());
-                }
-                case Kernel.If s -> {
-                    expr(s.condition());
-                    body(s.body());
-                }
-                case Kernel.Let s -> expr(s.value());
-                case Kernel.Var s -> expr(s.init());
-                case Kernel.Set s -> expr(s.value());
-                case Kernel.Acc s -> expr(s.value());
-                case Kernel.Require s -> {
-                    expr(s.condition());
-                    s.report().forEach(this::expr);
-                }
+                case Kernel.For s -> size(s.extent());
+                case Kernel.Index s -> size(s.extent());
+                case Kernel.Store s -> size(s.index());
+                default -> { }
             }
+            stmt.values().forEach(this::expr);
+            body(stmt.inner());
         }
     }
 
     private void expr(Kernel.Expr expr) {
-        switch (expr) {
-            case Kernel.Load e -> size(e.index());
-            case Kernel.SizeOf e -> size(e.size());
-            case Kernel.Cast e -> expr(e.value());
-            case Kernel.Native e -> e.args().forEach(this::expr);
-            case Kernel.Apply e -> e.args().forEach(this::expr);
-            case Kernel.Ref e -> { }
-            case Kernel.Const e -> { }
+        if (expr instanceof Kernel.Load e) {
+            size(e.index());
+        } else if (expr instanceof Kernel.SizeOf e) {
+            size(e.size());
         }
+        expr.operands().forEach(this::expr);
     }
 
     private void size(Size size) {

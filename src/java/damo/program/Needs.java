@@ -37,43 +37,20 @@ public final class Needs {
 
     private void statements(List<Kernel.Stmt> body) {
         for (Kernel.Stmt statement : body) {
-            switch (statement) {
-                case Kernel.For s -> statements(s.body());
-                case Kernel.Let s -> expr(s.value());
-                case Kernel.Var s -> expr(s.init());
-                case Kernel.Set s -> expr(s.value());
-                case Kernel.Acc s -> expr(s.value());
-                case Kernel.Store s -> expr(s.value());
-                case Kernel.Index s -> expr(s.value());
-                case Kernel.Require s -> {
-                    expr(s.condition());
-                    s.report().forEach(this::expr);
-                }
-                case Kernel.If s -> {
-                    expr(s.condition());
-                    statements(s.body());
-                }
-            }
+            statement.values().forEach(this::expr);
+            statements(statement.inner());
         }
     }
 
     private void expr(Kernel.Expr expr) {
-        switch (expr) {
-            case Kernel.Cast c -> expr(c.value());
-            case Kernel.Apply a -> a.args().forEach(this::expr);
-            case Kernel.Native n -> {
-                Kernel.Native other = natives.putIfAbsent(n.op(), n);
-                if (other != null && !signature(other).equals(signature(n))) {
-                    throw where.bad("the op " + n.op() + " is called as " + signature(other)
-                            + " and as " + signature(n));
-                }
-                n.args().forEach(this::expr);
+        if (expr instanceof Kernel.Native n) {
+            Kernel.Native other = natives.putIfAbsent(n.op(), n);
+            if (other != null && !signature(other).equals(signature(n))) {
+                throw where.bad("the op " + n.op() + " is called as " + signature(other)
+                        + " and as " + signature(n));
             }
-            case Kernel.Ref r -> { }
-            case Kernel.Const c -> { }
-            case Kernel.Load l -> { }
-            case Kernel.SizeOf s -> { }
         }
+        expr.operands().forEach(this::expr);
     }
 
     /** The dtypes of a call as text: {@code "f64, f64 -> f64"}. */

@@ -56,7 +56,7 @@ final class Effects {
             if (s instanceof Kernel.Require r && r.note() >= 0 && r.note() < required.length) {
                 required[r.note()] = true;
             }
-            markRequirements(inner(s), required);
+            markRequirements(s.inner(), required);
         }
     }
 
@@ -71,19 +71,11 @@ final class Effects {
 
     private static boolean fails(List<Kernel.Stmt> body) {
         for (Kernel.Stmt s : body) {
-            if (s instanceof Kernel.Require || s instanceof Kernel.Index || fails(inner(s))) {
+            if (s instanceof Kernel.Require || s instanceof Kernel.Index || fails(s.inner())) {
                 return true;
             }
         }
         return false;
-    }
-
-    private static List<Kernel.Stmt> inner(Kernel.Stmt s) {
-        return switch (s) {
-            case Kernel.For f -> f.body();
-            case Kernel.If f -> f.body();
-            default -> List.of();
-        };
     }
 
     private static boolean writesState(Program p, Program.Step step) {
