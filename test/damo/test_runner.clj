@@ -1,9 +1,10 @@
 (ns damo.test-runner
   "Runs every namespace under test/ whose file ends in _test.clj; arguments name the ones to run
   instead. The unit is the test: one deftest or defspec, passed when none of its assertions failed
-  and it threw nothing. A namespace that cannot be loaded counts as one failed test. The last line
-  of the output is `N passed, N failed`; the exit status is 0 when tests ran and none failed. With
-  --fuzz MINUTES random graphs run instead (damo.laws.random), and the unit is the graph.
+  and it threw nothing. A namespace that cannot be loaded, or in which the JVM ends or hangs, counts
+  as one failed test (damo.test-watch). The last line of the output is `N passed, N failed`; the
+  exit status is 0 when tests ran and none failed. With --fuzz MINUTES random graphs run instead
+  (damo.laws.random), and the unit is the graph.
 
   Random tests repeat: properties of test.check start from one seed, which is printed and can be
   set with the environment variable DAMO_SEED (a defspec with a :seed of its own keeps it)."
@@ -11,7 +12,8 @@
             [clojure.string :as str]
             [clojure.test :as t]
             [clojure.test.check.clojure-test :as check]
-            [damo.cli :as cli])
+            [damo.cli :as cli]
+            [damo.test-watch :as watch])
   (:import [java.io File]))
 
 (set! *warn-on-reflection* true)
@@ -45,10 +47,13 @@
   t/report)
 
 (defn- counting-reporter
-  "A reporter for clojure.test: reports as usual and notes in the atom `failed` which tests failed.
-  What fails outside a test, as in a fixture, counts as one more."
-  [failed]
+  "A reporter for clojure.test: reports as usual, tells `note` of each test that begins, and notes
+  in the atom `failed` which tests failed. What fails outside a test, as in a fixture, counts as one
+  more."
+  [failed note]
   (fn [{:keys [type] :as event}]
+    (when (= :begin-test-var type)
+      (note {:test (symbol (:var event))}))
     (when (#{:fail :error} type)
       (swap! failed conj (or (last t/*testing-vars*) :outside)))
     ;; test.check reports every property it has finished; only failures are worth a line.
@@ -57,9 +62,9 @@
 
 (defn- run-loaded
   "Runs the tests of a loaded namespace; returns {:passed n :failed n}."
-  [name]
+  [name note]
   (let [failed (atom #{})]
-    (binding [t/report (counting-reporter failed)]
+    (binding [t/report (counting-reporter failed note)]
       (let [{:keys [test]} (t/test-ns name)]
         {:passed (- test (count (disj @failed :outside)))
          :failed (count @failed)}))))
@@ -74,31 +79,60 @@
 
 (defn- run-namespace
   "Loads and runs one namespace: {:name :ms :passed :failed}, with the time for both together."
-  [name]
+  [name note]
+  (note {:begins name})
   (let [start (System/nanoTime)
         result (try (require name)
-                    (run-loaded name)
-                    (catch Throwable e (report-thrown name e)))]
-    (assoc result :name name :ms (quot (- (System/nanoTime) start) 1000000))))
+                    (run-loaded name note)
+                    (catch Throwable e (report-thrown name e)))
+        result (assoc result :name name :ms (quot (- (System/nanoTime) start) 1000000))]
+    (note {:result result})
+    result))
+
+(defn run
+  "Runs the test namespaces `names` from the seed given, tells `note` what happens as the journal of
+  damo.test-watch has it, and returns a vector of {:name :passed :failed :ms}, counted in tests."
+  ([names seed] (run names seed (fn [_])))
+  ([names seed note]
+   (binding [t/*test-out* *out*
+             t/*testing-vars* (list)
+             check/*default-opts* (assoc check/*default-opts* :seed seed)]
+     (mapv #(run-namespace % note) names))))
 
 (defn- print-slow [results]
   (doseq [{:keys [name ms]} (sort-by (comp - :ms) results) :when (< slow-ms ms)]
     (println (format "slow: %6.1f s  %s" (/ ms 1000.0) name))))
 
-(defn run
-  "Runs the test namespaces `names` from the seed given and prints what happened; returns
-  {:passed n :failed n}, counted in tests."
+(defn totals
+  "{:passed n :failed n} of results."
+  [results]
+  (apply merge-with + {:passed 0 :failed 0} (map #(select-keys % [:passed :failed]) results)))
+
+(def ^:private limit-ms
+  "How long one test may take before its JVM is ended, in milliseconds: four times the slowest on a
+  busy machine."
+  480000)
+
+(defn- run-watched
+  "The totals of the namespaces, which another JVM runs."
   [names seed]
-  (binding [t/*test-out* *out*
-            t/*testing-vars* (list)
-            check/*default-opts* (assoc check/*default-opts* :seed seed)]
-    (println "seed" seed)
-    (let [results (mapv run-namespace names)
-          totals (select-keys (apply merge-with + {:passed 0 :failed 0}
-                                     (map #(select-keys % [:passed :failed]) results))
-                              [:passed :failed])]
-      (print-slow results)
-      totals)))
+  (println "seed" seed)
+  (flush)
+  (let [command (fn [journal names]
+                  (apply watch/same-jvm "-m" "damo.test-runner" "--journal" journal (str seed)
+                         (map str names)))
+        results (watch/run names command limit-ms)]
+    (print-slow results)
+    (totals results)))
+
+(defn- run-noting
+  "Runs the namespaces in this JVM and writes the journal."
+  [journal seed names]
+  (let [note (watch/journal-writer journal)]
+    (run names seed note)
+    (note {:ends true})
+    (shutdown-agents)
+    (System/exit 0)))
 
 (defn- refuse [message]
   (binding [*out* *err*] (println (str "bin/damo test: " message)))
@@ -130,16 +164,21 @@
         (println (cli/help "bin/damo test [NAMESPACE...] runs tests; or" options))
         (System/exit 0))
       (fuzz given))
-    (run (if (seq args) (map symbol args) (test-namespaces "test")) (seed))))
+    (run-watched (if (seq args) (map symbol args) (test-namespaces "test")) (seed))))
 
-(defn -main
-  "Runs all tests, or those of the namespaces named, or random graphs with --fuzz; exits with 0 when
-  something was tested and all passed, 1 when one failed or nothing ran, 2 when the arguments make
-  no sense."
-  [& args]
+(defn- run-job [args]
   (let [{:keys [passed failed]} (job args)]
     (println)
     (println (str passed " passed, " failed " failed"))
     (flush)
     (shutdown-agents)
     (System/exit (if (and (pos? passed) (zero? failed)) 0 1))))
+
+(defn -main
+  "Runs all tests, or those of the namespaces named, or random graphs with --fuzz; exits with 0 when
+  something was tested and all passed, 1 when one failed or nothing ran, 2 when the arguments make
+  no sense. `--journal FILE SEED NAMESPACE...` is for damo.test-watch."
+  [& [option journal seed & names :as args]]
+  (if (= "--journal" option)
+    (run-noting journal (parse-long seed) (map symbol names))
+    (run-job args)))

@@ -5,7 +5,10 @@
             [clojure.test.check.clojure-test :refer [defspec]]
             [clojure.test.check.generators :as gen]
             [clojure.test.check.properties :as prop]
-            [damo.test-runner :as runner]))
+            [damo.test-runner :as runner]
+            [damo.test-watch :as watch])
+  (:import [java.nio.file Files]
+           [java.nio.file.attribute FileAttribute]))
 
 (set! *warn-on-reflection* true)
 
@@ -34,7 +37,7 @@
   (with-namespace forms
     (fn [name]
       (let [result (volatile! nil)
-            text (with-out-str (vreset! result (runner/run [name] 7)))]
+            text (with-out-str (vreset! result (runner/totals (runner/run [name] 7))))]
         [@result text]))))
 
 (deftest counts-tests-not-assertions
@@ -54,7 +57,8 @@
 
 (deftest a-namespace-that-cannot-be-loaded-fails
   (let [text (with-out-str
-               (is (= {:passed 0 :failed 1} (runner/run '[damo.there-is-none] 7))))]
+               (is (= {:passed 0 :failed 1}
+                      (runner/totals (runner/run '[damo.there-is-none] 7)))))]
     (is (str/includes? text "damo.there-is-none: its tests did not run"))))
 
 (deftest a-broken-fixture-fails
@@ -72,10 +76,45 @@
                      (with-out-str (runner/run [name] %))
                      @@(ns-resolve name 'seen)))]
     (is (= (numbers 1) (numbers 1)))
-    (is (not= (numbers 1) (numbers 2))))
-  (testing "and it is printed"
-    (is (str/starts-with? (second (run '(deftest a (is true)))) "seed 7"))))
+    (is (not= (numbers 1) (numbers 2)))))
 
 (defspec the-seed-is-in-force 1
   (prop/for-all [_ gen/nat]
     (some? (:seed clojure.test.check.clojure-test/*default-opts*))))
+
+;; ## Namespaces that end their JVM
+
+(def ^:private sources
+  "Test namespaces by the name of their file: one that ends its JVM, one that never comes back, and
+  one that is right."
+  {"ends_test.clj" '[(ns ends-test (:require [clojure.test :refer [deftest is]]))
+                     (deftest a (is true))
+                     (deftest b (.halt (Runtime/getRuntime) 134))]
+   "hangs_test.clj" '[(ns hangs-test (:require [clojure.test :refer [deftest]]))
+                      (deftest c @(promise))]
+   "right_test.clj" '[(ns right-test (:require [clojure.test :refer [deftest is]]))
+                      (deftest d (is true))]})
+
+(defn- source-folder []
+  (let [folder (str (Files/createTempDirectory "damo-watch" (make-array FileAttribute 0)))]
+    (doseq [[file forms] sources]
+      (spit (str folder "/" file) (str/join "\n" (map pr-str forms))))
+    folder))
+
+(defn- with-folder
+  "The command with a folder in front of its class path."
+  [folder command]
+  (let [[before [cp path & more]] (split-with #(not= "-cp" %) command)]
+    (concat before [cp (str folder ":" path)] more)))
+
+(deftest a-namespace-that-ends-its-jvm-or-hangs-costs-its-own-results
+  (let [folder (source-folder), results (volatile! nil)
+        command (fn [journal names]
+                  (with-folder folder (apply watch/same-jvm "-m" "damo.test-runner" "--journal"
+                                             journal "7" (map str names))))
+        text (with-out-str
+               (vreset! results (watch/run '[ends-test hangs-test right-test] command 8000)))]
+    (is (= '[[ends-test 0 1] [hangs-test 0 1] [right-test 1 0]]
+           (map (juxt :name :passed :failed) @results)))
+    (is (str/includes? text "ends-test: its JVM ended with exit status 134 while ends-test/b ran"))
+    (is (str/includes? text "hangs-test: it hung, and its JVM was ended while hangs-test/c ran"))))
