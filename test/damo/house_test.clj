@@ -8,6 +8,7 @@
             [damo.dev.format :as format]
             [damo.dev.javadoc :as javadoc]
             [damo.dev.levels :as levels]
+            [damo.dev.mutants :as mutants]
             [damo.dev.source :as source]))
 
 (set! *warn-on-reflection* true)
@@ -59,6 +60,11 @@
     (doseq [command ["bin/damo demo" "bin/damo test"]]
       (is (str/includes? readme command))))
   (is (re-find #"(?m)^## " (slurp (in-root "CHANGELOG.md")))))
+
+;; ## Mutants
+
+(deftest mutants-fit-the-sources
+  (none? (mutants/faults root (mutants/mutants root))))
 
 ;; ## What must not be in any file
 
