@@ -97,7 +97,8 @@
   {:broken line} when the code does not compile; else {:survived failed}, with what did fail."
   [{:keys [fails]} text]
   (let [found (failed text)
-        hit (some (fn [test] (when (or (found test) (found (symbol (namespace test)))) test)) fails)]
+        failed? (fn [test] (or (found test) (found (symbol (namespace test)))))
+        hit (first (filter failed? fails))]
     (cond hit {:caught hit}
           (str/includes? text "does not compile")
           {:broken (some #(re-find #".*(?:does not compile|error:).*" %) (str/split-lines text))}
@@ -118,8 +119,8 @@
 (defn- tell [{:keys [name area why]} {:keys [caught broken survived]} seconds]
   (println (cond caught (str "caught    " name ", by " caught)
                  broken (str "BROKEN    " name ": " broken)
-                 :else (str "SURVIVED  " name " (" (clojure.core/name area) "): " why
-                            (when (seq survived) (str "; what failed: " (str/join " " survived)))))
+                 :else (str "SURVIVED  " name " (" (symbol area) "): " why
+                            (when (seq survived) (str "; failed: " (str/join " " survived)))))
            (str "(" seconds " s)"))
   (flush))
 
