@@ -117,8 +117,17 @@
       (is (= '[(sub x x) x] (rewritten g [canonicalize/rules] {:exclude #{:sub-self}})))
       (is (= '[(sub x x) x] (rewritten g [canonicalize/rules] {:include #{:neg-neg}}))))
     (testing "by promise"
-      (is (= '[(sub x x) x] (rewritten g [canonicalize/rules] {:exclude #{:finite}})))
+      (is (= '[(sub x x) x] (rewritten g [canonicalize/rules] {:exclude #{:drops-nan}})))
       (is (= '[(sub x x) x] (rewritten g [canonicalize/rules] {:include #{:bits}}))))))
+
+(deftest sums-are-regrouped-where-that-is-exact-or-asked-for
+  (let [floats (graph-of '[:sub [:add x y] x]), integers (graph-of '[:sub [:add i 7] i])
+        of (fn [opts] (mapv #(first (rewritten % [canonicalize/rules] opts)) [floats integers]))
+        written '(sub (add x y) x)]
+    (is (= [written 7] (of {})))
+    (is (= ['y 7] (of {:regroup true}) (of {:include #{:regroup}})
+           (of {:include #{:add-sub-cancel}})))
+    (is (= [written '(sub (add i 7) i)] (of {:exclude #{:regroup}, :regroup true})))))
 
 ;; ## Stopping
 

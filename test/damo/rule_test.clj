@@ -14,7 +14,7 @@
   "Rules that show what a pattern can say."
   {:name :with-number, :lhs [:log [:add 1 ?x]], :rhs [:log1p ?x], :keeps :value, :why "."
    :examples []}
-  {:name :same-twice, :lhs [:sub ?x ?x], :rhs 0, :keeps :finite, :why ".", :examples []}
+  {:name :same-twice, :lhs [:sub ?x ?x], :rhs 0, :keeps :drops-nan, :why ".", :examples []}
   {:name :attribute, :lhs [:sum {:axis ?a :keepdims false} [:sum {:axis ?b} ?x]]
    :rhs [:sum {:axis (vec (concat ?a ?b))} ?x], :keeps :value, :why ".", :examples []}
   {:name :same-attribute, :lhs [:softmax {:axis ?a} [:softmax {:axis ?a} ?x]], :rhs ?x
@@ -116,6 +116,6 @@
   (let [inner (rule/union :inner "Inner." [samples]), outer (rule/union :outer "Outer." [inner])]
     (is (= :outer (:name outer)))
     (is (= #{:inner} (into #{} (map :set) (:rules outer))))
-    (is (= {:name :same-twice, :lhs '[:sub ?x ?x], :rhs 0, :keeps :finite, :why ".", :examples []
+    (is (= {:name :same-twice, :lhs '[:sub ?x ?x], :rhs 0, :keeps :drops-nan, :why ".", :examples []
             :set :inner, :conditional false}
            (first (filter #(= :same-twice (:name %)) (rule/describe outer)))))))

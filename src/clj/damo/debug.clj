@@ -96,7 +96,7 @@
   entries} …]; the first is what the user wrote."
   [g mode]
   (let [{:keys [before after] :as options} (run/mode-options mode)
-        options (select-keys options [:include :exclude])
+        options (select-keys options run/rule-options)
         sweep (fn [stages [rules own]]
                 (let [r (rewrite/run (:graph (peek stages)) [rules] (merge options own))]
                   (conj stages (assoc r :what (str "the rules " (name (:name rules)))))))

@@ -26,14 +26,10 @@
 
 ;; ## Which rules run
 
-(defn- accepted? [{:keys [include exclude]} {:keys [name keeps]}]
-  (and (or (nil? include) (include name) (include keeps))
-       (not (and exclude (or (exclude name) (exclude keeps))))))
-
 (defn- rule-index
   "A function from an op to the vector of rules that may apply to its nodes."
   [rule-sets opts]
-  (let [by-head (group-by :head (filter (partial accepted? opts) (mapcat :rules rule-sets)))
+  (let [by-head (group-by :head (keep #(rule/wanted opts %) (mapcat :rules rule-sets)))
         of-op (HashMap.)]
     (fn [op]
       (or (.get of-op op)
@@ -217,9 +213,9 @@
 (defn run
   "{:graph graph' :trace [entry …] :ids (fn [id] id')}: the graph rewritten by one sweep with the
   rules of these sets; :ids tells what became of each node, nil where nothing needs that.
-  Options: :include and :exclude, sets of names of rules and promises (:bits :value :finite), say
-  which rules run; :fuel, how many may fire (default 1000 + 20 a node); :fold false folds only the
-  constants that rules make; :trace, of earlier sweeps.
+  Options: :include and :exclude, sets of names of rules and of rule/promises, and :regroup say
+  which rules run, see rule/wanted; :fuel, how many may fire (default 1000 + 20 a node); :fold false
+  folds only the constants that rules make; :trace, of earlier sweeps.
   An entry is {:rule name, :before form, :after form, :id of the result, :made [id …]}; the ids are
   those of graph', nil where a node is gone. Outputs keep their types. Fails with ::out-of-fuel when
   rules undo each other."

@@ -189,19 +189,38 @@
 ;; ## Rules
 
 (def promises
-  "What a rule may promise: the same bits; the same value but for rounding and the sign of zero; the
-  same where everything is finite."
-  #{:bits :value :finite})
+  "What a rule may promise of the value it makes, against the one that was written, outside of its
+  :except. Modes include and exclude rules by these names."
+  (array-map
+   :bits "the same bits"
+   :value "a few units in the last place away, the sign of zero kept; NaN and infinities kept"
+   :drops-nan "as :value on finite operands; others may have made NaN where there is none now"
+   :stabilizes "no farther than a few units from what exact arithmetic gives, where the written
+                form loses digits, overflows or is NaN; elsewhere as :value"
+   :regroup "sums and products in another order or number: rounded otherwise, even to no digit left
+             where terms cancel; exact for integers, and there always on"))
+
+(def on-demand
+  "The promises whose rules apply to floats only where a mode asks for them: {:regroup true}."
+  #{:regroup})
+
+(def exceptions
+  "What :except of a rule may name, besides conditions that are forms over its names."
+  {:overflow "where a part of either form is infinite though its operands are finite"
+   :underflow "where a part of either form is below the normal numbers, and not exact"
+   :zero-sign "the sign of a result that is zero"})
 
 (def ^:private keys-of-a-rule
-  #{:name :lhs :rhs :when :share :failures :keeps :why :types :gen :examples})
+  #{:name :lhs :rhs :when :share :failures :keeps :except :why :types :gen :examples})
 
-(defn- check-rule! [{:keys [name keeps] :as rule}]
+(defn- check-rule! [{:keys [name keeps except] :as rule}]
   (let [missing (remove #(contains? rule %) [:name :lhs :rhs :keeps :why :examples])
-        unknown (remove keys-of-a-rule (keys rule))]
+        unknown (concat (remove keys-of-a-rule (keys rule))
+                        (remove #(or (vector? %) (exceptions %)) except))]
     (when (or (seq missing) (seq unknown) (not (promises keeps)))
       (fail! ::bad-rule (str "the rule " name " lacks " (vec missing) ", has the unknown keys "
-                             (vec unknown) " and promises " keeps "; a promise is one of " promises)
+                             (vec unknown) " and promises " keeps "; a promise is one of "
+                             (vec (keys promises)))
              {:rule name}))))
 
 (defn- rule-code [{:keys [lhs rhs], condition :when, :as rule}]
@@ -225,7 +244,9 @@
   :rhs      the template, whose attributes may be calls on names; or (fn [match] template or nil)
   :when     optional, a predicate of the match (see type-of, scalar?, number-of …)
   :share    :sole when the inner nodes must have no other user
-  :keeps    :bits, :value or :finite, see `promises`
+  :keeps    what it promises, one of `promises`
+  :except   optional, where the promise does not hold: a vector of names of `exceptions` and of
+            conditions, forms over the names of the pattern such as [:eq ?x 0]
   :failures a rule is not applied where it would leave out a node that may fail, such as one that
             reads at an index; :kept says that the right side fails where the left one does, :root
             that it does so as far as the root is concerned
@@ -239,13 +260,31 @@
 (defn- sole-users? [m uses]
   (every? #(<= (long (uses %)) 1) (:inner m)))
 
+(defn- exact?
+  "Is the root no float, and no node between it and the names?"
+  [{:keys [builder type inner]}]
+  (not-any? type/float-dtype?
+            (cons (type/dtype-of type)
+                  (map #(type/dtype-of (graph/node-type builder %)) inner))))
+
+(defn wanted
+  "The rule as a mode wants it, nil where it does not run. `include` and `exclude` are sets of names
+  of rules and promises. Rules of the promises `on-demand` are for exact dtypes alone, unless
+  `regroup`, or :include, asks for them."
+  [{:keys [include exclude regroup]} {:keys [name keeps] :as rule}]
+  (let [named? (fn [names] (or (contains? names name) (contains? names keeps)))]
+    (when-not (or (and include (not (named? include))) (named? exclude))
+      (cond-> rule
+        (and (on-demand keeps) (not regroup) (not (named? include))) (assoc :exact true)))))
+
 (defn try-rule
   "[match template] when the rule applies to the node that `root` views, else nil. `uses` says how
   many users a node has."
-  [{:keys [matchers share build], condition :when} root uses]
+  [{:keys [matchers share build exact], condition :when} root uses]
   (some (fn [matcher]
           (when-let [m (matcher root)]
             (when (and (or (nil? share) (sole-users? m uses))
+                       (or (nil? exact) (exact? m))
                        (or (nil? condition) (condition m)))
               (when-some [template (build m)]
                 [m template]))))

@@ -12,6 +12,7 @@
             [damo.pass :as pass]
             [damo.plan :as plan]
             [damo.rewrite :as rewrite]
+            [damo.rule :as rule]
             [damo.rules.blas :as blas]
             [damo.rules.canonicalize :as canonicalize]
             [damo.rules.specialize :as specialize]
@@ -47,7 +48,7 @@
 
 (def ^:private rule-names
   "What :include and :exclude may hold: the names of the rules and their promises."
-  (delay (into #{:bits :value :finite}
+  (delay (into (set (keys rule/promises))
                (comp (mapcat :rules) (map :name))
                [stabilize/rules canonicalize/rules specialize/rules blas/rules])))
 
@@ -61,20 +62,32 @@
   (when-let [unknown (first (remove @rule-names given))]
     (unknown! ::unknown-rule ["rule or promise"] unknown @rule-names {:option k, :rule unknown})))
 
+(def rule-options
+  "The keys of the map of a mode that say which rules run, see rule/wanted."
+  [:include :exclude :regroup])
+
+(defn- check-regroup! [given]
+  (when-not (contains? #{nil true false} given)
+    (fail! ::bad-mode (str ":regroup of a mode is true or false; got " (pr-str given))
+           {:option :regroup, :given given})))
+
 (defn- check-mode!
   "Fails unless the map of a mode has keys that this mode knows, with values that they may have."
   [base options]
-  (let [known (into #{:mode :include :exclude} (when (= base :nan-guard) (keys guard/options)))]
+  (let [known (into (set (cons :mode rule-options))
+                    (when (= base :nan-guard) (keys guard/options)))]
     (when-not (contains? modes base)
       (unknown! ::unknown-mode ["mode"] base (keys modes) {:mode base}))
     (when-let [unknown (first (remove known (keys options)))]
       (unknown! ::unknown-option ["option" (str " of the mode " base)] unknown known
                 {:mode base, :option unknown}))
-    (doseq [k [:include :exclude]] (check-names! k (k options)))))
+    (doseq [k [:include :exclude]] (check-names! k (k options)))
+    (check-regroup! (:regroup options))))
 
 (defn mode-options
   "The options of a mode: a keyword of `modes`, or a map {:mode keyword, :include …, :exclude …} of
-  rule names and promises. Fails on unknown ones with the nearest names."
+  rule names and promises, with :regroup true for rules that regroup sums and products of floats.
+  Fails on unknown ones with the nearest names."
   [mode]
   (let [{base :mode :or {base :fast-run} :as options}
         (if (map? mode) mode {:mode (or mode :fast-run)})]
@@ -94,7 +107,7 @@
   `:rewritten` is the same after the first rules, before composites are expanded."
   [graph mode]
   (let [{:keys [before after] :as options} (mode-options mode)
-        options (select-keys options [:include :exclude])
+        options (select-keys options rule-options)
         first-pass (rewritten {:graph (counted/keep-binders graph), :trace []} before options)
         second-pass (rewritten {:graph (pass/expand (:graph first-pass)), :trace []} after options)]
     {:graph (:graph second-pass)

@@ -38,8 +38,12 @@
   [g] (map #(graph/type-of g %) (:outputs g)))
 
 (defn alone
-  "The rule set of one rule."
+  "The rule set of one rule, whatever it promises."
   [rule] [{:rules [rule]}])
+
+(def all-promises
+  "The options of a sweep in which rules of every promise run."
+  {:regroup true})
 
 ;; ## Values
 
@@ -80,7 +84,7 @@
   (case keeps
     :bits (if (and (float? x) (float? y)) (zero? (Double/compare x y)) (= x y))
     :value (close? x y)
-    :finite (or (not (finite? x)) (close? x y))))
+    (:drops-nan :stabilizes :regroup) (or (not (finite? x)) (close? x y))))
 
 (defn disagreements
   "Pairs [before after] of elements that a graph made of another does not keep as promised."
@@ -93,7 +97,7 @@
   "What a rule changes that it promised to keep, in `times` draws of one example."
   [{:keys [types keeps gen] :as rule} left times specials?]
   (let [g (example-graph types (names-in left) left), random (Random. 5)
-        {result :graph} (rewrite/run g (alone rule))]
+        {result :graph} (rewrite/run g (alone rule) all-promises)]
     (mapcat (fn [_] (disagreements keeps g result (environment g gen random specials?)))
             (range times))))
 
@@ -101,6 +105,6 @@
   "The values [left before after] that a rule changes against its promise on its own examples, with
   random numbers and, unless it promises finite ones alone, zeros, infinities and NaN."
   [{:keys [examples keeps] :as rule}]
-  (for [[left] examples, [times specials?] [[3 false] [(if (= keeps :finite) 0 20) true]]
+  (for [[left] examples, [times specials?] [[3 false] [(if (#{:bits :value} keeps) 20 0) true]]
         [before after] (changed rule left times specials?)]
     [left before after]))

@@ -24,9 +24,10 @@
   '[{n 3, m 2} {n 1, m 4} {n 5, m 1} {n 0, m 3} {n 2, m 0} {n 3, m 3} {n 0, m 0} {n 9, m 17}])
 
 (def modes
-  "The modes of damo.run, and :fast-run without the promise of each kind."
+  "The modes of damo.run, and :fast-run with more and with fewer promises."
   [:none :fast-run :fast-compile :nan-guard
-   {:mode :fast-run, :exclude #{:finite}} {:mode :fast-run, :exclude #{:value :finite}}])
+   {:mode :fast-run, :exclude #{:drops-nan :stabilizes}} {:mode :fast-run, :include #{:bits}}
+   {:mode :fast-run, :regroup true}])
 
 (defn without-rules
   "The mode :fast-run without one in three of its rules, chosen by the seed."

@@ -43,6 +43,11 @@
       (let [names (examples/names-in left)]
         (f set rule (examples/example-graph types names left) right names)))))
 
+(defn- swept
+  "The graph after a sweep in which rules of every promise run."
+  [g rules]
+  (:graph (rewrite/run g rules examples/all-promises)))
+
 (deftest rules-have-names-of-their-own-and-reasons
   (is (<= 40 (count own-rules)))
   (is (apply distinct? (map (comp :name second) own-rules)))
@@ -55,19 +60,20 @@
   (each-example
    (fn [set {:keys [name] :as rule} g _ _]
      (is (some #(= name (:rule %))
-               (mapcat :trace [(rewrite/run g (examples/alone rule)) (rewrite/run g [set])]))))))
+               (mapcat :trace [(rewrite/run g (examples/alone rule) examples/all-promises)
+                               (rewrite/run g [set] examples/all-promises)]))))))
 
 (deftest examples-give-the-stated-form
   (each-example
    (fn [set {:keys [types]} g right names]
      (let [stated (:graph (rewrite/run (examples/example-graph types names right) []))]
-       (is (= (structure stated) (structure (:graph (rewrite/run g [set])))))))))
+       (is (= (structure stated) (structure (swept g [set]))))))))
 
 (deftest types-are-kept
   (each-example
    (fn [set rule g _ _]
      (doseq [rules [(examples/alone rule) [set]]]
-       (let [result (:graph (rewrite/run g rules))]
+       (let [result (swept g rules)]
          (is (= (examples/output-types g) (examples/output-types result)))
          (is (= (:nodes result) (:nodes (op/check-types (graph/check result))))))))))
 
@@ -92,7 +98,7 @@
     (testing (str (:name rule) " on " (pr-str left) " of " input)
       (when-let [g (example-of input left)]
         (is (= (examples/output-types g)
-               (examples/output-types (:graph (rewrite/run g [set])))))))))
+               (examples/output-types (swept g [set]))))))))
 
 (defn- any-integers
   "Arrays of integers for the inputs, the extremes of the dtype among them."
@@ -112,7 +118,7 @@
           :when (and g (type/int-dtype? (ffirst (examples/output-types g))))]
     (testing (str (:name rule) " on " (pr-str left) " of " dtype)
       (let [random (Random. 2)]
-        (doseq [rules [(examples/alone rule) [set]] :let [result (:graph (rewrite/run g rules))]
+        (doseq [rules [(examples/alone rule) [set]] :let [result (swept g rules)]
                 _ (range 5)]
           (is (empty? (examples/disagreements :bits g result (any-integers g random)))))))))
 

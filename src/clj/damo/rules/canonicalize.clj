@@ -36,15 +36,15 @@
    :examples [[[:mul x 1] => x]]}
   {:name :mul-minus-one, :lhs [:mul ?x -1], :rhs [:neg ?x], :keeps :bits
    :why "One form of negation.", :examples [[[:mul x -1] => [:neg x]]]}
-  {:name :mul-zero, :lhs [:mul ?x 0], :rhs 0, :keeps :finite, :why "x need not be computed."
+  {:name :mul-zero, :lhs [:mul ?x 0], :rhs 0, :keeps :drops-nan, :why "x need not be computed."
    :examples [[[:mul x 0] => [:broadcast-to {:shape [2 3]} 0.0]]]}
   {:name :div-one, :lhs [:div ?x 1], :rhs ?x, :keeps :bits, :why "Nothing to compute."
    :examples [[[:div x 1] => x]]}
-  {:name :zero-div, :lhs [:div 0 ?x], :rhs 0, :keeps :finite, :why "x need not be computed."
+  {:name :zero-div, :lhs [:div 0 ?x], :rhs 0, :keeps :drops-nan, :why "x need not be computed."
    :examples [[[:div 0 x] => [:broadcast-to {:shape [2 3]} 0.0]]]}
-  {:name :sub-self, :lhs [:sub ?x ?x], :rhs 0, :keeps :finite, :why "x need not be computed."
+  {:name :sub-self, :lhs [:sub ?x ?x], :rhs 0, :keeps :drops-nan, :why "x need not be computed."
    :examples [[[:sub x x] => [:broadcast-to {:shape [2 3]} 0.0]]]}
-  {:name :div-self, :lhs [:div ?x ?x], :rhs 1, :keeps :finite, :why "x need not be computed."
+  {:name :div-self, :lhs [:div ?x ?x], :rhs 1, :keeps :drops-nan, :why "x need not be computed."
    :gen {x [1 3]}, :examples [[[:div x x] => [:broadcast-to {:shape [2 3]} 1.0]]]}
   {:name :pow-zero, :lhs [:pow ?x 0], :rhs 1, :keeps :bits, :why "x need not be computed."
    :examples [[[:pow x 0] => [:broadcast-to {:shape [2 3]} 1.0]]]}
@@ -52,14 +52,15 @@
    :examples [[[:pow x 1] => x]]}
   {:name :one-pow, :lhs [:pow 1 ?x], :rhs 1, :keeps :bits, :why "x need not be computed."
    :examples [[[:pow 1 x] => [:broadcast-to {:shape [2 3]} 1.0]]]}
-  {:name :add-sub-cancel, :lhs [:sub [:add ?x ?y] ?x], :rhs ?y, :keeps :finite
+  {:name :add-sub-cancel, :lhs [:sub [:add ?x ?y] ?x], :rhs ?y, :keeps :regroup
    :why "x need not be computed.", :examples [[[:sub [:add x y] x] => y]]}
-  {:name :mul-div-cancel, :lhs [:div [:mul ?x ?y] ?x], :rhs ?y, :keeps :finite
+  {:name :mul-div-cancel, :lhs [:div [:mul ?x ?y] ?x], :rhs ?y, :keeps :drops-nan
    :why "x need not be computed.", :gen {x [1 3]}, :examples [[[:div [:mul x y] x] => y]]}
-  {:name :div-mul-cancel, :lhs [:mul [:div ?x ?y] ?y], :rhs ?x, :keeps :finite
+  {:name :div-mul-cancel, :lhs [:mul [:div ?x ?y] ?y], :rhs ?x, :keeps :drops-nan
    :why "y need not be computed.", :gen {y [1 3]}, :examples [[[:mul y [:div x y]] => x]]}
   {:name :scaled-div-mul-cancel, :lhs [:mul [:mul ?z [:div ?x ?y]] ?y], :rhs [:mul ?z ?x]
-   :keeps :finite, :why "y need not be computed; chain rules give quotients by what is multiplied."
+   :keeps :drops-nan
+   :why "y need not be computed; chain rules give quotients by what is multiplied."
    :gen {y [1 3]}, :types {z [:f64 []]}
    :examples [[[:mul y [:mul z [:div x y]]] => [:mul z x]]]})
 
@@ -102,7 +103,7 @@
 (defrules constants
   "Constants move together, where folding makes one of them; quotients have one form."
   {:name :add-constants, :lhs [:add [:add ?x ?c] ?d], :rhs [:add ?x [:add ?c ?d]]
-   :when #(and (constant? % ?c ?d) (rule/float? % ?x)), :keeps :value
+   :when #(and (constant? % ?c ?d) (rule/float? % ?x)), :keeps :regroup
    :why "One addition instead of two.", :examples [[[:add [:add x 2] 3] => [:add x 5.0]]]}
   {:name :mul-constants, :lhs [:mul [:mul ?x ?c] ?d], :rhs [:mul ?x [:mul ?c ?d]]
    :when #(and (constant? % ?c ?d) (rule/float? % ?x)), :keeps :value
@@ -125,12 +126,12 @@
 
 (defrules powers
   "Functions and their inverses."
-  {:name :log-exp, :lhs [:log [:exp ?x]], :rhs ?x, :keeps :finite, :why "Nothing to compute."
+  {:name :log-exp, :lhs [:log [:exp ?x]], :rhs ?x, :keeps :stabilizes, :why "Nothing to compute."
    :examples [[[:log [:exp x]] => x]]}
   {:name :exp-log, :lhs [:exp [:log ?x]], :rhs [:where [:ge ?x 0] ?x ##NaN], :keeps :value
    :why "No transcendental function; below 0 it stays NaN."
    :examples [[[:exp [:log x]] => [:where [:ge x 0.0] x ##NaN]]]}
-  {:name :sqrt-sqr, :lhs [:sqrt [:sqr ?x]], :rhs [:abs ?x], :keeps :finite
+  {:name :sqrt-sqr, :lhs [:sqrt [:sqr ?x]], :rhs [:abs ?x], :keeps :stabilizes
    :when #(rule/float? % ?x), :why "Cheaper, and does not overflow."
    :examples [[[:sqrt [:sqr x]] => [:abs x]]]}
   {:name :sqr-sqrt, :lhs [:sqr [:sqrt ?x]], :rhs [:where [:ge ?x 0] ?x ##NaN], :keeps :value
@@ -161,14 +162,18 @@
    :examples [[[:lt x x] => [:broadcast-to {:shape [2 3]} false]]]}
   {:name :gt-self, :lhs [:gt ?x ?x], :rhs false, :keeps :bits, :why "It is decided."
    :examples [[[:gt x x] => [:broadcast-to {:shape [2 3]} false]]]}
-  {:name :ne-self, :lhs [:ne ?x ?x], :rhs false, :keeps :finite, :why "It is decided but for NaN."
-   :examples [[[:ne x x] => [:broadcast-to {:shape [2 3]} false]]]}
-  {:name :le-self, :lhs [:le ?x ?x], :rhs true, :keeps :finite, :why "It is decided but for NaN."
-   :examples [[[:le x x] => [:broadcast-to {:shape [2 3]} true]]]}
-  {:name :ge-self, :lhs [:ge ?x ?x], :rhs true, :keeps :finite, :why "It is decided but for NaN."
-   :examples [[[:ge x x] => [:broadcast-to {:shape [2 3]} true]]]}
-  {:name :eq-self, :lhs [:eq ?x ?x], :rhs true, :keeps :finite, :why "It is decided but for NaN."
-   :examples [[[:eq x x] => [:broadcast-to {:shape [2 3]} true]]]}
+  {:name :ne-self, :lhs [:ne ?x ?x], :rhs false, :keeps :bits
+   :when #(not (rule/float? % ?x)), :why "It is decided; NaN is not equal to itself."
+   :types {x [:i64 [2 3]]}, :examples [[[:ne x x] => [:broadcast-to {:shape [2 3]} false]]]}
+  {:name :le-self, :lhs [:le ?x ?x], :rhs true, :keeps :bits
+   :when #(not (rule/float? % ?x)), :why "It is decided; NaN is not equal to itself."
+   :types {x [:i64 [2 3]]}, :examples [[[:le x x] => [:broadcast-to {:shape [2 3]} true]]]}
+  {:name :ge-self, :lhs [:ge ?x ?x], :rhs true, :keeps :bits
+   :when #(not (rule/float? % ?x)), :why "It is decided; NaN is not equal to itself."
+   :types {x [:i64 [2 3]]}, :examples [[[:ge x x] => [:broadcast-to {:shape [2 3]} true]]]}
+  {:name :eq-self, :lhs [:eq ?x ?x], :rhs true, :keeps :bits
+   :when #(not (rule/float? % ?x)), :why "It is decided; NaN is not equal to itself."
+   :types {x [:i64 [2 3]]}, :examples [[[:eq x x] => [:broadcast-to {:shape [2 3]} true]]]}
   {:name :maximum-self, :lhs [:maximum ?x ?x], :rhs ?x, :keeps :bits, :why "Nothing to choose."
    :examples [[[:maximum x x] => x]]}
   {:name :minimum-self, :lhs [:minimum ?x ?x], :rhs ?x, :keeps :bits, :why "Nothing to choose."
@@ -399,7 +404,7 @@
    :why "Negation moves out, where there is less of it."
    :examples [[[:min {:axis 1} [:neg x]] => [:neg [:max {:axis 1} x]]]]}
   {:name :sum-broadcast, :lhs [:sum {:axis ?a :keepdims false} [:broadcast-to ?x]]
-   :rhs times-extent, :keeps :finite
+   :rhs times-extent, :keeps :value
    :when #(and (rule/scalar? % ?x) (rule/float? % ?x) (safe-outside? % ?x (summed-dims %)))
    :why "A product instead of a loop.", :types {x [:f64 []]}
    :examples [[[:sum {:axis 0} [:broadcast-to {:shape [2 3]} x]]

@@ -24,23 +24,23 @@
    :examples [[[:pow x 3] => [:mul x [:sqr x]]]]}
   {:name :pow-four, :lhs [:pow ?x 4], :rhs [:sqr [:sqr ?x]], :keeps :value, :why "Two products."
    :examples [[[:pow x 4] => [:sqr [:sqr x]]]]}
-  {:name :pow-half, :lhs [:pow ?x 0.5], :rhs [:sqrt ?x], :keeps :finite
+  {:name :pow-half, :lhs [:pow ?x 0.5], :rhs [:sqrt ?x], :keeps :drops-nan
    :why "A root is one instruction.", :gen {x [0 3]}, :examples [[[:pow x 0.5] => [:sqrt x]]]}
   {:name :pow-minus-one, :lhs [:pow ?x -1], :rhs [:div 1 ?x], :keeps :value, :why "One quotient."
    :gen {x [1 3]}, :examples [[[:pow x -1] => [:div 1.0 x]]]}
-  {:name :pow-minus-two, :lhs [:pow ?x -2], :rhs [:div 1 [:sqr ?x]], :keeps :finite
+  {:name :pow-minus-two, :lhs [:pow ?x -2], :rhs [:div 1 [:sqr ?x]], :keeps :value
    :why "One product, one quotient.", :gen {x [1 3]}
    :examples [[[:pow x -2] => [:div 1.0 [:sqr x]]]]}
-  {:name :pow-minus-half, :lhs [:pow ?x -0.5], :rhs [:div 1 [:sqrt ?x]], :keeps :finite
+  {:name :pow-minus-half, :lhs [:pow ?x -0.5], :rhs [:div 1 [:sqrt ?x]], :keeps :drops-nan
    :why "A root and a quotient.", :gen {x [1 3]}
    :examples [[[:pow x -0.5] => [:div 1.0 [:sqrt x]]]]}
   {:name :mul-self, :lhs [:mul ?x ?x], :rhs [:sqr ?x], :keeps :bits, :why "One form of squares."
    :examples [[[:mul x x] => [:sqr x]]]}
   {:name :exp-product, :lhs [:mul [:exp ?x] [:exp ?y]], :rhs [:exp [:add ?x ?y]], :share :sole
-   :keeps :finite, :why "One exponential instead of two."
+   :keeps :regroup, :why "One exponential instead of two."
    :examples [[[:mul [:exp x] [:exp y]] => [:exp [:add x y]]]]}
   {:name :div-exp, :lhs [:div ?x [:exp ?y]], :rhs [:mul ?x [:exp [:neg ?y]]], :share :sole
-   :keeps :finite, :why "A product is cheaper than a quotient."
+   :keeps :value, :why "A product is cheaper than a quotient."
    :examples [[[:div x [:exp y]] => [:mul x [:exp [:neg y]]]]]})
 
 ;; ## Scalars
@@ -92,15 +92,15 @@
    :why "One product of the array instead of two.", :types {s [:f64 []], t [:f64 []]}
    :examples [[[:mul s [:mul t x]] => [:mul [:mul s t] x]]]}
   {:name :common-scalar, :lhs [:add [:mul ?s ?x] [:mul ?s ?y]], :rhs [:mul ?s [:add ?x ?y]]
-   :when #(scales? % ?s ?x ?y), :share :sole, :keeps :finite, :why "One product instead of two."
+   :when #(scales? % ?s ?x ?y), :share :sole, :keeps :regroup, :why "One product instead of two."
    :types {s [:f64 []]}
    :examples [[[:add [:mul s x] [:mul s y]] => [:mul s [:add x y]]]]}
   {:name :scalar-out-of-matmul, :lhs [:matmul [:mul ?s ?x] ?y], :rhs [:mul ?s [:matmul ?x ?y]]
-   :when #(factor-of-product? % ?s ?x ?y), :keeps :finite
+   :when #(factor-of-product? % ?s ?x ?y), :keeps :drops-nan
    :why "gemm scales for nothing.", :types {s [:f64 []], y [:f64 [3 4]]}
    :examples [[[:matmul [:mul s x] y] => [:mul s [:matmul x y]]]]}
   {:name :scalar-out-of-matmul-right, :lhs [:matmul ?x [:mul ?s ?y]], :rhs [:mul ?s [:matmul ?x ?y]]
-   :when #(factor-of-product? % ?s ?x ?y), :keeps :finite
+   :when #(factor-of-product? % ?s ?x ?y), :keeps :drops-nan
    :why "gemm scales for nothing.", :types {s [:f64 []], y [:f64 [3 4]]}
    :examples [[[:matmul x [:mul s y]] => [:mul s [:matmul x y]]]]}
   {:name :neg-out-of-matmul, :lhs [:matmul [:neg ?x] ?y], :rhs [:neg [:matmul ?x ?y]], :keeps :value
@@ -113,7 +113,7 @@
    :rhs [:mul ?s [:sum {:axis ?a} ?x]]
    :when #(and (scales? % ?s ?x) (rule/float? % ?x)
                (canonicalize/safe-outside? % ?s (map (rule/shape-of % ?x) (% ?a))))
-   :keeps :finite, :why "One product instead of one an element.", :types {s [:f64 []]}
+   :keeps :drops-nan, :why "One product instead of one an element.", :types {s [:f64 []]}
    :examples [[[:sum {:axis 0} [:mul s x]] => [:mul s [:sum {:axis 0} x]]]]}
   {:name :scalar-out-of-transpose, :lhs [:transpose {:axes ?a} [:mul ?s ?x]]
    :rhs [:mul ?s [:transpose {:axes ?a} ?x]], :when #(scales? % ?s ?x), :keeps :bits

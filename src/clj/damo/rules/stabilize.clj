@@ -13,29 +13,30 @@
 
 (defrules logarithms
   "Logarithms and exponentials near 1, and sums that overflow though their logarithm does not."
-  {:name :log1p, :lhs [:log [:add 1 ?x]], :rhs [:log1p ?x], :keeps :value
+  {:name :log1p, :lhs [:log [:add 1 ?x]], :rhs [:log1p ?x], :keeps :stabilizes
    :why "1 + x loses an x below 1e-16.", :gen {x [-0.9 10]}
    :examples [[[:log [:add x 1]] => [:log1p x]]]}
-  {:name :log1p-neg, :lhs [:log [:sub 1 ?x]], :rhs [:log1p [:neg ?x]], :keeps :value
+  {:name :log1p-neg, :lhs [:log [:sub 1 ?x]], :rhs [:log1p [:neg ?x]], :keeps :stabilizes
    :why "1 - x loses an x below 1e-16.", :gen {x [-10 0.9]}
    :examples [[[:log [:sub 1 x]] => [:log1p [:neg x]]]]}
-  {:name :expm1, :lhs [:add [:exp ?x] -1], :rhs [:expm1 ?x], :keeps :value
+  {:name :expm1, :lhs [:add [:exp ?x] -1], :rhs [:expm1 ?x], :keeps :stabilizes
    :why "e^x - 1 loses an x below 1e-16."
    :examples [[[:add [:exp x] -1] => [:expm1 x]] [[:sub [:exp x] 1] => [:expm1 x]]]}
-  {:name :expm1-neg, :lhs [:sub 1 [:exp ?x]], :rhs [:neg [:expm1 ?x]], :keeps :value
+  {:name :expm1-neg, :lhs [:sub 1 [:exp ?x]], :rhs [:neg [:expm1 ?x]], :keeps :stabilizes
    :why "1 - e^x loses an x below 1e-16."
    :examples [[[:sub 1 [:exp x]] => [:neg [:expm1 x]]]]}
   {:name :log-exp-sum, :lhs [:log [:add [:exp ?x] [:exp ?y]]], :rhs [:logaddexp ?x ?y]
-   :keeps :finite, :why "e^x overflows above 709."
+   :keeps :stabilizes, :why "e^x overflows above 709."
    :examples [[[:log [:add [:exp x] [:exp y]]] => [:logaddexp x y]]]}
   {:name :logsumexp, :lhs [:log [:sum {:axis ?a :keepdims false} [:exp ?x]]]
-   :rhs [:logsumexp {:axis ?a} ?x], :keeps :finite, :why "e^x overflows above 709."
+   :rhs [:logsumexp {:axis ?a} ?x], :keeps :stabilizes, :why "e^x overflows above 709."
    :when #(not-any? (fn [axis] (= 0 (nth (rule/shape-of % ?x) axis))) (% ?a))
    :examples [[[:log [:sum {:axis 1} [:exp x]]] => [:logsumexp {:axis 1} x]]
               [[:log [:sum {:axis 0 :keepdims true} [:exp x]]]
                => [:reshape {:shape [1 3]} [:logsumexp {:axis 0} x]]]]}
   {:name :cumlogsumexp, :lhs [:log [:cumsum {:axis ?a :reverse ?r} [:exp ?x]]]
-   :rhs [:cumlogsumexp {:axis ?a :reverse ?r} ?x], :keeps :finite, :why "e^x overflows above 709."
+   :rhs [:cumlogsumexp {:axis ?a :reverse ?r} ?x], :keeps :stabilizes
+   :why "e^x overflows above 709."
    :examples [[[:log [:cumsum {:axis 1} [:exp x]]] => [:cumlogsumexp {:axis 1} x]]]}
   {:name :log-reshape, :lhs [:log [:reshape {:shape ?s} ?x]], :rhs [:reshape {:shape ?s} [:log ?x]]
    :keeps :bits, :why "The logarithm of a sum meets the sum behind the axes that were put back."
@@ -46,38 +47,38 @@
 
 (defrules complements
   "1 - e^x and 1 - erf x, alone and in logarithms, where the difference would lose all digits."
-  {:name :log1mexp, :lhs [:log [:neg [:expm1 ?x]]], :rhs [:log1mexp ?x], :keeps :value
+  {:name :log1mexp, :lhs [:log [:neg [:expm1 ?x]]], :rhs [:log1mexp ?x], :keeps :stabilizes
    :why "log(1 - e^x) loses its digits at one end or the other.", :gen {x [-5 -0.1]}
    :examples [[[:log [:neg [:expm1 x]]] => [:log1mexp x]]
               [[:log [:sub 1 [:exp x]]] => [:log1mexp x]]]}
-  {:name :log1p-neg-exp, :lhs [:log1p [:neg [:exp ?x]]], :rhs [:log1mexp ?x], :keeps :value
+  {:name :log1p-neg-exp, :lhs [:log1p [:neg [:exp ?x]]], :rhs [:log1mexp ?x], :keeps :stabilizes
    :why "e^x near 1 loses the digits of 1 - e^x.", :gen {x [-5 -0.1]}
    :examples [[[:log1p [:neg [:exp x]]] => [:log1mexp x]]]}
-  {:name :one-minus-erf, :lhs [:sub 1 [:erf ?x]], :rhs [:erfc ?x], :keeps :value
+  {:name :one-minus-erf, :lhs [:sub 1 [:erf ?x]], :rhs [:erfc ?x], :keeps :stabilizes
    :why "1 - erf(6) is 0 to all digits."
    :examples [[[:sub 1 [:erf x]] => [:erfc x]]]}
-  {:name :erf-minus-one, :lhs [:add [:erf ?x] -1], :rhs [:neg [:erfc ?x]], :keeps :value
+  {:name :erf-minus-one, :lhs [:add [:erf ?x] -1], :rhs [:neg [:erfc ?x]], :keeps :stabilizes
    :why "erf(6) - 1 is 0 to all digits."
    :examples [[[:sub [:erf x] 1] => [:neg [:erfc x]]]]}
-  {:name :one-plus-erf, :lhs [:add 1 [:erf ?x]], :rhs [:erfc [:neg ?x]], :keeps :value
+  {:name :one-plus-erf, :lhs [:add 1 [:erf ?x]], :rhs [:erfc [:neg ?x]], :keeps :stabilizes
    :why "1 + erf(-6) is 0 to all digits; a written-out gelu has it."
    :examples [[[:add 1 [:erf x]] => [:erfc [:neg x]]]]}
-  {:name :one-minus-erfc, :lhs [:sub 1 [:erfc ?x]], :rhs [:erf ?x], :keeps :value
+  {:name :one-minus-erfc, :lhs [:sub 1 [:erfc ?x]], :rhs [:erf ?x], :keeps :stabilizes
    :why "1 - erfc x loses an x below 1e-16."
    :examples [[[:sub 1 [:erfc x]] => [:erf x]]]}
   {:name :log-erfc, :lhs [:log [:erfc ?x]]
    :rhs [:where [:gt ?x 1] [:sub [:log [:erfcx ?x]] [:sqr ?x]] [:log1p [:neg [:erf ?x]]]]
-   :keeps :finite, :why "erfc x vanishes from 27 on, its logarithm does not."
+   :keeps :stabilizes, :why "erfc x vanishes from 27 on, its logarithm does not."
    :examples [[[:log [:erfc x]]
                => [:where [:gt x 1] [:sub [:log [:erfcx x]] [:sqr x]] [:log1p [:neg [:erf x]]]]]]}
   {:name :bell-over-erfc, :lhs [:div [:exp [:neg [:sqr ?x]]] [:erfc ?x]], :rhs [:div 1 [:erfcx ?x]]
-   :keeps :finite, :why "0/0 from 27 on."
+   :keeps :stabilizes, :why "0/0 from 27 on."
    :examples [[[:div [:exp [:neg [:sqr x]]] [:erfc x]] => [:div 1 [:erfcx x]]]]}
   {:name :scaled-bell-over-erfc, :lhs [:div [:mul ?g [:exp [:neg [:sqr ?x]]]] [:erfc ?x]]
-   :rhs [:div ?g [:erfcx ?x]], :keeps :finite
+   :rhs [:div ?g [:erfcx ?x]], :keeps :stabilizes
    :why "0/0 from 27 on; the derivative of log erfc x has this form."
    :examples [[[:div [:mul y [:exp [:neg [:sqr x]]]] [:erfc x]] => [:div y [:erfcx x]]]]}
-  {:name :logit-sigmoid, :lhs [:logit [:sigmoid ?x]], :rhs ?x, :keeps :value
+  {:name :logit-sigmoid, :lhs [:logit [:sigmoid ?x]], :rhs ?x, :keeps :stabilizes
    :why "sigmoid rounds to 0 or 1 at its tails."
    :examples [[[:logit [:sigmoid x]] => x]]})
 
@@ -85,41 +86,44 @@
 
 (defrules sigmoids
   "Sigmoid and softplus, right at both tails."
-  {:name :softplus, :lhs [:log1p [:exp ?x]], :rhs [:softplus ?x], :keeps :finite
+  {:name :softplus, :lhs [:log1p [:exp ?x]], :rhs [:softplus ?x], :keeps :stabilizes
    :why "e^x overflows above 709."
    :examples [[[:log1p [:exp x]] => [:softplus x]] [[:log [:add 1 [:exp x]]] => [:softplus x]]]}
   {:name :sigmoid, :lhs [:div 1 [:add 1 [:exp ?x]]], :rhs [:sigmoid [:neg ?x]], :keeps :value
    :why "One op, whose derivative is stable."
    :examples [[[:div 1 [:add 1 [:exp x]]] => [:sigmoid [:neg x]]]
               [[:div 1 [:add 1 [:exp [:neg x]]]] => [:sigmoid x]]]}
-  {:name :exp-sigmoid, :lhs [:div [:exp ?x] [:add 1 [:exp ?x]]], :rhs [:sigmoid ?x], :keeps :finite
+  {:name :exp-sigmoid, :lhs [:div [:exp ?x] [:add 1 [:exp ?x]]], :rhs [:sigmoid ?x]
+   :keeps :stabilizes
    :why "∞/∞ above 709.", :examples [[[:div [:exp x] [:add 1 [:exp x]]] => [:sigmoid x]]]}
   {:name :scaled-exp-sigmoid, :lhs [:div [:mul ?g [:exp ?x]] [:add 1 [:exp ?x]]]
-   :rhs [:mul ?g [:sigmoid ?x]], :keeps :finite, :why "∞/∞ above 709."
+   :rhs [:mul ?g [:sigmoid ?x]], :keeps :stabilizes, :why "∞/∞ above 709."
    :examples [[[:div [:mul y [:exp x]] [:add 1 [:exp x]]] => [:mul y [:sigmoid x]]]]}
   {:name :scaled-sigmoid, :lhs [:div ?g [:add 1 [:exp ?x]]], :rhs [:mul ?g [:sigmoid [:neg ?x]]]
    :keeps :value, :why "The gradient of log(1 + e^x) meets the rules for sigmoids."
    :when #(not (rule/number-of % ?g))
    :examples [[[:div y [:add 1 [:exp x]]] => [:mul y [:sigmoid [:neg x]]]]]}
   {:name :exp-times-sigmoid, :lhs [:mul [:exp ?x] [:sigmoid [:neg ?x]]], :rhs [:sigmoid ?x]
-   :keeps :finite, :why "∞·0 above 709."
+   :keeps :stabilizes, :why "∞·0 above 709."
    :examples [[[:mul [:exp x] [:sigmoid [:neg x]]] => [:sigmoid x]]]}
   {:name :product-exp-sigmoid, :lhs [:mul [:mul ?g [:sigmoid [:neg ?x]]] [:exp ?x]]
-   :rhs [:mul ?g [:sigmoid ?x]], :keeps :finite
+   :rhs [:mul ?g [:sigmoid ?x]], :keeps :stabilizes
    :why "∞·0 above 709; gradients of log(1 + e^x) have this form."
    :examples [[[:mul [:mul y [:sigmoid [:neg x]]] [:exp x]] => [:mul y [:sigmoid x]]]]}
-  {:name :one-minus-sigmoid, :lhs [:sub 1 [:sigmoid ?x]], :rhs [:sigmoid [:neg ?x]], :keeps :value
+  {:name :one-minus-sigmoid, :lhs [:sub 1 [:sigmoid ?x]], :rhs [:sigmoid [:neg ?x]]
+   :keeps :stabilizes
    :why "1 - sigmoid(50) is 0 to all digits."
    :examples [[[:sub 1 [:sigmoid x]] => [:sigmoid [:neg x]]]]}
-  {:name :log-sigmoid, :lhs [:log [:sigmoid ?x]], :rhs [:neg [:softplus [:neg ?x]]], :keeps :finite
+  {:name :log-sigmoid, :lhs [:log [:sigmoid ?x]], :rhs [:neg [:softplus [:neg ?x]]]
+   :keeps :stabilizes
    :why "sigmoid(-800) is 0."
    :examples [[[:log [:sigmoid x]] => [:neg [:softplus [:neg x]]]]
               [[:log [:sub 1 [:sigmoid x]]] => [:neg [:softplus x]]]]}
   {:name :log1p-neg-sigmoid, :lhs [:log1p [:neg [:sigmoid ?x]]], :rhs [:neg [:softplus ?x]]
-   :keeps :finite, :why "1 - sigmoid(50) is 0 to all digits."
+   :keeps :stabilizes, :why "1 - sigmoid(50) is 0 to all digits."
    :examples [[[:log1p [:neg [:sigmoid x]]] => [:neg [:softplus x]]]]}
   {:name :binary-cross-entropy, :lhs [:binary-cross-entropy [:sigmoid ?x] ?t]
-   :rhs [:sigmoid-cross-entropy ?x ?t], :keeps :finite
+   :rhs [:sigmoid-cross-entropy ?x ?t], :keeps :stabilizes
    :why "The loss of a wrong and sure logit is finite.", :gen {t [0 1]}, :types {t [:f64 [2 3]]}
    :examples [[[:binary-cross-entropy [:sigmoid x] t] => [:sigmoid-cross-entropy x t]]]})
 
@@ -156,58 +160,60 @@
   "Softmax, its logarithm, and the loss at labels."
   {:name :softmax
    :lhs [:div [:exp ?x] [:reshape {:shape ?s} [:sum {:axis ?a :keepdims false} [:exp ?x]]]]
-   :rhs [:softmax {:axis (first ?a)} ?x], :when #(along-one-axis? % ?x ?a ?s), :keeps :finite
+   :rhs [:softmax {:axis (first ?a)} ?x], :when #(along-one-axis? % ?x ?a ?s), :keeps :stabilizes
    :why "∞/∞ above 709."
    :examples [[[:div [:exp x] [:sum {:axis 1 :keepdims true} [:exp x]]] => [:softmax {:axis 1} x]]]}
   {:name :softmax-first-axis, :lhs [:div [:exp ?x] [:sum {:axis [0] :keepdims false} [:exp ?x]]]
-   :rhs [:softmax {:axis 0} ?x], :when #(not= 0 (first (rule/shape-of % ?x))), :keeps :finite
+   :rhs [:softmax {:axis 0} ?x], :when #(not= 0 (first (rule/shape-of % ?x))), :keeps :stabilizes
    :why "∞/∞ above 709."
    :examples [[[:div [:exp x] [:sum {:axis 0} [:exp x]]] => [:softmax {:axis 0} x]]]}
   {:name :log-softmax, :lhs [:log [:softmax {:axis ?a} ?x]], :rhs [:log-softmax {:axis ?a} ?x]
-   :keeps :finite, :why "The softmax of 0 beside 1000 is 0."
+   :keeps :stabilizes, :why "The softmax of 0 beside 1000 is 0."
    :examples [[[:log [:softmax x]] => [:log-softmax x]]]}
   {:name :exp-log-softmax, :lhs [:exp [:log-softmax {:axis ?a} ?x]], :rhs [:softmax {:axis ?a} ?x]
    :keeps :value, :why "One op; it may be there already."
    :examples [[[:exp [:log-softmax x]] => [:softmax x]]]}
   {:name :sub-logsumexp
    :lhs [:sub ?x [:reshape {:shape ?s} [:logsumexp {:axis ?a :keepdims false} ?x]]]
-   :rhs [:log-softmax {:axis (first ?a)} ?x], :when #(along-one-axis? % ?x ?a ?s), :keeps :finite
+   :rhs [:log-softmax {:axis (first ?a)} ?x], :when #(along-one-axis? % ?x ?a ?s)
+   :keeps :stabilizes
    :why "x - log Σ e^x cancels for large x."
    :examples [[[:sub x [:reshape {:shape [2 1]} [:logsumexp {:axis 1} x]]]
                => [:log-softmax {:axis 1} x]]]}
   {:name :sub-kept-logsumexp, :lhs [:sub ?x [:logsumexp {:axis ?a :keepdims true} ?x]]
-   :rhs [:log-softmax {:axis (first ?a)} ?x], :when #(= 1 (count (% ?a))), :keeps :finite
+   :rhs [:log-softmax {:axis (first ?a)} ?x], :when #(= 1 (count (% ?a))), :keeps :stabilizes
    :why "x - log Σ e^x cancels for large x."
    :examples [[[:sub x [:logsumexp {:axis 0 :keepdims true} x]] => [:log-softmax {:axis 0} x]]]}
   {:name :cross-entropy
    :lhs [:sum {:axis ?a :keepdims false} [:mul [:log-softmax {:axis ?b} ?x] ?h]]
-   :rhs (fn [m] (label-loss m ?x ?a ?b ?h)), :keeps :finite, :failures :kept
+   :rhs (fn [m] (label-loss m ?x ?a ?b ?h)), :keeps :stabilizes, :failures :kept
    :why "The loss at a label needs one logit and one log-sum-exp."
    :types {i [:i64 [2]]}, :gen {i [0 2]}
    :examples [[[:neg [:sum {:axis 1} [:mul [:log-softmax x] [:one-hot {:classes 3} i]]]]
                => [:cross-entropy x i]]]}
   {:name :categorical-cross-entropy
    :lhs [:categorical-cross-entropy [:softmax {:axis ?a} ?x] ?i]
-   :rhs [:cross-entropy ?x ?i], :keeps :finite, :failures :kept
+   :rhs [:cross-entropy ?x ?i], :keeps :stabilizes, :failures :kept
    :when #(and (= (% ?a) (dec (rule/rank-of % ?x))) (not (rule/float? % ?i))
                (= (rule/rank-of % ?i) (% ?a)))
    :why "The loss of a wrong and sure label is finite.", :types {i [:i64 [2]]}, :gen {i [0 2]}
    :examples [[[:categorical-cross-entropy [:softmax x] i] => [:cross-entropy x i]]]}
   {:name :softmax-of-quotient, :lhs [:mul ?p [:sub [:where ?c [:div ?y ?p] 0] ?s]]
-   :rhs [:sub [:where ?c ?y 0] [:mul ?p ?s]], :keeps :finite
+   :rhs [:sub [:where ?c ?y 0] [:mul ?p ?s]], :keeps :stabilizes
    :why "The gradient of log p at the label through softmax is 0·∞ where p is 0."
    :gen {x [1 2]}
    :examples [[[:mul x [:sub [:where [:lt x y] [:div y x] 0] z]]
                => [:sub [:where [:lt x y] y 0.0] [:mul x z]]]]}
   {:name :softmax-of-negative-quotient
    :lhs [:mul ?p [:sub [:where ?c [:neg [:div ?y ?p]] 0] ?s]]
-   :rhs [:sub [:where ?c [:neg ?y] 0] [:mul ?p ?s]], :keeps :finite
+   :rhs [:sub [:where ?c [:neg ?y] 0] [:mul ?p ?s]], :keeps :stabilizes
    :why "The gradient of log p at the label through softmax is 0·∞ where p is 0."
    :gen {x [1 2]}
    :examples [[[:mul x [:sub [:where [:lt y 0] [:neg [:div y x]] 0] z]]
                => [:sub [:where [:lt y 0.0] [:neg y] 0.0] [:mul x z]]]]}
   {:name :argmax-softmax, :lhs [:argmax {:axis ?a :keepdims ?k} [:softmax {:axis ?a} ?x]]
-   :rhs [:argmax {:axis ?a :keepdims ?k} ?x], :keeps :finite, :why "The largest stays the largest."
+   :rhs [:argmax {:axis ?a :keepdims ?k} ?x], :keeps :stabilizes
+   :why "The largest stays the largest."
    :examples [[[:argmax {:axis 1} [:softmax x]] => [:argmax {:axis 1} x]]]})
 
 ;; ## Gradients of choices
@@ -215,24 +221,24 @@
 (defrules masks
   "A 0 that `where` chose stays 0 in products, though the other factor be infinite or NaN."
   {:name :where-zero-mul, :lhs [:mul [:where ?c 0 ?u] ?v], :rhs [:where ?c 0 [:mul ?u ?v]]
-   :keeps :finite, :why "0·∞ is NaN; the gradient of a branch not taken is 0."
+   :keeps :stabilizes, :why "0·∞ is NaN; the gradient of a branch not taken is 0."
    :examples [[[:mul [:where [:lt x 0] 0 y] x] => [:where [:lt x 0.0] 0.0 [:mul y x]]]]}
   {:name :where-mul-zero, :lhs [:mul [:where ?c ?u 0] ?v], :rhs [:where ?c [:mul ?u ?v] 0]
-   :keeps :finite, :why "0·∞ is NaN; the gradient of a branch not taken is 0."
+   :keeps :stabilizes, :why "0·∞ is NaN; the gradient of a branch not taken is 0."
    :examples [[[:mul [:where [:lt x 0] y 0] x] => [:where [:lt x 0.0] [:mul y x] 0.0]]]}
   {:name :where-zero-div, :lhs [:div [:where ?c 0 ?u] ?v], :rhs [:where ?c 0 [:div ?u ?v]]
-   :keeps :finite, :why "0/0 is NaN; the gradient of a branch not taken is 0.", :gen {y [1 2]}
+   :keeps :stabilizes, :why "0/0 is NaN; the gradient of a branch not taken is 0.", :gen {y [1 2]}
    :examples [[[:div [:where [:lt x 0] 0 x] y] => [:where [:lt x 0.0] 0.0 [:div x y]]]]}
   {:name :where-div-zero, :lhs [:div [:where ?c ?u 0] ?v], :rhs [:where ?c [:div ?u ?v] 0]
-   :keeps :finite, :why "0/0 is NaN; the gradient of a branch not taken is 0.", :gen {y [1 2]}
+   :keeps :stabilizes, :why "0/0 is NaN; the gradient of a branch not taken is 0.", :gen {y [1 2]}
    :examples [[[:div [:where [:lt x 0] x 0] y] => [:where [:lt x 0.0] [:div x y] 0.0]]]}
   {:name :where-quotient-mul, :lhs [:mul [:where ?c ?u [:div ?x ?y]] ?y]
-   :rhs [:where ?c [:mul ?u ?y] ?x], :keeps :finite, :gen {y [1 2]}
+   :rhs [:where ?c [:mul ?u ?y] ?x], :keeps :stabilizes, :gen {y [1 2]}
    :why "The slope of a loss of sigmoid meets the slope of sigmoid: 0/0·0 is NaN."
    :examples [[[:mul y [:where [:lt x 0] x [:div x y]]]
                => [:where [:lt x 0.0] [:mul x y] x]]]}
   {:name :scaled-where-quotient-mul, :lhs [:mul [:mul ?g [:where ?c ?u [:div ?x ?y]]] ?y]
-   :rhs [:mul ?g [:where ?c [:mul ?u ?y] ?x]], :keeps :finite, :gen {y [1 2]}
+   :rhs [:mul ?g [:where ?c [:mul ?u ?y] ?x]], :keeps :stabilizes, :gen {y [1 2]}
    :types {g [:f64 []]}
    :why "The slope of a loss of sigmoid meets the slope of sigmoid: 0/0·0 is NaN."
    :examples [[[:mul y [:mul g [:where [:lt x 0] x [:div x y]]]]
