@@ -135,3 +135,10 @@
     (are [x] (= ::type/bad-type (first (error (type/check x))))
       [:f8 [2]] [:f32 2] [:f32 [-1]] [:f32 ["n"]] '[:f32 [a/n]] nil)
     (is (re-find #"a type looks like \[:f32 \[n 784\]\]" (second (error (type/check 7)))))))
+
+(deftest compound-dims-that-differ-are-refused
+  (doseq [[a b] '[[[:- n 1] [:+ n 1]] [[:+ n 1] [:+ m 1]] [[:* 2 n] [:* 3 n]]
+                  [[:max 1 n] [:min 1 n]] [[:quot n 2] [:quot n 3]] [n [:- n 1]] [[:- n 1] 1]]]
+    (is (thrown-with-msg? clojure.lang.ExceptionInfo #"differ" (type/unify-dims "dims" a b)))
+    (is (thrown-with-msg? clojure.lang.ExceptionInfo #"differ" (type/unify-dims "dims" b a)))
+    (is (= a (type/unify-dims "dims" a a)))))

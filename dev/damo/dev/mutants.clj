@@ -27,6 +27,14 @@
     (let [at (.indexOf text part from)]
       (if (neg? at) n (recur (inc at) (inc n))))))
 
+(defn- there?
+  "Is a test of that name in the file of its namespace?"
+  [root test]
+  (let [path (str/replace (str/replace (namespace test) "." "/") "-" "_")
+        file (io/file root "test" (str path ".clj"))]
+    (and (.exists file)
+         (some #(str/includes? (slurp file) (str % (name test))) ["(deftest " "(defspec "]))))
+
 (defn faults
   "What is wrong with mutants as data, as sentences: a text that does not stand in its file exactly
   once, names that are taken, a test that names none."
@@ -39,7 +47,8 @@
                n (if (.exists source) (times-in (slurp source) replace) 0)
                fault (cond (not= 1 n) (str "its text stands " n " times in " file)
                            (= replace with) "it changes nothing"
-                           (not (every? qualified-symbol? fails)) "its :fails are no names of tests"
+                           (not (every? #(and (qualified-symbol? %) (there? root %)) fails))
+                           "its :fails are no names of tests"
                            (str/blank? why) "it has no :why")]
          :when fault]
      (str name ": " fault))))

@@ -92,6 +92,16 @@
     (is (thrown-with-msg? clojure.lang.ExceptionInfo #"flatnonzero" (f [1 2 3 -4])))
     (is (thrown-with-msg? clojure.lang.ExceptionInfo #"flatnonzero" (f [1 -3 -4])))))
 
+;; Written first, `a` needs the dim that `b` counts.
+(deftest counted-dimensions-come-in-order
+  (let [z (d/input 'z [:f64 []])
+        zs (d/broadcast-to z :shape ['k])
+        a (d/masked zs (d/gt zs 0) :as 'j)
+        b (d/masked x positive :as 'k)
+        f (d/function [z x] [(d/sum a) a b])]
+    (is (= [4.0 [2.0 2.0] [1.0 3.0]] (mapv deref (f 2 [1 -1 3]))))
+    (is (= [0.0 [] [1.0]] (mapv deref (f -2 [1 -1 -3]))))))
+
 (deftest a-dim-that-nothing-counts-is-refused
   (is (thrown-with-msg? clojure.lang.ExceptionInfo #"nothing tells the dimension k"
                         (d/function [x] (d/iota :shape ['k]) {:on-unused-input :ignore})))
