@@ -11,7 +11,7 @@
   `a.**` for such that may also require each other."
   '[[damo.fail damo.type damo.array]
     [damo.graph damo.expr]
-    [damo.entry damo.arguments damo.op]
+    [damo.entry damo.arguments damo.coerce damo.op]
     [damo.op.scalar damo.op.scalar-bessel damo.op.error-scalar damo.op.scalar-gamma
      damo.op.scalar-incomplete damo.op.scalar-beta
      damo.op.typing damo.op.gens damo.op.view damo.op.linear

@@ -33,7 +33,7 @@
     (let [{:keys [graph exprs states] :as m} (expr/to-graph roots)
           {g :graph, :keys [grads]} (differentiate graph m)
           {g :graph, :keys [ids]} (counted/tied g grads)]
-      (expr/from-graph (assoc g :outputs ids) exprs states))
+      (mapv #(expr/weakened % nil) (expr/from-graph (assoc g :outputs ids) exprs states)))
     (catch clojure.lang.ExceptionInfo e
       (let [src (fail/source-position)]
         (fail/explain! e "" (when src (str "\n  derivative asked for at: "

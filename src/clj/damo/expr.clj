@@ -109,6 +109,27 @@
       (->Expr :broadcast-to {:shape shape} [(constant [dtype []] (first value))] type nil nil)
       (constant type value))))
 
+(defn weakened
+  "The expression with its type as `type/weakened` has it."
+  [^Expr e made-of]
+  (let [type (.type e), changed (type/weakened type made-of)]
+    (if (identical? type changed)
+      e
+      (->Expr (.op e) (.attrs e) (.args e) changed (.src e) (.state e)))))
+
+(defn constant-as
+  "A constant of numbers, or one of them broadcast, in another dtype; fails when one does not fit.
+  nil for other expressions."
+  [^Expr e dtype]
+  (let [{:keys [value]} (.attrs e), shape (type/shape-of (.type e)), read #(const-value dtype %)]
+    (case (.op e)
+      :const (weakened (constant [dtype shape] (if (vector? value) (mapv read value) (read value)))
+                       (type/made-of (.type e)))
+      :broadcast-to (when-let [x (constant-as (first (.args e)) dtype)]
+                      (->Expr :broadcast-to (.attrs e) [x]
+                              (with-meta [dtype shape] (meta (.type e))) (.src e) nil))
+      nil)))
+
 (defn tensor-of
   "The tensor of a number, nested vectors or a Java array, of that dtype when one is given; fails
   when they are ragged or would lose precision."
@@ -119,12 +140,14 @@
           (fail! (keyword "damo" (.kind e)) (str (.what e) ": " (value-text data)))))))
 
 (defn lift
-  "x as an argument of an op: expressions, numbers and booleans as they are (their dtype depends on
-  their partners); tensors, nested vectors and Java arrays as constants. Fails on anything else."
+  "x as an argument of an op: expressions, numbers and booleans as they are (their dtype, and that
+  of nested vectors of them, depends on their partners); tensors, nested vectors and Java arrays as
+  constants. Fails on anything else."
   [x]
   (cond (or (expr? x) (number? x) (boolean? x)) x
         (instance? Tensor x) (tensor-constant x)
-        (or (sequential? x) (and (some? x) (.isArray (class x)))) (tensor-constant (tensor-of x))
+        (sequential? x) (weakened (tensor-constant (tensor-of x)) :numbers)
+        (and (some? x) (.isArray (class x))) (tensor-constant (tensor-of x))
         :else (fail! ::not-an-expression
                      (str "an argument is an expression, a number, a nested vector, a Java array or"
                           " a tensor; got " (pr-str x))
@@ -135,7 +158,7 @@
   :i64 or :bool."
   [x]
   (let [e (lift x)]
-    (if (expr? e) e (tensor-constant (tensor-of e)))))
+    (if (expr? e) e (weakened (tensor-constant (tensor-of e)) :numbers))))
 
 (defn- check-expr! [x]
   (when-not (expr? x)
@@ -196,7 +219,7 @@
              (assoc (facts e) :name name, :types [(type-of other) type])))))
 
 (defn- note-of [^Expr e]
-  (cond-> {:type (.type e)}
+  (cond-> {:type (type/weakened (.type e) nil)}
     (.src e) (assoc :src (.src e))))
 
 (defn- input-names [exprs]
@@ -237,7 +260,8 @@
     (doseq [id (graph/live graph)]
       (let [[op attrs & args] (nth nodes id), {:keys [type src]} (notes id)]
         (aset made id (or (known id)
-                          (->Expr op attrs (mapv #(aget made (int %)) args) type src
+                          (->Expr op attrs (mapv #(aget made (int %)) args)
+                                  (type/weakened type nil) src
                                   (when (= op :shared) (states (:name attrs))))))))
     (mapv #(aget made (int %)) outputs)))
 

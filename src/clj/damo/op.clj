@@ -6,6 +6,7 @@
   (:require [clojure.string :as str]
             [damo.entry :as entry]
             [damo.arguments :as arguments]
+            [damo.coerce :as coerce]
             [damo.expr :as expr]
             [damo.fail :as fail :refer [fail!]]
             [damo.graph :as graph]
@@ -59,38 +60,6 @@
       (str "takes " (count args) " argument" (when-not (= 1 (count args)) "s") " " (vec args)
            ", given " (count given))
            {:op name, :expected (count args), :given (count given)})))
-
-(defn- literal? [x] (or (number? x) (boolean? x)))
-
-(defn- constant [{:keys [make]} x dtype]
-  (let [type [dtype []]]
-    (make :const {:type type, :value (expr/const-value dtype x)} [] type)))
-
-(defn- converted [{:keys [type-of make]} arg dtype]
-  (let [[from shape] (type-of arg)]
-    (if (= from dtype) arg (make :cast {:dtype dtype} [arg] [dtype shape]))))
-
-(defn- common-dtype [{:keys [type-of]} rule args]
-  (let [strong (map (comp type/dtype-of type-of) (remove literal? args))
-        partner (when (seq strong) (reduce type/promote strong))
-        weak (map #(type/weak % partner) (filter literal? args))
-        dtype (reduce type/promote (cond->> weak partner (cons partner)))]
-    (if (= rule :float) (type/float-of dtype) dtype)))
-
-(defn- coerce
-  "The arguments with numbers made constants and the ones at the positions :coerce brought to one
-  dtype."
-  [ctx {:keys [kind coerce type]} args]
-  (let [all? (or (= coerce :all) (and (nil? coerce) (= kind :elementwise)))
-        positions (set (if all? (range (count args)) coerce))
-        chosen (keep-indexed (fn [i a] (when (positions i) a)) args)
-        dtype (when (seq chosen) (common-dtype ctx type chosen))]
-    (vec (map-indexed (fn [i a]
-                        (cond (and (positions i) (literal? a)) (constant ctx a dtype)
-                              (positions i) (converted ctx a dtype)
-                              (literal? a) (constant ctx a (type/weak a nil))
-                              :else a))
-                      args))))
 
 (defn- elementwise-type [rule types]
   [(if (= rule :bool) :bool (type/dtype-of (peek types)))
@@ -151,7 +120,7 @@
   arguments: equal calls count one dim."
   [{:keys [hash-of]} {{:keys [of by]} :counts} attrs args]
   (if (and of (nil? (:as attrs)))
-    (let [hashes (map #(let [a (nth args %)] (if (literal? a) a (hash-of a))) by)]
+    (let [hashes (map #(let [a (nth args %)] (if (coerce/literal? a) a (hash-of a))) by)]
       (assoc attrs :as (symbol (format "%s.%08x" of (hash hashes)))))
     attrs))
 
@@ -168,26 +137,29 @@
 
 (defn- made
   "The node of checked attributes and arguments, or what the entry has :instead of it."
-  [{:keys [type-of make] :as ctx} {:keys [name normalize call-attrs instead] :as entry} attrs args]
-  (let [types (mapv type-of args)
+  [{:keys [type-of make weaken] :as ctx} {:keys [name normalize call-attrs instead] :as entry}
+   attrs args]
+  (let [types (mapv type-of args), part (coerce/made-of entry attrs types)
         template (when instead (instead attrs types))
         attrs (if call-attrs (apply dissoc attrs (keys call-attrs)) attrs)]
     (if template
-      (constructed ctx (bindings name args) template)
+      (weaken (constructed ctx (bindings name args) template) part)
       (let [attrs (if normalize (normalize attrs types) attrs)]
-        (make name attrs args (result-type entry attrs types))))))
+        (make name attrs args (type/weakened (result-type entry attrs types) part))))))
 
 (defn construct
   "Makes the node (op attrs args) in a context: fills in attributes, checks arity, converts
   arguments, derives the type. A context is {:type-of arg→type, :make (fn [op attrs args type]),
-  :facts (fn [op attrs args]) → what failures say of the node, :hash-of arg→number}."
+  :facts (fn [op attrs args]) → what failures say of the node, :hash-of arg→number, :weaken (fn
+  [arg made-of]) → the same of a type so weakened, :constant-as (fn [arg dtype]) → a constant in
+  that dtype, nil for what is none}."
   [{:keys [facts] :as ctx} op attrs args]
   (let [entry (entry op)]
     (try
       (let [attrs (with-count-name
                     ctx entry (check-attrs op (or (:all-attrs entry) (:attrs entry)) attrs) args)]
         (check-arity entry args)
-        (made ctx entry attrs (coerce ctx entry args)))
+        (made ctx entry attrs (coerce/arguments ctx entry args)))
       (catch clojure.lang.ExceptionInfo e
         (expr/explain-node! e op (facts op attrs args))))))
 
@@ -197,6 +169,8 @@
   {:type-of expr/type-of
    :hash-of expr/structure-hash
    :make (fn [op attrs args type] (expr/->Expr op attrs args type src nil))
+   :weaken expr/weakened
+   :constant-as expr/constant-as
    :facts (fn [op attrs args] (expr/call-facts op attrs args src))})
 
 (defn node
@@ -226,8 +200,14 @@
 
 ;; ## Builders
 
-;; An argument of emit!: the wrapper tells the id 3 from the number 3.
-(deftype Id [id])
+;; An argument of emit!: the wrapper tells the id 3 from the number 3, and whether its type is weak:
+;; in a graph, where equal nodes are one, types are not.
+(deftype Id [id made-of])
+
+(defn ->Id
+  "The `Id` of a node, of a type that is :made-of numbers or extents, or like any other."
+  ([id] (Id. id nil))
+  ([id made-of] (Id. id made-of)))
 
 (defn id-of "The id in an `Id`." [^Id x] (.id x))
 
@@ -235,19 +215,27 @@
   "The context of `construct` that adds nodes with that note to a builder; arguments are `Id`s,
   numbers and booleans."
   [b note]
-  {:type-of (fn [arg] (graph/node-type b (id-of arg)))
+  {:type-of (fn [^Id arg] (type/weakened (graph/node-type b (.id arg)) (.made-of arg)))
    :hash-of (fn [arg] (graph/structure-hash b (id-of arg)))
    :make (fn [op attrs args type]
-           (->Id (graph/add-node! b (into [op attrs] (map id-of) args) (assoc note :type type))))
+           (->Id (graph/add-node! b (into [op attrs] (map id-of) args)
+                                  (assoc note :type (type/weakened type nil)))
+                 (type/made-of type)))
+   :weaken (fn [arg made-of] (->Id (id-of arg) made-of))
    :facts (fn [_ attrs args]
             {:attrs attrs
              :types (mapv #(if (instance? Id %) (graph/node-type b (id-of %)) %) args)})})
 
-(defn emit!
-  "The id of the node (op attrs args) in a builder; args are `Id`s, numbers and booleans. `note`,
+(defn emitted!
+  "The `Id` of the node (op attrs args) in a builder; args are `Id`s, numbers and booleans. `note`,
   {:src …} and the like, is kept with new nodes."
   [b op attrs args note]
-  (id-of (construct (builder-context b note) op attrs args)))
+  (construct (builder-context b note) op attrs args))
+
+(defn emit!
+  "As `emitted!`, the id itself."
+  [b op attrs args note]
+  (id-of (emitted! b op attrs args note)))
 
 (defn emitter
   "A function (emit op attrs args) → id that emits into the builder with that note."
@@ -271,13 +259,25 @@
                     (emit op attrs (mapv #(->Id (ids %)) args))))]
     (nth (reduce #(conj %1 (node-id %1 %2)) [] nodes) (first outputs))))
 
+(defn- template-made-of
+  "What the node of a template is made of, as `made-of` has it: nothing that is bound."
+  [t]
+  (if (vector? t)
+    (let [[op & more] t, [attrs args] (if (map? (first more)) [(first more) (rest more)] [{} more])
+          parts (map template-made-of args)]
+      (cond (= op :dim) :extents
+            (or (:dtype attrs) (:acc-dtype attrs) (empty? parts) (some nil? parts)) nil
+            (some #{:extents} parts) :extents
+            :else :numbers))
+    (when (coerce/literal? t) :numbers)))
+
 (defn instantiate!
   "Emits a template through `emit` (see `emitter`) and returns the id, or the number when the
   template is one. A template is a symbol bound in `bindings` (to an id; in attributes to any
   value), a number or boolean, [op attrs? template …], as in [:div 1 [:add 1 ?x]], or a graph of one
   output, whose inputs are named as bindings are."
   [emit bindings template]
-  (letfn [(arg [t] (cond (vector? t) (->Id (build t))
+  (letfn [(arg [t] (cond (vector? t) (->Id (build t) (template-made-of t))
                          (symbol? t) (->Id (bound bindings t))
                          (map? t) (->Id (inline! emit bindings t))
                          :else t))

@@ -43,11 +43,11 @@
 (defn- argument [b env x]
   (cond (or (number? x) (boolean? x)) x
         (and (vector? x) (not (keyword? (first x)))) (mapv #(argument b env %) x)
-        :else (op/->Id (build b env x))))
+        :else (build b env x)))
 
 (defn- build
-  "The id of an expression: a name, or [op attrs? argument …]. A vector of arguments is spread, for
-  variadic ops."
+  "The `Id` of an expression: a name, or [op attrs? argument …]. A vector of arguments is spread,
+  for variadic ops."
   [b env x]
   (cond (symbol? x) (or (env x)
                         (fail! ::unknown-name (str "nothing is called " x " here; there are "
@@ -56,7 +56,7 @@
         (and (vector? x) (keyword? (first x)))
         (let [[op & more] x
               [attrs args] (if (map? (first more)) [(first more) (rest more)] [{} more])]
-          (op/emit! b op attrs (vec (flatten (map #(argument b env %) args))) {}))
+          (op/emitted! b op attrs (vec (flatten (map #(argument b env %) args))) {}))
         :else (fail! ::bad-expression
                (str "an expression is a name, a number or [op attrs? argument …], got " (pr-str x))
                      {:expression x})))
@@ -77,13 +77,15 @@
           env pairs))
 
 (defn- leaf [op type-of]
-  (fn [b _ leaf-name x] (op/emit! b op {:name leaf-name, :type (type-of x)} [] {:name leaf-name})))
+  (fn [b _ leaf-name x]
+    (op/emitted! b op {:name leaf-name, :type (type-of x)} [] {:name leaf-name})))
 
 (defn- named-expression [b env entry-name x]
   (let [a (argument b env x)
-        id (if (number? a) (op/emit! b :const {:type [:f64 []], :value (double a)} [] {})
-            (op/id-of a))]
-    (graph/add-note! b id {:name entry-name})
+        id (if (number? a)
+             (op/->Id (op/emit! b :const {:type [:f64 []], :value (double a)} [] {}) :numbers)
+             a)]
+    (graph/add-note! b (op/id-of id) {:name entry-name})
     id))
 
 (defn parse
@@ -97,5 +99,5 @@
                  (entries ":let" (partition 2 (:let form)) named-expression b))]
     (graph/finish b (mapv (fn [[output x]]
                             (located (str ":outputs " output) x
-                                     #(named-expression b env output x)))
+                                     #(op/id-of (named-expression b env output x))))
                           outputs))))

@@ -115,6 +115,31 @@
         (and dtype (float-dtype? dtype)) dtype
         :else                          :f64))
 
+;; The type of what is computed from nothing but Clojure numbers, or from them and extents, says so
+;; in its meta data: such a weak type is equal to the other, and gives way to it.
+
+(defn weakened
+  "The type, made of :numbers alone or of numbers and :extents; nil: a type like any other."
+  [type made-of]
+  (if (or made-of (meta type)) (with-meta type (when made-of {::made-of made-of})) type))
+
+(defn made-of
+  "What the value of a weak type is made of, :numbers or :extents; nil for other types."
+  [type]
+  (::made-of (meta type)))
+
+(defn beside
+  "The dtype that a weak type has beside operands of `dtype` (nil: none), as `weak` has it for
+  numbers. An extent stays :i64 beside integers of less than 32 bits, which might not hold it."
+  [[own :as type] dtype]
+  (case (:kind (dtypes own))
+    :bool (or dtype own)
+    :int (cond (contains? #{nil :bool} dtype) own
+               (float-dtype? dtype) dtype
+               (and (= :extents (made-of type)) (< (long (:bytes (dtypes dtype))) 4)) own
+               :else dtype)
+    (if (and dtype (float-dtype? dtype)) dtype (if dtype (promote :f64 own) own))))
+
 ;; ## Dimensions
 ;; A polynomial {sorted-factors coefficient}, {[] 3, [n] 2} = 2n + 3, is the normal form behind + -
 ;; *.

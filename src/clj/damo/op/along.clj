@@ -93,7 +93,8 @@
   "x with the elements at indices along an axis replaced by y, x[i, j, indices[i, j, k]] =
   y[i, j, k]: the counterpart of take-along-axis. y, of the dtype of x, broadcasts; where an index
   stands several times, the last one wins."
-  {:kind :composite, :args [?x ?indices ?y], :attrs axis-attr, :normalize typing/normal-axis
+  {:kind :composite, :args [?x ?indices ?y], :agree [0 2], :attrs axis-attr
+   :normalize typing/normal-axis
    :type put-type
    :eval (fn [{:keys [axis]} {:keys [dtype shape] :as x} indices y]
            (let [into-x (along-reader axis x indices)

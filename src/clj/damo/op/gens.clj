@@ -110,6 +110,7 @@
   {:type-of (fn [{:keys [type] :as x}] (if (:op x) type (array/type-of x)))
    :make (fn [op attrs args type] {:op op, :attrs attrs, :args (vec args), :type type})
    :hash-of (fn [x] (hash (if (:op x) x (array/values x))))
+   :weaken (fn [x _] x)
    :facts (fn [_ attrs args] {:attrs attrs, :arguments (mapv pr-str args)})})
 
 (defn- construct [op attrs args]

@@ -288,8 +288,10 @@
 (defn- of-dtype
   "v as an expression of that dtype; fails when it would lose precision."
   [dtype v]
-  (let [v (value-of-dtype dtype v), [given] (expr/type-of v)]
-    (when-not (or (= dtype (type/promote dtype given))
+  (let [v (value-of-dtype dtype v), [given :as type] (expr/type-of v)]
+    (when-not (or (= dtype (type/promote dtype (if (type/made-of type)
+                                                 (type/beside type dtype)
+                                                 given)))
                   (and (type/float-dtype? dtype) (not (type/float-dtype? given))))
       (fail! ::dtype-mismatch (str "what is written must fit into an array of " dtype "; it is "
                                    given ", cast it first")

@@ -188,7 +188,8 @@
 (defop set-slice
   "x with the block of slices that :start, :stop and :step cut, as slice does along each axis,
   replaced by y, which has the shape of the block and the dtype of x."
-  {:kind :patch, :args [?x ?y], :write :set, :attrs block-attrs, :normalize normal-block
+  {:kind :patch, :args [?x ?y], :agree [0 1], :write :set, :attrs block-attrs
+   :normalize normal-block
    :type block-type, :eval (partial block-written (fn [_ y] y)), :requires block-requirements
    :failure "a block must lie inside the array"
    :linear-in :all, :batch block-batch
@@ -201,7 +202,8 @@
 (defop inc-slice
   "x with y added to the block of slices that :start, :stop and :step cut, as slice does along each
   axis; y has the shape of the block and the dtype of x."
-  {:kind :patch, :args [?x ?y], :write :add, :attrs block-attrs, :normalize normal-block
+  {:kind :patch, :args [?x ?y], :agree [0 1], :write :add, :attrs block-attrs
+   :normalize normal-block
    :type (fn [attrs [[dtype] :as types]]
            (typing/check-dtype :num dtype)
            (block-type attrs types))
