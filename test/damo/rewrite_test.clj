@@ -140,17 +140,22 @@
   "A rule that matches what it makes."
   {:name :grow, :lhs [:sin ?x], :rhs [:sin [:exp ?x]], :keeps :value, :why ".", :examples []})
 
-(defn- failure [sets opts]
-  (try (rewritten (graph-of '[:sin x]) sets opts) (catch clojure.lang.ExceptionInfo e e)))
+(defn- stops
+  "[forms reasons]: what a sweep makes of a form, and the rules that it did not apply."
+  ([sets form] (stops sets form {}))
+  ([sets form opts]
+   (let [{:keys [graph trace]} (rewrite/run (graph-of form) sets opts)]
+     [(forms-of graph) (map (juxt :rule :stopped) (filter :stopped trace))])))
 
-(deftest rules-that-never-end-are-named
-  (let [e (failure [ping-pong] {})]
-    (is (= ::rewrite/out-of-fuel (:damo/error (ex-data e))))
-    (is (= #{:ping :pong} (set (:rules (ex-data e))))))
-  (is (= [:grow] (:rules (ex-data (failure [growing] {})))))
-  (testing "fuel is an option"
-    (is (= ::rewrite/out-of-fuel (:damo/error (ex-data (failure [ping-pong] {:fuel 3})))))
-    (is (= '[(cos x)] (rewritten (graph-of '[:sin x]) [ping-pong] {:exclude #{:pong} :fuel 1})))))
+(deftest a-sweep-ends-whatever-the-rules-are
+  (testing "rules that undo each other: the last one is not applied"
+    (is (= '[[(cos x)] ([:pong :cycle])] (stops [ping-pong] '[:sin x])))
+    (is (= '[[(exp (sin x))] ([:ping :cycle])] (stops [ping-pong] '[:exp [:cos x]]))))
+  (testing "a rule that makes what it matches inside of something larger"
+    (is (= '[[(sin x)] ([:grow :growth])] (stops [growing] '[:sin x]))))
+  (testing "no fuel left"
+    (is (= '[[(add (cos x) (sin y))] ([:ping :fuel])]
+           (stops [ping-pong] '[:add [:sin x] [:sin y]] {:exclude #{:pong} :fuel 1})))))
 
 (deftest long-chains-need-no-stack
   (let [b (graph/builder), emit (op/emitter b nil)

@@ -8,6 +8,7 @@
             [damo.function.check :as check]
             [damo.graph :as graph]
             [damo.plan.note :as note]
+            [damo.rewrite :as rewrite]
             [damo.run :as run])
   (:import [clojure.lang IFn]
            [damo DamoException]
@@ -186,8 +187,9 @@
   [f]
   (let [{:keys [program trace]} (info f)]
     (println (str f))
-    (doseq [[rule times] (sort-by (comp str key) (frequencies (map :rule trace)))]
+    (doseq [[rule times] (sort-by (comp str key) (frequencies (map :rule (remove :stopped trace))))]
       (println (str "  rule    " (name rule) (when (< 1 times) (str " × " times)))))
+    (run! #(println (str "  stopped " (rewrite/stop-text %))) (filter :stopped trace))
     (doseq [step (:steps program)] (println (str "  " (step-text (:kernels program) step))))))
 
 (defn wrap

@@ -3,7 +3,12 @@
   into a new builder on arguments that are simplified already, and the first rule that applies
   replaces it; right sides are emitted the same way. Constants are folded. Graph in; graph and trace
   out.
-  (rewrite/run graph [canonicalize] {}) = {:graph g', :trace [{:rule :log1p …} …]}"
+  (rewrite/run graph [canonicalize] {}) = {:graph g', :trace [{:rule :log1p …} …]}
+
+  A sweep ends whatever the rules are. A rule is not applied where it would make a node that is
+  being rewritten (rules that undo each other), where right sides grow inside each other, or where
+  the sweep ran out of fuel; the trace says so. What nests deeper than the stack is meant to hold is
+  left for another sweep."
   (:require [damo.array :as array]
             [damo.eval :as eval]
             [damo.failing :as failing]
@@ -12,13 +17,18 @@
             [damo.op :as op]
             [damo.rule :as rule]
             [damo.type :as type])
-  (:import [java.util ArrayList HashMap]))
+  (:import [java.util ArrayList HashMap HashSet]))
 
 (set! *warn-on-reflection* true)
 
 (def ^:private max-depth
-  "How deep right sides may rewrite inside each other; rules that undo each other get there."
+  "How deep right sides may rewrite inside each other in one sweep; each level takes some 3 KB of
+  the stack."
   100)
+
+(def ^:private max-sweeps
+  "How many sweeps follow each other while right sides nest deeper than that."
+  20)
 
 (def ^:private max-folded
   "The largest number of elements of a constant that folding makes."
@@ -38,16 +48,18 @@
             rules)))))
 
 ;; ## The state of a sweep
-;; `ids` remembers every node that was asked for, rewritten or not; `firing` is the stack of names
-;; of the rules whose right sides are being emitted; `uses` counts the users of the nodes emitted.
+;; `ids` remembers every node that was asked for, rewritten or not; `uses` counts the users of the
+;; nodes emitted; `active` holds the nodes that are being rewritten; `firing` is the stack of their
+;; rules, frames {:rule name, :refused volatile, true when the rule must not be applied after all};
+;; `deep` is an entry for the trace when something was left because the stack was full.
 
-(defrecord Engine [b failing rules-of ids uses trace firing fuel fold])
+(defrecord Engine [b failing rules-of ids uses active trace firing deep fuel fold])
 
-(defn- engine [rule-sets opts nodes]
+(defn- engine [rule-sets {:keys [fuel fold] :or {fold true} :as opts} nodes]
   (let [b (graph/builder)]
-    (->Engine b (failing/flags b) (rule-index rule-sets opts) (HashMap.) (HashMap.) (ArrayList.)
-              (volatile! ()) (volatile! (:fuel opts (+ 1000 (* 20 (long nodes)))))
-              (:fold opts true))))
+    (->Engine b (failing/flags b) (rule-index rule-sets opts) (HashMap.) (HashMap.) (HashSet.)
+              (ArrayList.) (volatile! ()) (volatile! nil)
+              (volatile! (or fuel (+ 1000 (* 20 (long nodes))))) fold)))
 
 (declare emit-node!)
 
@@ -107,7 +119,7 @@
           (conform! engine scalar type note "constant folding"))
         (emit-node! engine :const {:type type, :value values} [] note)))))
 
-;; ## Firing
+;; ## What the trace says
 
 (defn- form-of [b id depth]
   (let [[op {:keys [name value]} & args] (graph/node b id)]
@@ -118,11 +130,36 @@
         '…
         (cons (symbol (clojure.core/name op)) (map #(form-of b % (dec depth)) args))))))
 
-(defn- out-of-fuel! [{:keys [firing]} op]
-  (let [names (vec (distinct (take 8 @firing)))]
-    (fail! ::out-of-fuel (str "the rules " names " keep rewriting what they make, at the op " op
-                              "; exclude one of them by :exclude " (set (take 1 names)))
-           {:rules names, :op op})))
+(defn- shown
+  "The node (op args) as a form, made when someone looks at it."
+  [b op args]
+  (lazy-seq (cons (symbol (clojure.core/name op)) (map #(form-of b % 2) args))))
+
+(defn- after
+  "What stands in the place of a rewritten node, as a form."
+  [b id]
+  (let [[op _ & args] (graph/node b id)]
+    (if (= :leaf (op/kind op)) (form-of b id 2) (shown b op (map identity args)))))
+
+(def stops
+  "Why a rule may not have been applied, though it matched."
+  {:cycle "it makes what another rule, or it, turns back"
+   :growth "it makes ever more of what it matches"
+   :fuel "too many rules were applied before"
+   :depth "too many rules nest inside each other"})
+
+(defn stop-text
+  "An entry of the trace with :stopped as a line of text."
+  [{:keys [rule stopped before]}]
+  (str "before " (name rule) ": " (stops stopped) ", at " (pr-str before)))
+
+(defn- stopped!
+  "Adds to the trace that a rule was not applied to the node (op args), and why; nil."
+  [{:keys [b ^ArrayList trace]} rule-name why op args]
+  (.add trace {:rule rule-name, :stopped why, :before (shown b op args), :made []})
+  nil)
+
+;; ## Firing
 
 (defn- replacement!
   "The id of a right side, of the type of what it replaces; a number is a constant of its dtype."
@@ -133,21 +170,42 @@
              (scalar-constant! engine made dtype note))]
     (conform! engine id type note rule-name)))
 
+(defn- cone
+  "How many nodes these need, themselves included."
+  [b ids]
+  (let [seen (HashSet.), more (ArrayList. ^java.util.Collection (vec ids))]
+    (while (not (.isEmpty more))
+      (let [id (.remove more (dec (.size more)))]
+        (when (.add seen id) (.addAll more (graph/args-of (graph/node b id))))))
+    (.size seen)))
+
+(defn- refusal
+  "Why what a rule made, node `id`, must not take the place of the node on these arguments, or nil:
+  a node came back while it was being rewritten; or right sides fill the stack and grow."
+  [{:keys [b firing deep]} {:keys [refused]} id args]
+  (cond @refused :cycle
+        (and (empty? @firing) @deep (< (inc (long (cone b args))) (long (cone b [id])))) :growth))
+
 (defn- fire!
-  "The id of what a rule puts in the place of the node (op args)."
-  [{:keys [b firing fuel ^ArrayList trace] :as engine} {:keys [name]} [m template] op args note]
-  (when (or (< (long max-depth) (count @firing)) (neg? (long (vswap! fuel dec))))
-    (out-of-fuel! engine op))
-  (vswap! firing conj name)
-  (let [start (graph/node-count b), place (.size trace)
+  "The id of what a rule puts in the place of the node (op args), nil when it must not."
+  [{:keys [b firing fuel deep ^ArrayList trace] :as engine} {:keys [name]} [m template] op args
+   note]
+  (vswap! fuel dec)
+  (let [frame {:rule name, :refused (volatile! false)}, deep-before @deep
+        _ (vswap! firing conj frame)
+        start (graph/node-count b), place (.size trace)
         _ (.add trace nil)              ; kept free, so that entries stand in the order of firing
-        id (replacement! engine m template (:type note) (dissoc note :type) name)]
-    (vswap! firing rest)
-    (.set trace place
-          {:rule name, :id id, :made (vec (range start (graph/node-count b)))
-           :before (cons (symbol (clojure.core/name op)) (map #(form-of b % 2) args))
-           :after (form-of b id 2)})
-    id))
+        id (replacement! engine m template (:type note) (dissoc note :type) name)
+        _ (vswap! firing rest)
+        why (refusal engine frame id args)]
+    (if why
+      (do (.clear (.subList trace place (.size trace)))
+          (vreset! deep deep-before)
+          (stopped! engine name why op args))
+      (do (.set trace place
+                {:rule name, :id id, :made (vec (range start (graph/node-count b)))
+                 :before (shown b op args), :after (after b id)})
+          id))))
 
 (defn- keeps-failures?
   "Does what a rule found leave out no node that may fail?"
@@ -156,12 +214,22 @@
       (and (or (= :root failures) (not (failing/itself? b (into [op attrs] args) type)))
            (not (failing/dropped? failing args template m)))))
 
+(defn- held-back?
+  "Is there no fuel, or no room on the stack, to apply a rule to the node (op args)?"
+  [{:keys [b firing fuel deep] :as engine} {:keys [name]} op args]
+  (cond (<= (long @fuel) 0) (do (when (zero? (long @fuel)) (stopped! engine name :fuel op args))
+                                (vswap! fuel min -1)
+                                true)
+        (<= (long max-depth) (count @firing))
+        (vreset! deep {:rule name, :stopped :depth, :before (shown b op args), :made []})))
+
 (defn- rewritten! [{:keys [b rules-of ^HashMap uses] :as engine} op attrs args note]
   (when-let [rules (seq (rules-of op))]
     (let [root (rule/view b op attrs args (:type note)), count-of #(.getOrDefault uses % 0)]
       (some (fn [rule]
               (when-let [found (rule/try-rule rule root count-of)]
-                (when (keeps-failures? engine rule op attrs args note found)
+                (when (and (keeps-failures? engine rule op attrs args note found)
+                           (not (held-back? engine rule op args)))
                   (fire! engine rule found op args note))))
             rules))))
 
@@ -176,16 +244,27 @@
       [y x]
       args)))
 
+(defn- in-progress!
+  "The id of a node that is being rewritten already, as it is; what made it is refused."
+  [{:keys [b firing]} node note]
+  (some-> (first @firing) :refused (vreset! true))
+  (graph/add-node! b node note))
+
 (defn- emit-node!
-  "The id of what the node (op attrs args) becomes."
-  [{:keys [b ^HashMap ids fold firing] :as engine} op attrs args note]
+  "The id of what the node (op attrs args) becomes. Where constants are not folded, those are that
+  rules make: so that rules for constants end."
+  [{:keys [b ^HashMap ids ^HashSet active fold firing] :as engine} op attrs args note]
   (let [args (sorted-arguments b op args), node (into [op attrs] args)]
-    (or (.get ids node)
-        (let [id (or (when (or fold (seq @firing)) (folded! engine op attrs args note))
-                     (rewritten! engine op attrs args note)
-                     (graph/add-node! b node note))]
-          (.put ids node id)
-          id))))
+    (or (when (and (not fold) (seq @firing)) (folded! engine op attrs args note))
+        (.get ids node)
+        (if (.add active node)
+          (let [id (or (when fold (folded! engine op attrs args note))
+                       (rewritten! engine op attrs args note)
+                       (graph/add-node! b node note))]
+            (.remove active node)
+            (.put ids node id)
+            id)
+          (in-progress! engine node note)))))
 
 ;; ## The sweep
 
@@ -210,24 +289,37 @@
                 (assoc! ids id new-id)))
             (transient {}) (graph/live graph))))
 
+(defn- swept
+  "One sweep: {:graph :trace :ids} as `run` has them; :more, an entry for the trace, where right
+  sides nested too deep; :fuel that is left."
+  [{:keys [nodes outputs] kept :keep :as graph} rule-sets {:keys [trace] :as opts}]
+  (let [{:keys [b deep fuel] :as engine} (engine rule-sets opts (count nodes))
+        ids (persistent! (sweep! engine graph))
+        full (graph/finish b (mapv ids outputs) (mapv ids kept))
+        alive (zipmap (graph/live full) (range))]
+    {:graph (graph/prune full), :more @deep, :fuel @fuel
+     :ids (comp alive ids)
+     :trace (into (renumbered trace (comp alive ids)) (renumbered (vec (:trace engine)) alive))}))
+
 (defn run
-  "{:graph graph' :trace [entry …] :ids (fn [id] id')}: the graph rewritten by one sweep with the
-  rules of these sets; :ids tells what became of each node, nil where nothing needs that.
+  "{:graph graph' :trace [entry …] :ids (fn [id] id')}: the graph rewritten by a sweep with the
+  rules of these sets, or some where right sides nest deep; :ids tells what became of each node, nil
+  where nothing needs that.
   Options: :include and :exclude, sets of names of rules and of rule/promises, and :regroup say
   which rules run, see rule/wanted; :fuel, how many may fire (default 1000 + 20 a node); :fold false
   folds only the constants that rules make; :trace, of earlier sweeps.
   An entry is {:rule name, :before form, :after form, :id of the result, :made [id …]}; the ids are
-  those of graph', nil where a node is gone. Outputs keep their types. Fails with ::out-of-fuel when
-  rules undo each other."
+  those of graph', nil where a node is gone. An entry with :stopped, a key of `stops`, tells of a
+  rule that was not applied. Outputs keep their types."
   ([graph rule-sets] (run graph rule-sets {}))
-  ([{:keys [nodes outputs] kept :keep :as graph} rule-sets {:keys [trace] :as opts}]
-   (let [{:keys [b] :as engine} (engine rule-sets opts (count nodes))
-         ids (persistent! (sweep! engine graph))
-         full (graph/finish b (mapv ids outputs) (mapv ids kept))
-         alive (zipmap (graph/live full) (range))]
-     {:graph (graph/prune full)
-      :ids (comp alive ids)
-      :trace (into (renumbered trace (comp alive ids)) (renumbered (vec (:trace engine)) alive))})))
+  ([graph rule-sets opts]
+   (loop [{:keys [trace ids more fuel] :as result} (swept graph rule-sets opts), sweeps 1]
+     (if (and more (pos? (long fuel)) (< sweeps (long max-sweeps)))
+       (recur (-> (swept (:graph result) rule-sets (assoc opts :trace trace, :fuel fuel))
+                  (update :ids comp ids))
+              (inc sweeps))
+       (cond-> (dissoc result :more :fuel)
+         (and more (= sweeps (long max-sweeps))) (update :trace conj more))))))
 
 (defn why
   "The entries of the trace, in order, of the rules that made node `id` of the rewritten graph."
@@ -235,4 +327,4 @@
   (when-not (< -1 id (count (:nodes graph)))
     (fail! ::no-such-node (str "there is no node " id " in a graph of " (count (:nodes graph)))
            {:id id}))
-  (filterv #(or (= id (:id %)) (some #{id} (:made %))) trace))
+  (filterv #(and (:id %) (or (= id (:id %)) (some #{id} (:made %)))) trace))

@@ -110,6 +110,16 @@
   [m ?x]
   (uniform (:builder m) (m ?x)))
 
+(defn constant?
+  "Is what each of these names matched the same number or boolean everywhere, and known?"
+  [m & names]
+  (every? #(some? (number-of m %)) names))
+
+(defn bools?
+  "Is what each of these names matched of the dtype :bool?"
+  [m & names]
+  (every? #(= :bool (dtype-of m %)) names))
+
 ;; ## Patterns
 
 (defn- name? [x] (and (symbol? x) (= \? (first (name x)))))

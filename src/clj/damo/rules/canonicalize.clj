@@ -1,7 +1,7 @@
 (ns damo.rules.canonicalize
   "One form for what can be written in several ways, and nothing that need not be computed:
-  identities, constants moved together, choices and comparisons that are decided, views merged,
-  reductions merged or dropped. Graph patterns in, smaller ones out: x + 0 → x.
+  identities, constants moved together, views merged; the rules of signs, choices, reductions and
+  parts of arrays. Graph patterns in, smaller ones out: x + 0 → x.
 
   The forms that come out, on which other rules build: neg stands outside of products; 1/x is a div;
   reductions drop their axes and a reshape puts them back; expand-dims and squeeze are reshapes;
@@ -9,8 +9,10 @@
   (:require [damo.graph :as graph]
             [damo.op :as op]
             [damo.op.all]
-            [damo.op.typing :as typing]
             [damo.rule :as rule :refer [defrules]]
+            [damo.rules.choices :as choices]
+            [damo.rules.reducing :as reducing]
+            [damo.rules.signs :as signs]
             [damo.rules.subtensor :as subtensor]
             [damo.type :as type]))
 
@@ -64,42 +66,6 @@
    :gen {y [1 3]}, :types {z [:f64 []]}
    :examples [[[:mul y [:mul z [:div x y]]] => [:mul z x]]]})
 
-(defrules signs
-  "Negation outside of products and sums, so that it meets other negations."
-  {:name :neg-neg, :lhs [:neg [:neg ?x]], :rhs ?x, :keeps :bits, :why "Nothing to compute."
-   :examples [[[:neg [:neg x]] => x]]}
-  {:name :neg-sub, :lhs [:neg [:sub ?x ?y]], :rhs [:sub ?y ?x], :keeps :value
-   :why "One operation instead of two.", :examples [[[:neg [:sub x y]] => [:sub y x]]]}
-  {:name :sub-neg, :lhs [:sub ?x [:neg ?y]], :rhs [:add ?x ?y], :keeps :bits
-   :why "One operation instead of two.", :examples [[[:sub x [:neg y]] => [:add x y]]]}
-  {:name :add-neg, :lhs [:add ?x [:neg ?y]], :rhs [:sub ?x ?y], :keeps :bits
-   :when #(not (constant? % ?y)), :why "One operation instead of two."
-   :examples [[[:add [:neg y] x] => [:sub x y]]]}
-  {:name :mul-neg, :lhs [:mul [:neg ?x] ?y], :rhs [:neg [:mul ?x ?y]], :keeps :bits
-   :why "Negation moves out, where it may cancel."
-   :examples [[[:mul [:neg x] y] => [:neg [:mul x y]]] [[:mul [:neg x] [:neg y]] => [:mul x y]]]}
-  {:name :neg-mul-constant, :lhs [:neg [:mul ?c ?x]], :rhs [:mul [:neg ?c] ?x]
-   :when #(constant? % ?c), :keeps :bits, :why "The negation of a constant costs nothing."
-   :examples [[[:neg [:mul 3 x]] => [:mul -3.0 x]]]}
-  {:name :neg-div, :lhs [:div [:neg ?x] ?y], :rhs [:neg [:div ?x ?y]], :keeps :bits
-   :why "Negation moves out, where it may cancel.", :gen {y [1 2]}
-   :examples [[[:div [:neg x] y] => [:neg [:div x y]]]]}
-  {:name :div-neg, :lhs [:div ?x [:neg ?y]], :rhs [:neg [:div ?x ?y]], :keeps :bits
-   :why "Negation moves out, where it may cancel.", :gen {y [1 2]}
-   :examples [[[:div x [:neg y]] => [:neg [:div x y]]]]}
-  {:name :neg-div-constant, :lhs [:neg [:div ?c ?x]], :rhs [:div [:neg ?c] ?x]
-   :when #(constant? % ?c), :keeps :bits, :why "The negation of a constant costs nothing."
-   :gen {x [1 2]}, :examples [[[:neg [:div 3 x]] => [:div -3.0 x]]]}
-  {:name :abs-neg, :lhs [:abs [:neg ?x]], :rhs [:abs ?x], :keeps :bits
-   :when #(not= :u8 (rule/dtype-of % ?x)), :why "One operation instead of two; :u8 wraps."
-   :examples [[[:abs [:neg x]] => [:abs x]]]}
-  {:name :abs-abs, :lhs [:abs [:abs ?x]], :rhs [:abs ?x], :keeps :bits
-   :why "Nothing to compute.", :examples [[[:abs [:abs x]] => [:abs x]]]}
-  {:name :sqr-neg, :lhs [:sqr [:neg ?x]], :rhs [:sqr ?x], :keeps :bits
-   :why "One operation instead of two.", :examples [[[:sqr [:neg x]] => [:sqr x]]]}
-  {:name :sqr-abs, :lhs [:sqr [:abs ?x]], :rhs [:sqr ?x], :keeps :bits
-   :why "One operation instead of two.", :examples [[[:sqr [:abs x]] => [:sqr x]]]})
-
 (defrules constants
   "Constants move together, where folding makes one of them; quotients have one form."
   {:name :add-constants, :lhs [:add [:add ?x ?c] ?d], :rhs [:add ?x [:add ?c ?d]]
@@ -137,60 +103,6 @@
   {:name :sqr-sqrt, :lhs [:sqr [:sqrt ?x]], :rhs [:where [:ge ?x 0] ?x ##NaN], :keeps :value
    :why "No root; below 0 it stays NaN."
    :examples [[[:sqr [:sqrt x]] => [:where [:ge x 0.0] x ##NaN]]]})
-
-;; ## Conversion, choice and comparison
-
-(defrules choices
-  "Casts that convert nothing, choices and comparisons that are decided."
-  {:name :cast-same, :lhs [:cast {:dtype ?d} ?x], :rhs ?x
-   :when #(= (% ?d) (rule/dtype-of % ?x)), :keeps :bits, :why "Nothing to convert."
-   :examples [[[:cast {:dtype :f64} x] => x]]}
-  {:name :cast-cast, :lhs [:cast {:dtype ?d} [:cast {:dtype ?e} ?x]], :rhs [:cast {:dtype ?d} ?x]
-   :when #(type/holds? (% ?e) (rule/dtype-of % ?x)), :keeps :bits
-   :why "One conversion instead of two.", :types {i [:i32 [4]]}, :gen {i [-9 9]}
-   :examples [[[:cast {:dtype :f32} [:cast {:dtype :f64} i]] => [:cast {:dtype :f32} i]]]}
-  {:name :where-same, :lhs [:where ?c ?x ?x], :rhs ?x, :keeps :bits, :why "Nothing to choose."
-   :examples [[[:where [:lt x y] y y] => y]]}
-  {:name :where-true, :lhs [:where true ?x ?y], :rhs ?x, :keeps :bits, :why "Nothing to choose."
-   :examples [[[:where true x y] => x]]}
-  {:name :where-false, :lhs [:where false ?x ?y], :rhs ?y, :keeps :bits, :why "Nothing to choose."
-   :examples [[[:where false x y] => y]]}
-  {:name :where-not, :lhs [:where [:logical-not ?c] ?x ?y], :rhs [:where ?c ?y ?x]
-   :when #(bools? % ?c), :keeps :bits, :why "One operation instead of two."
-   :examples [[[:where [:logical-not [:lt x y]] x y] => [:where [:lt x y] y x]]]}
-  {:name :lt-self, :lhs [:lt ?x ?x], :rhs false, :keeps :bits, :why "It is decided."
-   :examples [[[:lt x x] => [:broadcast-to {:shape [2 3]} false]]]}
-  {:name :gt-self, :lhs [:gt ?x ?x], :rhs false, :keeps :bits, :why "It is decided."
-   :examples [[[:gt x x] => [:broadcast-to {:shape [2 3]} false]]]}
-  {:name :ne-self, :lhs [:ne ?x ?x], :rhs false, :keeps :bits
-   :when #(not (rule/float? % ?x)), :why "It is decided; NaN is not equal to itself."
-   :types {x [:i64 [2 3]]}, :examples [[[:ne x x] => [:broadcast-to {:shape [2 3]} false]]]}
-  {:name :le-self, :lhs [:le ?x ?x], :rhs true, :keeps :bits
-   :when #(not (rule/float? % ?x)), :why "It is decided; NaN is not equal to itself."
-   :types {x [:i64 [2 3]]}, :examples [[[:le x x] => [:broadcast-to {:shape [2 3]} true]]]}
-  {:name :ge-self, :lhs [:ge ?x ?x], :rhs true, :keeps :bits
-   :when #(not (rule/float? % ?x)), :why "It is decided; NaN is not equal to itself."
-   :types {x [:i64 [2 3]]}, :examples [[[:ge x x] => [:broadcast-to {:shape [2 3]} true]]]}
-  {:name :eq-self, :lhs [:eq ?x ?x], :rhs true, :keeps :bits
-   :when #(not (rule/float? % ?x)), :why "It is decided; NaN is not equal to itself."
-   :types {x [:i64 [2 3]]}, :examples [[[:eq x x] => [:broadcast-to {:shape [2 3]} true]]]}
-  {:name :maximum-self, :lhs [:maximum ?x ?x], :rhs ?x, :keeps :bits, :why "Nothing to choose."
-   :examples [[[:maximum x x] => x]]}
-  {:name :minimum-self, :lhs [:minimum ?x ?x], :rhs ?x, :keeps :bits, :why "Nothing to choose."
-   :examples [[[:minimum x x] => x]]}
-  {:name :and-true, :lhs [:logical-and ?x true], :rhs ?x, :when #(bools? % ?x), :keeps :bits
-   :why "Nothing to compute.", :examples [[[:logical-and [:lt x y] true] => [:lt x y]]]}
-  {:name :and-false, :lhs [:logical-and ?x false], :rhs false, :keeps :bits
-   :why "x need not be computed."
-   :examples [[[:logical-and [:lt x y] false] => [:broadcast-to {:shape [2 3]} false]]]}
-  {:name :or-false, :lhs [:logical-or ?x false], :rhs ?x, :when #(bools? % ?x), :keeps :bits
-   :why "Nothing to compute.", :examples [[[:logical-or [:lt x y] false] => [:lt x y]]]}
-  {:name :or-true, :lhs [:logical-or ?x true], :rhs true, :keeps :bits
-   :why "x need not be computed."
-   :examples [[[:logical-or [:lt x y] true] => [:broadcast-to {:shape [2 3]} true]]]}
-  {:name :not-not, :lhs [:logical-not [:logical-not ?x]], :rhs ?x, :when #(bools? % ?x)
-   :keeps :bits, :why "Nothing to compute."
-   :examples [[[:logical-not [:logical-not [:lt x y]]] => [:lt x y]]]})
 
 ;; ## Views
 
@@ -311,107 +223,9 @@
    :keeps :bits, :why "It is known."
    :examples [[[:dim {:dim 7}] => [:const {:type [:i64 []] :value 7}]]]})
 
-;; ## Reductions
-
-(defn- merged-axes
-  "The axes of the operand that two reductions reduce, the inner one without :keepdims."
-  [outer inner rank]
-  (let [left (vec (remove (set inner) (range rank)))]
-    (vec (sort (concat inner (map left outer))))))
-
-(defn- known-extent-one? [{:keys [attrs args builder]}]
-  (let [shape (type/shape-of (graph/node-type builder (first args)))]
-    (every? #(= 1 (nth shape %)) (:axis attrs))))
-
-(defn- positive-dim? [d]
-  (or (and (integer? d) (pos? d))
-      (and (vector? d) (= :max (first d)) (boolean (some positive-dim? (rest d))))))
-
-(defn- nonzero-divisor? [b id]
-  (let [[op {:keys [dim]} arg] (graph/node b id)]
-    (case op
-      :dim (positive-dim? dim)
-      :cast (recur b arg)
-      (let [x (rule/uniform b id)] (and (number? x) (not (zero? x)))))))
-
-(defn- divides-by-zero?
-  "May the 0-d node be infinite because a divisor is 0, such as a number of elements?"
-  [b id]
-  (let [[op _ x y] (graph/node b id)]
-    (case op
-      :div (or (not (nonzero-divisor? b y)) (recur b x))
-      (:mul :add :sub) (or (divides-by-zero? b x) (recur b y))
-      (:neg :cast) (recur b x)
-      false)))
-
-(defn safe-outside?
-  "May ?s stand in front of a sum over these dims? A sum of nothing is 0, whatever the factor; an
-  infinite one in front would make it NaN."
-  [m ?s dims]
-  (or (every? positive-dim? dims) (not (divides-by-zero? (:builder m) (m ?s)))))
-
-(defn- summed-dims
-  "The dims that a reduction takes together."
-  [{:keys [builder args attrs]}]
-  (map (type/shape-of (graph/node-type builder (first args))) (:axis attrs)))
-
-(defn- times-extent
-  "The template of a sum over axes along which everything is the 0-d x."
-  [m]
-  (let [n (apply type/dim* (summed-dims m)), dtype (type/dtype-of (:type m))
-        wide (type/computed dtype)]
-    (typing/as-dtype dtype wide
-                     [:mul [:cast {:dtype wide} [:dim {:dim n}]]
-                      (typing/as-dtype wide dtype '?x)])))
-
-(defrules reducing
-  "Reductions merged or dropped; a reshape puts kept axes back, so that a sum is computed once."
-  {:name :drop-keepdims, :lhs :reduce, :keeps :bits
-   :rhs (fn [{:keys [op attrs type]}]
-          (when (:keepdims attrs)
-            [:reshape {:shape (type/shape-of type)} [op (assoc attrs :keepdims false) '?x]]))
-   :why "The same reduction with and without its axes is computed once."
-   :examples [[[:sum {:axis 0 :keepdims true} x] => [:reshape {:shape [1 3]} [:sum {:axis 0} x]]]]}
-  {:name :reduce-nothing, :lhs :reduce, :keeps :bits
-   :rhs (fn [{:keys [attrs type] :as m}]
-          (when (and (not (:keepdims attrs)) (known-extent-one? m))
-            [:reshape {:shape (type/shape-of type)} '?x]))
-   :why "Axes of extent 1 need no loop.", :types {x [:f64 [2 1]]}
-   :examples [[[:sum {:axis 1} x] => [:reshape {:shape [2]} x]] [[:max {:axis []} x] => x]]}
-  {:name :sum-sum, :lhs [:sum {:axis ?a :keepdims false} [:sum {:axis ?b :keepdims false} ?x]]
-   :rhs (fn [m] [:sum {:axis (merged-axes (m ?a) (m ?b) (rule/rank-of m ?x))} ?x])
-   :share :sole, :keeps :value, :why "One loop instead of two.", :types {x [:f64 [2 3 4]]}
-   :examples [[[:sum {:axis 1} [:sum {:axis 0} x]] => [:sum {:axis [0 2]} x]]]}
-  {:name :max-max, :lhs [:max {:axis ?a :keepdims false} [:max {:axis ?b :keepdims false} ?x]]
-   :rhs (fn [m] [:max {:axis (merged-axes (m ?a) (m ?b) (rule/rank-of m ?x))} ?x])
-   :share :sole, :keeps :bits, :why "One loop instead of two.", :types {x [:f64 [2 3 4]]}
-   :examples [[[:max {:axis 0} [:max {:axis 2} x]] => [:max {:axis [0 2]} x]]]}
-  {:name :min-min, :lhs [:min {:axis ?a :keepdims false} [:min {:axis ?b :keepdims false} ?x]]
-   :rhs (fn [m] [:min {:axis (merged-axes (m ?a) (m ?b) (rule/rank-of m ?x))} ?x])
-   :share :sole, :keeps :bits, :why "One loop instead of two.", :types {x [:f64 [2 3 4]]}
-   :examples [[[:min {:axis 0} [:min {:axis 2} x]] => [:min {:axis [0 2]} x]]]}
-  {:name :sum-neg, :lhs [:sum {:axis ?a :keepdims false} [:neg ?x]]
-   :rhs [:neg [:sum {:axis ?a} ?x]], :when #(rule/float? % ?x), :keeps :value
-   :why "Negation moves out, where there is less of it."
-   :examples [[[:sum {:axis 1} [:neg x]] => [:neg [:sum {:axis 1} x]]]]}
-  {:name :max-neg, :lhs [:max {:axis ?a :keepdims false} [:neg ?x]]
-   :rhs [:neg [:min {:axis ?a} ?x]], :when #(rule/float? % ?x), :keeps :value
-   :why "Negation moves out, where there is less of it."
-   :examples [[[:max {:axis 1} [:neg x]] => [:neg [:min {:axis 1} x]]]
-              [[:neg [:max {:axis 1} [:neg x]]] => [:min {:axis 1} x]]]}
-  {:name :min-neg, :lhs [:min {:axis ?a :keepdims false} [:neg ?x]]
-   :rhs [:neg [:max {:axis ?a} ?x]], :when #(rule/float? % ?x), :keeps :value
-   :why "Negation moves out, where there is less of it."
-   :examples [[[:min {:axis 1} [:neg x]] => [:neg [:max {:axis 1} x]]]]}
-  {:name :sum-broadcast, :lhs [:sum {:axis ?a :keepdims false} [:broadcast-to ?x]]
-   :rhs times-extent, :keeps :value
-   :when #(and (rule/scalar? % ?x) (rule/float? % ?x) (safe-outside? % ?x (summed-dims %)))
-   :why "A product instead of a loop.", :types {x [:f64 []]}
-   :examples [[[:sum {:axis 0} [:broadcast-to {:shape [2 3]} x]]
-               => [:broadcast-to {:shape [3]} [:mul 2.0 x]]]]})
-
 (def rules
   "All rules of this phase: the smallest form of a graph in exact arithmetic."
   (rule/union :canonicalize "One form for what can be written in several ways."
-              (into [identities signs constants powers choices views reducing]
+              (into [identities signs/signs constants powers choices/choices views
+                     reducing/reducing]
                     subtensor/families)))

@@ -10,6 +10,7 @@
             [damo.op.all]
             [damo.rule :as rule :refer [defrules]]
             [damo.rules.canonicalize :as canonicalize]
+            [damo.rules.reducing :as reducing]
             [damo.type :as type]))
 
 (set! *warn-on-reflection* true)
@@ -72,7 +73,7 @@
 (defn- factor-of-product?
   "May ?s stand in front of the matrix product of ?x and ?y?"
   [m ?s ?x ?y]
-  (and (scales? m ?s ?x ?y) (canonicalize/safe-outside? m ?s [(peek (rule/shape-of m ?x))])))
+  (and (scales? m ?s ?x ?y) (reducing/safe-outside? m ?s [(peek (rule/shape-of m ?x))])))
 
 (defrules scalars
   "0-d factors in front of what they scale, outside of products and sums, multiplied together."
@@ -112,7 +113,7 @@
   {:name :scalar-out-of-sum, :lhs [:sum {:axis ?a :keepdims false} [:mul ?s ?x]]
    :rhs [:mul ?s [:sum {:axis ?a} ?x]]
    :when #(and (scales? % ?s ?x) (rule/float? % ?x)
-               (canonicalize/safe-outside? % ?s (map (rule/shape-of % ?x) (% ?a))))
+               (reducing/safe-outside? % ?s (map (rule/shape-of % ?x) (% ?a))))
    :keeps :drops-nan, :why "One product instead of one an element.", :types {s [:f64 []]}
    :examples [[[:sum {:axis 0} [:mul s x]] => [:mul s [:sum {:axis 0} x]]]]}
   {:name :scalar-out-of-transpose, :lhs [:transpose {:axes ?a} [:mul ?s ?x]]
