@@ -331,6 +331,13 @@
            {:given buffers}))
   (function/call-into f buffers args))
 
+(defn close
+  "Ends a tensor, a compiled function, or all in a vector or map of results: the memory of a tensor
+  goes to the next result of its size at once, where one that is dropped waits for the garbage
+  collector. Further use is refused with :damo/closed; (with-open [y (f x)] …) does the same."
+  [x]
+  (function/close! x))
+
 (defn eval
   "The value of an expression, by compiling: (eval e {x value}), a tensor."
   ([e] (eval e {}))

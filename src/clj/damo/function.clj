@@ -14,6 +14,7 @@
            [damo DamoException]
            [damo.runtime Function]
            [damo.tensor DType Tensor]
+           [java.lang AutoCloseable]
            [java.util HashMap Map]))
 
 (set! *warn-on-reflection* true)
@@ -91,6 +92,8 @@
   (run [this] (run-once this (object-array 0)))
   Callable
   (call [this] (run-once this (object-array 0)))
+  AutoCloseable
+  (close [_] (.close function))
   Object
   (toString [_] (str function)))
 
@@ -197,6 +200,19 @@
   nil, is called for each call with the call as a function, and the arguments."
   ([function form info] (wrap function form nil info))
   ([function form around info] (->Compiled function form around info)))
+
+;; ## The end of results and functions
+
+(defn close!
+  "Closes a tensor, a function, or all in a vector or map of such, and returns nil."
+  [x]
+  (cond (instance? AutoCloseable x) (.close ^AutoCloseable x)
+        (map? x) (run! close! (vals x))
+        (sequential? x) (run! close! x)
+        :else (fail! ::not-closeable
+                     (str "tensors and functions can be closed, and vectors and maps of them; got "
+                          (expr/describe x))
+                     {:given x})))
 
 ;; ## Substitution
 

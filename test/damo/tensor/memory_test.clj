@@ -39,7 +39,7 @@
 (deftest bytes-are-counted
   (let [before (Tensor/outstandingBytes)
         t (f32s 1000)]
-    (is (= (+ before 4032) (Tensor/outstandingBytes)) "4000 bytes, rounded up to 64")
+    (is (= (+ before 4096) (Tensor/outstandingBytes)) "4000 bytes, rounded up to a class of sizes")
     (.close t)
     (.close t)
     (is (= before (Tensor/outstandingBytes)))))

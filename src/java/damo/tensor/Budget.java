@@ -5,29 +5,40 @@ import damo.DamoException;
 import java.lang.management.ManagementFactory;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * Counts the bytes that tensors hold, and keeps them under a limit: the system property {@code
  * damo.memory} in bytes, or else three quarters of the machine's memory.
  *
  * <p>The garbage collector sees only the small Java object of a tensor, so a loop that drops large
- * tensors would never wake it. Hence {@code System.gc()} is asked for when the bytes allocated and
- * not closed by hand since the last time pass a quantum, or half of what is outstanding if that is
- * more; the cost stays in proportion to the memory that the loop has touched.
+ * tensors would never wake it. Hence it is woken when so many bytes were allocated, and not closed
+ * by hand, since the last time: a quantum, or half of what is held if that is more. A collection of
+ * the young objects finds what such a loop drops; one of all objects follows when what is held has
+ * grown nevertheless. Both stay in proportion to the time and memory that the loop has used.
  */
 final class Budget {
-    private static final long QUANTUM = 1L << 30;
+    /** Bytes not closed by hand after which a collection is worth its time, and is asked for. */
+    private static final long WORTH = 1L << 27;
+    private static final long QUANTUM = 1L << 29;
+    /** A collection between these is worth at most one part in so many of the time. */
+    private static final int SHARE = 4;
     /**
      * Below this sum the limit is not even looked up: reading the machine's memory loads management
      * classes.
      */
     private static final long ALWAYS = 1L << 28;
-    private static final long SOFT_WAIT_NANOS = 20_000_000L;
-    private static final long HARD_WAIT_NANOS = 300_000_000L;
     private static final int ROUNDS = 3;
 
     private static final AtomicLong OUTSTANDING = new AtomicLong();
     private static final AtomicLong PRESSURE = new AtomicLong();
+    /** Held by the thread that collects; others go on meanwhile. */
+    private static final ReentrantLock COLLECTING = new ReentrantLock();
+    /** Bytes held after the last collection, and after the last one of all objects. */
+    private static volatile long held;
+    private static long heldAfterFull;
+    private static volatile long lastEnd = System.nanoTime();
+    private static volatile long lastCost;
 
     private Budget() { }
 
@@ -49,15 +60,25 @@ final class Budget {
         return OUTSTANDING.get();
     }
 
+    /** Whether the pool may keep so many bytes, among them a block of that size. */
+    static boolean poolMayKeep(long bytes, long block) {
+        return bytes <= WORTH / 2
+                || bytes <= Math.min(Limit.BYTES / 8, Math.max(QUANTUM + WORTH, 2 * block));
+    }
+
     /**
      * Counts {@code bytes} as held; refused with kind "out-of-memory" when they cannot fit under
      * the limit. The message speaks of {@code asked}, what they were before rounding.
      */
     static void reserve(long bytes, long asked) {
-        long held = OUTSTANDING.get();
-        if (PRESSURE.addAndGet(bytes) > Math.max(QUANTUM, held / 2)) {
-            PRESSURE.set(0);
-            collect(held / 2, SOFT_WAIT_NANOS);
+        long pressure = PRESSURE.addAndGet(bytes);
+        if (pressure > WORTH && due(pressure) && COLLECTING.tryLock()) {
+            try {
+                PRESSURE.set(0);
+                collect();
+            } finally {
+                COLLECTING.unlock();
+            }
         }
         if (tryReserve(bytes) || bytes <= Limit.BYTES && reserveAfterCollection(bytes)) {
             return;
@@ -79,12 +100,10 @@ final class Budget {
         }
     }
 
-    /**
-     * Runs the garbage collector and waits a bounded time until no more than {@code target} bytes
-     * are held.
-     */
-    static void collect(long target) {
-        collect(target, HARD_WAIT_NANOS);
+    /** Frees all that can be freed, when the system has no more memory. */
+    static void freeAll() {
+        Collector.full();
+        Pool.clear();
     }
 
     /** The exception for a request that cannot be met, naming its size. */
@@ -94,10 +113,37 @@ final class Budget {
                 Map.of("bytes", bytes, "outstanding", outstanding()));
     }
 
+    /** Whether it is time for a collection: memory alone says so, or it costs little by now. */
+    private static boolean due(long pressure) {
+        long quantum = Math.max(quantum(), held / 2);
+        return pressure > quantum || pressure > held / 2 && Collector.generations()
+                && System.nanoTime() - lastEnd > SHARE * lastCost;
+    }
+
+    private static long quantum() {
+        return Collector.generations() ? Math.min(QUANTUM, Limit.BYTES / 8) : 2 * QUANTUM;
+    }
+
+    private static void collect() {
+        long start = System.nanoTime();
+        if (Collector.generations()) {
+            Collector.young();
+        }
+        long now = outstanding();
+        heldAfterFull = Math.min(heldAfterFull, now);
+        if (!Collector.generations() || now - heldAfterFull > Math.max(quantum(), heldAfterFull)) {
+            Collector.full();
+            heldAfterFull = outstanding();
+        }
+        held = outstanding();
+        lastEnd = System.nanoTime();
+        lastCost = lastEnd - start;
+    }
+
     /** Several rounds, because other threads may take what one round has freed. */
     private static synchronized boolean reserveAfterCollection(long bytes) {
         for (int round = 0; round < ROUNDS; round++) {
-            collect(Limit.BYTES - bytes, HARD_WAIT_NANOS);
+            Collector.full();
             if (tryReserve(bytes)) {
                 return true;
             }
@@ -114,21 +160,10 @@ final class Budget {
             OUTSTANDING.addAndGet(-bytes);
             return false;
         }
-        return true;
-    }
-
-    private static synchronized void collect(long target, long nanos) {
-        System.gc();
-        long deadline = System.nanoTime() + nanos;
-        // The cleaner frees on its own thread, a moment after the collection.
-        while (OUTSTANDING.get() > target && System.nanoTime() < deadline) {
-            try {
-                Thread.sleep(1);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                return;
-            }
+        if (sum > ALWAYS && sum + Pool.bytes() > Limit.BYTES) {
+            Pool.clear();
         }
+        return true;
     }
 
     private static String amount(long bytes) {
