@@ -126,7 +126,7 @@
         written '(sub (add x y) x)]
     (is (= [written 7] (of {})))
     (is (= ['y 7] (of {:regroup true}) (of {:include #{:regroup}})
-           (of {:include #{:add-sub-cancel}})))
+           (of {:include #{:cancel-terms}})))
     (is (= [written '(sub (add i 7) i)] (of {:exclude #{:regroup}, :regroup true})))))
 
 ;; ## Stopping

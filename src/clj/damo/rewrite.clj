@@ -11,10 +11,12 @@
   left for another sweep."
   (:require [damo.array :as array]
             [damo.eval :as eval]
+            [damo.factors :as factors]
             [damo.failing :as failing]
             [damo.fail :as fail :refer [fail!]]
             [damo.graph :as graph]
             [damo.op :as op]
+            [damo.partners :as partners]
             [damo.rule :as rule]
             [damo.type :as type])
   (:import [java.util ArrayList HashMap HashSet]))
@@ -43,7 +45,8 @@
         of-op (HashMap.)]
     (fn [op]
       (or (.get of-op op)
-          (let [rules (into [] (mapcat by-head) [op (op/kind op) :any])]
+          (let [heads [op [:within (factors/group-of op)] (op/kind op) :any]
+                rules (into [] (mapcat by-head) heads)]
             (.put of-op op rules)
             rules)))))
 
@@ -53,12 +56,12 @@
 ;; rules, frames {:rule name, :refused volatile, true when the rule must not be applied after all};
 ;; `deep` is an entry for the trace when something was left because the stack was full.
 
-(defrecord Engine [b failing rules-of ids uses active trace firing deep fuel fold])
+(defrecord Engine [b failing parts rules-of ids uses active trace firing deep fuel fold])
 
 (defn- engine [rule-sets {:keys [fuel fold] :or {fold true} :as opts} nodes]
   (let [b (graph/builder)]
-    (->Engine b (failing/flags b) (rule-index rule-sets opts) (HashMap.) (HashMap.) (HashSet.)
-              (ArrayList.) (volatile! ()) (volatile! nil)
+    (->Engine b (failing/flags b) (factors/parts b) (rule-index rule-sets opts)
+              (HashMap.) (HashMap.) (HashSet.) (ArrayList.) (volatile! ()) (volatile! nil)
               (volatile! (or fuel (+ 1000 (* 20 (long nodes))))) fold)))
 
 (declare emit-node!)
@@ -165,9 +168,9 @@
   "The id of a right side, of the type of what it replaces; a number is a constant of its dtype."
   [engine m template [dtype _ :as type] note rule-name]
   (let [made (op/instantiate! (emitter engine note) m template)
-        id (if (or (vector? template) (symbol? template))
-             made
-             (scalar-constant! engine made dtype note))]
+        id (if (or (number? template) (boolean? template))
+             (scalar-constant! engine made dtype note)
+             made)]
     (conform! engine id type note rule-name)))
 
 (defn- cone
@@ -223,11 +226,16 @@
         (<= (long max-depth) (count @firing))
         (vreset! deep {:rule name, :stopped :depth, :before (shown b op args), :made []})))
 
+(defn- try-rule [{:keys [parts]} rule root count-of]
+  (if (:within rule)
+    (partners/try-rule parts rule root count-of)
+    (rule/try-rule rule root count-of)))
+
 (defn- rewritten! [{:keys [b rules-of ^HashMap uses] :as engine} op attrs args note]
   (when-let [rules (seq (rules-of op))]
     (let [root (rule/view b op attrs args (:type note)), count-of #(.getOrDefault uses % 0)]
       (some (fn [rule]
-              (when-let [found (rule/try-rule rule root count-of)]
+              (when-let [found (try-rule engine rule root count-of)]
                 (when (and (keeps-failures? engine rule op attrs args note found)
                            (not (held-back? engine rule op args)))
                   (fire! engine rule found op args note))))

@@ -221,7 +221,7 @@
    :zero-sign "the sign of a result that is zero"})
 
 (def ^:private keys-of-a-rule
-  #{:name :lhs :rhs :when :share :failures :keeps :except :why :types :gen :examples})
+  #{:name :lhs :within :rhs :when :share :failures :keeps :except :why :types :gen :examples})
 
 (defn- check-rule! [{:keys [name keeps except] :as rule}]
   (let [missing (remove #(contains? rule %) [:name :lhs :rhs :keeps :why :examples])
@@ -233,16 +233,25 @@
                              (vec (keys promises)))
              {:rule name}))))
 
-(defn- rule-code [{:keys [lhs rhs], condition :when, :as rule}]
+(defn- partners
+  "What damo.partners needs to know of the pattern [op p q] of two members: the :heads of p and q,
+  and whether they are the :same."
+  [[_ p q]]
+  {:heads (mapv #(when (vector? %) (first %)) [p q]), :same (= p q)})
+
+(defn- rule-code [{:keys [lhs rhs within], condition :when, :as rule}]
   (check-rule! rule)
   (let [names (distinct (filter name? (tree-seq coll? seq [lhs rhs condition])))]
     `(let [~@(mapcat (fn [s] [s `(quote ~s)]) names)]
        (merge '~(dissoc rule :when)
-              {:head ~(if (vector? lhs) (first lhs) lhs)
+              {:head ~(cond within [:within within]
+                            (vector? lhs) (first lhs)
+                            :else lhs)
                :matchers ~(if (vector? lhs)
                             (mapv matcher-code (variants lhs))
                             [`matched-kind])
                :build ~(build-code rhs)}
+              '~(when within (partners lhs))
               ~(if condition {:when condition} {})))))
 
 (defmacro defrules
@@ -251,6 +260,10 @@
   :lhs      the pattern [op attrs? pattern …]: ?x matches anything, and the same node wherever it
             stands again; a number a constant of any dtype; in attributes, a name the value.
             Commutative ops match in every order. Or a kind of op, or :any: matches each such node
+  :within   optional, :product or :sum: the two arguments of the pattern, of :mul or :div, or of
+  :add
+            or :sub, are members of it wherever they stand, see damo.partners; the right side takes
+            the place of both, and the others stay
   :rhs      the template, whose attributes may be calls on names; or (fn [match] template or nil)
   :when     optional, a predicate of the match (see type-of, scalar?, number-of …)
   :share    :sole when the inner nodes must have no other user
@@ -309,4 +322,6 @@
 (defn describe
   "The rules of a set as data, without their functions: a vector of maps."
   [{:keys [rules]}]
-  (mapv #(-> % (dissoc :matchers :build :when :head) (assoc :conditional (some? (:when %)))) rules))
+  (mapv #(-> % (dissoc :matchers :build :when :head :heads :same)
+             (assoc :conditional (some? (:when %))))
+        rules))

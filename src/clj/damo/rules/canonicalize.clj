@@ -11,6 +11,7 @@
             [damo.op.all]
             [damo.rule :as rule :refer [defrules]]
             [damo.rules.choices :as choices]
+            [damo.rules.products :as products]
             [damo.rules.reducing :as reducing]
             [damo.rules.signs :as signs]
             [damo.rules.subtensor :as subtensor]
@@ -46,39 +47,17 @@
    :examples [[[:div 0 x] => [:broadcast-to {:shape [2 3]} 0.0]]]}
   {:name :sub-self, :lhs [:sub ?x ?x], :rhs 0, :keeps :drops-nan, :why "x need not be computed."
    :examples [[[:sub x x] => [:broadcast-to {:shape [2 3]} 0.0]]]}
-  {:name :div-self, :lhs [:div ?x ?x], :rhs 1, :keeps :drops-nan, :why "x need not be computed."
-   :gen {x [1 3]}, :examples [[[:div x x] => [:broadcast-to {:shape [2 3]} 1.0]]]}
   {:name :pow-zero, :lhs [:pow ?x 0], :rhs 1, :keeps :bits, :why "x need not be computed."
    :examples [[[:pow x 0] => [:broadcast-to {:shape [2 3]} 1.0]]]}
   {:name :pow-one, :lhs [:pow ?x 1], :rhs ?x, :keeps :bits, :why "Nothing to compute."
    :examples [[[:pow x 1] => x]]}
   {:name :one-pow, :lhs [:pow 1 ?x], :rhs 1, :keeps :bits, :why "x need not be computed."
-   :examples [[[:pow 1 x] => [:broadcast-to {:shape [2 3]} 1.0]]]}
-  {:name :add-sub-cancel, :lhs [:sub [:add ?x ?y] ?x], :rhs ?y, :keeps :regroup
-   :why "x need not be computed.", :examples [[[:sub [:add x y] x] => y]]}
-  {:name :mul-div-cancel, :lhs [:div [:mul ?x ?y] ?x], :rhs ?y, :keeps :drops-nan
-   :why "x need not be computed.", :gen {x [1 3]}, :examples [[[:div [:mul x y] x] => y]]}
-  {:name :div-mul-cancel, :lhs [:mul [:div ?x ?y] ?y], :rhs ?x, :keeps :drops-nan
-   :why "y need not be computed.", :gen {y [1 3]}, :examples [[[:mul y [:div x y]] => x]]}
-  {:name :scaled-div-mul-cancel, :lhs [:mul [:mul ?z [:div ?x ?y]] ?y], :rhs [:mul ?z ?x]
-   :keeps :drops-nan
-   :why "y need not be computed; chain rules give quotients by what is multiplied."
-   :gen {y [1 3]}, :types {z [:f64 []]}
-   :examples [[[:mul y [:mul z [:div x y]]] => [:mul z x]]]})
+   :examples [[[:pow 1 x] => [:broadcast-to {:shape [2 3]} 1.0]]]})
 
 (defrules constants
   "Constants move together, where folding makes one of them; quotients have one form."
-  {:name :add-constants, :lhs [:add [:add ?x ?c] ?d], :rhs [:add ?x [:add ?c ?d]]
-   :when #(and (constant? % ?c ?d) (rule/float? % ?x)), :keeps :regroup
-   :why "One addition instead of two.", :examples [[[:add [:add x 2] 3] => [:add x 5.0]]]}
-  {:name :mul-constants, :lhs [:mul [:mul ?x ?c] ?d], :rhs [:mul ?x [:mul ?c ?d]]
-   :when #(and (constant? % ?c ?d) (rule/float? % ?x)), :keeps :value
-   :why "One product instead of two.", :examples [[[:mul 3 [:mul x 2]] => [:mul x 6.0]]]}
-  {:name :mul-quotient-constants, :lhs [:mul ?c [:div ?d ?x]], :rhs [:div [:mul ?c ?d] ?x]
-   :when #(constant? % ?c ?d), :keeps :value, :why "The product of constants costs nothing."
-   :gen {x [1 3]}, :examples [[[:mul 3 [:div 2 x]] => [:div 6.0 x]]]}
   {:name :sub-constant, :lhs [:sub ?x ?c], :rhs [:add ?x [:neg ?c]]
-   :when #(and (constant? % ?c) (rule/float? % ?x) (not (constant? % ?x))), :keeps :bits
+   :when #(and (rule/constant? % ?c) (rule/float? % ?x) (not (rule/constant? % ?x))), :keeps :bits
    :why "One form of adding a constant.", :examples [[[:sub x 2] => [:add x -2.0]]]}
   {:name :add-self, :lhs [:add ?x ?x], :rhs [:mul 2 ?x], :keeps :bits
    :when #(not (bools? % ?x)), :why "The factor may join others."
@@ -91,7 +70,11 @@
    :examples [[[:mul x [:div 1 y]] => [:div x y]]]})
 
 (defrules powers
-  "Functions and their inverses."
+  "Squares; functions and their inverses."
+  {:name :mul-self, :lhs [:mul ?x ?x], :rhs [:sqr ?x], :keeps :bits, :why "One form of squares."
+   :examples [[[:mul x x] => [:sqr x]]]}
+  {:name :pow-two, :lhs [:pow ?x 2], :rhs [:sqr ?x], :keeps :value, :why "One product."
+   :examples [[[:pow x 2] => [:sqr x]]]}
   {:name :log-exp, :lhs [:log [:exp ?x]], :rhs ?x, :keeps :stabilizes, :why "Nothing to compute."
    :examples [[[:log [:exp x]] => x]]}
   {:name :exp-log, :lhs [:exp [:log ?x]], :rhs [:where [:ge ?x 0] ?x ##NaN], :keeps :value
@@ -226,6 +209,6 @@
 (def rules
   "All rules of this phase: the smallest form of a graph in exact arithmetic."
   (rule/union :canonicalize "One form for what can be written in several ways."
-              (into [identities signs/signs constants powers choices/choices views
-                     reducing/reducing]
-                    subtensor/families)))
+              (concat [identities signs/signs constants powers choices/choices views
+                       reducing/reducing]
+                      products/families subtensor/families)))

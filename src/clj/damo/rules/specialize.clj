@@ -19,8 +19,6 @@
 
 (defrules powers
   "Powers with known exponents, squares, quotients of exponentials."
-  {:name :pow-two, :lhs [:pow ?x 2], :rhs [:sqr ?x], :keeps :value, :why "One product."
-   :examples [[[:pow x 2] => [:sqr x]]]}
   {:name :pow-three, :lhs [:pow ?x 3], :rhs [:mul ?x [:sqr ?x]], :keeps :value, :why "Two products."
    :examples [[[:pow x 3] => [:mul x [:sqr x]]]]}
   {:name :pow-four, :lhs [:pow ?x 4], :rhs [:sqr [:sqr ?x]], :keeps :value, :why "Two products."
@@ -35,8 +33,6 @@
   {:name :pow-minus-half, :lhs [:pow ?x -0.5], :rhs [:div 1 [:sqrt ?x]], :keeps :drops-nan
    :why "A root and a quotient.", :gen {x [1 3]}
    :examples [[[:pow x -0.5] => [:div 1.0 [:sqrt x]]]]}
-  {:name :mul-self, :lhs [:mul ?x ?x], :rhs [:sqr ?x], :keeps :bits, :why "One form of squares."
-   :examples [[[:mul x x] => [:sqr x]]]}
   {:name :exp-product, :lhs [:mul [:exp ?x] [:exp ?y]], :rhs [:exp [:add ?x ?y]], :share :sole
    :keeps :regroup, :why "One exponential instead of two."
    :examples [[[:mul [:exp x] [:exp y]] => [:exp [:add x y]]]]}
@@ -92,10 +88,6 @@
    :when #(and (scales? % ?s ?x) (rule/scalar? % ?t)), :keeps :value
    :why "One product of the array instead of two.", :types {s [:f64 []], t [:f64 []]}
    :examples [[[:mul s [:mul t x]] => [:mul [:mul s t] x]]]}
-  {:name :common-scalar, :lhs [:add [:mul ?s ?x] [:mul ?s ?y]], :rhs [:mul ?s [:add ?x ?y]]
-   :when #(scales? % ?s ?x ?y), :share :sole, :keeps :regroup, :why "One product instead of two."
-   :types {s [:f64 []]}
-   :examples [[[:add [:mul s x] [:mul s y]] => [:mul s [:add x y]]]]}
   {:name :scalar-out-of-matmul, :lhs [:matmul [:mul ?s ?x] ?y], :rhs [:mul ?s [:matmul ?x ?y]]
    :when #(factor-of-product? % ?s ?x ?y), :keeps :drops-nan
    :why "gemm scales for nothing.", :types {s [:f64 []], y [:f64 [3 4]]}

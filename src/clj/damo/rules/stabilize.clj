@@ -5,7 +5,8 @@
   (:require [damo.graph :as graph]
             [damo.op.all]
             [damo.rule :as rule :refer [defrules]]
-            [damo.rules.canonicalize :as canonicalize]))
+            [damo.rules.canonicalize :as canonicalize]
+            [damo.rules.tails :as tails]))
 
 (set! *warn-on-reflection* true)
 
@@ -25,9 +26,6 @@
   {:name :expm1-neg, :lhs [:sub 1 [:exp ?x]], :rhs [:neg [:expm1 ?x]], :keeps :stabilizes
    :why "1 - e^x loses an x below 1e-16."
    :examples [[[:sub 1 [:exp x]] => [:neg [:expm1 x]]]]}
-  {:name :log-exp-sum, :lhs [:log [:add [:exp ?x] [:exp ?y]]], :rhs [:logaddexp ?x ?y]
-   :keeps :stabilizes, :why "e^x overflows above 709."
-   :examples [[[:log [:add [:exp x] [:exp y]]] => [:logaddexp x y]]]}
   {:name :logsumexp, :lhs [:log [:sum {:axis ?a :keepdims false} [:exp ?x]]]
    :rhs [:logsumexp {:axis ?a} ?x], :keeps :stabilizes, :why "e^x overflows above 709."
    :when #(not-any? (fn [axis] (= 0 (nth (rule/shape-of % ?x) axis))) (% ?a))
@@ -71,13 +69,6 @@
    :keeps :stabilizes, :why "erfc x vanishes from 27 on, its logarithm does not."
    :examples [[[:log [:erfc x]]
                => [:where [:gt x 1] [:sub [:log [:erfcx x]] [:sqr x]] [:log1p [:neg [:erf x]]]]]]}
-  {:name :bell-over-erfc, :lhs [:div [:exp [:neg [:sqr ?x]]] [:erfc ?x]], :rhs [:div 1 [:erfcx ?x]]
-   :keeps :stabilizes, :why "0/0 from 27 on."
-   :examples [[[:div [:exp [:neg [:sqr x]]] [:erfc x]] => [:div 1 [:erfcx x]]]]}
-  {:name :scaled-bell-over-erfc, :lhs [:div [:mul ?g [:exp [:neg [:sqr ?x]]]] [:erfc ?x]]
-   :rhs [:div ?g [:erfcx ?x]], :keeps :stabilizes
-   :why "0/0 from 27 on; the derivative of log erfc x has this form."
-   :examples [[[:div [:mul y [:exp [:neg [:sqr x]]]] [:erfc x]] => [:div y [:erfcx x]]]]}
   {:name :logit-sigmoid, :lhs [:logit [:sigmoid ?x]], :rhs ?x, :keeps :stabilizes
    :why "sigmoid rounds to 0 or 1 at its tails."
    :examples [[[:logit [:sigmoid x]] => x]]})
@@ -93,23 +84,10 @@
    :why "One op, whose derivative is stable."
    :examples [[[:div 1 [:add 1 [:exp x]]] => [:sigmoid [:neg x]]]
               [[:div 1 [:add 1 [:exp [:neg x]]]] => [:sigmoid x]]]}
-  {:name :exp-sigmoid, :lhs [:div [:exp ?x] [:add 1 [:exp ?x]]], :rhs [:sigmoid ?x]
-   :keeps :stabilizes
-   :why "∞/∞ above 709.", :examples [[[:div [:exp x] [:add 1 [:exp x]]] => [:sigmoid x]]]}
-  {:name :scaled-exp-sigmoid, :lhs [:div [:mul ?g [:exp ?x]] [:add 1 [:exp ?x]]]
-   :rhs [:mul ?g [:sigmoid ?x]], :keeps :stabilizes, :why "∞/∞ above 709."
-   :examples [[[:div [:mul y [:exp x]] [:add 1 [:exp x]]] => [:mul y [:sigmoid x]]]]}
   {:name :scaled-sigmoid, :lhs [:div ?g [:add 1 [:exp ?x]]], :rhs [:mul ?g [:sigmoid [:neg ?x]]]
    :keeps :value, :why "The gradient of log(1 + e^x) meets the rules for sigmoids."
    :when #(not (rule/number-of % ?g))
    :examples [[[:div y [:add 1 [:exp x]]] => [:mul y [:sigmoid [:neg x]]]]]}
-  {:name :exp-times-sigmoid, :lhs [:mul [:exp ?x] [:sigmoid [:neg ?x]]], :rhs [:sigmoid ?x]
-   :keeps :stabilizes, :why "∞·0 above 709."
-   :examples [[[:mul [:exp x] [:sigmoid [:neg x]]] => [:sigmoid x]]]}
-  {:name :product-exp-sigmoid, :lhs [:mul [:mul ?g [:sigmoid [:neg ?x]]] [:exp ?x]]
-   :rhs [:mul ?g [:sigmoid ?x]], :keeps :stabilizes
-   :why "∞·0 above 709; gradients of log(1 + e^x) have this form."
-   :examples [[[:mul [:mul y [:sigmoid [:neg x]]] [:exp x]] => [:mul y [:sigmoid x]]]]}
   {:name :one-minus-sigmoid, :lhs [:sub 1 [:sigmoid ?x]], :rhs [:sigmoid [:neg ?x]]
    :keeps :stabilizes
    :why "1 - sigmoid(50) is 0 to all digits."
@@ -160,10 +138,12 @@
   "Softmax, its logarithm, and the loss at labels."
   {:name :softmax
    :lhs [:div [:exp ?x] [:reshape {:shape ?s} [:sum {:axis ?a :keepdims false} [:exp ?x]]]]
+   :within :product
    :rhs [:softmax {:axis (first ?a)} ?x], :when #(along-one-axis? % ?x ?a ?s), :keeps :stabilizes
    :why "∞/∞ above 709."
    :examples [[[:div [:exp x] [:sum {:axis 1 :keepdims true} [:exp x]]] => [:softmax {:axis 1} x]]]}
   {:name :softmax-first-axis, :lhs [:div [:exp ?x] [:sum {:axis [0] :keepdims false} [:exp ?x]]]
+   :within :product
    :rhs [:softmax {:axis 0} ?x], :when #(not= 0 (first (rule/shape-of % ?x))), :keeps :stabilizes
    :why "∞/∞ above 709."
    :examples [[[:div [:exp x] [:sum {:axis 0} [:exp x]]] => [:softmax {:axis 0} x]]]}
@@ -198,19 +178,6 @@
                (= (rule/rank-of % ?i) (% ?a)))
    :why "The loss of a wrong and sure label is finite.", :types {i [:i64 [2]]}, :gen {i [0 2]}
    :examples [[[:categorical-cross-entropy [:softmax x] i] => [:cross-entropy x i]]]}
-  {:name :softmax-of-quotient, :lhs [:mul ?p [:sub [:where ?c [:div ?y ?p] 0] ?s]]
-   :rhs [:sub [:where ?c ?y 0] [:mul ?p ?s]], :keeps :stabilizes
-   :why "The gradient of log p at the label through softmax is 0·∞ where p is 0."
-   :gen {x [1 2]}
-   :examples [[[:mul x [:sub [:where [:lt x y] [:div y x] 0] z]]
-               => [:sub [:where [:lt x y] y 0.0] [:mul x z]]]]}
-  {:name :softmax-of-negative-quotient
-   :lhs [:mul ?p [:sub [:where ?c [:neg [:div ?y ?p]] 0] ?s]]
-   :rhs [:sub [:where ?c [:neg ?y] 0] [:mul ?p ?s]], :keeps :stabilizes
-   :why "The gradient of log p at the label through softmax is 0·∞ where p is 0."
-   :gen {x [1 2]}
-   :examples [[[:mul x [:sub [:where [:lt y 0] [:neg [:div y x]] 0] z]]
-               => [:sub [:where [:lt y 0.0] [:neg y] 0.0] [:mul x z]]]]}
   {:name :argmax-softmax, :lhs [:argmax {:axis ?a :keepdims ?k} [:softmax {:axis ?a} ?x]]
    :rhs [:argmax {:axis ?a :keepdims ?k} ?x], :keeps :stabilizes
    :why "The largest stays the largest."
@@ -232,17 +199,6 @@
   {:name :where-div-zero, :lhs [:div [:where ?c ?u 0] ?v], :rhs [:where ?c [:div ?u ?v] 0]
    :keeps :stabilizes, :why "0/0 is NaN; the gradient of a branch not taken is 0.", :gen {y [1 2]}
    :examples [[[:div [:where [:lt x 0] x 0] y] => [:where [:lt x 0.0] [:div x y] 0.0]]]}
-  {:name :where-quotient-mul, :lhs [:mul [:where ?c ?u [:div ?x ?y]] ?y]
-   :rhs [:where ?c [:mul ?u ?y] ?x], :keeps :stabilizes, :gen {y [1 2]}
-   :why "The slope of a loss of sigmoid meets the slope of sigmoid: 0/0·0 is NaN."
-   :examples [[[:mul y [:where [:lt x 0] x [:div x y]]]
-               => [:where [:lt x 0.0] [:mul x y] x]]]}
-  {:name :scaled-where-quotient-mul, :lhs [:mul [:mul ?g [:where ?c ?u [:div ?x ?y]]] ?y]
-   :rhs [:mul ?g [:where ?c [:mul ?u ?y] ?x]], :keeps :stabilizes, :gen {y [1 2]}
-   :types {g [:f64 []]}
-   :why "The slope of a loss of sigmoid meets the slope of sigmoid: 0/0·0 is NaN."
-   :examples [[[:mul y [:mul g [:where [:lt x 0] x [:div x y]]]]
-               => [:mul g [:where [:lt x 0.0] [:mul x y] x]]]]}
   {:name :where-zero-neg, :lhs [:neg [:where ?c 0 ?u]], :rhs [:where ?c 0 [:neg ?u]], :keeps :value
    :why "Lets the choice meet the next product."
    :examples [[[:neg [:where [:lt x 0] 0 y]] => [:where [:lt x 0.0] 0.0 [:neg y]]]]}
@@ -264,4 +220,5 @@
   "All rules of this phase, and those of canonicalize, on whose forms they rely."
   (rule/union :stabilize "The same real value, better floating point."
               [canonicalize/rules
-               (rule/union :stabilize "" [logarithms complements sigmoids softmaxes masks])]))
+               (rule/union :stabilize "" (concat [logarithms complements sigmoids softmaxes]
+                                                 tails/families [masks]))]))
