@@ -55,74 +55,114 @@
           (= join (first lhs)) [[n k] (factors/times group (rule/argument x) (+ n k))]
           :else [[(min n k) (min n k)] nil])))
 
+(declare meets?)
+
+(defn- shown
+  "A pair as if its members were the arguments of one node. Its attributes are for conditions:
+  :apart as `apart?` tells, and :meets, (fn [p u]): does the factor p meet a partner in u?"
+  [{:keys [^View root] :as cx} {:keys [lhs]} [x _ y _ :as pair] carrier]
+  (let [sign (if (= (first lhs) (get-in factors/groups [:product :part])) -1 1)]
+    (rule/view (.b root) (first lhs)
+               {:apart (apart? cx pair), :meets (fn [p u] (meets? cx p sign u))}
+               (if (= carrier :first) [x y] [y x]) (.type root))))
+
 (defn- at-pair
   "[match template] of the rule on a pair, or nil."
-  [{:keys [group ^View root] :as cx} {:keys [lhs keeps] :as rule} [x _ y _ :as pair] carrier]
-  (let [shown (rule/view (.b root) (first lhs) {:apart (apart? cx pair)}
-                         (if (= carrier :first) [x y] [y x]) (.type root))]
-    (when-let [[m template] (rule/try-rule rule shown (:uses cx))]
-      (let [[counts instead] (taken group rule pair template)]
-        (when-let [t (rest-of (assoc cx :keeps keeps, :copied (volatile! 0))
-                              pair counts carrier instead)]
-          [m t])))))
+  [{:keys [group uses] :as cx} {:keys [keeps] :as rule} pair carrier]
+  (when-let [[m template] (rule/try-rule rule (shown cx rule pair carrier) uses)]
+    (let [[counts instead] (taken group rule pair template)]
+      (when-let [t (rest-of (assoc cx :keeps keeps, :copied (volatile! 0))
+                            pair counts carrier instead)]
+        [m t]))))
 
 ;; ## Pairs that fit
 
 (defn- fits? [b head id] (or (nil? head) (= head (graph/op-of (graph/node b id)))))
 
-(defn- fitting
-  "The members of a form that fit a head, but for those that cancel with the other form: that goes
-  first, in whatever order the rules are."
-  [{:keys [^View root sign]} head form other]
+(defn- carrier-of
+  "Which member of a pair stands where the rule's first one does, :first or :second, when their
+  weights are as the rule has them: both above or both below, or the first above the second."
+  [{:keys [group sign]} {[op] :lhs} [_ w _ v]]
+  (let [joins (pos? (* (long w) (long v) (long sign)))]
+    (if (= op (:join (factors/groups group)))
+      (when joins :first)
+      (when-not joins (if (pos? (long w)) :first :second)))))
+
+(defn- heads-fit? [b [p q] joins x y]
+  (or (and (fits? b p x) (fits? b q y)) (and joins (fits? b q x) (fits? b p y))))
+
+(defn- applied
+  "[match template] of the rule on a pair that its weights and heads fit, or nil."
+  [{:keys [^View root] :as cx} {:keys [heads], :as rule} [x _ y _ :as pair]]
+  (when-let [carrier (carrier-of cx rule pair)]
+    (let [[x y] (if (= carrier :first) [x y] [y x])]
+      (when (heads-fit? (.b root) heads (:joins rule) x y)
+        (at-pair cx rule pair carrier)))))
+
+(defn- open
+  "The members of a form that one of the heads fits, but for those that cancel with the other form:
+  that goes first, in whatever order the rules are."
+  [{:keys [^View root sign]} heads form other]
   (filterv (fn [[id w]]
-             (and (fits? (.b root) head id)
+             (and (some #(fits? (.b root) % id) heads)
                   (not (neg? (* (long w) (long (get other id 0)) (long sign))))))
            form))
 
 (defn- some-pair
-  "The first true (f pair) for members of `xs` that fit the head p and of `ys` that fit q."
-  [cx [p q] xs ys f]
-  (when-let [found (seq (fitting cx p xs ys))]
-    (let [others (fitting cx q ys xs)]
-      (some (fn [[x w]] (some (fn [[y v]] (f [x w y v])) others)) found))))
-
-(defn- some-member-of-both
-  "The first true (f [x w x v]) for members of both forms."
-  [xs ys f]
-  (let [few (if (< (count ys) (count xs)) ys xs)]
+  "The first true (f pair) for members of the two forms that the rule may be about."
+  [cx {:keys [same heads]} xs ys f]
+  (if same
     (some (fn [id] (when-let [w (get xs id)] (when-let [v (get ys id)] (f [id w id v]))))
-          (keys few))))
+          (keys (if (< (count ys) (count xs)) ys xs)))
+    (when-let [found (seq (open cx heads xs ys))]
+      (let [others (open cx heads ys xs)]
+        (some (fn [[x w]] (some (fn [[y v]] (f [x w y v])) others)) found)))))
 
-(defn- joins?
-  "Do the members of a pair stand on one side of the fraction or difference?"
-  [{:keys [sign]} [_ w _ v]]
-  (pos? (* (long w) (long v) (long sign))))
+;; ## What a factor would meet
 
-(defn- at-joined
-  [cx {[p q] :heads, same :same, :as rule} xs ys]
-  (let [attempt #(when (joins? cx %) (at-pair cx rule % :first))]
-    (if same
-      (some-member-of-both xs ys attempt)
-      (or (some-pair cx [p q] xs ys attempt)
-          (when (not= p q) (some-pair cx [q p] xs ys attempt))))))
+(def ^:private most-tries
+  "How many nodes are looked at to find out whether a factor meets another."
+  50)
 
-(defn- at-parted
-  [cx {[p q] :heads, same :same :as rule} xs ys]
-  (let [above? (fn [[_ w]] (pos? (long w)))
-        attempt #(when-not (joins? cx %)
-                   (at-pair cx rule % (if (above? %) :first :second)))]
-    (if same
-      (some-member-of-both xs ys attempt)
-      (or (some-pair cx [p q] xs ys #(when (above? %) (attempt %)))
-          (some-pair cx [q p] xs ys #(when-not (above? %) (attempt %)))))))
+(def ^:private most-deep "How deep in sums and choices partners are looked for." 6)
+
+(defn- about?
+  "Is the rule about the factor p of weight `sign` and the factor f of weight w? That p cancels a
+  divisor counts, that it is one does not: (2x - 1)/x keeps digits that 2 - 1/x loses."
+  [{:keys [^View root uses] :as cx} {:keys [same heads joins] :as rule} p sign f w]
+  (let [pair [p sign f w]]
+    (when-let [carrier (carrier-of cx rule pair)]
+      (let [[x y] (if (= carrier :first) [p f] [f p])]
+        (and (if same (and (= p f) (= sign 1)) (heads-fit? (.b root) heads joins x y))
+             (rule/try-rule rule (shown cx rule pair carrier) uses))))))
+
+(defn- meets?
+  "Is there a rule, one that stabilises or cancels, about the factor p, above or below as `sign`
+  says, and a factor of node u?"
+  [{:keys [parts partners tries depth ^View root] :as cx} p sign u]
+  (let [b (.b root), [op _ x] (graph/node b u)
+        cx (assoc cx :group :product, :sign 1, :depth (dec (long depth)))]
+    (cond (or (zero? (long depth)) (neg? (long (vswap! tries dec))) (rule/uniform b p)) false
+          (= op :neg) (recur cx p sign x)
+          :else (some (fn [[f w]] (some #(about? cx % p sign f w) partners))
+                      (factors/form parts :product u)))))
+
+(defn partners-of
+  "Of these rules, those about two factors that cancel or stabilise each other."
+  [rules]
+  (filterv (fn [{:keys [within same keeps]}]
+             (and (= within :product) (or same (= keeps :stabilizes))))
+           rules))
 
 (defn try-rule
   "[match template] when the rule, one with :within, applies to two members of the node that `root`
-  views, else nil. `uses` says how many users a node has."
-  [parts {group :within, [op] :lhs, exact :exact, :as rule} ^View root uses]
-  (let [{:keys [join part]} (factors/groups group), [left right] (.args root)
-        cx {:parts parts, :group group, :root root, :uses uses
-            :sign (if (= (.op root) part) -1 1)}]
+  views, else nil. `partners` are the rules that `partners-of` chose; `uses` says how many users a
+  node has."
+  [parts partners {group :within, exact :exact, :as rule} ^View root uses]
+  (let [[left right] (.args root)
+        cx {:parts parts, :partners partners, :group group, :root root, :uses uses
+            :sign (if (= (.op root) (:part (factors/groups group))) -1 1)
+            :depth most-deep, :tries (volatile! most-tries)}]
     (when-not (and exact (type/float-dtype? (type/dtype-of (.type root))))
-      ((if (= op join) at-joined at-parted)
-       cx rule (factors/form parts group left) (factors/form parts group right)))))
+      (some-pair cx rule (factors/form parts group left) (factors/form parts group right)
+                 #(applied cx rule %)))))

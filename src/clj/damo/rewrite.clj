@@ -39,10 +39,9 @@
 ;; ## Which rules run
 
 (defn- rule-index
-  "A function from an op to the vector of rules that may apply to its nodes."
-  [rule-sets opts]
-  (let [by-head (group-by :head (keep #(rule/wanted opts %) (mapcat :rules rule-sets)))
-        of-op (HashMap.)]
+  "A function from an op to the vector of those of the rules that may apply to its nodes."
+  [rules]
+  (let [by-head (group-by :head rules), of-op (HashMap.)]
     (fn [op]
       (or (.get of-op op)
           (let [heads [op [:within (factors/group-of op)] (op/kind op) :any]
@@ -56,11 +55,11 @@
 ;; rules, frames {:rule name, :refused volatile, true when the rule must not be applied after all};
 ;; `deep` is an entry for the trace when something was left because the stack was full.
 
-(defrecord Engine [b failing parts rules-of ids uses active trace firing deep fuel fold])
+(defrecord Engine [b failing parts partners rules-of ids uses active trace firing deep fuel fold])
 
 (defn- engine [rule-sets {:keys [fuel fold] :or {fold true} :as opts} nodes]
-  (let [b (graph/builder)]
-    (->Engine b (failing/flags b) (factors/parts b) (rule-index rule-sets opts)
+  (let [b (graph/builder), rules (keep #(rule/wanted opts %) (mapcat :rules rule-sets))]
+    (->Engine b (failing/flags b) (factors/parts b) (partners/partners-of rules) (rule-index rules)
               (HashMap.) (HashMap.) (HashSet.) (ArrayList.) (volatile! ()) (volatile! nil)
               (volatile! (or fuel (+ 1000 (* 20 (long nodes))))) fold)))
 
@@ -226,9 +225,9 @@
         (<= (long max-depth) (count @firing))
         (vreset! deep {:rule name, :stopped :depth, :before (shown b op args), :made []})))
 
-(defn- try-rule [{:keys [parts]} rule root count-of]
+(defn- try-rule [{:keys [parts partners]} rule root count-of]
   (if (:within rule)
-    (partners/try-rule parts rule root count-of)
+    (partners/try-rule parts partners rule root count-of)
     (rule/try-rule rule root count-of)))
 
 (defn- rewritten! [{:keys [b rules-of ^HashMap uses] :as engine} op attrs args note]

@@ -235,9 +235,10 @@
 
 (defn- partners
   "What damo.partners needs to know of the pattern [op p q] of two members: the :heads of p and q,
-  and whether they are the :same."
-  [[_ p q]]
-  {:heads (mapv #(when (vector? %) (first %)) [p q]), :same (= p q)})
+  whether both are the :same, and whether op :joins them, in either order."
+  [[op p q]]
+  {:heads (mapv #(when (vector? %) (first %)) [p q]), :same (= p q)
+   :joins (boolean (:commutes (op/entry op)))})
 
 (defn- rule-code [{:keys [lhs rhs within], condition :when, :as rule}]
   (check-rule! rule)
@@ -322,6 +323,6 @@
 (defn describe
   "The rules of a set as data, without their functions: a vector of maps."
   [{:keys [rules]}]
-  (mapv #(-> % (dissoc :matchers :build :when :head :heads :same)
+  (mapv #(-> % (dissoc :matchers :build :when :head :heads :same :joins)
              (assoc :conditional (some? (:when %))))
         rules))

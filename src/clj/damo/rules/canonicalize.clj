@@ -19,12 +19,6 @@
 
 (set! *warn-on-reflection* true)
 
-(defn- constant? [m & names]
-  (every? #(some? (rule/number-of m %)) names))
-
-(defn- bools? [m & names]
-  (every? #(= :bool (rule/dtype-of m %)) names))
-
 ;; ## Arithmetic
 
 (defrules identities
@@ -60,7 +54,7 @@
    :when #(and (rule/constant? % ?c) (rule/float? % ?x) (not (rule/constant? % ?x))), :keeps :bits
    :why "One form of adding a constant.", :examples [[[:sub x 2] => [:add x -2.0]]]}
   {:name :add-self, :lhs [:add ?x ?x], :rhs [:mul 2 ?x], :keeps :bits
-   :when #(not (bools? % ?x)), :why "The factor may join others."
+   :when #(not (rule/bools? % ?x)), :why "The factor may join others."
    :examples [[[:add x x] => [:mul 2.0 x]]]}
   {:name :reciprocal, :lhs [:reciprocal ?x], :rhs [:div 1 ?x], :keeps :bits
    :why "One form of 1/x.", :gen {x [1 2]}, :examples [[[:reciprocal x] => [:div 1.0 x]]]}

@@ -92,6 +92,11 @@
   (let [x (rule/number-of m ?x)]
     (or (nil? x) (and (not (zero? x)) (< ##-Inf x ##Inf)))))
 
+(defn- apart?
+  "May ?a stand in front of the sum of ?x and ?y, and does not come back to meet a factor there?"
+  [m ?a ?x ?y]
+  (not-any? #((:meets (:attrs m)) (m ?a) (m %)) [?x ?y]))
+
 (defn- scaled-by-two?
   "Is ?c a power of two, of floats? Terms of integers come together by other rules."
   [m ?c]
@@ -121,11 +126,13 @@
    :examples [[[:add [:add x y] x] => [:add [:mul 2.0 x] y]]
               [[:add [:mul 2 x] [:add y [:mul 3 x]]] => [:add [:mul 5.0 x] y]]]}
   {:name :common-factor, :lhs [:add [:mul ?a ?x] [:mul ?a ?y]], :within :sum
-   :rhs [:mul ?a [:add ?x ?y]], :share :sole, :keeps :regroup, :types {z [:f64 []]}
+   :when #(apart? % ?a ?x ?y), :rhs [:mul ?a [:add ?x ?y]], :share :sole, :keeps :regroup
+   :types {z [:f64 []]}
    :why "One product instead of two."
    :examples [[[:add [:mul z x] [:mul z y]] => [:mul z [:add x y]]]]}
   {:name :common-factor-of-difference, :lhs [:sub [:mul ?a ?x] [:mul ?a ?y]], :within :sum
-   :rhs [:mul ?a [:sub ?x ?y]], :share :sole, :keeps :regroup, :types {z [:f64 []]}
+   :when #(apart? % ?a ?x ?y), :rhs [:mul ?a [:sub ?x ?y]], :share :sole, :keeps :regroup
+   :types {z [:f64 []]}
    :why "One product instead of two."
    :examples [[[:sub [:mul z x] [:mul z y]] => [:mul z [:sub x y]]]]}
   {:name :multiple-minus-one, :lhs [:sub [:mul ?c ?x] ?x]

@@ -92,6 +92,9 @@
    :keeps :stabilizes
    :why "1 - sigmoid(50) is 0 to all digits."
    :examples [[[:sub 1 [:sigmoid x]] => [:sigmoid [:neg x]]]]}
+  {:name :sigmoid-minus-one, :lhs [:add [:sigmoid ?x] -1], :rhs [:neg [:sigmoid [:neg ?x]]]
+   :keeps :stabilizes, :why "sigmoid(50) - 1 is 0 to all digits."
+   :examples [[[:sub [:sigmoid x] 1] => [:neg [:sigmoid [:neg x]]]]]}
   {:name :log-sigmoid, :lhs [:log [:sigmoid ?x]], :rhs [:neg [:softplus [:neg ?x]]]
    :keeps :stabilizes
    :why "sigmoid(-800) is 0."

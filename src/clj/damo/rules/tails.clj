@@ -144,8 +144,8 @@
               [[:mul [:mul y [:exp x]] [:sigmoid [:neg x]]] => [:mul y [:sigmoid x]]]
               [[:mul [:mul y [:sigmoid [:neg x]]] [:exp x]] => [:mul y [:sigmoid x]]]]}
   {:name :sigmoid-over-sigmoid, :lhs [:div [:sigmoid ?x] [:sigmoid ?y]], :within :product
-   :rhs [:exp ?x], :when #(opposite? % ?x ?y), :keeps :stabilizes
-   :why "sigmoid rounds to 0 or 1 at its tails."
+   :rhs [:exp ?x], :when #(opposite? % ?x ?y), :keeps :value, :except [:underflow]
+   :why "One function instead of three operations."
    :examples [[[:div [:sigmoid x] [:sub 1 [:sigmoid x]]] => [:exp x]]
               [[:div [:mul y [:sigmoid [:neg x]]] [:sigmoid x]] => [:mul y [:exp [:neg x]]]]]}
   {:name :sigmoid-over-exp, :lhs [:div [:sigmoid ?x] [:exp ?x]], :within :product
@@ -165,57 +165,52 @@
    :rhs [:erfcx ?x], :when #(square? % ?e ?x 1), :keeps :stabilizes, :why "∞·0 from 27 on."
    :examples [[[:mul [:exp [:sqr x]] [:erfc x]] => [:erfcx x]]]})
 
-;; ## Quotients by a factor, behind a choice or in a sum
+;; ## Sums and choices that keep factors apart
 
-(def ^:private most-deep "How far below a factor is looked for." 5)
+(defn- meets?
+  "Does ?p, as a factor of the product in which the sum or choice of the others stands, meet one
+  that cancels with it or stabilises it?"
+  [m ?p & others]
+  (some #((:meets (:attrs m)) (m ?p) (m %)) others))
 
-(defn- factor?
-  "Is node p a factor of node `id`?"
-  [b p id depth]
-  (or (= p id)
-      (let [[op _ x y] (graph/node b id)]
-        (and (pos? (long depth))
-             (case op
-               :mul (or (factor? b p x (dec (long depth))) (factor? b p y (dec (long depth))))
-               :sqr (factor? b p x (dec (long depth)))
-               false)))))
-
-(defn- quotient?
-  "Is node `id` a quotient by what node p is a factor of, but for factors, sign and a choice?"
-  [b p id depth]
-  (let [[op _ x y z] (graph/node b id), again #(quotient? b p % (dec (long depth)))]
-    (and (pos? (long depth))
-         (case op
-           :div (or (factor? b p y depth) (again x))
-           :mul (or (again x) (again y))
-           (:neg :cast) (again x)
-           :where (or (again y) (again z))
-           false))))
-
-(defn- over? [{b :builder :as m} ?u ?p] (quotient? b (m ?p) (m ?u) most-deep))
-
-(defrules quotients
-  "A factor meets the quotient by it that a choice or a sum keeps from it."
-  {:name :where-quotient-mul, :lhs [:mul [:where ?c ?u ?v] ?y], :within :product
-   :rhs [:where ?c [:mul ?u ?y] [:mul ?v ?y]], :keeps :stabilizes, :gen {y [1 2]}
-   :when #(or (over? % ?u ?y) (over? % ?v ?y))
+(defrules spreading
+  "A factor is multiplied into the sum or choice that keeps its partner from it."
+  {:name :factor-into-where, :lhs [:mul ?p [:where ?c ?u ?v]], :within :product
+   :rhs [:where ?c [:mul ?u ?p] [:mul ?v ?p]], :when #(meets? % ?p ?u ?v)
+   :keeps :stabilizes, :gen {y [1 2]}, :types {g [:f64 []]}
    :why "The slope of a loss of sigmoid meets the slope of sigmoid: 0/0·0 is NaN."
-   :types {g [:f64 []]}
    :examples [[[:mul y [:where [:lt x 0] x [:div x y]]]
                => [:where [:lt x 0.0] [:mul x y] x]]
               [[:mul y [:mul g [:where [:lt x 0] x [:div x y]]]]
                => [:mul g [:where [:lt x 0.0] [:mul x y] x]]]]}
-  {:name :factor-of-quotient-difference, :lhs [:mul ?p [:sub ?u ?s]], :within :product
-   :rhs [:sub [:mul ?p ?u] [:mul ?p ?s]], :keeps :stabilizes, :gen {x [1 2]}
-   :when #(or (over? % ?u ?p) (over? % ?s ?p))
+  {:name :divisor-into-where, :lhs [:div [:where ?c ?u ?v] ?p], :within :product
+   :rhs [:where ?c [:div ?u ?p] [:div ?v ?p]], :when #(meets? % ?p ?u ?v)
+   :keeps :stabilizes, :why "∞/∞ above 709."
+   :examples [[[:div [:where [:lt x 0] y [:exp x]] [:add [:exp x] [:exp y]]]
+               => [:where [:lt x 0.0] [:div y [:add [:exp x] [:exp y]]] [:sigmoid [:sub x y]]]]]}
+  {:name :factor-into-difference, :lhs [:mul ?p [:sub ?u ?v]], :within :product
+   :rhs [:sub [:mul ?p ?u] [:mul ?p ?v]], :when #(meets? % ?p ?u ?v)
+   :keeps :stabilizes, :gen {x [1 2]}
    :why "The gradient of log p through softmax is 0·∞ where p is 0."
    :examples [[[:mul x [:sub [:where [:lt x y] [:div y x] 0] z]]
                => [:sub [:where [:lt x y] y 0.0] [:mul x z]]]
               [[:mul x [:sub [:div y x] z]] => [:sub y [:mul x z]]]]}
-  {:name :factor-of-quotient-sum, :lhs [:mul ?p [:add ?u ?s]], :within :product
-   :rhs [:add [:mul ?p ?u] [:mul ?p ?s]], :keeps :stabilizes, :gen {x [1 2]}
-   :when #(over? % ?u ?p)
+  {:name :factor-into-sum, :lhs [:mul ?p [:add ?u ?v]], :within :product
+   :rhs [:add [:mul ?p ?u] [:mul ?p ?v]], :when #(meets? % ?p ?u ?v)
+   :keeps :stabilizes, :gen {x [1 2]}
    :why "The gradient of log p through softmax is 0·∞ where p is 0."
-   :examples [[[:mul x [:add [:div y x] z]] => [:add y [:mul x z]]]]})
+   :examples [[[:mul x [:add [:div y x] z]] => [:add y [:mul x z]]]]}
+  {:name :divisor-into-difference, :lhs [:div [:sub ?u ?v] ?p], :within :product
+   :rhs [:sub [:div ?u ?p] [:div ?v ?p]], :when #(meets? % ?p ?u ?v)
+   :keeps :stabilizes, :gen {x [1 2]}
+   :why "(e^x - e^-x)/(e^x + e^-x) is ∞/∞ above 709."
+   :examples [[[:div [:sub [:exp x] [:exp y]] [:add [:exp x] [:exp y]]]
+               => [:sub [:sigmoid [:sub x y]] [:sigmoid [:sub y x]]]]]}
+  {:name :divisor-into-sum, :lhs [:div [:add ?u ?v] ?p], :within :product
+   :rhs [:add [:div ?u ?p] [:div ?v ?p]], :when #(meets? % ?p ?u ?v)
+   :keeps :stabilizes, :gen {x [1 2]}
+   :why "Derivatives of log(e^x + e^y) along a direction are ∞/∞ above 709."
+   :examples [[[:div [:add [:mul z [:exp x]] [:exp y]] [:add [:exp x] [:exp y]]]
+               => [:add [:mul z [:sigmoid [:sub x y]]] [:sigmoid [:sub y x]]]]]})
 
-(def families "The families of this namespace." [sums partners quotients])
+(def families "The families of this namespace." [sums partners spreading])
