@@ -89,7 +89,7 @@
       (is (= ::diff/undefined kind))
       (is (str/includes? message "(undefined-grad x)\n  written at: derivative_test.clj")))
     (is (= :damo.op.control/bad-bounds (first (error-of #(d/grad-clip x 1 0)))))
-    (is (= :damo.op.control/bad-scale (first (error-of #(d/grad-scale x nil)))))))
+    (is (= :damo.attribute/bad-value (first (error-of #(d/grad-scale x nil)))))))
 
 (deftest options-of-every-mode
   (let [m (d/sqr x), y (d/add x m)]
@@ -100,8 +100,8 @@
     (doseq [f [#(d/grad (d/sum v) x %) #(d/lop v x v %) #(d/rop v x x %) #(d/jacobian v x %)]]
       (is (= ::diff/disconnected (first (error-of #(f {})))))
       (is (= :f64 (d/dtype (f {:disconnected :ignore})))))
-    (is (= ::derivative/bad-policy (first (error-of #(d/grad y x {:disconnected :quietly})))))
-    (is (= ::derivative/unknown-option (first (error-of #(d/rop y x x {:known-grads {}})))))))
+    (is (= :damo.attribute/bad-value (first (error-of #(d/grad y x {:disconnected :quietly})))))
+    (is (= :damo.attribute/unknown-option (first (error-of #(d/rop y x x {:known-grads {}})))))))
 
 (deftest known-gradients
   (let [m (d/sqr x), y (d/add x m)

@@ -44,7 +44,7 @@
                  message))
     (is (re-find #"try: :elementwise for a function of scalars" message)))
   (is (re-find #"^the op :half has no :kind; " (second (message-of #(dissoc % :kind)))))
-  (is (= [::entry/unknown-key "the op :half has the unknown key :partial; did you mean :partials?"]
+  (is (= [::entry/unknown-key "there is no key :partial of the entry of the op :half"]
          (message-of #(assoc % :partial [1])))))
 
 (deftest derivatives-are-checked

@@ -282,19 +282,21 @@
     (is (= '[w [:f32 [512 10]] [:f32 []]] (map data [:shared :expected :given])))))
 
 (deftest options-and-modes
-  (says :damo.function/unknown-option
-        [(str "a function has no option :update; the options are :allow-downcast, :givens, :mode,"
-              " :name, :on-unused-input, :trust-input, :updates")
+  (says :damo.attribute/unknown-option
+        [(str "there is no option :update; there are :allow-downcast, :givens, :mode, :name,"
+              " :on-unused-input, :trust-input, :updates")
          "  function made at: here"
          "  try: did you mean :updates?"]
         (d/function [v] (d/sum v) {:update {}}))
   (says :damo.run/unknown-mode
-        ["there is no mode :fast; there are [:debug :fast-compile :fast-run :nan-guard :none :sync]"
+        [(str "there is no mode :fast; there are :debug, :fast-compile, :fast-run, :nan-guard,"
+              " :none, :sync")
          "  function made at: here"
          "  try: did you mean :fast-run or :fast-compile?"]
         (d/function [v] (d/sum v) {:mode :fast}))
   (says :damo.run/unknown-option
-        ["there is no option :excluding of the mode :fast-run; there are [:exclude :include :mode]"
+        [(str "there is no option :excluding of the mode :fast-run; there are :exclude, :include,"
+              " :mode, :regroup")
          "  function made at: here"
          "  try: did you mean :exclude?"]
         (d/function [v] (d/sum v) {:mode {:excluding #{:add-zero}}}))
@@ -304,6 +306,35 @@
          "  try: did you mean :add-zero or :add-neg?"]
         (d/function [v] (d/sum v) {:mode {:exclude #{:add-zer}}}))
   (is (= 6.0 @((d/function [v] (d/sum v) {:mode :sync}) [[1 2 3]]))))
+
+(deftest options-and-arguments-of-functions
+  (says :damo.attribute/unknown-option
+        ["layer-norm: there is no option :eps; there are :axis, :epsilon, :scale, :shift"
+         "  argument 0: v [:f32 [n 3]], written at at-v"
+         "  argument 1: 1"
+         "  argument 2: 0"
+         "  expression: (layer-norm v 1 0 :eps 0.1)"
+         "  written at: here"
+         "  try: did you mean :epsilon?"]
+        (d/layer-norm v 1 0 :eps 0.1))
+  (says :damo.attribute/bad-value
+        ["sum: :keepdims is true or false; got 7"
+         "  argument 0: v [:f32 [n 3]], written at at-v"
+         "  expression: (sum v :keepdims 7)"
+         "  written at: here"]
+        (d/sum v :keepdims 7))
+  (says :damo.face/wrong-arity
+        ["grad: takes the arguments [cost wrt & opts]; given 1"
+         "  written at: here"]
+        (d/grad (d/sum v)))
+  (says :damo.face/bad-argument
+        ["call-n: n is an integer; got 0.5"
+         "  written at: here"]
+        (d/call-n (d/function [v] (d/sum v)) 0.5 zeros))
+  (says :damo.type/bad-shape
+        [(str "a shape is a vector of dims, integers of at least 0 or symbols, [n 784]; got"
+              " \"3\"")]
+        (d/zeros "3")))
 
 ;; ## Calls
 

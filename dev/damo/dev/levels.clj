@@ -9,8 +9,8 @@
   "The levels, lowest first. A namespace may require what stands in lower levels and, in its own
   level, what stands to its left. `a.*` stands for all namespaces below a that are not named, and
   `a.**` for such that may also require each other."
-  '[[damo.fail damo.type damo.array]
-    [damo.graph damo.expr]
+  '[[damo.fail damo.type damo.array damo.attribute]
+    [damo.graph damo.expr damo.face]
     [damo.entry damo.arguments damo.coerce damo.op]
     [damo.op.scalar damo.op.scalar-bessel damo.op.error-scalar damo.op.scalar-gamma
      damo.op.scalar-incomplete damo.op.scalar-beta

@@ -8,13 +8,14 @@
 (set! *warn-on-reflection* true)
 
 (defn- split-options
-  "[positional options]: the values before the first keyword, and what follows. A dtype in front of
-  an odd number of options is a value: (cast x :f32)."
+  "[positional options]: the values before the first keyword, and what follows, or the map at the
+  end. A dtype in front of an odd number of options is a value: (cast x :f32)."
   [given]
   (let [[positional [k :as options]] (split-with (complement keyword?) given)]
-    (if (and (odd? (count options)) (type/dtype? k))
-      [(concat positional [k]) (rest options)]
-      [positional options])))
+    (cond (and (odd? (count options)) (type/dtype? k)) [(concat positional [k]) (rest options)]
+          (and (empty? options) (map? (last positional)))
+          [(butlast positional) (mapcat identity (last positional))]
+          :else [positional options])))
 
 (defn- by-position
   "[arguments attributes] where values after the last argument, which are no expressions, are those

@@ -71,7 +71,8 @@
         (nil? arg) values
         (#{"--help" "-h"} arg) {:help true}
         (not (str/starts-with? arg "--")) (usage! (str "unexpected argument " (pr-str arg)))
-        (not (known arg)) (usage! (str "there is no option " arg))
+        (not (known arg)) (usage! (str "there is no option " arg
+                                       (some->> (fail/did-you-mean arg (keys known)) (str "; "))))
         :else (let [{:keys [key read]} (known arg)]
                 (if read
                   (recur (assoc values key (value-of arg read (first more))) (rest more))

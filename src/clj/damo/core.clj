@@ -7,10 +7,12 @@
      print repeat sort take])
   (:require [clojure.core :as clj]
             [clojure.java.io :as io]
+            [damo.attribute :as attribute]
             [damo.check :as check]
             [damo.derivative :as derivative]
             [damo.describe :as describe]
             [damo.expr :as expr]
+            [damo.face :as face]
             [damo.fail :as fail :refer [fail!]]
             [damo.function :as function]
             [damo.function.copy :as copy]
@@ -52,7 +54,7 @@
                               '[args]
                               (clj/map #(symbol (subs (name %) 1)) args))]]
            `(def ~(with-meta (symbol (name op))
-                    {:doc doc, :arglists `'([~@params ~'& ~'attributes])})
+                    {:doc doc, :arglists `'([~@params ~'& ~'attributes]), :op op})
               (op/caller ~op)))))
 
 (export-ops)
@@ -85,15 +87,17 @@
 (def ^{:doc (:doc (meta #'sort/call-bincount)), :arglists '([x & attributes])} bincount
   (expr/explained :bincount sort/call-bincount))
 
-(def + "The same as add." add)
-(def true-div "The same as div." div)
-(def neq "The same as ne." ne)
-(def invert "The same as bit-not." bit-not)
-(def * "The same as mul." mul)
-(def ravel "The same as flatten." flatten)
-(def / "The same as div." div)
+(defmacro ^:private alias-ops
+  "Ops under second names: the doc says which op it is."
+  [names]
+  `(do ~@(for [[second-name op-name] (partition 2 names)
+               :let [{:keys [arglists op]} (meta (resolve op-name))]]
+           `(def ~(with-meta second-name {:doc (str "The same as " op-name "."), :op op
+                                          :arglists `'~arglists})
+              ~op-name))))
 
-(def digamma "The same as psi." psi)
+(alias-ops
+ [+ add, * mul, / div, true-div div, neq ne, invert bit-not, ravel flatten, digamma psi])
 
 (defn -
   "x - y, elementwise; of one argument its negative."
@@ -149,10 +153,7 @@
 ;; ## Tensors
 
 (defn- dtype-named ^DType [dtype]
-  (when-not (type/dtype? dtype)
-    (fail! ::unknown-dtype (str "there is no dtype " (pr-str dtype) "; there are "
-                                (vec (clj/sort (keys type/dtypes))))
-           {:dtype dtype}))
+  (fail/check-name! {:kind ::unknown-dtype, :what "dtype", :key :dtype} (keys type/dtypes) dtype)
   (DType/of (name dtype)))
 
 (defn tensor
@@ -160,9 +161,10 @@
   doubles, :f32 for floats, :i64 for integers (of arrays their own), :bool for booleans. Numbers are
   rounded to a float dtype; arrays and tensors of wider floats only with {:allow-downcast true}."
   ([data] (if (instance? Tensor data) data (run/translating (Tensor/of data))))
-  ([data dtype] (tensor data dtype {}))
-  ([data dtype {:keys [allow-downcast]}]
-   (let [d (dtype-named dtype)]
+  ([data dtype & options]
+   (let [d (dtype-named dtype)
+         {:keys [allow-downcast]} (attribute/options {:allow-downcast {:default false, :is :flag}}
+                                                     [] options)]
      (run/translating (Tensor/of data d (boolean allow-downcast))))))
 
 (defn full
@@ -170,11 +172,15 @@
   in the shape an expression, here and in zeros, ones, arange and eye."
   ([shape x] (full shape x :f64))
   ([shape x dtype]
-   (let [d (dtype-named dtype)]
+   (let [d (dtype-named dtype), shape (type/as-shape shape)]
+     (when-not (or (number? x) (boolean? x))
+       (fail! ::not-a-number (str "full: the elements are a number or boolean; got "
+                                  (expr/describe x))
+              {:given x}))
      (if (every? integer? shape)
        (run/translating (Tensor/full x d (long-array shape)))
        (let [attrs {:type [dtype []], :value (expr/const-value dtype x)}]
-         (op/node :full {:shape (vec shape)} [(op/node :const attrs [])]))))))
+         (op/node :full {:shape shape} [(op/node :const attrs [])]))))))
 
 (defn zeros "A tensor of zeros of that shape; dtype :f64 unless given."
   ([shape] (zeros shape :f64))
@@ -193,14 +199,17 @@
      (arange start stop step (if (every? whole? [start stop step]) :i64 :f64))))
   ([start stop step dtype]
    (let [d (dtype-named dtype)]
+     (when-not (number? step)
+       (fail! ::not-a-number (str "arange: the step is a number; got " (expr/describe step))
+              {:given step}))
      (if (every? number? [start stop])
        (run/translating (Tensor/arange (double start) (double stop) (double step) d))
        (op/node :arange {:start start, :stop stop, :step step, :dtype dtype} [])))))
 
-(defn eye "The n × n identity as a tensor; dtype :f64 unless given."
-  ([n] (eye n :f64))
-  ([n dtype]
-   (let [d (dtype-named dtype)]
+(defn eye "The identity matrix with so many rows as a tensor; dtype :f64 unless given."
+  ([rows] (eye rows :f64))
+  ([rows dtype]
+   (let [d (dtype-named dtype), [n] (type/as-shape [rows])]
      (if (integer? n)
        (run/translating (Tensor/eye n n d))
        (op/node :eye {:n n, :dtype dtype} [])))))
@@ -311,8 +320,8 @@
   :name – for messages; :allow-downcast – lets :f64 data be rounded to :f32 inputs
   :on-unused-input :raise | :warn | :ignore
   :trust-input – accepted; the checks of arguments keep memory safe, cost some 0.1 µs and stay"
-  ([inputs outputs] (function inputs outputs {}))
-  ([inputs outputs opts] (function/function inputs outputs opts)))
+  [inputs outputs & options]
+  (function/function inputs outputs (attribute/as-map options)))
 
 (defn call-n
   "Calls a compiled function n times inside native code, updates applied between, and returns the
@@ -386,3 +395,5 @@
   "The functions of a file that `save` wrote, by name. They share their state; {:predict f}."
   [file]
   (model/load file))
+
+(face/guard! *ns*)

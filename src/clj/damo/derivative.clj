@@ -1,7 +1,8 @@
 (ns damo.derivative
   "Derivatives of expressions: what damo.diff does to graphs, for users. Expressions in, expressions
   over the same inputs out: (grad (sum (sqr x)) x) is 2 x."
-  (:require [damo.counted :as counted]
+  (:require [damo.attribute :as attribute]
+            [damo.counted :as counted]
             [damo.diff :as diff]
             [damo.diff.custom :as custom]
             [damo.diff.jacobian :as jacobian]
@@ -40,17 +41,13 @@
                                            (fail/position-text src)))
                        (when src {:asked-at src}))))))
 
-(defn- check-options!
-  "Fails on an option that is not among `known`, and on an unknown policy."
-  [{:keys [disconnected] :as opts} known]
-  (when-let [unknown (first (remove known (keys opts)))]
-    (let [near (fail/did-you-mean unknown known)]
-      (fail! ::unknown-option (str "there is no option " unknown "; there are " (vec (sort known)))
-             (cond-> {:option unknown, :known known} near (assoc :try near)))))
-  (when-not (contains? #{nil :raise :warn :ignore} disconnected)
-    (fail! ::bad-policy (str ":disconnected is :raise, :warn or :ignore; got "
-                             (pr-str disconnected))
-           {:given disconnected})))
+(def ^:private schemas
+  "The options of derivatives, as damo.attribute has schemas."
+  {:known-grads {:default nil, :is :map}, :consider-constant {:default nil}
+   :disconnected {:default nil, :is :policy}, :mode {:default nil, :is :direction}})
+
+(defn- options [given names]
+  (into {} (filter (comp some? val)) (attribute/options (select-keys schemas names) [] given)))
 
 (defn- one-or-many [x] (if (sequential? x) [(vec x) identity] [[x] first]))
 
@@ -62,39 +59,36 @@
   [e …], :disconnected :raise | :warn | :ignore (what to do when the cost does not depend on one;
   ignored ones give zeros). A path without a derivative fails: :damo.diff/undefined when there is
   none, :damo.diff/not-implemented when nobody has written it."
-  ([cost wrt] (grad cost wrt {}))
-  ([cost wrt opts]
-   (check-options! opts #{:known-grads :consider-constant :disconnected})
-   (let [[wrt result] (one-or-many wrt)]
-     (result
-      (derived (vec (concat (when cost [cost]) wrt (mentioned opts)))
-               (fn [g {:keys [id-of] :as m}]
-                 (diff/grad g (when cost (id-of cost)) (ids-of m wrt) (with-ids opts m))))))))
+  [cost wrt & opts]
+  (let [opts (options opts [:known-grads :consider-constant :disconnected])
+        [wrt result] (one-or-many wrt)]
+    (result
+     (derived (vec (concat (when cost [cost]) wrt (mentioned opts)))
+              (fn [g {:keys [id-of] :as m}]
+                (diff/grad g (when cost (id-of cost)) (ids-of m wrt) (with-ids opts m)))))))
 
 (defn lop
   "vᵀ·J: the gradients of the expressions `f` (one or a vector), weighted by `v` of the same types,
   with respect to `wrt` (one or a vector). Reverse mode. Options as grad."
-  ([f wrt v] (lop f wrt v {}))
-  ([f wrt v opts]
-   (check-options! opts #{:known-grads :consider-constant :disconnected})
-   (let [[fs] (one-or-many f), [vs] (one-or-many v), [wrt result] (one-or-many wrt)
-         vs (mapv expr/whole vs)]
-     (result (derived (vec (concat fs vs wrt (mentioned opts)))
-                      (fn [g m] (diff/lop g (ids-of m fs) (ids-of m vs) (ids-of m wrt)
-                                          (with-ids opts m))))))))
+  [f wrt v & opts]
+  (let [opts (options opts [:known-grads :consider-constant :disconnected])
+        [fs] (one-or-many f), [vs] (one-or-many v), [wrt result] (one-or-many wrt)
+        vs (mapv expr/whole vs)]
+    (result (derived (vec (concat fs vs wrt (mentioned opts)))
+                     (fn [g m] (diff/lop g (ids-of m fs) (ids-of m vs) (ids-of m wrt)
+                                         (with-ids opts m)))))))
 
 (defn rop
   "J·v: the directional derivatives of the expressions `f` (one or a vector) when `wrt` (one or a
   vector) moves along `v`, of the same types. Forward mode. Options :consider-constant and
   :disconnected as in grad."
-  ([f wrt v] (rop f wrt v {}))
-  ([f wrt v opts]
-   (check-options! opts #{:consider-constant :disconnected})
-   (let [[fs result] (one-or-many f), [vs] (one-or-many v), [wrt] (one-or-many wrt)
-         vs (mapv expr/whole vs)]
-     (result (derived (vec (concat fs vs wrt (mentioned opts)))
-                      (fn [g m] (diff/rop g (ids-of m fs) (ids-of m wrt) (ids-of m vs)
-                                          (with-ids opts m))))))))
+  [f wrt v & opts]
+  (let [opts (options opts [:consider-constant :disconnected])
+        [fs result] (one-or-many f), [vs] (one-or-many v), [wrt] (one-or-many wrt)
+        vs (mapv expr/whole vs)]
+    (result (derived (vec (concat fs vs wrt (mentioned opts)))
+                     (fn [g m] (diff/rop g (ids-of m fs) (ids-of m wrt) (ids-of m vs)
+                                         (with-ids opts m)))))))
 
 (defn jacobian
   "The derivatives of all elements of the expression e with respect to all elements of `wrt`, one
@@ -102,34 +96,33 @@
   be symbolic. It is computed in one pass with a batch of gradients, or of tangents where wrt is
   the smaller; :mode :reverse or :forward decides otherwise. Options :consider-constant and
   :disconnected as in grad."
-  ([e wrt] (jacobian e wrt {}))
-  ([e wrt opts]
-   (check-options! opts #{:consider-constant :disconnected :mode})
-   (let [[ws result] (one-or-many wrt)]
-     (result (derived (vec (concat [e] ws (mentioned opts)))
-                      (fn [g {:keys [id-of] :as m}]
-                        (jacobian/jacobian g (id-of e) (ids-of m ws) (with-ids opts m))))))))
+  [e wrt & opts]
+  (let [opts (options opts [:consider-constant :disconnected :mode])
+        [ws result] (one-or-many wrt)]
+    (result (derived (vec (concat [e] ws (mentioned opts)))
+                     (fn [g {:keys [id-of] :as m}]
+                       (jacobian/jacobian g (id-of e) (ids-of m ws) (with-ids opts m)))))))
 
 (defn hessian
   "The second derivatives of `cost`, a 0-d float expression: for wrt of shape [a …] an array
   [a … a …]. For a vector of wrts the vector of rows of blocks: ((hessian cost [w b]) 0) is the
   second derivatives by w and w, and by w and b. Forward over reverse mode; :mode :reverse takes
   reverse mode twice. Other options as grad."
-  ([cost wrt] (hessian cost wrt {}))
-  ([cost wrt opts]
-   (let [[ws result] (one-or-many wrt)
-         gradients (grad cost ws (dissoc opts :mode))
-         second-order (merge {:mode :forward} (dissoc opts :known-grads) {:disconnected :ignore})]
-     (result (mapv #(result (jacobian % ws second-order)) gradients)))))
+  [cost wrt & opts]
+  (let [opts (options opts (keys schemas))
+        [ws result] (one-or-many wrt)
+        gradients (grad cost ws (dissoc opts :mode))
+        second-order (merge {:mode :forward} (dissoc opts :known-grads) {:disconnected :ignore})]
+    (result (mapv #(result (jacobian % ws second-order)) gradients))))
 
 (defn hvp
   "H·v: the Hessian of `cost` with respect to `wrt` (one expression or a vector) times `v`; forward
   over reverse mode. Options as grad."
-  ([cost wrt v] (hvp cost wrt v {}))
-  ([cost wrt v opts]
-   (let [[ws result] (one-or-many wrt), [vs] (one-or-many v)]
-     (result (rop (grad cost ws opts) ws vs
-                  (assoc (dissoc opts :known-grads) :disconnected :ignore))))))
+  [cost wrt v & opts]
+  (let [opts (options opts [:known-grads :consider-constant :disconnected])
+        [ws result] (one-or-many wrt), [vs] (one-or-many v)]
+    (result (rop (grad cost ws opts) ws vs
+                 (assoc (dissoc opts :known-grads) :disconnected :ignore)))))
 
 ;; ## What derivatives do at a place
 

@@ -3,7 +3,8 @@
   derivative forms; and the registry of those that passed. (check! {:name :half :kind :elementwise
   …}) returns the entry or fails, saying what is missing."
   (:require [clojure.string :as str]
-            [damo.fail :refer [fail!]]))
+            [damo.attribute :as attribute]
+            [damo.fail :as fail :refer [fail!]]))
 
 (set! *warn-on-reflection* true)
 
@@ -31,20 +32,11 @@
 
 ;; ## Keys
 
-(defn- near
-  "The keys that resemble k: those that begin alike or hold it."
-  [k known]
-  (let [text (name k), begins (subs text 0 (min 4 (count text)))]
-    (sort (filter #(or (str/starts-with? (name %) begins) (str/includes? text (name %))) known))))
-
-(defn- check-keys! [entry]
-  (when-let [unknown (first (sort (remove user-keys (keys entry))))]
-    (says entry ::unknown-key
-          (str "has the unknown key " unknown
-               (if-let [like (seq (near unknown user-keys))]
-                 (str "; did you mean " (str/join " or " like) "?")
-                 "; docs/ops-guide.md lists the keys"))
-          {:key unknown})))
+(defn- check-keys! [{:keys [name] :as entry}]
+  (doseq [k (sort-by str (keys entry))]
+    (fail/check-name! {:kind ::unknown-key, :what "key", :of (str " of the entry of the op " name)
+                       :key :key, :data {:op name}}
+                      user-keys k)))
 
 (defn- needed
   "Pairs [keys why]: an entry needs one of the keys of each."
@@ -183,9 +175,12 @@
   [{:keys [name] :as new}]
   (check! new)
   (check-new! new)
-  (swap! registry assoc name
-         (cond-> new
-           (:call-attrs new) (assoc :all-attrs (merge (:attrs new) (:call-attrs new)))))
+  (let [kinds (if (built-in? new) attribute/with-kinds identity)
+        attrs (kinds (:attrs new)), call-attrs (kinds (:call-attrs new))]
+    (swap! registry assoc name
+           (cond-> (assoc new :attrs attrs)
+             (seq call-attrs) (assoc :call-attrs call-attrs
+                                     :all-attrs (merge attrs call-attrs)))))
   name)
 
 (defn remove!

@@ -54,18 +54,10 @@
 (defn text
   "The form of an expression as text, at most 160 characters."
   [e]
-  (let [s (pr-str (form e))]
-    (if (< 160 (count s)) (str (subs s 0 157) "...") s)))
+  (fail/short-text (pr-str (form e))))
 
 (defmethod print-method Expr [^Expr e ^java.io.Writer w]
   (.write w (str "#damo/expr " (pr-str (.type e)) " " (text e))))
-
-(defn- value-text
-  "What is no expression as text, long data cut."
-  [x]
-  (let [s (binding [*print-length* 8, *print-level* 4] (pr-str x))
-        line (str/trim (first (str/split-lines s)))]
-    (if (< 160 (count line)) (str (subs line 0 157) "...") line)))
 
 ;; ## Constants
 
@@ -137,7 +129,7 @@
   ([data dtype]
    (try (if dtype (Tensor/of data (DType/of (name dtype))) (Tensor/of data))
         (catch DamoException e
-          (fail! (keyword "damo" (.kind e)) (str (.what e) ": " (value-text data)))))))
+          (fail! (keyword "damo" (.kind e)) (str (.what e) ": " (fail/value-text data)))))))
 
 (defn lift
   "x as an argument of an op: expressions, numbers and booleans as they are (their dtype, and that
@@ -270,7 +262,7 @@
   expression is printed as it is."
   [e]
   (if-not (expr? e)
-    (value-text e)
+    (fail/value-text e)
     (str (text e) " " (pr-str (type-of e))
          (when (src-of e) (str ", written at " (fail/position-text (src-of e)))))))
 
@@ -278,15 +270,17 @@
   "What a failure says of the call of an op: its :arguments as lines, their :types, :attrs, the
   :expr as text and the :file and :line of `src`."
   [op attrs args src]
-  (let [arg-form #(if (expr? %) (form % 2) (symbol (value-text %)))
+  (let [arg-form #(if (expr? %) (form % 2) (symbol (fail/value-text %)))
         options (mapcat identity (if (map? attrs)
                                    (sort-by (comp str key) attrs)
                                    (partition-all 2 attrs)))
-        text (pr-str (concat [(symbol (name op))] (map arg-form args) options))]
+        text (binding [*print-length* 64, *print-level* 8]
+               (pr-str (concat [(symbol (name op))] (map arg-form args) options)))]
     (merge {:arguments (mapv describe args)
             :types (mapv #(when (expr? %) (type-of %)) args)
-            :attrs (if (map? attrs) attrs (into {} (map vec) (partition 2 attrs)))
-            :expr (if (< 160 (count text)) (str (subs text 0 157) "...") text)}
+            :attrs (update-vals (if (map? attrs) attrs (into {} (map vec) (partition 2 attrs)))
+                                fail/bounded)
+            :expr (fail/short-text text)}
            src)))
 
 (defn facts

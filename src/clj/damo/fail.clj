@@ -69,6 +69,24 @@
        (when expr (str "\n  expression: " expr))
        (when file (str "\n  written at: " file ":" line))))
 
+;; ## Texts of values
+
+(defn short-text
+  "The text, cut with ... behind 160 characters."
+  [text]
+  (if (< 160 (count text)) (str (subs text 0 157) "...") text))
+
+(defn value-text
+  "What a user gave as one line for a message: long data and endless sequences are cut."
+  [x]
+  (let [s (binding [*print-length* 8, *print-level* 4] (pr-str x))]
+    (short-text (str/trim (first (str/split-lines s))))))
+
+(defn bounded
+  "What a user gave as data of a failure: of a sequence that may be endless the first elements."
+  [x]
+  (if (and (sequential? x) (not (counted? x))) (vec (take 64 x)) x))
+
 ;; ## Names that are nearly right
 
 (defn- distance
@@ -98,6 +116,18 @@
   [x known]
   (when-let [near (seq (nearest x known))]
     (str "did you mean " (str/join " or " near) "?")))
+
+(defn check-name!
+  "Nil when `given` is one of the names `known`; else fails with a list of them, unless they are
+  many, and the nearest ones. `about` is {:kind, of the failure, :what an \"option\" or so :of \" of
+  a function\" or nil, :key, of the name in the data of the failure, :data more of it}."
+  [{:keys [kind what of key data]} known given]
+  (when-not (some #{given} known)
+    (let [near (did-you-mean given known), names (sort-by str known)]
+      (fail! kind (str "there is no " what " " (value-text given) of
+                       (cond (empty? names) "; there is none"
+                             (< (count names) 20) (str "; there are " (str/join ", " names))))
+             (cond-> (merge {key given, :known (vec names)} data) near (assoc :try near))))))
 
 ;; ## Positions
 

@@ -7,7 +7,7 @@
             [clojure.java.io :as io]
             [damo.fail :as fail :refer [fail!]])
   (:import [java.io PushbackReader]
-           [java.nio.file CopyOption Files StandardCopyOption]
+           [java.nio.file CopyOption Files Path StandardCopyOption]
            [java.nio.file.attribute FileAttribute]
            [java.util ArrayList HashMap]))
 
@@ -170,12 +170,20 @@
 
 ;; ## Files
 
+(defn- file-failed! [what file ^java.io.IOException e]
+  (fail! ::file (str file " cannot be " what ": "
+                     (if (instance? java.io.FileNotFoundException e) (ex-message e)
+                         (str (.getSimpleName (class e)) " " (ex-message e))))
+         {:file (str file)} e))
+
 (defn write-graph
   "Writes a graph as EDN text to `file`, whole or not at all; returns the file."
   [file graph]
   (check graph)
   (let [target (.toAbsolutePath (.toPath (io/file file)))
-        temp (Files/createTempFile (.getParent target) ".damo" ".edn" (make-array FileAttribute 0))]
+        ^Path temp (try (Files/createTempFile (.getParent target) ".damo" ".edn"
+                                              (make-array FileAttribute 0))
+                    (catch java.io.IOException e (file-failed! "written" file e)))]
     (try
       (with-open [w (io/writer (.toFile temp))]
         (binding [*out* w, *print-length* nil, *print-level* nil, *print-meta* false,
@@ -190,7 +198,9 @@
   "The one EDN form of a file; never evaluates anything. Fails with the file's name when it is not
   exactly one form."
   [file]
-  (with-open [r (PushbackReader. (io/reader file))]
+  (with-open [r (PushbackReader. (try (io/reader file)
+                                      (catch java.io.IOException e
+                                        (file-failed! "read" file e))))]
     (let [opts {:eof ::eof}
           [form more] (try [(edn/read opts r) (edn/read opts r)]
                            (catch RuntimeException e

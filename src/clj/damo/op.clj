@@ -6,6 +6,7 @@
   (:require [clojure.string :as str]
             [damo.entry :as entry]
             [damo.arguments :as arguments]
+            [damo.attribute :as attribute]
             [damo.coerce :as coerce]
             [damo.expr :as expr]
             [damo.fail :as fail :refer [fail!]]
@@ -24,9 +25,7 @@
   "The entry of an op; fails with the nearest names when there is none."
   [op]
   (or (get @registry op)
-      (let [near (when (keyword? op) (fail/did-you-mean op (keys @registry)))]
-        (fail! ::unknown-op (str "there is no op " (pr-str op) (when near (str "; " near)))
-               {:op op}))))
+      (fail/check-name! {:kind ::unknown-op, :what "op", :key :op} (keys @registry) op)))
 
 (defn kind
   "The kind of an op: :elementwise, :reduce, :contract, :view, :generate, :gather …; passes ask
@@ -39,20 +38,9 @@
 (defn- check-attrs
   "The attributes given, those of the schemas `attrs` that are missing filled in."
   [name attrs given]
-  (when-let [unknown (first (remove #(contains? attrs %) (keys given)))]
-    (fail! ::unknown-attribute
-           (str "there is no attribute " unknown "; there "
-                (if (seq attrs) (str "are " (str/join ", " (sort (keys attrs)))) "is none"))
-           (let [near (fail/did-you-mean unknown (keys attrs))]
-             (cond-> {:op name, :attribute unknown, :known (vec (sort (keys attrs)))}
-               near (assoc :try near)))))
-  (reduce-kv (fn [m k schema]
-               (cond (contains? given k) m
-                     (contains? schema :default) (assoc m k (:default schema))
-                     :else (fail! ::missing-attribute
-                                  (str "the attribute " k " is needed: " (:doc schema))
-                                  {:op name, :attribute k})))
-             (or given {}) attrs))
+  (attribute/fill attrs given {:kind ::unknown-attribute, :what "attribute", :key :attribute
+                               :data {:op name}}
+                  ::missing-attribute))
 
 (defn- check-arity [{:keys [name args]} given]
   (when-not (or (= args :variadic) (= (count args) (count given)))
@@ -156,9 +144,9 @@
   [{:keys [facts] :as ctx} op attrs args]
   (let [entry (entry op)]
     (try
+      (check-arity entry args)
       (let [attrs (with-count-name
                     ctx entry (check-attrs op (or (:all-attrs entry) (:attrs entry)) attrs) args)]
-        (check-arity entry args)
         (made ctx entry attrs (coerce/arguments ctx entry args)))
       (catch clojure.lang.ExceptionInfo e
         (expr/explain-node! e op (facts op attrs args))))))

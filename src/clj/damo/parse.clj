@@ -20,9 +20,10 @@
     (bad-form! "at the top"
       (str "a map with " (str/join ", " (sort keys-of-form)) " is needed, got " (pr-str form))
       form))
-  (when-let [unknown (first (remove keys-of-form (keys form)))]
-    (bad-form! "at the top" (str "there is no key " (pr-str unknown) "; the keys are "
-                                 (str/join ", " (sort keys-of-form))) form))
+  (doseq [k (keys form)]
+    (fail/check-name! {:kind ::bad-form, :what "key", :of " of a let form", :key :where
+                       :data {:form form}}
+                      keys-of-form k))
   (when-not (and (vector? (:let form [])) (even? (count (:let form []))))
     (bad-form! ":let" "a vector of names and expressions in turn is needed" (:let form)))
   (when-not (and (map? (:outputs form)) (seq (:outputs form)))

@@ -38,14 +38,6 @@
      :nan-guard (assoc fast-run :guard guard/options)
      :debug fast-run}))
 
-(defn- unknown!
-  "Fails: what a user named is none of `known`."
-  [kind [what of-what] given known data]
-  (let [near (fail/did-you-mean given known)]
-    (fail! kind (str "there is no " what " " (pr-str given) of-what
-                     (when (< (count known) 20) (str "; there are " (vec (sort known)))))
-           (cond-> data near (assoc :try near)))))
-
 (def ^:private rule-names
   "What :include and :exclude may hold: the names of the rules and their promises."
   (delay (into (set (keys rule/promises))
@@ -59,8 +51,10 @@
     (fail! ::bad-mode (str k " of a mode is a set of names of rules and promises; got "
                            (pr-str given))
            {:option k, :given given}))
-  (when-let [unknown (first (remove @rule-names given))]
-    (unknown! ::unknown-rule ["rule or promise"] unknown @rule-names {:option k, :rule unknown})))
+  (doseq [rule given]
+    (fail/check-name! {:kind ::unknown-rule, :what "rule or promise", :key :rule
+                       :data {:option k}}
+                      @rule-names rule)))
 
 (def rule-options
   "The keys of the map of a mode that say which rules run, see rule/wanted."
@@ -76,11 +70,11 @@
   [base options]
   (let [known (into (set (cons :mode rule-options))
                     (when (= base :nan-guard) (keys guard/options)))]
-    (when-not (contains? modes base)
-      (unknown! ::unknown-mode ["mode"] base (keys modes) {:mode base}))
-    (when-let [unknown (first (remove known (keys options)))]
-      (unknown! ::unknown-option ["option" (str " of the mode " base)] unknown known
-                {:mode base, :option unknown}))
+    (fail/check-name! {:kind ::unknown-mode, :what "mode", :key :mode} (keys modes) base)
+    (doseq [k (keys options)]
+      (fail/check-name! {:kind ::unknown-option, :what "option", :of (str " of the mode " base)
+                         :key :option, :data {:mode base}}
+                        known k))
     (doseq [k [:include :exclude]] (check-names! k (k options)))
     (check-regroup! (:regroup options))))
 

@@ -293,7 +293,9 @@
 
 ;; ## Types
 
-(defn- dim? [d]
+(defn dim?
+  "Is d a dim, an integer of at least 0, a symbol or arithmetic on dims?"
+  [d]
   (or (and (integer? d) (<= 0 d Long/MAX_VALUE))
       (and (symbol? d) (nil? (namespace d)))
       (and (vector? d) (#{:+ :* :- :quot :mod :max :min} (first d)) (every? dim? (rest d)))))
@@ -313,6 +315,16 @@
                 " and a vector of dimensions, integers or symbols; got " (pr-str x))
            {:given x}))
   x)
+
+(defn as-shape
+  "What a user gives as a shape, a vector of dims or one dim, as a vector; fails when it is none."
+  [x]
+  (let [shape (if (sequential? x) (vec (take 65 x)) [x])]
+    (when-not (and (every? dim? shape) (< (count shape) 65))
+      (fail! ::bad-shape (str "a shape is a vector of dims, integers of at least 0 or symbols,"
+                              " [n 784]; got " (fail/value-text x))
+             {:given x}))
+    shape))
 
 (defn dtype-of "The dtype of a type." [[dtype _]] dtype)
 

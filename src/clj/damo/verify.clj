@@ -4,7 +4,8 @@
   that names it. Central differences; an entry passes when its absolute or its relative error is
   small.
   (verify-grad tanh [[0.1 0.2]]) is {:mode :forward, :argument nil, :index [1], …}."
-  (:require [damo.derivative :as derivative]
+  (:require [damo.attribute :as attribute]
+            [damo.derivative :as derivative]
             [damo.expr :as expr]
             [damo.fail :as fail :refer [fail!]]
             [damo.function :as function]
@@ -152,36 +153,43 @@
        " (allowed " (:abs-tol opts) "), relative error " relative " (allowed " (:rel-tol opts)
        ")\n  of the function " (expr/describe y)))
 
-(defn- options [points y-dtype {:keys [eps abs-tol rel-tol n-tests seed] :as opts}]
+(def ^:private schemas
+  {:eps {:default nil, :is :number}, :abs-tol {:default nil, :is :number}
+   :rel-tol {:default nil, :is :number}, :n-tests {:default 2, :is :integer}
+   :seed {:default 1, :is :integer}, :mode {:default nil}})
+
+(defn- options
+  "The options with a step and tolerances for the dtypes that take part."
+  [points y-dtype {:keys [eps abs-tol rel-tol] :as opts}]
   (let [used (into #{y-dtype} (comp (filter float-array?) (map :dtype)) points)
         {default-eps :eps, :keys [tolerance]} (defaults (first (filter used precision)))]
     (assoc opts :eps (or eps default-eps), :abs-tol (or abs-tol tolerance)
-           :rel-tol (or rel-tol tolerance), :n-tests (or n-tests 2), :seed (or seed 1))))
+           :rel-tol (or rel-tol tolerance))))
 
 (defn verify-grad
-  "Compares both modes of differentiation of f, a function of expressions that gives one
+  "Compares both modes of differentiation of `user-fn`, a function of expressions that gives one
   floating-point expression of any shape, with finite differences at `points`, a vector of values,
   one an argument: tensors, numbers, nested data; the dtypes are theirs, integers are held fixed.
   Each gradient of a random projection of the result is compared element by element, and each
   tangent along a random direction. Returns the worst entry, {:mode :argument :index :analytic
   :numeric :absolute :relative :excess}; fails with ::wrong-derivative, which has it as data, when
-  an entry misses both tolerances. Calls f's code twice for each element of the points.
+  an entry misses both tolerances. Calls its code twice for each element of the points.
   Options: :eps, the step; :abs-tol and :rel-tol (by dtype: :f64 1e-7 and 1e-4, :f32 3e-4 and 1e-2,
   :f16 0.1 and 0.05); :n-tests projections (2); :seed (1: the same numbers at each call); :mode of
   the compiled functions."
-  ([f points] (verify-grad f points {}))
-  ([f points opts]
-   (let [points (mapv #(array-of (if (instance? Tensor %) % (run/translating (Tensor/of %))))
-                      points)
-         _ (when-not (some float-array? points)
-             (fail! ::not-differentiable "none of the points is of a floating dtype" {}))
-         {[dtype] :type, y :expr :as fs} (functions f points opts)
-         {:keys [seed n-tests] :as opts} (options points dtype opts)
-         random (Random. seed)
-         entries (doall (mapcat (fn [_] (concat (reverse-entries fs points opts random)
-                                                (forward-entries fs points opts random)))
-                                (range n-tests)))
-         worst (when (seq entries) (apply max-key :excess entries))]
-     (when (and worst (< 1 (:excess worst)))
-       (fail! ::wrong-derivative (message worst opts y) worst))
-     worst)))
+  [user-fn points & opts]
+  (let [opts (attribute/options schemas [] opts)
+        points (mapv #(array-of (if (instance? Tensor %) % (run/translating (Tensor/of %))))
+                     points)
+        _ (when-not (some float-array? points)
+            (fail! ::not-differentiable "none of the points is of a floating dtype" {}))
+        {[dtype] :type, y :expr :as fs} (functions user-fn points opts)
+        {:keys [seed n-tests] :as opts} (options points dtype opts)
+        random (Random. seed)
+        entries (doall (mapcat (fn [_] (concat (reverse-entries fs points opts random)
+                                               (forward-entries fs points opts random)))
+                               (range n-tests)))
+        worst (when (seq entries) (apply max-key :excess entries))]
+    (when (and worst (< 1 (:excess worst)))
+      (fail! ::wrong-derivative (message worst opts y) worst))
+    worst))

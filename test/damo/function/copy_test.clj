@@ -54,7 +54,7 @@
       (is (= ::copy/not-in-function (kind #(d/copy-function f {:swap {t s}}))))
       (is (= :damo.function/given-mismatch
              (kind #(d/copy-function f {:swap {s (d/shared 'v [1.0])}}))))
-      (is (= ::copy/unknown-option (kind #(d/copy-function f {:swop {s t}})))))
+      (is (= :damo.attribute/unknown-option (kind #(d/copy-function f {:swop {s t}})))))
     (testing "a loaded function"
       (let [file (File/createTempFile "damo" ".model")]
         (try (d/save file {:f f})

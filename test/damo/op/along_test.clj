@@ -24,7 +24,7 @@
     (d/take-along-axis m [0]) ::along/rank-mismatch
     (d/take-along-axis m [[0] [0] [0]]) :damo.type/shape-mismatch
     (d/put-along-axis m [[0] [1]] [1 2 3]) ::along/shape-mismatch
-    (d/put-along-axis m [[0] [1]] 0.5) ::along/dtype-mismatch
+    (d/put-along-axis (d/tensor m) [[0] [1]] 0.5) ::along/dtype-mismatch
     (d/choose [0]) ::along/no-choices)
   (testing "out of range"
     (let [i (d/input 'i [:i64 [1]])]

@@ -30,7 +30,7 @@
   (are [e kind] (= kind (error e))
     (d/diagonal [1 2]) ::diagonal/no-matrix
     (d/diagonal m :axis1 1 :axis2 -1) ::diagonal/bad-axis
-    (d/diagonal m :offset 0.5) ::diagonal/bad-offset
+    (d/diagonal m :offset 0.5) :damo.attribute/bad-value
     (d/diag cube) ::diagonal/no-matrix
     (d/tril [1 2]) ::diagonal/no-matrix
     (d/fill-diagonal cube 1) ::diagonal/no-matrix

@@ -22,7 +22,7 @@
                @(d/eval (d/linspace 2.0 3.0 :num 5 :endpoint false)))))
   (testing "both ends are exact"
     (is (= [0.1 0.7] (let [xs @(d/eval (d/linspace 0.1 0.7 :num 50))] [(first xs) (peek xs)]))))
-  (is (= ::grid/bad-indexing (error (d/meshgrid [[1]] :indexing :yx))))
+  (is (= :damo.attribute/bad-value (error (d/meshgrid [[1]] :indexing :yx))))
   (is (= ::grid/no-vector (error (d/meshgrid [[[1]]])))))
 
 (deftest flat-positions

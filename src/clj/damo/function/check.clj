@@ -2,6 +2,7 @@
   "Checks of what a user asks of a function: options, inputs, updates, givens, and that the graph of
   the outputs needs all inputs and no others. (check-inputs! [x y]) fails when they are no inputs."
   (:require [clojure.string :as str]
+            [damo.attribute :as attribute]
             [damo.expr :as expr]
             [damo.fail :as fail :refer [fail!]]
             [damo.graph :as graph]
@@ -16,27 +17,16 @@
   [inputs]
   (apply str (for [i (take 8 inputs)] (str "\n  input: " (expr/describe i)))))
 
-(def ^:private options
-  #{:updates :givens :mode :name :allow-downcast :on-unused-input :trust-input})
+(def options
+  "The options of a function, as damo.attribute has schemas."
+  {:updates {:default nil}, :givens {:default nil}, :mode {:default nil}, :name {:default nil}
+   :allow-downcast {:default nil, :is :flag}, :on-unused-input {:default nil, :is :policy}
+   :trust-input {:default nil, :is :flag}})
 
 (defn check-options!
   "Fails on options that a function does not have, and on values that they cannot have."
   [opts]
-  (when-not (or (nil? opts) (map? opts))
-    (fail! :damo.function/bad-option
-           (str "the options of a function are a map, {:mode :fast-compile}; got " (pr-str opts))
-           {:given opts}))
-  (when-let [unknown (first (remove options (keys opts)))]
-    (fail! :damo.function/unknown-option
-           (str "a function has no option " (pr-str unknown) "; the options are "
-                (str/join ", " (sort options)))
-           (let [near (fail/did-you-mean unknown options)]
-             (cond-> {:option unknown, :known (vec (sort options))} near (assoc :try near)))))
-  (when-not (contains? #{nil :raise :warn :ignore} (:on-unused-input opts))
-    (fail! :damo.function/bad-option
-           (str ":on-unused-input is :raise, :warn or :ignore; got "
-                (pr-str (:on-unused-input opts)))
-           {:option :on-unused-input, :given (:on-unused-input opts)}))
+  (attribute/options options [] [(or opts {})])
   (run/mode-options (:mode opts)))
 
 (defn check-inputs!

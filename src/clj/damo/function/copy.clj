@@ -1,7 +1,7 @@
 (ns damo.function.copy
   "Compiled functions made of others: with some of the outputs, or on other state. They are compiled
   from the expressions that the first was made of. (outputs-subset f [:loss] [x y]) = {:loss …}"
-  (:require [clojure.string :as str]
+  (:require [damo.attribute :as attribute]
             [damo.expr :as expr]
             [damo.fail :as fail :refer [fail!]]
             [damo.function :as function])
@@ -29,11 +29,7 @@
     (fail! ::no-such-output (str "the outputs are chosen by a vector of keys or positions; got "
                                  (pr-str ks))
            {:given ks}))
-  (when-let [unknown (first (remove (set known) ks))]
-    (let [near (when (some keyword? known) (fail/did-you-mean unknown known))]
-      (fail! ::no-such-output (str "there is no output " (pr-str unknown) "; there are "
-                                   (vec known))
-             (cond-> {:output unknown, :known (vec known)} near (assoc :try near))))))
+  (doseq [k ks] (fail/check-name! {:kind ::no-such-output, :what "output", :key :output} known k)))
 
 (defn- subset [{:keys [inputs exprs form updates opts]} ks]
   (let [chosen (map (zipmap (places form exprs) exprs) ks)]
@@ -52,13 +48,8 @@
 
 ;; ## Other state
 
-(defn- check-options! [opts]
-  (let [known #{:share? :swap :name}]
-    (when-let [unknown (first (remove known (keys opts)))]
-      (let [near (fail/did-you-mean unknown known)]
-        (fail! ::unknown-option (str "there is no option " (pr-str unknown) "; there are "
-                                     (str/join ", " (sort known)))
-               (cond-> {:option unknown, :known (vec (sort known))} near (assoc :try near)))))))
+(def ^:private copy-options
+  {:share? {:default true, :is :flag}, :swap {:default nil, :is :map}, :name {:default nil}})
 
 (defn- check-swap!
   "Fails unless a variable of f, among `shared`, is swapped for another shared variable."
@@ -84,18 +75,17 @@
   "A function that computes what f does. Options: :swap {shared other} takes another shared variable
   of the same type in the place of one, in outputs and updates; :share? false gives the copy state
   of its own for the others, with the values of now; :name."
-  ([f] (copy-function f {}))
-  ([f {:keys [swap share?] :or {share? true} :as options}]
-   (check-options! options)
-   (let [{:keys [inputs exprs form updates opts]} (request f)
-         shared (vals (:shared (function/info f)))
-         _ (run! #(check-swap! shared %) swap)
-         own (if share? {} (into {} (map (juxt identity own-copy)) (remove (or swap {}) shared)))
-         other (merge own swap)
-         moved (function/substitute (into (vec exprs) (map second) updates) other)
-         [exprs changed] (split-at (count exprs) moved)]
-     (function/function inputs (function/as-asked form exprs)
-                        (assoc (merge opts (select-keys options [:name]))
-                               :on-unused-input :ignore
-                               :updates (mapv (fn [[s] e] [(get other s s) e])
-                                              updates changed))))))
+  [f & options]
+  (let [{:keys [swap share? name]} (attribute/options copy-options [] options)
+        {:keys [inputs exprs form updates opts]} (request f)
+        shared (vals (:shared (function/info f)))
+        _ (run! #(check-swap! shared %) swap)
+        own (if share? {} (into {} (map (juxt identity own-copy)) (remove (or swap {}) shared)))
+        other (merge own swap)
+        moved (function/substitute (into (vec exprs) (map second) updates) other)
+        [exprs changed] (split-at (count exprs) moved)]
+    (function/function inputs (function/as-asked form exprs)
+                       (assoc (cond-> opts name (assoc :name name))
+                              :on-unused-input :ignore
+                              :updates (mapv (fn [[s] e] [(get other s s) e])
+                                             updates changed)))))

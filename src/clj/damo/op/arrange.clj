@@ -3,6 +3,7 @@
   (roll [1 2 3] :shift 1) = [3 1 2]."
   (:refer-clojure :exclude [repeat])
   (:require [damo.array :as array]
+            [damo.attribute :as attribute]
             [damo.expr :as expr]
             [damo.fail :as fail :refer [fail!]]
             [damo.op :as op :refer [defop]]
@@ -262,7 +263,7 @@
   {:kind :composite, :args [?x]
    :attrs {:width {:doc "how many: an integer, [before after], or a pair for each axis"}
            :mode {:default :constant, :doc ":constant, :edge, :reflect, :symmetric or :wrap"}
-           :value {:default 0, :doc "the number that mode :constant adds"}}
+           :value {:default 0, :is :number, :doc "the number that mode :constant adds"}}
    :normalize normal-pad, :type padded-type, :eval padded-value, :expand padded-expansion
    :gen (gens/on-shapes
          (fn [n] [[{:width 1} [n]] [{:width [2 0], :value 1} [n 2]]
@@ -291,8 +292,9 @@
 (defn split
   "A vector of pieces of x along :axis (0): `parts` is their number, all equal, or a vector of the
   indices to cut at, as NumPy's split: (split x [2 5]) is [x[:2] x[2:5] x[5:]]."
-  [x parts & {:keys [axis] :or {axis 0}}]
-  (let [x (expr/whole x), shape (expr/shape-of x)
+  [x parts & options]
+  (let [{:keys [axis]} (attribute/options {:axis {:default 0, :is :integer}} [:axis] options)
+        x (expr/whole x), shape (expr/shape-of x)
         axis (type/axis-index (count shape) axis)]
     (mapv (fn [[start stop]] (slice/slice x :axis axis :start start :stop stop))
           (partition 2 1 (cuts (nth shape axis) parts)))))

@@ -55,7 +55,7 @@
 (defn size-of
   "The extent of an axis of x as a 0-d :i64 expression."
   [x axis]
-  (let [shape (expr/shape-of (expr/lift x))]
+  (let [shape (expr/shape-of (expr/whole x))]
     (dim :dim (nth shape (type/axis-index (count shape) axis)))))
 
 (defn- arange-type [{:keys [start stop step dtype]} _]

@@ -2,6 +2,7 @@
   "Coordinates: grids of them, evenly spaced numbers, sizes as values, flat positions and back.
   (linspace 0 1 :num 3) = [0 0.5 1]."
   (:require [damo.array :as array]
+            [damo.attribute :as attribute]
             [damo.expr :as expr]
             [damo.fail :as fail :refer [fail!]]
             [damo.op :as op :refer [defop]]
@@ -61,11 +62,9 @@
   "A vector of grids, one for each of the coordinate vectors `xs`: (meshgrid [x y]) are arrays of
   the shape [(count y) (count x)], as NumPy's; :indexing :ij keeps the order of the vectors,
   [(count x) (count y)]."
-  [xs & {:keys [indexing] :or {indexing :xy}}]
-  (when-not (#{:xy :ij} indexing)
-    (fail! ::bad-indexing (str ":indexing is :xy or :ij; got " (pr-str indexing))
-           {:indexing indexing}))
-  (let [xs (mapv expr/whole xs), rank (count xs)
+  [xs & options]
+  (let [{:keys [indexing]} (attribute/options {:indexing {:default :xy, :is :indexing}} [] options)
+        xs (mapv expr/whole xs), rank (count xs)
         place (fn [k] (if (and (= indexing :xy) (< 1 rank) (< k 2)) (- 1 k) k))]
     (doseq [x xs :when (not= 1 (count (expr/shape-of x)))]
       (fail! ::no-vector (str "takes vectors of coordinates; got " (expr/describe x))
@@ -82,7 +81,8 @@
   "The index along each axis of an array of that shape, stacked: an array of :i64 of the shape
   [rank dim …], as NumPy's indices."
   [shape]
-  (index/stack (mapv #(create/iota :shape shape :axis %) (range (count shape)))))
+  (let [shape (type/as-shape shape)]
+    (index/stack (mapv #(create/iota :shape shape :axis %) (range (count shape))))))
 
 ;; ## Sizes as values
 
@@ -107,8 +107,7 @@
   "A vector of arrays, one an axis: where the elements at the flat positions `flat`, integers, lie
   in an array of that shape, row-major. One outside the array fails."
   [flat shape]
-  (typing/check-shape shape)
-  (let [flat (index/check-index flat :extent (type/size shape))]
+  (let [shape (type/as-shape shape), flat (index/check-index flat :extent (type/size shape))]
     (mapv (fn [stride extent]
             (op/node :mod {} [(op/node :int-div {} [flat (size-value stride)])
                               (size-value extent)]))
@@ -118,12 +117,12 @@
   "The flat positions, row-major, of the elements whose index along each axis of an array of that
   shape is given, a vector of arrays that broadcast. One out of range fails."
   [indices shape]
-  (typing/check-shape shape)
-  (when-not (= (count indices) (count shape))
-    (fail! ::rank-mismatch (str "there are " (count indices) " index arrays for the shape "
-                                (pr-str shape))
-           {:indices (count indices), :shape shape}))
-  (reduce (fn [flat [i extent]]
-            (op/node :add {} [(op/node :mul {} [flat (size-value extent)])
-                              (index/check-index i :extent extent)]))
-          (expr/whole 0) (map vector indices shape)))
+  (let [shape (type/as-shape shape)]
+    (when-not (and (sequential? indices) (= (bounded-count 65 indices) (count shape)))
+      (fail! ::rank-mismatch (str "the indices for the shape " (pr-str shape) " are a vector of "
+                                  (count shape) " arrays; got " (expr/describe indices))
+             {:indices indices, :shape shape}))
+    (reduce (fn [flat [i extent]]
+              (op/node :add {} [(op/node :mul {} [flat (size-value extent)])
+                                (index/check-index i :extent extent)]))
+            (expr/whole 0) (map vector indices shape))))

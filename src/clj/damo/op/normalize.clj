@@ -2,6 +2,7 @@
   "Normalization: `standardize` brings a group of elements to mean 0 and variance 1; layer-norm and
   batch-norm are functions made of it. (layer-norm x :scale g :shift b) works along the last axis."
   (:require [damo.array :as array]
+            [damo.attribute :as attribute]
             [damo.expr :as expr]
             [damo.fail :as fail :refer [fail!]]
             [damo.op :as op :refer [defop]]
@@ -66,17 +67,26 @@
   (let [x (if (some? scale) (op/call :mul [x scale]) x)]
     (if (some? shift) (op/call :add [x shift]) x)))
 
+(def ^:private epsilon {:default 1e-4, :is :number})
+
+(def ^:private layer-options
+  {:axis {:default -1, :is :axes}, :epsilon (assoc epsilon :default 1e-5)
+   :scale {:default nil}, :shift {:default nil}})
+
 (defn layer-norm
-  "x standardized over an axis or axes (default the last), then times :scale plus :shift, which
-  broadcast against x, when these are given. Options: :axis, :epsilon (default 1e-5)."
-  [x & {:keys [axis epsilon scale shift] :or {axis -1, epsilon 1e-5}}]
-  (scaled (op/call :standardize [x :axis axis :epsilon epsilon]) scale shift))
+  "x standardized over an axis or axes (default the last), then times `scale` plus `shift`, which
+  broadcast against x, when these are given: (layer-norm x gamma beta), or by keywords, (layer-norm
+  x :scale gamma :shift beta). Options: :axis, :epsilon (default 1e-5)."
+  [x & scale-shift-and-options]
+  (let [{:keys [axis epsilon scale shift]}
+        (attribute/options layer-options [:scale :shift] scale-shift-and-options)]
+    (scaled (op/call :standardize [x :axis axis :epsilon epsilon]) scale shift)))
 
 (defn- per-channel
   "A parameter of batch norm so that it broadcasts against x: one with as many axes as x stays; else
   its axes are those of x over which no mean is taken."
   [what param rank axes]
-  (let [param (expr/lift param), given (type/rank-of (expr/type-of param))]
+  (let [param (expr/whole param), given (type/rank-of (expr/type-of param))]
     (cond (or (= given rank) (= given 0)) param
           (= given (- rank (count axes))) (op/call :expand-dims [param :axis axes])
           :else (fail! ::rank-mismatch
@@ -90,6 +100,12 @@
   [rank axes]
   (if (some? axes) (type/axis-indices rank axes) (vec (remove #{1} (range rank)))))
 
+(def ^:private test-options {:axes {:default nil, :is :axes}, :epsilon epsilon})
+
+(def ^:private train-options
+  (assoc test-options :momentum {:default 0.1, :is :number}
+         :running-mean {:default nil}, :running-var {:default nil}))
+
 (defn batch-norm-train
   "{:out :mean :var} of batch normalization in training: x standardized over :axes (default all but
   axis 1, the channels), times gamma plus beta; the mean and variance of the batch, without those
@@ -97,16 +113,17 @@
   :running-var, of that shape too, also their new values :new-mean and :new-var, for updates:
   old·(1 - momentum) + batch·momentum (default 0.1), the variance as an estimate, n/(n-1).
   Option :epsilon (default 1e-4)."
-  [x gamma beta & {:keys [axes epsilon momentum running-mean running-var]
-                   :or {epsilon 1e-4, momentum 0.1}}]
-  (let [x (expr/lift x), rank (type/rank-of (expr/type-of x)), axes (batch-axes rank axes)
+  [x gamma beta & options]
+  (let [{:keys [axes epsilon momentum running-mean running-var]}
+        (attribute/options train-options [] options)
+        x (expr/whole x), rank (type/rank-of (expr/type-of x)), axes (batch-axes rank axes)
         param #(per-channel %1 %2 rank axes)
         out (scaled (op/call :standardize [x :axis axes :epsilon epsilon])
                     (param "gamma" gamma) (param "beta" beta))
         moment (fn [op & options] (op/call op (into [x :axis axes] options)))
         moving (fn [old new] (op/call :add [(op/call :mul [(- 1.0 (double momentum)) old])
                                             (op/call :mul [momentum new])]))
-        like (fn [old m] (if (= rank (type/rank-of (expr/type-of (expr/lift old))))
+        like (fn [old m] (if (= rank (type/rank-of (expr/type-of (expr/whole old))))
                            (op/call :expand-dims [m :axis axes]) m))]
     (cond-> {:out out, :mean (moment :mean), :var (moment :var)}
       running-mean (assoc :new-mean (moving running-mean (like running-mean (moment :mean))))
@@ -116,8 +133,9 @@
 (defn batch-norm-test
   "Batch normalization with a known mean and variance: gamma·(x - mean)/√(variance + epsilon) +
   beta; parameters and options :axes and :epsilon as for batch-norm-train."
-  [x gamma beta mean variance & {:keys [axes epsilon] :or {epsilon 1e-4}}]
-  (let [x (expr/lift x), rank (type/rank-of (expr/type-of x)), axes (batch-axes rank axes)
+  [x gamma beta mean variance & options]
+  (let [{:keys [axes epsilon]} (attribute/options test-options [] options)
+        x (expr/whole x), rank (type/rank-of (expr/type-of x)), axes (batch-axes rank axes)
         param #(per-channel %1 %2 rank axes)
         scale (op/call :div [(param "gamma" gamma)
                              (op/call :sqrt [(op/call :add [(param "the variance" variance)

@@ -3,6 +3,7 @@
   is known when they are counted, during a call; the dim of the result is named by :as. Equal masks
   have equal names, so that x[mask] + y[mask] has a type."
   (:require [damo.array :as array]
+            [damo.attribute :as attribute]
             [damo.expr :as expr]
             [damo.fail :as fail :refer [fail!]]
             [damo.op :as op :refer [defop]]
@@ -150,11 +151,14 @@
 
 ;; ## Functions of expressions
 
+(def ^:private as-option {:as as-attr})
+
 (defn unique-all
   "{:values :counts :inverse} of the distinct elements of x: themselves, sorted, as `unique` gives
   them, how often each occurs, and for each element of x where it stands among them."
-  [x & {:keys [as]}]
-  (let [x (expr/whole x), values (unique x :as as)
+  [x & options]
+  (let [{:keys [as]} (attribute/options as-option [] options)
+        x (expr/whole x), values (unique x :as as)
         line (op/node :sort {} [(op/node :reshape {:shape [-1]} [x])])
         place (fn [side] (op/node :searchsorted {:side side} [line values]))]
     {:values values
@@ -164,8 +168,9 @@
 (defn nonzero
   "The indices of the elements of x that are true, or not 0, in row-major order: a vector with one
   vector of :i64 an axis. (take (flatten x) (flatnonzero x)) are these elements."
-  [x & {:keys [as]}]
-  (let [x (expr/whole x), shape (expr/shape-of x)
+  [x & options]
+  (let [{:keys [as]} (attribute/options as-option [] options)
+        x (expr/whole x), shape (expr/shape-of x)
         flat (flatnonzero x :as as)
         divided (fn [e op d]
                   (op/node op {} [e (if (integer? d) d (op/node :dim {:dim d} []))]))]
@@ -178,8 +183,9 @@
 (defn masked
   "The elements of x, or its slices along further axes, at the true elements of a mask of booleans
   whose shape is that of the first axes of x: NumPy's x[mask], of the shape [k …]."
-  [x mask & {:keys [as]}]
-  (let [x (expr/whole x), mask (expr/whole mask)
+  [x mask & options]
+  (let [{:keys [as]} (attribute/options as-option [] options)
+        x (expr/whole x), mask (expr/whole mask)
         rank (count (expr/shape-of mask))]
     (when-not (<= 1 rank (count (expr/shape-of x)))
       (fail! ::bad-mask (str "a mask has at least one axis and no more than x; the mask is "

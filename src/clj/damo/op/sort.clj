@@ -4,6 +4,7 @@
   larger than all numbers. O(n) for long lines."
   (:refer-clojure :exclude [sort])
   (:require [damo.array :as array]
+            [damo.attribute :as attribute]
             [damo.fail :as fail :refer [fail!]]
             [damo.op :as op :refer [defop]]
             [damo.op.gens :as gens]
@@ -274,11 +275,15 @@
             {:attrs {:length 5}, :args [(gens/indices ctx shape 0 5)]}))
    :examples [[[:bincount {:length 4} [:mod [:iota {:shape [5] :axis 0}] 3]] [2 2 1 0]]]})
 
+(def ^:private count-options
+  {:length {:doc "the length of the result, a dim", :is :dim}, :weights {:default nil}})
+
 (defn call-bincount
   "How often each integer 0 … length - 1 is an element of x, a vector of :length elements, :i64;
   with :weights, of the shape of x, the sum of the weights of these elements. An element outside of
   0 … length - 1 fails."
-  [x & {:keys [length weights]}]
-  (if weights
-    (op/node :weighted-bincount {:length length} [x weights])
-    (op/node :bincount {:length length} [x])))
+  [x & options]
+  (let [{:keys [length weights]} (attribute/options count-options [:length] options)]
+    (if weights
+      (op/node :weighted-bincount {:length length} [x weights])
+      (op/node :bincount {:length length} [x]))))

@@ -3,6 +3,7 @@
   matvec, vecmat; and kron."
   (:require [clojure.string :as str]
             [damo.array :as array]
+            [damo.attribute :as attribute]
             [damo.fail :as fail :refer [fail!]]
             [damo.op :as op :refer [defop]]
             [damo.op.einsum :as einsum]
@@ -65,7 +66,8 @@
 (defn- normal-pairs [{:keys [axes] :as attrs} [[_ x] [_ y]]]
   (assoc attrs :axes
          (cond (integer? axes) (counted-axes axes x y)
-               (and (sequential? axes) (= 2 (count axes))) (paired-axes axes x y)
+               (and (sequential? axes) (= 2 (bounded-count 3 axes)) (every? attribute/axes? axes))
+               (paired-axes axes x y)
                :else (bad-axes! axes x y "that is neither"))))
 
 (defn- tensordot-subscripts [{:keys [axes]} x y]

@@ -95,7 +95,8 @@
 (defop transpose
   "The array with its axes in another order: axis i of the result is axis (axes i) of x. Without
   :axes the order is reversed."
-  {:kind :view, :args [?x], :attrs {:axes {:default nil, :doc "the order of axes; nil: reversed"}}
+  {:kind :view, :args [?x], :attrs {:axes {:default nil, :is :order
+                                           :doc "the order of axes; nil: reversed"}}
    :normalize normal-order
    :type (fn [attrs [[dtype shape] :as types]]
            [dtype (mapv shape (:axes (normal-order attrs types)))])
