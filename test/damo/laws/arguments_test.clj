@@ -132,7 +132,7 @@
    'verify-grad [d/tanh [[0.1 0.2]] :n-tests 1], 'why [f 0]
    'with-derivative [d/tanh {:lop #(d/mul %3 1)}]
    'write-graph [(file "graph.edn") (d/graph x)], 'zeros [[2] :f32]
-   :unspoiled {'check-op [:foo], 'remove-op! [:foo], 'set-threads! [nil]}})
+   :unspoiled {'check-op [:foo], 'close [nil], 'remove-op! [:foo], 'set-threads! [nil]}})
 
 (def ^:private slow "Functions that compile." '#{eval function copy-function verify-grad})
 
