@@ -56,7 +56,7 @@ entry:
   %t11 = icmp eq i32 %t10, 0
   br i1 %t11, label %fine.12, label %fail.13
 fail.13:
-  ret i32 1
+  ret i32 %t10
 fine.12:
   ret i32 0
 }
@@ -66,16 +66,21 @@ entry:
   %some = icmp sgt i64 %n, 0
   br i1 %some, label %loop, label %done
 loop:
-  %i = phi i64 [ 0, %entry ], [ %next, %fine ]
+  %i = phi i64 [ 0, %entry ], [ %next, %look ]
   %status = call i32 @damo_call(ptr %buffers, ptr %dims, ptr %failure)
   %ok = icmp eq i32 %status, 0
   br i1 %ok, label %fine, label %done
 fine:
   %next = add nuw nsw i64 %i, 1
   %more = icmp slt i64 %next, %n
-  br i1 %more, label %loop, label %done
+  br i1 %more, label %look, label %done
+look:
+  %address = getelementptr inbounds i64, ptr %failure, i64 3
+  %word = load volatile i64, ptr %address
+  %go = icmp eq i64 %word, 0
+  br i1 %go, label %loop, label %done
 done:
-  %result = phi i32 [ 0, %entry ], [ 0, %fine ], [ %status, %loop ]
+  %result = phi i32 [ 0, %entry ], [ 0, %fine ], [ %status, %loop ], [ 2, %look ]
   ret i32 %result
 }
 

@@ -33,7 +33,7 @@
     [damo.check.machine damo.check.sampling damo.check.running damo.check.modes
      damo.check.* damo.check]
     [damo.core]
-    [damo.cli damo.demo.** damo.bench.**]])
+    [damo.cli damo.repl damo.demo.** damo.bench.**]])
 
 (defn- stem
   "What the names that a pattern stands for begin with, or nil when it is itself a name."

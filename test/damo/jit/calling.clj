@@ -118,7 +118,7 @@
                          dtypes contents)
           table (.allocate arena (long (* 8 (max 1 (count segments)))) 8)
           dim-table (.allocate arena (long (* 8 (max 1 (count dims)))) 8)
-          failure (.allocate arena 24 8)]
+          failure (.allocate arena 32 8)]
       (doseq [[i ^MemorySegment s] (map-indexed vector segments)]
         (.setAtIndex table ValueLayout/JAVA_LONG (long i) (.address s)))
       (fill! dim-table :i64 dims)

@@ -14,16 +14,21 @@ final class CallWriter {
               %some = icmp sgt i64 %n, 0
               br i1 %some, label %loop, label %done
             loop:
-              %i = phi i64 [ 0, %entry ], [ %next, %fine ]
+              %i = phi i64 [ 0, %entry ], [ %next, %look ]
               %status = call i32 @damo_call(ptr %buffers, ptr %dims, ptr %failure)
               %ok = icmp eq i32 %status, 0
               br i1 %ok, label %fine, label %done
             fine:
               %next = add nuw nsw i64 %i, 1
               %more = icmp slt i64 %next, %n
-              br i1 %more, label %loop, label %done
+              br i1 %more, label %look, label %done
+            look:
+              %address = getelementptr inbounds i64, ptr %failure, i64 3
+              %word = load volatile i64, ptr %address
+              %go = icmp eq i64 %word, 0
+              br i1 %go, label %loop, label %done
             done:
-              %result = phi i32 [ 0, %entry ], [ 0, %fine ], [ %status, %loop ]
+              %result = phi i32 [ 0, %entry ], [ 0, %fine ], [ %status, %loop ], [ 2, %look ]
               ret i32 %result
             }
             """;
@@ -50,11 +55,14 @@ final class CallWriter {
     }
 
     /** The text of both functions; {@code usages} are those of the program's kernels. */
-    static String write(Program program, List<Usage> usages, Products products) {
+    static String write(Program program, List<Usage> usages, Polls polls, Products products) {
         CallWriter writer = new CallWriter(program, usages, products);
         writer.prologue();
         for (int i = 0; i < program.steps().size(); i++) {
             writer.loaded.clear();
+            if (polls.before(i)) {
+                writer.lines.stopIfAsked();
+            }
             switch (program.steps().get(i)) {
                 case Program.RunKernel s -> writer.kernel(s);
                 case Program.Gemm s -> writer.products.write(s);
@@ -96,7 +104,7 @@ final class CallWriter {
             args.append(args.isEmpty() ? "" : ", ").append("i64 ").append(dims.get(dim));
         }
         String name = Codegen.kernelName(step.kernel(), kernel);
-        if (!usage.fails()) {
+        if (!usage.stops()) {
             lines.add("call void ", name, "(", args.toString(), ")");
             return;
         }
@@ -115,7 +123,7 @@ final class CallWriter {
         String fail = lines.freshLabel("fail");
         lines.add("br i1 ", ok, ", label %", fine, ", label %", fail);
         lines.label(fail);
-        lines.add("ret i32 1");
+        lines.add("ret i32 ", status);
         lines.label(fine);
     }
 }

@@ -5,6 +5,7 @@ import damo.program.Program;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 
 /** The way from a program to the text of an LLVM module. */
 public final class Codegen {
@@ -37,10 +38,12 @@ public final class Codegen {
      * the machine has instructions for f16; without, integers do their work.
      */
     public static Module module(Program program, int vectorBits, boolean halves) {
-        List<Usage> usages = program.kernels().stream().map(Usage::of).toList();
+        Polls polls = Polls.of(program);
+        List<Usage> usages = IntStream.range(0, program.kernels().size())
+                .mapToObj(k -> Usage.of(program.kernels().get(k), polls.kernel(k))).toList();
         List<String> kernels = kernels(program, usages, halves);
         Products products = new Products(vectorBits);
-        String call = CallWriter.write(program, usages, products);
+        String call = CallWriter.write(program, usages, polls, products);
         boolean together = kernels.size() == 1;
         StringBuilder text = new StringBuilder("; damo program ").append(comment(program.name()))
                 .append('\n').append(together ? kernels.getFirst() : declarations(program, usages))

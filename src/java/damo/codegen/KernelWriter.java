@@ -8,8 +8,8 @@ import java.util.List;
 
 /**
  * One kernel as a hidden LLVM function: a pointer for each parameter, an i64 for each dimension
- * that it mentions, the failure record last when it may fail. It returns nothing, or an i32 status
- * when it may fail.
+ * that it mentions, the failure record last when it may stop. It returns nothing, or an i32 status
+ * when it may stop.
  *
  * <p>Pointers carry no alignment beyond the element's: on aligned data vector loads are as fast
  * without the promise, and a buffer that a caller supplies cannot break one.
@@ -33,7 +33,7 @@ final class KernelWriter {
             writer.exprs.bind(dim, Names.local("d", dim));
         }
         writer.statements(kernel.body());
-        writer.lines.add(usage.fails() ? "ret i32 0" : "ret void");
+        writer.lines.add(usage.stops() ? "ret i32 0" : "ret void");
         return "define hidden " + usage.resultType() + " " + name + "(" + writer.parameters()
                 + ") #0 {\n" + writer.lines.text() + "}\n";
     }
@@ -42,7 +42,7 @@ final class KernelWriter {
     static String declaration(String name, Kernel kernel, Usage usage) {
         List<String> types = new ArrayList<>(Collections.nCopies(kernel.params().size(), "ptr"));
         types.addAll(Collections.nCopies(usage.dims().size(), "i64"));
-        if (usage.fails()) {
+        if (usage.stops()) {
             types.add("ptr");
         }
         return "declare hidden " + usage.resultType() + " " + name + "("
@@ -58,8 +58,9 @@ final class KernelWriter {
         for (String dim : usage.dims()) {
             text.append(text.isEmpty() ? "" : ", ").append("i64 ").append(Names.local("d", dim));
         }
-        if (usage.fails()) {
-            text.append(text.isEmpty() ? "" : ", ").append("ptr noalias nocapture %failure");
+        if (usage.stops()) {
+            text.append(text.isEmpty() ? "" : ", ").append(usage.polls() ? "ptr nocapture %failure"
+                    : "ptr noalias nocapture %failure");
         }
         return text.toString();
     }
@@ -83,7 +84,12 @@ final class KernelWriter {
     private void loop(Kernel.For s) {
         String variable = Names.local("n", s.var());
         exprs.bind(s.var(), variable);
-        lines.loop(variable, exprs.size(s.extent()), () -> statements(s.body()));
+        lines.loop(variable, exprs.size(s.extent()), () -> {
+            if (usage.polls() && Polls.around(s)) {
+                lines.stopIfAsked();
+            }
+            statements(s.body());
+        });
     }
 
     private void declare(Kernel.Var s) {

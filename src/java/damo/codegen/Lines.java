@@ -86,6 +86,18 @@ final class Lines {
         label(fine);
     }
 
+    /** Appends a stop of the function with status 2 when the record's fourth word is not 0. */
+    void stopIfAsked() {
+        String go = freshLabel("go");
+        String stop = freshLabel("stop");
+        String address = value("getelementptr inbounds i64, ptr %failure, i64 3");
+        String word = value("load volatile i64, ptr ", address);
+        add("br i1 ", value("icmp eq i64 ", word, ", 0"), ", label %", go, ", label %", stop);
+        label(stop);
+        add("ret i32 2");
+        label(go);
+    }
+
     /** A new stack slot of that type; returns its address. */
     String slot(String name, String type) {
         slots.add("  " + name + " = alloca " + type + "\n");

@@ -15,13 +15,16 @@ final class Usage {
     private final Set<String> bound = new HashSet<>();
     private final Set<Integer> loaded = new HashSet<>();
     private final Set<Integer> stored = new HashSet<>();
+    private final boolean polls;
     private boolean fails;
 
-    private Usage() { }
+    private Usage(boolean polls) {
+        this.polls = polls;
+    }
 
-    /** The usage of a kernel. */
-    static Usage of(Kernel kernel) {
-        Usage usage = new Usage();
+    /** The usage of a kernel, which looks in its loops whether it shall stop or does not. */
+    static Usage of(Kernel kernel, boolean polls) {
+        Usage usage = new Usage(polls);
         usage.statements(kernel.body());
         usage.dims.removeAll(usage.bound);
         return usage;
@@ -32,14 +35,19 @@ final class Usage {
         return dims;
     }
 
-    /** Whether the kernel may stop with a failure. */
-    boolean fails() {
-        return fails;
+    /** Whether the kernel may stop, with a failure or because it shall. */
+    boolean stops() {
+        return fails || polls;
+    }
+
+    /** Whether it looks in its loops whether it shall stop. */
+    boolean polls() {
+        return polls;
     }
 
     /** The LLVM type of its result. */
     String resultType() {
-        return fails ? "i32" : "void";
+        return stops() ? "i32" : "void";
     }
 
     /** The LLVM attribute that says how parameter i is used, with a space behind, or nothing. */

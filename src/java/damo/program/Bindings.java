@@ -35,10 +35,10 @@ public final class Bindings {
         List<long[]> inputs = shapes(p.inputs(), sizes, ranges, elements, "input ");
         List<long[]> state = shapes(p.state(), sizes, ranges, elements, "state ");
         List<long[]> outputs = shapes(p.outputs(), sizes, ranges, elements, "output ");
-        checkSteps(p, ranges, sizes, elements);
+        double work = checkSteps(p, ranges, sizes, elements);
         Arena arena = arena(p, bytes);
         return new Binding(dims.clone(), elements, bytes, arena.offsets(), arena.total(), inputs,
-                state, outputs);
+                state, outputs, work);
     }
 
     /**
@@ -179,22 +179,29 @@ public final class Bindings {
         return count;
     }
 
-    private static void checkSteps(Program p, Ranges ranges, SizeValues sizes, long[] elements) {
-        KernelBounds.Reach[][] known = new KernelBounds.Reach[p.kernels().size()][];
+    /** Checks all steps; gives the work of them, see {@link Binding}. */
+    private static double checkSteps(Program p, Ranges ranges, SizeValues sizes, long[] elements) {
+        KernelBounds[] known = new KernelBounds[p.kernels().size()];
+        double work = 0;
         for (int s = 0; s < p.steps().size(); s++) {
             switch (p.steps().get(s)) {
-                case Program.Gemm g -> GemmBounds.check(s, g, sizes, ranges, elements);
+                case Program.Gemm g -> work += GemmBounds.check(s, g, sizes, ranges, elements);
                 case Program.RunKernel k -> {
                     int id = k.kernel();
                     if (known[id] == null) {
                         known[id] = KernelBounds.analyse(id, p.kernels().get(id), ranges);
                     }
-                    checkArguments(p, s, k, known[id], sizes, elements);
+                    work += known[id].rounds();
+                    checkArguments(p, s, k, known[id].reach(), sizes, elements);
                 }
                 case Program.Count c -> checkCount(s, c, elements);
-                case Program.RunHost h -> checkHost(s, h, sizes, ranges, elements);
+                case Program.RunHost h -> {
+                    work = Double.POSITIVE_INFINITY;
+                    checkHost(s, h, sizes, ranges, elements);
+                }
             }
         }
+        return work;
     }
 
     private static void checkCount(int step, Program.Count c, long[] elements) {

@@ -25,21 +25,23 @@ final class GemmBounds {
     }
 
     /**
-     * Returns when step number {@code step} is safe. Throws a DamoException of kind "out-of-bounds"
-     * (an operand beyond its buffer, or a layout that is not a product's), "bad-size" or
-     * "size-overflow".
+     * The multiplications of step number {@code step}, which is safe. Throws a DamoException of
+     * kind "out-of-bounds" (an operand beyond its buffer, or a layout that is not a product's),
+     * "bad-size" or "size-overflow".
      */
-    static void check(int step, Program.Gemm gemm, SizeValues sizes, Ranges ranges,
+    static double check(int step, Program.Gemm gemm, SizeValues sizes, Ranges ranges,
             long[] elements) {
-        new GemmBounds(step, gemm, sizes, ranges, elements).check();
+        return new GemmBounds(step, gemm, sizes, ranges, elements).check();
     }
 
-    private void check() {
+    private double check() {
         long m = size(gemm.m(), ":m");
         long n = size(gemm.n(), ":n");
-        size(gemm.k(), ":k");
+        double work = (double) m * n * size(gemm.k(), ":k");
         for (Program.Batch b : gemm.batch()) {
-            runs &= size(b.extent(), ":batch extent") > 0;
+            long extent = size(b.extent(), ":batch extent");
+            runs &= extent > 0;
+            work *= extent;
         }
         runs &= m > 0 && n > 0;
         operand(":a", gemm.a(), gemm.m(), gemm.k());
@@ -47,6 +49,7 @@ final class GemmBounds {
         operand(":c", gemm.c(), gemm.m(), gemm.n());
         scale(":alpha", gemm.alpha());
         scale(":beta", gemm.beta());
+        return work;
     }
 
     /** Every size is evaluated, also where nothing is touched: native code evaluates it too. */

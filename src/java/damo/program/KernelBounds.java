@@ -21,6 +21,9 @@ final class KernelBounds {
     private final Kernel kernel;
     private final Ranges ranges;
     private final Reach[] reach;
+    /** How often the loops go round, all together; and those around the statement at hand. */
+    private double rounds;
+    private double around = 1;
     private int[] path = new int[8];
     private int depth;
 
@@ -33,15 +36,25 @@ final class KernelBounds {
     }
 
     /**
-     * The reach of each parameter. Throws a DamoException of kind "out-of-bounds" for an index or
-     * extent that may be negative or a divisor that may be below 1, of kind "size-overflow" for an
-     * index that may overflow 64 bits.
+     * The analysis, with the reach of each parameter. Throws a DamoException of kind
+     * "out-of-bounds" for an index or extent that may be negative or a divisor that may be below 1,
+     * of kind "size-overflow" for an index that may overflow 64 bits.
      */
-    static Reach[] analyse(int id, Kernel kernel, Ranges ranges) {
+    static KernelBounds analyse(int id, Kernel kernel, Ranges ranges) {
         ranges.clear();
         KernelBounds b = new KernelBounds(id, kernel, ranges);
         b.body(kernel.body());
-        return b.reach;
+        return b;
+    }
+
+    /** The reach of each parameter. */
+    Reach[] reach() {
+        return reach;
+    }
+
+    /** At most how often its loops go round, all together. */
+    double rounds() {
+        return rounds;
     }
 
     /** The kernel and the statement, for messages. */
@@ -76,9 +89,14 @@ final class KernelBounds {
                 // A loop whose extent is negative at run time does not run.
                 Affine extent = ranges.counted(f.extent()) ? range(f.extent())
                         : extent(f.extent());
-                if (max(extent, f.extent()) > 0) {
+                long most = max(extent, f.extent());
+                if (most > 0) {
+                    double before = around;
+                    around *= most;
+                    rounds += around;
                     ranges.bind(f.var(), extent);
                     body(f.body());
+                    around = before;
                 }
             }
             case Kernel.Index i -> {

@@ -2,6 +2,7 @@ package damo.runtime;
 
 import damo.program.Kernel;
 import damo.program.Program;
+import damo.program.StateWrites;
 import java.util.List;
 
 /** What a program may do that a caller must be ready for: fail, and write state before it fails. */
@@ -16,7 +17,7 @@ final class Effects {
         boolean written = false;
         CheckedIndices checked = new CheckedIndices(p);
         for (Program.Step step : p.steps()) {
-            written |= writesState(p, step);
+            written |= StateWrites.writes(p, step);
             if (written && fails(p, step)
                     && !(step instanceof Program.RunKernel r && !checked.mayFail(r))) {
                 return true;
@@ -26,15 +27,12 @@ final class Effects {
         return false;
     }
 
-    /** Whether a call may both fail and write state, so that one of many repetitions may. */
-    static boolean failsAndWrites(Program p) {
-        boolean written = false;
-        boolean fails = false;
-        for (Program.Step step : p.steps()) {
-            written |= writesState(p, step);
-            fails |= fails(p, step);
-        }
-        return written && fails;
+    /**
+     * Whether a call writes state, so that it must be saved before many repetitions, between any
+     * two of which the call may be interrupted.
+     */
+    static boolean writes(Program p) {
+        return StateWrites.first(p) < p.steps().size();
     }
 
     /** For each note, whether a failed {@code :require} refers to it, and not an index. */
@@ -78,28 +76,7 @@ final class Effects {
         return false;
     }
 
-    private static boolean writesState(Program p, Program.Step step) {
-        return switch (step) {
-            case Program.Gemm g -> isState(p, g.c().buffer());
-            case Program.RunKernel r -> {
-                boolean writes = false;
-                List<Kernel.Param> params = kernel(p, r).params();
-                for (int i = 0; i < r.args().size(); i++) {
-                    writes |= params.get(i).access() != Kernel.Access.IN && isState(p,
-                            r.args().get(i));
-                }
-                yield writes;
-            }
-            case Program.Count c -> false;
-            case Program.RunHost h -> isState(p, h.out().buffer());
-        };
-    }
-
     private static Kernel kernel(Program p, Program.RunKernel step) {
         return p.kernels().get(step.kernel());
-    }
-
-    private static boolean isState(Program p, int buffer) {
-        return p.buffers().get(buffer).kind() == Program.Kind.STATE;
     }
 }

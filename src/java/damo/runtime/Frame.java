@@ -16,14 +16,14 @@ import java.util.Arrays;
  * outputs. Used by one thread at a time.
  */
 final class Frame implements AutoCloseable {
-    private static final int FAILURE_WORDS = 3;
-    /** Outputs of at most so many bytes are cut from a slab: one allocation serves many of them. */
-    private static final long SMALL = 256;
-    private static final long SLAB = 4096;
-
+    private static final int FAILURE_WORDS = 4;
+    /** The status of a call that was asked to stop. */
+    private static final int INTERRUPTED = 2;
+    /** A call of less work than this, under a millisecond, is not worth an interrupt. */
+    private static final double SHORT = 1e5;
     private final Plan plan;
     private final Program program;
-    /** Addresses of all buffers, then the dimensions, then the failure record: one word each. */
+    /** Addresses of all buffers, the dimensions, the failure record: one word each. */
     private final Tensor table;
     private final MemorySegment words;
     private final int dimsAt;
@@ -37,6 +37,8 @@ final class Frame implements AutoCloseable {
     private final long[][] shapes;
     private final long[] stamps;
     private final Tensor[] saved;
+    /** The last word of the failure record is what it sets. */
+    private final Interruption interruption;
     /** Null for a program without host steps. */
     private final HostRun hosts;
     private int lenders;
@@ -44,8 +46,7 @@ final class Frame implements AutoCloseable {
     private int pinnedOutputs;
     private Binding binding;
     private Tensor arena;
-    private Tensor slab;
-    private long slabUsed;
+    private final Slab slab = new Slab();
 
     Frame(Plan plan) {
         this.plan = plan;
@@ -64,7 +65,9 @@ final class Frame implements AutoCloseable {
         this.shapes = new long[inputs.length + plan.states.length][];
         this.stamps = new long[plan.states.length];
         this.saved = new Tensor[plan.states.length];
-        this.hosts = plan.hosts ? new HostRun(plan, words) : null;
+        this.interruption = new Interruption(
+                words.asSlice(8L * (failureAt + FAILURE_WORDS - 1), 8));
+        this.hosts = plan.hosts ? new HostRun(plan, words, interruption) : null;
         for (int b = 0; b < buffers; b++) {
             if (plan.constant(b) != null) {
                 // The plan keeps constants as long as any frame lives.
@@ -80,6 +83,7 @@ final class Frame implements AutoCloseable {
      */
     Tensor[] run(long n, Tensor[] given, Object[] args) {
         Arguments.checkCount(program, args.length);
+        Interruption.check(program.name());
         Tensor[] outputs = null;
         try {
             pinInputs(args);
@@ -187,9 +191,9 @@ final class Frame implements AutoCloseable {
         try {
             for (int i = 0; i < outputs.length; i++) {
                 Program.Port port = program.outputs().get(i);
-                outputs[i] = output(port, plan.countedOutputs[i]
+                outputs[i] = slab.cut(port.dtype(), plan.countedOutputs[i]
                         ? new long[] {binding.elements()[port.buffer()]}
-                        : binding.outputShapes().get(i));
+                        : binding.outputShapes().get(i), binding.bytes()[port.buffer()]);
                 outputAt[i] = outputs[i].pinAddress();
                 outputs[i].unpin();
             }
@@ -198,26 +202,6 @@ final class Frame implements AutoCloseable {
             throw e;
         }
         return outputs;
-    }
-
-    /**
-     * A new tensor for an output. A small one lives in a slab that it shares with its neighbours:
-     * the slab is freed when all of them are unreachable, which costs a scalar far less than a
-     * registration with the garbage collector of its own.
-     */
-    private Tensor output(Program.Port port, long[] shape) {
-        long bytes = binding.bytes()[port.buffer()];
-        if (bytes > SMALL) {
-            return Tensor.uninitialized(port.dtype(), shape);
-        }
-        if (slab == null || slabUsed + bytes > SLAB) {
-            slab = Tensor.uninitialized(DType.U8, SLAB);
-            slabUsed = 0;
-        }
-        Tensor output = slab.reinterpret(slabUsed, port.dtype(), shape);
-        slabUsed += Math.max(Arguments.ALIGNMENT, bytes
-                + Arguments.ALIGNMENT - 1 & -Arguments.ALIGNMENT);
-        return output;
     }
 
     /**
@@ -279,29 +263,39 @@ final class Frame implements AutoCloseable {
         if (saves) {
             save();
         }
-        long dims = tableAddress + 8L * dimsAt;
-        long failure = tableAddress + 8L * failureAt;
-        int status;
-        if (hosts != null) {
-            hosts.enter(binding);
-        }
-        try {
-            status = lenders > 0
-                    ? NativeCalls.repeatKeeping(plan.repeat, tableAddress, dims, failure, n,
-                            lenders(outputs))
-                    : n == 1 ? NativeCalls.call(plan.entry, tableAddress, dims, failure)
-                    : NativeCalls.repeat(plan.repeat, tableAddress, dims, failure, n);
-        } finally {
-            if (hosts != null) {
-                hosts.leave();
-            }
-        }
+        int status = n == 1 && binding.work() < SHORT ? call(n, outputs)
+                : callInterruptibly(n, outputs);
         if (status != 0) {
             if (saves) {
                 restore();
             }
-            throw failure();
+            throw status == INTERRUPTED ? Interruption.interrupted(program.name()) : failure();
         }
+    }
+
+    private int callInterruptibly(long n, Tensor[] outputs) {
+        if (hosts != null) {
+            hosts.enter(binding);
+        }
+        interruption.enter();
+        try {
+            return call(n, outputs);
+        } finally {
+            interruption.leave();
+            if (hosts != null) {
+                hosts.leave();
+            }
+        }
+    }
+
+    private int call(long n, Tensor[] outputs) {
+        long dims = tableAddress + 8L * dimsAt;
+        long failure = tableAddress + 8L * failureAt;
+        return lenders > 0
+                ? NativeCalls.repeatKeeping(plan.repeat, tableAddress, dims, failure, n,
+                        lenders(outputs))
+                : n == 1 ? NativeCalls.call(plan.entry, tableAddress, dims, failure)
+                : NativeCalls.repeat(plan.repeat, tableAddress, dims, failure, n);
     }
 
     private DamoException failure() {

@@ -24,6 +24,7 @@ final class HostRun {
     private final Program program;
     /** The frame's table: addresses of the buffers, then dimensions. */
     private final MemorySegment words;
+    private final Interruption interruption;
     /** The attributes of steps with these dimensions, by step; null until first needed. */
     private final List<Map<String, Object>> attributes;
     /** All dimensions, the counted ones last, and their values in the step that runs. */
@@ -35,7 +36,8 @@ final class HostRun {
     private int failedStep;
     private Throwable failure;
 
-    HostRun(Plan plan, MemorySegment words) {
+    HostRun(Plan plan, MemorySegment words, Interruption interruption) {
+        this.interruption = interruption;
         this.plan = plan;
         this.program = plan.program();
         this.words = words;
@@ -83,6 +85,10 @@ final class HostRun {
             if (output.dtype() == DType.BOOL) {
                 normalise(data);
             }
+        } finally {
+            // What the kernel waited for may have taken the thread's attention.
+            interruption.leave();
+            interruption.enter();
         }
     }
 
@@ -165,6 +171,7 @@ final class HostRun {
         failure = null;
         if (cause instanceof InterruptedException) {
             Thread.currentThread().interrupt();
+            return Interruption.interrupted(program.name());
         }
         return Failures.host(program, step, inputs, type(step.out()), cause);
     }

@@ -57,7 +57,7 @@ final class Plan implements AutoCloseable {
         }
         this.locks = new StateLocks(states, written);
         this.savesOne = Effects.failsAfterWrite(program);
-        this.savesMany = Effects.failsAndWrites(program);
+        this.savesMany = Effects.writes(program);
         this.requirements = Effects.requirements(program);
         this.inputDtypes = program.inputs().stream().map(Program.Port::dtype).toArray(DType[]::new);
         this.inputBuffers = buffers(program.inputs());

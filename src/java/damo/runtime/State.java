@@ -124,12 +124,25 @@ public final class State implements AutoCloseable {
 
     private long read() {
         checkFree();
-        return lock.readLock();
+        return take(false);
     }
 
     private long write() {
         checkFree();
-        return lock.writeLock();
+        return take(true);
+    }
+
+    /** Takes the lock, waiting as needed. Throws "interrupted", and the thread stays so. */
+    long take(boolean writing) {
+        long stamp = writing ? lock.tryWriteLock() : lock.tryReadLock();
+        try {
+            return stamp != 0 ? stamp
+                    : writing ? lock.writeLockInterruptibly() : lock.readLockInterruptibly();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new DamoException("interrupted", "the thread was interrupted while it waited for "
+                    + "the state " + name, Map.of("state", name));
+        }
     }
 
     /** Throws "state-in-use" in the kernel of an op when a call around it holds this state. */
@@ -170,7 +183,8 @@ public final class State implements AutoCloseable {
      */
     @Override
     public void close() {
-        long stamp = write();
+        checkFree();
+        long stamp = lock.writeLock();
         try {
             value.close();
         } finally {

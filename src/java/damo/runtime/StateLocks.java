@@ -24,7 +24,7 @@ final class StateLocks {
 
     /**
      * Takes all locks, waiting as needed; {@code stamps} has one entry a state. Throws
-     * "state-in-use" in the kernel of an op when a call around it holds one.
+     * "state-in-use" in the kernel of an op when a call around it holds one, "interrupted".
      */
     void lock(long[] stamps) {
         HostRun kernel = states.length == 0 ? null : Upcalls.current();
@@ -32,7 +32,7 @@ final class StateLocks {
             if (kernel != null) {
                 kernel.checkFree(states[k]);
             }
-            stamps[k] = writes[k] ? states[k].lock.writeLock() : states[k].lock.readLock();
+            stamps[k] = states[k].take(writes[k]);
         }
     }
 
