@@ -19,7 +19,8 @@
      damo.op.select damo.op.subtensor damo.op.* damo.op.blas damo.op.all]
     [damo.transfer damo.describe damo.catalogue
      damo.counted damo.failing damo.rule damo.factors damo.partners damo.eval damo.parse]
-    [damo.rewrite damo.rules.products damo.rules.subtensor damo.rules.signs damo.rules.choices
+    [damo.rewrite damo.rules.zeros damo.rules.products damo.rules.subtensor damo.rules.signs
+     damo.rules.choices
      damo.rules.reducing damo.rules.canonicalize damo.rules.tails damo.rules.* damo.diff.node
      damo.diff.mask
      damo.diff.batch damo.diff.* damo.diff damo.diff.jacobian

@@ -5,7 +5,7 @@
 
   {:name :log1p, :lhs [:log [:add 1 ?x]], :rhs [:log1p ?x], :keeps :value
    :why \"log(1+x) loses an x below 1e-16.\", :examples [[[:log [:add x 1]] => [:log1p x]]]}"
-  (:refer-clojure :exclude [float?])
+  (:refer-clojure :exclude [float? zero?])
   (:require [damo.fail :as fail :refer [fail!]]
             [damo.graph :as graph]
             [damo.op :as op]
@@ -115,6 +115,11 @@
   [m & names]
   (every? #(some? (number-of m %)) names))
 
+(defn zero?
+  "Is what a name matched zero everywhere, of either sign?"
+  [m ?x]
+  (let [x (number-of m ?x)] (and (number? x) (clojure.core/zero? x))))
+
 (defn bools?
   "Is what each of these names matched of the dtype :bool?"
   [m & names]
@@ -204,9 +209,9 @@
   (array-map
    :bits "the same bits"
    :value "a few units in the last place away, the sign of zero kept; NaN and infinities kept"
-   :drops-nan "as :value on finite operands; others may have made NaN where there is none now"
-   :stabilizes "no farther than a few units from what exact arithmetic gives, where the written
-                form loses digits, overflows or is NaN; elsewhere as :value"
+   :drops-nan "where the written form is NaN there need not be one now; elsewhere as :value"
+   :stabilizes "on finite operands no farther than the written form, or than a few units, from what
+                exact arithmetic gives: where that loses digits, overflows or is NaN"
    :regroup "sums and products in another order or number: rounded otherwise, even to no digit left
              where terms cancel; exact for integers, and there always on"))
 
@@ -221,7 +226,8 @@
    :zero-sign "the sign of a result that is zero"})
 
 (def ^:private keys-of-a-rule
-  #{:name :lhs :within :rhs :when :share :failures :keeps :except :why :types :gen :examples})
+  #{:name :lhs :within :rhs :when :share :failures :keeps :except :why :types :gen :examples
+    :refuses})
 
 (defn- check-rule! [{:keys [name keeps except] :as rule}]
   (let [missing (remove #(contains? rule %) [:name :lhs :rhs :keeps :why :examples])
@@ -240,6 +246,16 @@
   {:heads (mapv #(when (vector? %) (first %)) [p q]), :same (= p q)
    :joins (boolean (:commutes (op/entry op)))})
 
+(defn- guards-code
+  "The code of the predicates that :when is the conjunction of: each can be dropped to see what it
+  is good for."
+  [condition]
+  (let [[head params body & more] (when (seq? condition) condition)]
+    (cond (nil? condition) []
+          (and (#{'fn 'fn*} head) (vector? params) (empty? more) (seq? body) (= 'and (first body)))
+          (mapv #(list head params %) (rest body))
+          :else [condition])))
+
 (defn- rule-code [{:keys [lhs rhs within], condition :when, :as rule}]
   (check-rule! rule)
   (let [names (distinct (filter name? (tree-seq coll? seq [lhs rhs condition])))]
@@ -251,9 +267,9 @@
                :matchers ~(if (vector? lhs)
                             (mapv matcher-code (variants lhs))
                             [`matched-kind])
+               :guards ~(guards-code condition)
                :build ~(build-code rhs)}
-              '~(when within (partners lhs))
-              ~(if condition {:when condition} {})))))
+              '~(when within (partners lhs))))))
 
 (defmacro defrules
   "Defines a rule set {:name :doc :rules [rule …]}. Keys of a rule:
@@ -266,7 +282,10 @@
             or :sub, are members of it wherever they stand, see damo.partners; the right side takes
             the place of both, and the others stay
   :rhs      the template, whose attributes may be calls on names; or (fn [match] template or nil)
-  :when     optional, a predicate of the match (see type-of, scalar?, number-of …)
+  :when     optional, a predicate of the match (see type-of, scalar?, number-of …); of #(and …) each
+            part is a guard of its own
+  :refuses  [[form types] …], forms like those of the examples, on which a guard keeps the rule from
+            being applied; one for each guard at least
   :share    :sole when the inner nodes must have no other user
   :keeps    what it promises, one of `promises`
   :except   optional, where the promise does not hold: a vector of names of `exceptions` and of
@@ -304,12 +323,12 @@
 (defn try-rule
   "[match template] when the rule applies to the node that `root` views, else nil. `uses` says how
   many users a node has."
-  [{:keys [matchers share build exact], condition :when} root uses]
+  [{:keys [matchers share guards build exact]} root uses]
   (some (fn [matcher]
           (when-let [m (matcher root)]
             (when (and (or (nil? share) (sole-users? m uses))
                        (or (nil? exact) (exact? m))
-                       (or (nil? condition) (condition m)))
+                       (every? #(% m) guards))
               (when-some [template (build m)]
                 [m template]))))
         matchers))
@@ -323,6 +342,6 @@
 (defn describe
   "The rules of a set as data, without their functions: a vector of maps."
   [{:keys [rules]}]
-  (mapv #(-> % (dissoc :matchers :build :when :head :heads :same :joins)
-             (assoc :conditional (some? (:when %))))
+  (mapv #(-> (dissoc % :matchers :build :guards :head :heads :same :joins)
+             (assoc :conditional (some? (seq (:guards %)))))
         rules))

@@ -64,7 +64,7 @@
                          [s (if (numeric? type) (made (choose) s type) (leaf-ids s))])))
         forms (into constants around-name)]
     (concat [leaf-ids] (map #(all (constantly %)) forms)
-            (repeatedly 6 #(all (fn [] (nth forms (.nextInt random (count forms)))))))))
+            (repeatedly 3 #(all (fn [] (nth forms (.nextInt random (count forms)))))))))
 
 (defn- graph-of-sides
   "A graph whose outputs are the forms, with their names replaced in all those ways."

@@ -32,9 +32,16 @@
 ;; ## Examples as graphs
 
 (defn- structure
-  "The nodes and outputs of a graph as text: NaN is equal to itself there."
-  [g]
-  (pr-str (dissoc g :notes)))
+  "What a graph computes as text: NaN is equal to itself there, and the order in which nodes were
+  made and arguments of commutative ops stand does not matter."
+  [{:keys [nodes outputs]}]
+  (let [texts (reduce (fn [texts [op attrs & args]]
+                        (let [args (map texts args)]
+                          (conj texts (pr-str op attrs (if (:commutes (op/entry op))
+                                                         (sort args)
+                                                         args)))))
+                      [] nodes)]
+    (map texts outputs)))
 
 (defn- each-example
   "Calls (f set rule graph expected-form names) for every example of every rule."

@@ -36,8 +36,9 @@
 
 (def ^:private orders [nil 1 2 3 4 5])
 
-(defn- through [g phases]
-  (reduce (fn [g set] (:graph (rewrite/run g [set]))) g phases))
+(defn- through
+  ([g phases] (through g phases {}))
+  ([g phases opts] (reduce (fn [g set] (:graph (rewrite/run g [set] opts))) g phases)))
 
 (defn- built
   "[graph {name id}] of a form over leaves {name type}; names of shared variables are in `shared`."
@@ -141,25 +142,32 @@
 (defn- update-form
   "The form of w - 0.1·(gradient of the mean of `loss`) after all phases, composites expanded and
   specialized again; leaves as for `built`."
-  [types loss wrt]
+  [types loss wrt opts]
   (let [[g ids] (built types [:mean loss] #{wrt})
         g (gradient [g ids] wrt)
         b (graph/builder), old (graph/load-graph! b g)
         out (op/instantiate! (op/emitter b nil) {'?w (old (ids wrt)) '?g (old (first (:outputs g)))}
                              [:sub '?w rate])]
-    (form (through (pass/expand (through (graph/finish b [out]) phases))
-                   [canonicalize/rules specialize/rules]))))
+    (form (through (pass/expand (through (graph/finish b [out]) phases opts))
+                   [canonicalize/rules specialize/rules] opts))))
 
-(deftest updates-have-one-form
+(deftest updates-have-one-form-when-products-are-regrouped
   (testing "a matrix of weights: w minus a scalar times a product with a transposed operand"
     (is (= '(sub w (mul (div 0.2 (cast (dim :dim [:max 1 [:* 4 n]]) :dtype :f64))
                         (matmul (transpose x :axes [1 0]) (matmul x w))))
-           (update-form '{x [:f64 [n 3]], w [:f64 [3 4]]} '[:sqr [:dot x w]] 'w))))
+           (update-form '{x [:f64 [n 3]], w [:f64 [3 4]]} '[:sqr [:dot x w]] 'w {:regroup true}))))
   (testing "an update against the gradient of a loss with a minus sign adds"
     (is (= '(add w (mul (div 0.2 (cast (dim :dim [:max 1 [:* 4 n]]) :dtype :f64))
                         (matmul (transpose x :axes [1 0]) (matmul x w))))
-           (update-form '{x [:f64 [n 3]], w [:f64 [3 4]]} '[:neg [:sqr [:dot x w]]] 'w))))
+           (update-form '{x [:f64 [n 3]], w [:f64 [3 4]]} '[:neg [:sqr [:dot x w]]] 'w
+                        {:regroup true}))))
   (testing "a row of biases: one scaled sum"
     (is (= '(sub b (mul (div 0.1 (cast (dim :dim [:max 1 [:* 3 n]]) :dtype :f64))
                         (sum (cos (add x b)) :axis [0])))
-           (update-form '{x [:f64 [n 3]], b [:f64 [3]]} '[:sin [:add x b]] 'b)))))
+           (update-form '{x [:f64 [n 3]], b [:f64 [3]]} '[:sin [:add x b]] 'b {:regroup true})))))
+
+(deftest updates-are-products-that-accumulate-in-any-case
+  (doseq [[loss sign] '[[[:sqr [:dot x w]] sub] [[:neg [:sqr [:dot x w]]] sub]]]
+    (let [types '{x [:f64 [n 3]], w [:f64 [3 4]]}
+          [minus w [times rate [product]]] (update-form types loss 'w {})]
+      (is (= [sign 'w 'mul 0.1 'matmul] [minus w times rate product])))))

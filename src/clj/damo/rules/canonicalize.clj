@@ -15,6 +15,7 @@
             [damo.rules.reducing :as reducing]
             [damo.rules.signs :as signs]
             [damo.rules.subtensor :as subtensor]
+            [damo.rules.zeros :as zeros]
             [damo.type :as type]))
 
 (set! *warn-on-reflection* true)
@@ -23,21 +24,17 @@
 
 (defrules identities
   "Operations that change nothing, and such whose value is known."
-  {:name :add-zero, :lhs [:add ?x 0], :rhs ?x, :keeps :value, :why "Nothing to compute."
-   :examples [[[:add x 0.0] => x] [[:add 0 x] => x]]}
-  {:name :sub-zero, :lhs [:sub ?x 0], :rhs ?x, :keeps :bits, :why "Nothing to compute."
-   :examples [[[:sub x 0] => x]]}
-  {:name :zero-sub, :lhs [:sub 0 ?x], :rhs [:neg ?x], :keeps :value, :why "One form of negation."
-   :examples [[[:sub 0 x] => [:neg x]]]}
   {:name :mul-one, :lhs [:mul ?x 1], :rhs ?x, :keeps :bits, :why "Nothing to compute."
    :examples [[[:mul x 1] => x]]}
   {:name :mul-minus-one, :lhs [:mul ?x -1], :rhs [:neg ?x], :keeps :bits
    :why "One form of negation.", :examples [[[:mul x -1] => [:neg x]]]}
-  {:name :mul-zero, :lhs [:mul ?x 0], :rhs 0, :keeps :drops-nan, :why "x need not be computed."
+  {:name :mul-zero, :lhs [:mul ?x 0], :rhs 0, :keeps :drops-nan, :except [:zero-sign]
+   :why "x need not be computed."
    :examples [[[:mul x 0] => [:broadcast-to {:shape [2 3]} 0.0]]]}
   {:name :div-one, :lhs [:div ?x 1], :rhs ?x, :keeps :bits, :why "Nothing to compute."
    :examples [[[:div x 1] => x]]}
-  {:name :zero-div, :lhs [:div 0 ?x], :rhs 0, :keeps :drops-nan, :why "x need not be computed."
+  {:name :zero-div, :lhs [:div 0 ?x], :rhs 0, :keeps :drops-nan, :except [:zero-sign]
+   :why "x need not be computed."
    :examples [[[:div 0 x] => [:broadcast-to {:shape [2 3]} 0.0]]]}
   {:name :sub-self, :lhs [:sub ?x ?x], :rhs 0, :keeps :drops-nan, :why "x need not be computed."
    :examples [[[:sub x x] => [:broadcast-to {:shape [2 3]} 0.0]]]}
@@ -71,15 +68,15 @@
    :examples [[[:pow x 2] => [:sqr x]]]}
   {:name :log-exp, :lhs [:log [:exp ?x]], :rhs ?x, :keeps :stabilizes, :why "Nothing to compute."
    :examples [[[:log [:exp x]] => x]]}
-  {:name :exp-log, :lhs [:exp [:log ?x]], :rhs [:where [:ge ?x 0] ?x ##NaN], :keeps :value
+  {:name :exp-log, :lhs [:exp [:log ?x]], :rhs [:where [:ge ?x 0] [:abs ?x] ##NaN], :keeps :value
    :why "No transcendental function; below 0 it stays NaN."
-   :examples [[[:exp [:log x]] => [:where [:ge x 0.0] x ##NaN]]]}
+   :examples [[[:exp [:log x]] => [:where [:ge x 0.0] [:abs x] ##NaN]]]}
   {:name :sqrt-sqr, :lhs [:sqrt [:sqr ?x]], :rhs [:abs ?x], :keeps :stabilizes
    :when #(rule/float? % ?x), :why "Cheaper, and does not overflow."
    :examples [[[:sqrt [:sqr x]] => [:abs x]]]}
-  {:name :sqr-sqrt, :lhs [:sqr [:sqrt ?x]], :rhs [:where [:ge ?x 0] ?x ##NaN], :keeps :value
+  {:name :sqr-sqrt, :lhs [:sqr [:sqrt ?x]], :rhs [:where [:ge ?x 0] [:abs ?x] ##NaN], :keeps :value
    :why "No root; below 0 it stays NaN."
-   :examples [[[:sqr [:sqrt x]] => [:where [:ge x 0.0] x ##NaN]]]})
+   :examples [[[:sqr [:sqrt x]] => [:where [:ge x 0.0] [:abs x] ##NaN]]]})
 
 ;; ## Views
 
@@ -194,7 +191,8 @@
   {:name :concatenate-one, :lhs [:concatenate ?x], :rhs ?x, :keeps :bits, :why "Nothing to join."
    :examples [[[:concatenate {:axis 0} x] => x]]}
   {:name :sum-to-same, :lhs [:sum-to {:shape ?s} ?x], :rhs ?x
-   :when #(= (% ?s) (rule/shape-of % ?x)), :keeps :value, :why "Nothing to sum."
+   :when #(= (% ?s) (rule/shape-of % ?x)), :keeps :value, :except [:zero-sign]
+   :why "Nothing to sum."
    :examples [[[:sum-to {:shape [2 3]} x] => x]]}
   {:name :dim-constant, :lhs [:dim {:dim ?d}], :rhs (fn [m] (m ?d)), :when #(integer? (% ?d))
    :keeps :bits, :why "It is known."
@@ -203,6 +201,6 @@
 (def rules
   "All rules of this phase: the smallest form of a graph in exact arithmetic."
   (rule/union :canonicalize "One form for what can be written in several ways."
-              (concat [identities signs/signs constants powers choices/choices views
+              (concat [zeros/zeros identities signs/signs constants powers choices/choices views
                        reducing/reducing]
                       products/families subtensor/families)))

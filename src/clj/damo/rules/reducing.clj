@@ -51,13 +51,15 @@
   (map (type/shape-of (graph/node-type builder (first args))) (:axis attrs)))
 
 (defn- times-extent
-  "The template of a sum over axes along which everything is the 0-d x."
+  "The template of a sum over axes along which everything is the 0-d x; a sum of nothing is 0 though
+  x be infinite."
   [m]
-  (let [n (apply type/dim* (summed-dims m)), dtype (type/dtype-of (:type m))
-        wide (type/computed dtype)]
-    (typing/as-dtype dtype wide
-                     [:mul [:cast {:dtype wide} [:dim {:dim n}]]
-                      (typing/as-dtype wide dtype '?x)])))
+  (let [dims (summed-dims m), n [:dim {:dim (apply type/dim* dims)}]
+        dtype (type/dtype-of (:type m)), wide (type/computed dtype)
+        product [:mul [:cast {:dtype wide} n] (typing/as-dtype wide dtype '?x)]]
+    (typing/as-dtype dtype wide (if (every? positive-dim? dims)
+                                  product
+                                  [:where [:gt n 0] product 0]))))
 
 (defrules reducing
   "Reductions merged or dropped; a reshape puts kept axes back, so that a sum is computed once."
@@ -75,7 +77,8 @@
    :examples [[[:sum {:axis 1} x] => [:reshape {:shape [2]} x]] [[:max {:axis []} x] => x]]}
   {:name :sum-sum, :lhs [:sum {:axis ?a :keepdims false} [:sum {:axis ?b :keepdims false} ?x]]
    :rhs (fn [m] [:sum {:axis (merged-axes (m ?a) (m ?b) (rule/rank-of m ?x))} ?x])
-   :share :sole, :keeps :value, :why "One loop instead of two.", :types {x [:f64 [2 3 4]]}
+   :share :sole, :keeps :value, :except [:overflow], :why "One loop instead of two."
+   :types {x [:f64 [2 3 4]]}
    :examples [[[:sum {:axis 1} [:sum {:axis 0} x]] => [:sum {:axis [0 2]} x]]]}
   {:name :max-max, :lhs [:max {:axis ?a :keepdims false} [:max {:axis ?b :keepdims false} ?x]]
    :rhs (fn [m] [:max {:axis (merged-axes (m ?a) (m ?b) (rule/rank-of m ?x))} ?x])
@@ -86,7 +89,7 @@
    :share :sole, :keeps :bits, :why "One loop instead of two.", :types {x [:f64 [2 3 4]]}
    :examples [[[:min {:axis 0} [:min {:axis 2} x]] => [:min {:axis [0 2]} x]]]}
   {:name :sum-neg, :lhs [:sum {:axis ?a :keepdims false} [:neg ?x]]
-   :rhs [:neg [:sum {:axis ?a} ?x]], :when #(rule/float? % ?x), :keeps :value
+   :rhs [:neg [:sum {:axis ?a} ?x]], :when #(rule/float? % ?x), :keeps :value, :except [:zero-sign]
    :why "Negation moves out, where there is less of it."
    :examples [[[:sum {:axis 1} [:neg x]] => [:neg [:sum {:axis 1} x]]]]}
   {:name :max-neg, :lhs [:max {:axis ?a :keepdims false} [:neg ?x]]
@@ -100,7 +103,7 @@
    :examples [[[:min {:axis 1} [:neg x]] => [:neg [:max {:axis 1} x]]]]}
   {:name :sum-broadcast, :lhs [:sum {:axis ?a :keepdims false} [:broadcast-to ?x]]
    :rhs times-extent, :keeps :value
-   :when #(and (rule/scalar? % ?x) (rule/float? % ?x) (safe-outside? % ?x (summed-dims %)))
+   :when #(and (rule/scalar? % ?x) (rule/float? % ?x))
    :why "A product instead of a loop.", :types {x [:f64 []]}
    :examples [[[:sum {:axis 0} [:broadcast-to {:shape [2 3]} x]]
                => [:broadcast-to {:shape [3]} [:mul 2.0 x]]]]})

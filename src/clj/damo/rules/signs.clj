@@ -9,8 +9,6 @@
   "Negation outside of products and sums, so that it meets other negations."
   {:name :neg-neg, :lhs [:neg [:neg ?x]], :rhs ?x, :keeps :bits, :why "Nothing to compute."
    :examples [[[:neg [:neg x]] => x]]}
-  {:name :neg-sub, :lhs [:neg [:sub ?x ?y]], :rhs [:sub ?y ?x], :keeps :value
-   :why "One operation instead of two.", :examples [[[:neg [:sub x y]] => [:sub y x]]]}
   {:name :sub-neg, :lhs [:sub ?x [:neg ?y]], :rhs [:add ?x ?y], :keeps :bits
    :why "One operation instead of two.", :examples [[[:sub x [:neg y]] => [:add x y]]]}
   {:name :add-neg, :lhs [:add ?x [:neg ?y]], :rhs [:sub ?x ?y], :keeps :bits

@@ -49,14 +49,13 @@
   (and (rule/scalar? m ?s) (not-any? #(rule/scalar? m %) others)
        (not (type/storage-dtype? (rule/dtype-of m ?s)))))
 
-(defn- harmless-divisor?
-  "Is ?s a number whose inverse is a normal float, or a whole number cast to a float?"
+(defn- exact-inverse?
+  "Is ?s a power of two whose inverse is one too, so that x/?s is x·(1/?s) to the bit?"
   [m ?s]
-  (let [x (rule/number-of m ?s), [op _ arg] (rule/node-of m ?s)]
-    (if (float? x)
-      (< 1e-30 (Math/abs (double x)) 1e30)
-      (and (= op :cast)
-           (not (type/float-dtype? (type/dtype-of (graph/node-type (:builder m) arg))))))))
+  (let [x (rule/number-of m ?s), {:keys [least]} (type/dtypes (rule/dtype-of m ?s))]
+    (and (float? x) (< 0 (Math/abs (double x)) ##Inf)
+         (= (Math/abs (double x)) (Math/scalb 1.0 (Math/getExponent (double x))))
+         (<= (Math/abs (Math/getExponent (double x))) (- (long least))))))
 
 (defn- negative?
   "Is ?c a negative float constant, or the quotient of one by something? (The smallest integer is
@@ -73,40 +72,42 @@
 
 (defrules scalars
   "0-d factors in front of what they scale, outside of products and sums, multiplied together."
-  {:name :div-by-scalar, :lhs [:div ?x ?s], :rhs [:mul [:div 1 ?s] ?x], :keeps :value
-   :when #(and (scales? % ?s ?x) (not (rule/number-of % ?x)) (harmless-divisor? % ?s))
+  {:name :div-by-scalar, :lhs [:div ?x ?s], :rhs [:mul [:div 1 ?s] ?x], :keeps :bits
+   :when #(and (exact-inverse? % ?s) (not (rule/number-of % ?x)))
    :why "A product is cheaper than a quotient.", :examples [[[:div x 4] => [:mul 0.25 x]]]}
   {:name :scalar-out-of-mul, :lhs [:mul [:mul ?s ?x] ?y], :rhs [:mul ?s [:mul ?x ?y]]
    :when #(and (scales? % ?s ?x ?y) (not (rule/number-of % ?x))) ; s·(2·y) would come back as 2s·y
-   :keeps :value, :why "The factor meets others, or becomes gemm's.", :types {s [:f64 []]}
+   :keeps :regroup, :why "The factor meets others, or becomes gemm's.", :types {s [:f64 []]}
    :examples [[[:mul [:mul s x] y] => [:mul s [:mul x y]]]]}
   {:name :scalar-out-of-div, :lhs [:div [:mul ?s ?x] ?y], :rhs [:mul ?s [:div ?x ?y]]
-   :when #(scales? % ?s ?x ?y), :keeps :value, :why "The factor meets others, or becomes gemm's."
+   :when #(scales? % ?s ?x ?y), :keeps :regroup, :why "The factor meets others, or becomes gemm's."
    :types {s [:f64 []]}, :gen {y [1 2]}
    :examples [[[:div [:mul s x] y] => [:mul s [:div x y]]]]}
   {:name :scalars-together, :lhs [:mul ?s [:mul ?t ?x]], :rhs [:mul [:mul ?s ?t] ?x]
-   :when #(and (scales? % ?s ?x) (rule/scalar? % ?t)), :keeps :value
+   :when #(and (scales? % ?s ?x) (rule/scalar? % ?t)), :keeps :regroup
    :why "One product of the array instead of two.", :types {s [:f64 []], t [:f64 []]}
    :examples [[[:mul s [:mul t x]] => [:mul [:mul s t] x]]]}
   {:name :scalar-out-of-matmul, :lhs [:matmul [:mul ?s ?x] ?y], :rhs [:mul ?s [:matmul ?x ?y]]
-   :when #(factor-of-product? % ?s ?x ?y), :keeps :drops-nan
+   :when #(factor-of-product? % ?s ?x ?y), :keeps :regroup
    :why "gemm scales for nothing.", :types {s [:f64 []], y [:f64 [3 4]]}
    :examples [[[:matmul [:mul s x] y] => [:mul s [:matmul x y]]]]}
   {:name :scalar-out-of-matmul-right, :lhs [:matmul ?x [:mul ?s ?y]], :rhs [:mul ?s [:matmul ?x ?y]]
-   :when #(factor-of-product? % ?s ?x ?y), :keeps :drops-nan
+   :when #(factor-of-product? % ?s ?x ?y), :keeps :regroup
    :why "gemm scales for nothing.", :types {s [:f64 []], y [:f64 [3 4]]}
    :examples [[[:matmul x [:mul s y]] => [:mul s [:matmul x y]]]]}
-  {:name :neg-out-of-matmul, :lhs [:matmul [:neg ?x] ?y], :rhs [:neg [:matmul ?x ?y]], :keeps :value
+  {:name :neg-out-of-matmul, :lhs [:matmul [:neg ?x] ?y], :rhs [:neg [:matmul ?x ?y]]
+   :keeps :value, :except [:zero-sign]
    :why "Negation meets others, or the sign of an update.", :types {y [:f64 [3 4]]}
    :examples [[[:matmul [:neg x] y] => [:neg [:matmul x y]]]]}
   {:name :neg-out-of-matmul-right, :lhs [:matmul ?x [:neg ?y]], :rhs [:neg [:matmul ?x ?y]]
-   :keeps :value, :why "Negation meets others, or the sign of an update.", :types {y [:f64 [3 4]]}
+   :keeps :value, :except [:zero-sign], :why "Negation meets others, or the sign of an update."
+   :types {y [:f64 [3 4]]}
    :examples [[[:matmul x [:neg y]] => [:neg [:matmul x y]]]]}
   {:name :scalar-out-of-sum, :lhs [:sum {:axis ?a :keepdims false} [:mul ?s ?x]]
    :rhs [:mul ?s [:sum {:axis ?a} ?x]]
    :when #(and (scales? % ?s ?x) (rule/float? % ?x)
                (reducing/safe-outside? % ?s (map (rule/shape-of % ?x) (% ?a))))
-   :keeps :drops-nan, :why "One product instead of one an element.", :types {s [:f64 []]}
+   :keeps :regroup, :why "One product instead of one an element.", :types {s [:f64 []]}
    :examples [[[:sum {:axis 0} [:mul s x]] => [:mul s [:sum {:axis 0} x]]]]}
   {:name :scalar-out-of-transpose, :lhs [:transpose {:axes ?a} [:mul ?s ?x]]
    :rhs [:mul ?s [:transpose {:axes ?a} ?x]], :when #(scales? % ?s ?x), :keeps :bits

@@ -50,7 +50,8 @@
    :examples [[[:log [:neg [:expm1 x]]] => [:log1mexp x]]
               [[:log [:sub 1 [:exp x]]] => [:log1mexp x]]]}
   {:name :log1p-neg-exp, :lhs [:log1p [:neg [:exp ?x]]], :rhs [:log1mexp ?x], :keeps :stabilizes
-   :why "e^x near 1 loses the digits of 1 - e^x.", :gen {x [-5 -0.1]}
+   :except [[:gt ?x 0]], :gen {x [-5 -0.1]}
+   :why "e^x near 1 loses the digits of 1 - e^x; above 0 there is no logarithm."
    :examples [[[:log1p [:neg [:exp x]]] => [:log1mexp x]]]}
   {:name :one-minus-erf, :lhs [:sub 1 [:erf ?x]], :rhs [:erfc ?x], :keeps :stabilizes
    :why "1 - erf(6) is 0 to all digits."
@@ -154,7 +155,7 @@
    :keeps :stabilizes, :why "The softmax of 0 beside 1000 is 0."
    :examples [[[:log [:softmax x]] => [:log-softmax x]]]}
   {:name :exp-log-softmax, :lhs [:exp [:log-softmax {:axis ?a} ?x]], :rhs [:softmax {:axis ?a} ?x]
-   :keeps :value, :why "One op; it may be there already."
+   :keeps :stabilizes, :why "One op; it may be there already."
    :examples [[[:exp [:log-softmax x]] => [:softmax x]]]}
   {:name :sub-logsumexp
    :lhs [:sub ?x [:reshape {:shape ?s} [:logsumexp {:axis ?a :keepdims false} ?x]]]
@@ -202,19 +203,23 @@
   {:name :where-div-zero, :lhs [:div [:where ?c ?u 0] ?v], :rhs [:where ?c [:div ?u ?v] 0]
    :keeps :stabilizes, :why "0/0 is NaN; the gradient of a branch not taken is 0.", :gen {y [1 2]}
    :examples [[[:div [:where [:lt x 0] x 0] y] => [:where [:lt x 0.0] [:div x y] 0.0]]]}
-  {:name :where-zero-neg, :lhs [:neg [:where ?c 0 ?u]], :rhs [:where ?c 0 [:neg ?u]], :keeps :value
+  {:name :where-zero-neg, :lhs [:neg [:where ?c ?z ?u]], :rhs [:where ?c [:neg ?z] [:neg ?u]]
+   :when #(rule/zero? % ?z), :keeps :bits
    :why "Lets the choice meet the next product."
-   :examples [[[:neg [:where [:lt x 0] 0 y]] => [:where [:lt x 0.0] 0.0 [:neg y]]]]}
-  {:name :where-neg-zero, :lhs [:neg [:where ?c ?u 0]], :rhs [:where ?c [:neg ?u] 0], :keeps :value
+   :examples [[[:neg [:where [:lt x 0] 0 y]] => [:where [:lt x 0.0] -0.0 [:neg y]]]]}
+  {:name :where-neg-zero, :lhs [:neg [:where ?c ?u ?z]], :rhs [:where ?c [:neg ?u] [:neg ?z]]
+   :when #(rule/zero? % ?z), :keeps :bits
    :why "Lets the choice meet the next product."
-   :examples [[[:neg [:where [:lt x 0] y 0]] => [:where [:lt x 0.0] [:neg y] 0.0]]]}
-  {:name :where-zero-cast, :lhs [:cast {:dtype ?d} [:where ?c 0 ?u]]
-   :rhs [:where ?c 0 [:cast {:dtype ?d} ?u]], :keeps :bits
+   :examples [[[:neg [:where [:lt x 0] y 0]] => [:where [:lt x 0.0] [:neg y] -0.0]]]}
+  {:name :where-zero-cast, :lhs [:cast {:dtype ?d} [:where ?c ?z ?u]]
+   :rhs [:where ?c [:cast {:dtype ?d} ?z] [:cast {:dtype ?d} ?u]]
+   :when #(rule/zero? % ?z), :keeps :bits
    :why "Lets the choice meet the next product."
    :examples [[[:cast {:dtype :f32} [:where [:lt x 0] 0 y]]
                => [:where [:lt x 0.0] 0.0 [:cast {:dtype :f32} y]]]]}
-  {:name :where-cast-zero, :lhs [:cast {:dtype ?d} [:where ?c ?u 0]]
-   :rhs [:where ?c [:cast {:dtype ?d} ?u] 0], :keeps :bits
+  {:name :where-cast-zero, :lhs [:cast {:dtype ?d} [:where ?c ?u ?z]]
+   :rhs [:where ?c [:cast {:dtype ?d} ?u] [:cast {:dtype ?d} ?z]]
+   :when #(rule/zero? % ?z), :keeps :bits
    :why "Lets the choice meet the next product."
    :examples [[[:cast {:dtype :f32} [:where [:lt x 0] y 0]]
                => [:where [:lt x 0.0] [:cast {:dtype :f32} y] 0.0]]]})

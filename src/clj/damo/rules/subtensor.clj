@@ -6,6 +6,7 @@
             [damo.op :as op]
             [damo.op.all]
             [damo.rule :as rule :refer [defrules]]
+            [damo.rules.zeros :as zeros]
             [damo.type :as type]))
 
 (set! *warn-on-reflection* true)
@@ -180,34 +181,55 @@
   {:name :inc-whole, :lhs [:inc-slice {:start ?s :stop ?t :step ?k} ?x ?v], :rhs [:add ?x ?v]
    :when #(whole-block? {:start (% ?s), :stop (% ?t), :step (% ?k)} (rule/shape-of % ?x))
    :keeps :bits, :why "It is a sum.", :examples [[[:inc-slice x y] => [:add x y]]]}
-  {:name :inc-zero, :lhs [:inc-slice ?x 0], :rhs ?x, :keeps :value, :why "Nothing to add."
-   :examples [[[:inc-slice {:start [1 0]} x [:broadcast-to {:shape [1 3]} 0.0]] => x]]}
-  {:name :inc-at-zero, :lhs [:inc-at ?x ?i 0], :rhs ?x, :keeps :value
+  {:name :inc-zero, :lhs [:inc-slice ?x ?z], :rhs ?x, :keeps :bits
+   :when #(zeros/adds-nothing? % ?x ?z), :why "Nothing to add."
+   :types {i [:i64 [2 3]], j [:i64 [1 3]]}
+   :examples [[[:inc-slice {:start [1 0]} i [:mul 0 j]] => i]
+              [[:inc-slice {:start [1 0]} [:exp x] [:broadcast-to {:shape [1 3]} 0.0]] => [:exp x]]]
+   :refuses [[[:inc-slice {:start [1 0]} x [:broadcast-to {:shape [1 3]} 0.0]]]]}
+  {:name :inc-at-zero, :lhs [:inc-at ?x ?i ?z], :rhs ?x, :keeps :bits
+   :when #(zeros/adds-nothing? % ?x ?z)
    :why "Nothing to add; indices that may be out of range stay."
-   :examples [[[:inc-at x [:iota {:shape [2]}] [:broadcast-to {:shape [2 3]} 0.0]] => x]]}
-  {:name :inc-of-zero, :lhs [:inc-slice {:start ?s :stop ?t :step ?k} 0 ?v], :keeps :value
-   :rhs (fn [{:keys [type] :as m}]
-          [:set-slice {:start (m ?s), :stop (m ?t), :step (m ?k)}
-           [:broadcast-to {:shape (type/shape-of type)}
-            [:const {:type [(type/dtype-of type) []]
-                     :value (if (type/float-dtype? (type/dtype-of type)) 0.0 0)}]]
-           ?v])
+   :examples [[[:inc-at [:exp x] [:iota {:shape [2]}] [:broadcast-to {:shape [2 3]} 0.0]]
+               => [:exp x]]]
+   :refuses [[[:inc-at x [:iota {:shape [2]}] [:broadcast-to {:shape [2 3]} 0.0]]]]}
+  {:name :inc-of-zero, :lhs [:inc-slice {:start ?s :stop ?t :step ?k} ?z ?v], :keeps :bits
+   :rhs (fn [m] [:set-slice {:start (m ?s) :stop (m ?t) :step (m ?k)} ?z
+                 [:add (rule/number-of m ?z) ?v]])
+   :when #(rule/zero? % ?z)
    :failures :kept, :why "Nothing needs to be read."
    :types {y [:f64 [1 3]]}
    :examples [[[:inc-slice {:start [1 0]} [:broadcast-to {:shape [2 3]} 0.0] y]
-               => [:set-slice {:start [1 0]} [:broadcast-to {:shape [2 3]} 0.0] y]]]}
-  {:name :add-part, :lhs [:add ?x [:set-slice {:start ?s :stop ?t :step ?k} 0 ?v]], :share :sole
-   :rhs [:inc-slice {:start ?s :stop ?t :step ?k} ?x ?v], :keeps :value, :failures :kept
-   :when #(= (rule/shape-of % ?x) (type/shape-of (:type %)))
-   :why "Only the part is touched.", :types {y [:f64 [1 3]]}
+               => [:set-slice {:start [1 0]} [:broadcast-to {:shape [2 3]} 0.0] [:add 0.0 y]]]]
+   :refuses [[[:inc-slice {:start [1 0]} x y]]]}
+  {:name :add-part, :lhs [:add ?x [:set-slice {:start ?s :stop ?t :step ?k} ?z ?v]], :share :sole
+   :rhs (fn [m] [:inc-slice {:start (m ?s) :stop (m ?t) :step (m ?k)} ?x
+                 (rule/argument (zeros/without-zero (:builder m) (m ?v)))])
+   :keeps :value, :except [:zero-sign]
+   :when #(and (rule/zero? % ?z)
+               (= (rule/type-of % ?x) (:type %))
+               (= (rule/type-of % ?z) (:type %)))
+   :failures :kept, :why "Only the part is touched.", :types {y [:f64 [1 3]]}
    :examples [[[:add x [:set-slice {:start [1 0]} [:broadcast-to {:shape [2 3]} 0.0] y]]
-               => [:inc-slice {:start [1 0]} x y]]]}
-  {:name :add-at, :lhs [:add ?x [:inc-at {:axis ?a} 0 ?i ?v]], :share :sole
-   :rhs [:inc-at {:axis ?a} ?x ?i ?v], :keeps :value, :failures :kept
-   :when #(= (rule/shape-of % ?x) (type/shape-of (:type %)))
+               => [:inc-slice {:start [1 0]} x y]]]
+   :refuses [[[:add x [:set-slice {:start [1 0]} [:broadcast-to {:shape [2 3]} 1.0] y]]]
+             [[:add x [:set-slice {:start [1 0]} [:broadcast-to {:shape [2 3]} 0.0] y]]
+              {x [:f64 [3]], y [:f64 [1 3]]}]
+             [[:add x [:set-slice {:start [0 1]} [:broadcast-to {:shape [1 3]} 0.0] y]]
+              {y [:f64 [1 2]]}]]}
+  {:name :add-at, :lhs [:add ?x [:inc-at {:axis ?a} ?z ?i ?v]], :share :sole
+   :rhs [:inc-at {:axis ?a} ?x ?i ?v], :keeps :regroup, :except [:zero-sign], :failures :kept
+   :when #(and (rule/zero? % ?z)
+               (= (rule/type-of % ?x) (:type %))
+               (= (rule/type-of % ?z) (:type %)))
    :why "Only what is at the indices is touched.", :types {i [:i64 [2]], y [:f64 [2 3]]}
    :gen {i [0 1]}
-   :examples [[[:add x [:inc-at [:broadcast-to {:shape [2 3]} 0.0] i y]] => [:inc-at x i y]]]}
+   :examples [[[:add x [:inc-at [:broadcast-to {:shape [2 3]} 0.0] i y]] => [:inc-at x i y]]]
+   :refuses [[[:add x [:inc-at [:broadcast-to {:shape [2 3]} 1.0] i y]]]
+             [[:add x [:inc-at [:broadcast-to {:shape [2 3]} 0.0] i y]]
+              {x [:f64 [3]], i [:i64 [2]], y [:f64 [2 3]]}]
+             [[:add x [:inc-at {:axis 1} [:broadcast-to {:shape [1 3]} 0.0] i y]]
+              {i [:i64 [2]], y [:f64 [1 2]]}]]}
   {:name :set-set, :failures :kept
    :lhs [:set-slice {:start ?s :stop ?t :step ?k}
          [:set-slice {:start ?s :stop ?t :step ?k} ?x ?v] ?w]
@@ -232,7 +254,7 @@
   {:name :inc-inc, :failures :kept
    :lhs [:inc-slice {:start ?s :stop ?t :step ?k}
          [:inc-slice {:start ?s :stop ?t :step ?k} ?x ?v] ?w]
-   :rhs [:inc-slice {:start ?s :stop ?t :step ?k} ?x [:add ?v ?w]], :keeps :value, :share :sole
+   :rhs [:inc-slice {:start ?s :stop ?t :step ?k} ?x [:add ?v ?w]], :keeps :regroup, :share :sole
    :why "One write instead of two.", :types {v [:f64 [1 3]], w [:f64 [1 3]]}
    :examples [[[:inc-slice {:start [1 0]} [:inc-slice {:start [1 0]} x v] w]
                => [:inc-slice {:start [1 0]} x [:add v w]]]]}
