@@ -11,18 +11,27 @@
 
 (defn- fired [mode]
   (let [x (d/input 'x [:f64 []])
-        g (d/graph (d/add (d/log (d/add 1 (d/exp x))) 0))]
+        g (d/graph (d/mul (d/log (d/add 1 (d/exp x))) 1))]
     (set (map :rule (:trace (run/optimized g mode))))))
 
 (deftest modes-say-which-rules-run
-  (is (contains? (fired :fast-run) :add-zero))
+  (is (contains? (fired :fast-run) :mul-one))
   (is (= (fired nil) (fired :fast-run)))
   (testing "in every mode values are as good"
     (is (seq (fired :fast-compile))))
   (testing "rules can be left out by name and by promise"
-    (is (not (contains? (fired {:exclude #{:add-zero}}) :add-zero)))
+    (is (not (contains? (fired {:exclude #{:mul-one}}) :mul-one)))
     (is (empty? (fired {:include #{}})))
-    (is (= #{:add-zero} (fired {:include #{:add-zero}})))))
+    (is (= #{:mul-one} (fired {:include #{:mul-one}})))))
+
+(deftest sums-are-regrouped-when-a-mode-asks-for-it
+  (let [x (d/input 'x [:f32 []]), b (d/input 'b [:f32 []])
+        rest-of (fn [mode] @((d/function [x b] (d/sub (d/add x b) x) {:mode mode}) 1e8 1.25))]
+    (is (= 0.0 (rest-of :fast-run) (rest-of {:mode :fast-run, :regroup false})))
+    (is (= 1.25 (rest-of {:mode :fast-run, :regroup true})
+           (rest-of {:mode :debug, :regroup true})))
+    (is (= ::run/bad-mode (try (rest-of {:mode :fast-run, :regroup 1})
+                               (catch clojure.lang.ExceptionInfo e (:damo/error (ex-data e))))))))
 
 (deftest unknown-modes-are-refused
   (are [mode] (= ::run/unknown-mode (try (run/mode-options mode) nil
