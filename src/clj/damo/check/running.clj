@@ -11,6 +11,7 @@
             [damo.run :as run]
             [damo.transfer :as transfer])
   (:import [damo DamoException]
+           [damo.codegen Work]
            [damo.program Programs]
            [damo.runtime Function State]
            [damo.tensor DType Tensor]))
@@ -48,7 +49,7 @@
                             (or mode (when rules :fast-run)))]
     {:program program, :inputs (mapv first inputs), :states cells
      :function (Function/compile (Programs/read (run/program-text program))
-                                 (update-keys cells str) false (host/kernels))}))
+                                 (update-keys cells str) false (host/kernels) Work/OWN)}))
 
 (defn call!
   "The outputs of a compiled graph as reference arrays; `env` has the inputs by name and the values

@@ -2,6 +2,7 @@ package damo.runtime;
 
 import damo.DamoException;
 import damo.codegen.Foreign;
+import damo.codegen.Work;
 import damo.jit.NativeCode;
 import damo.program.Needs;
 import damo.program.Program;
@@ -35,7 +36,8 @@ public final class Function implements AutoCloseable {
      * Compiles the program that the EDN text describes; {@code states} has those it mentions, by
      * name.
      *
-     * @throws DamoException "bad-edn", "bad-program", "unknown-state", "state-mismatch", "codegen"
+     * @throws DamoException "bad-edn", "bad-program", "unknown-state", "state-mismatch", "codegen",
+     * "too-much-work"
      */
     public static Function compile(String edn, Map<String, State> states) {
         return compile(Programs.read(edn), states, false);
@@ -54,6 +56,16 @@ public final class Function implements AutoCloseable {
      */
     public static Function compile(Program program, Map<String, State> states, boolean downcast,
                                    OpKernels given) {
+        return compile(program, states, downcast, given, Work.FILE);
+    }
+
+    /**
+     * The same with another budget of {@link Work} than a program gets that nobody vouches for.
+     * Throws "too-much-work" when the program takes more.
+     */
+    public static Function compile(Program program, Map<String, State> states, boolean downcast,
+                                   OpKernels given, long budget) {
+        Work.check(program, budget);
         Map<String, OpKernel> kernels = given.require(program);
         NativeCode code = NativeCode.compile(program, addresses(program, kernels));
         try {
