@@ -18,7 +18,6 @@
             [damo.rules.specialize :as specialize]
             [damo.rules.stabilize :as stabilize])
   (:import [damo DamoException]
-           [damo.codegen Work]
            [damo.program Programs]
            [damo.runtime Function]
            [java.util List Map]))
@@ -160,4 +159,4 @@
         ^Map by-name (into {} (map (fn [[k v]] [(str k) v])) states)]
     (translating
      (assoc result :function (Function/compile (Programs/read (program-text program)) by-name
-                                               (boolean allow-downcast) (host/kernels) Work/OWN)))))
+                                               (boolean allow-downcast) (host/kernels) true)))))

@@ -104,4 +104,4 @@
                                           #(str (Edn/read (deep 500)))
                                           #(.close (Function/compile text {}))])))]
     (.start (Thread. nil run "small" (* 192 1024)))
-    (is (every? #{:done "bad-edn" "bad-program" "too-deep"} (deref result 60000 [:hung])))))
+    (is (every? #{:done "bad-edn" "bad-program" "stack-too-small"} (deref result 60000 [:hung])))))

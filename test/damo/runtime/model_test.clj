@@ -117,7 +117,8 @@
 ;; ## Files whose checksums are right and whose contents lie
 
 (defn- state-entry [more]
-  (merge {:name "w" :dtype :f64 :shape [1] :free [false] :bytes 8 :crc32c (forge/crc (byte-array 8))}
+  (merge {:name "w" :dtype :f64 :shape [1] :free [false] :bytes 8
+          :crc32c (forge/crc (byte-array 8))}
          more))
 
 (deftest files-that-lie
@@ -166,8 +167,8 @@
                                [(pr-str programs/total) "unknown-state"]]
                   :let [b (.getBytes ^String text "UTF-8")]]
             (is (= kind (first (load-bytes folder (forge/forged (top [{:name "p" :bytes (alength b)
-                                                                 :crc32c (forge/crc b)}] [])
-                                                          [b] {})))))))))))
+                                                                       :crc32c (forge/crc b)}] [])
+                                                                [b] {})))))))))))
 
 (deftest files-that-cannot-be-read
   (with-folder

@@ -11,7 +11,6 @@
             [damo.run :as run]
             [damo.transfer :as transfer])
   (:import [damo DamoException]
-           [damo.codegen Work]
            [damo.program Programs]
            [damo.runtime Function State]
            [damo.tensor DType Tensor]))
@@ -49,7 +48,7 @@
                             (or mode (when rules :fast-run)))]
     {:program program, :inputs (mapv first inputs), :states cells
      :function (Function/compile (Programs/read (run/program-text program))
-                                 (update-keys cells str) false (host/kernels) Work/OWN)}))
+                                 (update-keys cells str) false (host/kernels) true)}))
 
 (defn call!
   "The outputs of a compiled graph as reference arrays; `env` has the inputs by name and the values

@@ -105,7 +105,8 @@ public final class Work {
         Long known = math.get(key);
         if (known == null) {
             math.put(key, 1L);
-            MathTable.Definition d = Instructions.row(a.op()).math() ? MathTable.get(a.op(), t) : null;
+            MathTable.Definition d = Instructions.row(a.op()).math()
+                    ? MathTable.get(a.op(), t) : null;
             known = d == null ? 1L : expression(d.result());
             for (int i = 0; d != null && i < d.lets().size(); i++) {
                 known = sum(known, expression(d.lets().get(i).value()));

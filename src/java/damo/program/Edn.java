@@ -61,7 +61,7 @@ public final class Edn {
      * Throws a DamoException of kind "bad-edn" that says what is wrong, at which line and column.
      */
     public static Object read(String text) {
-        return new EdnReader(text).readOnly();
+        return Nesting.within(() -> new EdnReader(text).readOnly());
     }
 
     /** {@link #read} of text that must be one map. */

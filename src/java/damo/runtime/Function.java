@@ -5,6 +5,7 @@ import damo.codegen.Foreign;
 import damo.codegen.Work;
 import damo.jit.NativeCode;
 import damo.program.Needs;
+import damo.program.Nesting;
 import damo.program.Program;
 import damo.program.Programs;
 import damo.tensor.Tensor;
@@ -56,24 +57,27 @@ public final class Function implements AutoCloseable {
      */
     public static Function compile(Program program, Map<String, State> states, boolean downcast,
                                    OpKernels given) {
-        return compile(program, states, downcast, given, Work.FILE);
+        return compile(program, states, downcast, given, false);
     }
 
     /**
-     * The same with another budget of {@link Work} than a program gets that nobody vouches for.
-     * Throws "too-much-work" when the program takes more.
+     * The same for a program that this process made from expressions, when {@code vouched}: it may
+     * take more work to compile, and is trusted to write all of its outputs and temporaries; those
+     * of other programs are cleared where that cannot be shown.
      */
     public static Function compile(Program program, Map<String, State> states, boolean downcast,
-                                   OpKernels given, long budget) {
-        Work.check(program, budget);
-        Map<String, OpKernel> kernels = given.require(program);
-        NativeCode code = NativeCode.compile(program, addresses(program, kernels));
-        try {
-            return new Function(new Plan(program, code, states, downcast, kernels));
-        } catch (Throwable e) {
-            code.close();
-            throw e;
-        }
+                                   OpKernels given, boolean vouched) {
+        return Nesting.within(() -> {
+            Work.check(program, vouched ? Work.OWN : Work.FILE);
+            Map<String, OpKernel> kernels = given.require(program);
+            NativeCode code = NativeCode.compile(program, addresses(program, kernels));
+            try {
+                return new Function(new Plan(program, code, states, downcast, kernels, vouched));
+            } catch (Throwable e) {
+                code.close();
+                throw e;
+            }
+        });
     }
 
     /** The addresses of what the code calls outside itself, by symbol. */
