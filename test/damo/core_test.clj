@@ -77,7 +77,7 @@
     [1.5] [1] :f32 (d/tensor [1.5] :f32)
     [] [0] :f64 (d/zeros [0]))
   (is (= [1.0 2.0] (vec (d/->array (d/tensor [1.0 2.0])))))
-  (is (= :damo.core/unknown-dtype (first (error-of #(d/zeros [2] :f65)))))
+  (is (= :damo.tensors/unknown-dtype (first (error-of #(d/zeros [2] :f65)))))
   (is (= :damo/ragged (first (error-of #(d/tensor [[1] [2 3]]))))))
 
 (deftest names-of-leaves-are-symbols

@@ -308,6 +308,6 @@
 
 (deftest what-is-printed
   (let [x (x-input), f (d/function [x] (d/sum (d/mul x 1)) {:name "total"})]
-    (is (= "#damo/function total [x] -> [output-0]" (pr-str f) (str f)))
+    (is (= "#damo/function total (x [:f64 [n 3]]) -> [:f64 []]" (pr-str f) (str f)))
     (is (str/includes? (with-out-str (d/explain f)) "mul-one"))
     (are [k] (contains? (d/program f) k) :buffers :steps :kernels)))

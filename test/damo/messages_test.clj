@@ -331,6 +331,12 @@
         ["call-n: n is an integer; got 0.5"
          "  written at: here"]
         (d/call-n (d/function [v] (d/sum v)) 0.5 zeros))
+  (says :damo.expr/no-value
+        ["an expression has no value of its own"
+         "  expression: (exp v)"
+         "  written at: here"
+         "  try: evaluate it: (d/eval e {x [1 2 3]}), with a value for each of its inputs"]
+        (deref (d/exp v)))
   (says :damo.type/bad-shape
         [(str "a shape is a vector of dims, integers of at least 0 or symbols, [n 784]; got"
               " \"3\"")]

@@ -10,14 +10,14 @@
   level, what stands to its left. `a.*` stands for all namespaces below a that are not named, and
   `a.**` for such that may also require each other."
   '[[damo.fail damo.type damo.array damo.attribute]
-    [damo.graph damo.expr damo.face]
+    [damo.graph damo.expr damo.face damo.tree]
     [damo.entry damo.arguments damo.coerce damo.op]
     [damo.op.scalar damo.op.scalar-bessel damo.op.error-scalar damo.op.scalar-gamma
      damo.op.scalar-incomplete damo.op.scalar-beta
      damo.op.typing damo.op.gens damo.op.view damo.op.linear
      damo.op.einsum damo.op.indexing damo.op.create damo.op.index damo.op.slice damo.op.write
      damo.op.select damo.op.subtensor damo.op.* damo.op.blas damo.op.all]
-    [damo.transfer damo.describe damo.catalogue
+    [damo.given damo.transfer damo.describe damo.catalogue
      damo.counted damo.failing damo.rule damo.factors damo.partners damo.eval damo.parse]
     [damo.rewrite damo.rules.zeros damo.rules.products damo.rules.subtensor damo.rules.signs
      damo.rules.choices
@@ -29,7 +29,7 @@
      damo.lower.slots damo.lower
      damo.lower.nests damo.lower.sorting damo.lower.select]
     [damo.plan.note damo.plan.host damo.plan.product damo.plan.require damo.plan.update damo.plan]
-    [damo.host damo.run damo.debug damo.function.check
+    [damo.host damo.run damo.tensors damo.random damo.debug damo.function.check
      damo.function damo.function.copy damo.verify damo.model damo.viz]
     [damo.check.machine damo.check.sampling damo.check.running damo.check.modes
      damo.check.* damo.check]

@@ -30,8 +30,10 @@
             [damo.op.sort :as sort]
             [damo.op.subtensor :as subtensor]
             [damo.parse :as parse]
+            [damo.random :as random]
             [damo.rewrite :as rewrite]
             [damo.run :as run]
+            [damo.tensors :as tensors]
             [damo.type :as type]
             [damo.verify :as verify])
   (:import [damo.function Compiled]
@@ -120,8 +122,6 @@
            {:name input-name}))
   (op/node :input {:name input-name, :type type} []))
 
-(declare tensor)
-
 (defn shared
   "A variable that keeps its value between calls; `value` is a tensor, a number or nested data. Its
   type, dtype and shape, stays. Read it with `value`, set it with `set-value!` or by :updates."
@@ -130,7 +130,7 @@
     (fail! ::bad-name (str "the name of a shared variable is a symbol, 'w; got "
                            (pr-str shared-name))
            {:name shared-name}))
-  (let [^Tensor t (expr/explaining :shared [shared-name value] #(tensor value))
+  (let [^Tensor t (expr/explaining :shared [shared-name value] #(tensors/tensor value))
         type [(keyword (.label ^DType (.dtype t))) (vec (.shape t))]]
     (expr/->Expr :shared {:name shared-name, :type type} [] type (fail/source-position)
                  (State/of (str shared-name) t (boolean-array 0)))))
@@ -152,88 +152,8 @@
 
 ;; ## Tensors
 
-(defn- dtype-named ^DType [dtype]
-  (fail/check-name! {:kind ::unknown-dtype, :what "dtype", :key :dtype} (keys type/dtypes) dtype)
-  (DType/of (name dtype)))
-
-(defn tensor
-  "A tensor of a number, nested vectors, a Java array or a tensor. Without a dtype: :f64 for
-  doubles, :f32 for floats, :i64 for integers (of arrays their own), :bool for booleans. Numbers are
-  rounded to a float dtype; arrays and tensors of wider floats only with {:allow-downcast true}."
-  ([data] (if (instance? Tensor data) data (run/translating (Tensor/of data))))
-  ([data dtype & options]
-   (let [d (dtype-named dtype)
-         {:keys [allow-downcast]} (attribute/options {:allow-downcast {:default false, :is :flag}}
-                                                     [] options)]
-     (run/translating (Tensor/of data d (boolean allow-downcast))))))
-
-(defn full
-  "A tensor of that shape, all of whose elements are x; dtype :f64 unless given. With symbolic dims
-  in the shape an expression, here and in zeros, ones, arange and eye."
-  ([shape x] (full shape x :f64))
-  ([shape x dtype]
-   (let [d (dtype-named dtype), shape (type/as-shape shape)]
-     (when-not (or (number? x) (boolean? x))
-       (fail! ::not-a-number (str "full: the elements are a number or boolean; got "
-                                  (expr/describe x))
-              {:given x}))
-     (if (every? integer? shape)
-       (run/translating (Tensor/full x d (long-array shape)))
-       (let [attrs {:type [dtype []], :value (expr/const-value dtype x)}]
-         (op/node :full {:shape shape} [(op/node :const attrs [])]))))))
-
-(defn zeros "A tensor of zeros of that shape; dtype :f64 unless given."
-  ([shape] (zeros shape :f64))
-  ([shape dtype] (full shape 0 dtype)))
-
-(defn ones "A tensor of ones of that shape; dtype :f64 unless given."
-  ([shape] (ones shape :f64))
-  ([shape dtype] (full shape 1 dtype)))
-
-(defn arange
-  "The tensor [start, start+step, …) up to stop, exclusive; :i64 for integers, else :f64."
-  ([stop] (arange 0 stop 1))
-  ([start stop] (arange start stop 1))
-  ([start stop step]
-   (let [whole? #(or (integer? %) (not (number? %)))]
-     (arange start stop step (if (every? whole? [start stop step]) :i64 :f64))))
-  ([start stop step dtype]
-   (let [d (dtype-named dtype)]
-     (when-not (number? step)
-       (fail! ::not-a-number (str "arange: the step is a number; got " (expr/describe step))
-              {:given step}))
-     (if (every? number? [start stop])
-       (run/translating (Tensor/arange (double start) (double stop) (double step) d))
-       (op/node :arange {:start start, :stop stop, :step step, :dtype dtype} [])))))
-
-(defn eye "The identity matrix with so many rows as a tensor; dtype :f64 unless given."
-  ([rows] (eye rows :f64))
-  ([rows dtype]
-   (let [d (dtype-named dtype), [n] (type/as-shape [rows])]
-     (if (integer? n)
-       (run/translating (Tensor/eye n n d))
-       (op/node :eye {:n n, :dtype dtype} [])))))
-
-(defn shape
-  "The shape of a tensor, a vector of integers, or of an expression, a vector of dims."
-  [x]
-  (if (expr/expr? x) (expr/shape-of x) (vec (.shape ^Tensor (tensor x)))))
-
-(defn dtype
-  "The dtype of a tensor or an expression: :f32 …"
-  [x]
-  (if (expr/expr? x)
-    (type/dtype-of (expr/type-of x))
-    (keyword (.label ^DType (.dtype ^Tensor (tensor x))))))
-
-(defn ->array
-  "The elements of a tensor as a new Java array of its dtype, row-major: float[], long[] … ; float[]
-  for :f16 and :bf16, int[] for :u8."
-  [^Tensor t]
-  (run/translating (.toJavaArray t)))
-
-(defmethod print-method Tensor [t ^java.io.Writer w]
-  (.write w (str t)))
+(export tensors/tensor tensors/full tensors/zeros tensors/ones tensors/arange tensors/eye
+        tensors/shape tensors/dtype tensors/->array tensors/part random/random)
 
 ;; ## Expressions and graphs
 
@@ -283,7 +203,18 @@
   [form]
   (parse/parse form))
 
-(export describe/describe)
+(defn- public-names []
+  (map keyword (keys (ns-publics 'damo.core))))
+
+(defn describe
+  "Prints all that is known of an op or of a function of this namespace, named by a keyword or a
+  symbol: (describe :log1p), (describe 'grad)."
+  [op]
+  (let [{:keys [arglists doc macro] own :op :as found}
+        (when (ident? op) (meta (ns-resolve 'damo.core (symbol (name op)))))]
+    (if (and found (not own) (= "damo.core" (str (:ns found))))
+      (println (describe/function-text (name op) arglists doc macro))
+      (describe/describe (or own (keyword op)) (public-names)))))
 
 ;; ## Ops of the user's own
 
@@ -348,10 +279,15 @@
   (function/close! x))
 
 (defn eval
-  "The value of an expression, by compiling: (eval e {x value}), a tensor."
+  "The value of an expression, or of a vector or map of them, by compiling: (eval e {x value}), a
+  tensor. The values are those of inputs, given themselves or by name, and options those of
+  `function`."
   ([e] (eval e {}))
-  ([e values]
-   (clj/apply (function (vec (keys values)) e {:on-unused-input :ignore}) (vals values))))
+  ([e values & options]
+   (let [given (function/by-input e values)]
+     (clj/apply (function (vec (keys given)) e (merge {:on-unused-input :ignore}
+                                                      (attribute/as-map options)))
+                (vals given)))))
 
 (defn program
   "The program of a compiled function, the EDN that the Java core runs (docs/program.md)."

@@ -7,9 +7,11 @@
             [damo.diff.custom :as custom]
             [damo.diff.jacobian :as jacobian]
             [damo.expr :as expr]
-            [damo.fail :as fail :refer [fail!]]
+            [damo.fail :as fail]
+            [damo.given :as given]
             [damo.op :as op]
-            [damo.op.all]))
+            [damo.op.all]
+            [damo.tree :as tree]))
 
 (set! *warn-on-reflection* true)
 
@@ -47,9 +49,25 @@
    :disconnected {:default nil, :is :policy}, :mode {:default nil, :is :direction}})
 
 (defn- options [given names]
-  (into {} (filter (comp some? val)) (attribute/options (select-keys schemas names) [] given)))
+  (let [opts (attribute/options (select-keys schemas names) [] given)
+        weight (fn [[e g]] [e (if (expr/expr? e) (given/as-type (expr/type-of e) g) g)])]
+    (cond-> (into {} (filter (comp some? val)) opts)
+      (:known-grads opts) (update :known-grads #(into {} (map weight) %))
+      (:consider-constant opts) (update :consider-constant (comp :leaves tree/taken-apart)))))
 
-(defn- one-or-many [x] (if (sequential? x) [(vec x) identity] [[x] first]))
+(defn- one-or-many
+  "[expressions skeleton as-asked]: the leaves of one expression, a vector or a map, nested or not,
+  and the function that puts as many others in their places."
+  [x]
+  (let [{:keys [leaves skeleton]} (tree/taken-apart (if (sequential? x) (vec x) x))]
+    [leaves skeleton #(tree/put-together skeleton (vec %))]))
+
+(defn- like
+  "The leaves of v, of the structure `skeleton` of the expressions `es`, each of the type of its
+  expression where it is data."
+  [es skeleton v]
+  (mapv #(given/as-type (expr/type-of (expr/whole %1)) %2)
+        es (tree/parts "the weights of a derivative" skeleton v)))
 
 (defn grad
   "The gradient of `cost`, a 0-d float expression, with respect to one expression or a vector of
@@ -61,7 +79,7 @@
   none, :damo.diff/not-implemented when nobody has written it."
   [cost wrt & opts]
   (let [opts (options opts [:known-grads :consider-constant :disconnected])
-        [wrt result] (one-or-many wrt)]
+        [wrt _ result] (one-or-many wrt)]
     (result
      (derived (vec (concat (when cost [cost]) wrt (mentioned opts)))
               (fn [g {:keys [id-of] :as m}]
@@ -72,8 +90,8 @@
   with respect to `wrt` (one or a vector). Reverse mode. Options as grad."
   [f wrt v & opts]
   (let [opts (options opts [:known-grads :consider-constant :disconnected])
-        [fs] (one-or-many f), [vs] (one-or-many v), [wrt result] (one-or-many wrt)
-        vs (mapv expr/whole vs)]
+        [fs skeleton] (one-or-many f), vs (like fs skeleton v)
+        [wrt _ result] (one-or-many wrt)]
     (result (derived (vec (concat fs vs wrt (mentioned opts)))
                      (fn [g m] (diff/lop g (ids-of m fs) (ids-of m vs) (ids-of m wrt)
                                          (with-ids opts m)))))))
@@ -84,8 +102,8 @@
   :disconnected as in grad."
   [f wrt v & opts]
   (let [opts (options opts [:consider-constant :disconnected])
-        [fs result] (one-or-many f), [vs] (one-or-many v), [wrt] (one-or-many wrt)
-        vs (mapv expr/whole vs)]
+        [fs _ result] (one-or-many f), [wrt skeleton] (one-or-many wrt)
+        vs (like wrt skeleton v)]
     (result (derived (vec (concat fs vs wrt (mentioned opts)))
                      (fn [g m] (diff/rop g (ids-of m fs) (ids-of m wrt) (ids-of m vs)
                                          (with-ids opts m)))))))
@@ -98,7 +116,7 @@
   :disconnected as in grad."
   [e wrt & opts]
   (let [opts (options opts [:consider-constant :disconnected :mode])
-        [ws result] (one-or-many wrt)]
+        [ws _ result] (one-or-many wrt)]
     (result (derived (vec (concat [e] ws (mentioned opts)))
                      (fn [g {:keys [id-of] :as m}]
                        (jacobian/jacobian g (id-of e) (ids-of m ws) (with-ids opts m)))))))
@@ -110,7 +128,7 @@
   reverse mode twice. Other options as grad."
   [cost wrt & opts]
   (let [opts (options opts (keys schemas))
-        [ws result] (one-or-many wrt)
+        [ws _ result] (one-or-many wrt)
         gradients (grad cost ws (dissoc opts :mode))
         second-order (merge {:mode :forward} (dissoc opts :known-grads) {:disconnected :ignore})]
     (result (mapv #(result (jacobian % ws second-order)) gradients))))
@@ -120,7 +138,7 @@
   over reverse mode. Options as grad."
   [cost wrt v & opts]
   (let [opts (options opts [:known-grads :consider-constant :disconnected])
-        [ws result] (one-or-many wrt), [vs] (one-or-many v)]
+        [ws skeleton result] (one-or-many wrt), vs (like ws skeleton v)]
     (result (rop (grad cost ws opts) ws vs
                  (assoc (dissoc opts :known-grads) :disconnected :ignore)))))
 

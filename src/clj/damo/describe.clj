@@ -1,6 +1,7 @@
 (ns damo.describe
   "What is known of an op, as text for people: (describe :log1p)."
   (:require [clojure.string :as str]
+            [damo.fail :as fail]
             [damo.op :as op]))
 
 (set! *warn-on-reflection* true)
@@ -14,9 +15,20 @@
         kernel "a kernel of the application"
         :else "its meaning, evaluated on the JVM: slow; :scalar, :kernel or :native make it fast"))
 
+(defn function-text
+  "What is known of a function: how it is called, and its docstring."
+  [function-name arglists doc macro]
+  (str/join "\n" (concat (for [arglist arglists]
+                           (str "(" (str/join " " (cons function-name arglist)) ")"
+                                (when macro " (a macro)")))
+                         [(str "  " doc)])))
+
 (defn describe
-  "Prints all that is known of an op: (describe :log1p)."
-  [op]
+  "Prints all that is known of an op: (describe :log1p). Fails with the nearest of the ops and the
+  names `others` when there is none."
+  [op others]
+  (fail/check-name! {:kind :damo.op/unknown-op, :what "op or function", :key :op}
+                    (concat (keys @op/registry) others) op)
   (let [{:keys [doc args attrs call-attrs kind examples] :as entry} (op/entry op)]
     (println (str (name op) " " (if (= args :variadic) "[x …]" (str/join " " args)) " ("
               (name kind) ")"))

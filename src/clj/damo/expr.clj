@@ -7,15 +7,25 @@
             [damo.fail :as fail :refer [fail!]]
             [damo.graph :as graph]
             [damo.type :as type])
-  (:import [damo DamoException]
+  (:import [clojure.lang IDeref IPending]
+           [damo DamoException]
+           [damo.runtime State]
            [damo.tensor DType Tensor]
            [java.util ArrayDeque IdentityHashMap]))
 
 (set! *warn-on-reflection* true)
 
+(declare value-of text describe facts)
+
 ;; `state` is the damo.runtime.State of a shared variable, else nil. Equality is identity: structure
-;; is compared in graphs.
-(deftype Expr [op attrs args type src state])
+;; is compared in graphs. Printers ask IPending before they deref.
+(deftype Expr [op attrs args type src state]
+  IDeref
+  (deref [this] (value-of this))
+  IPending
+  (isRealized [_] (some? state))
+  Object
+  (toString [this] (text this)))
 
 (defn expr?
   "Is x an expression?"
@@ -27,13 +37,27 @@
 (defn args-of "The vector of arguments of an expression." [^Expr e] (.args e))
 (defn type-of "The type of an expression, [dtype [dim …]]." [^Expr e] (.type e))
 (defn shape-of "The shape of an expression, [dim …]." [e] (type/shape-of (type-of e)))
-(defn src-of "Where an expression was written, {:file … :line …} or nil." [^Expr e] (.src e))
+(defn src-of "Where an expression was written, {:file … :line …} or nil." [^Expr e]
+  (not-empty (dissoc (.src e) :written)))
 (defn state-of "The state of a shared variable, nil for other expressions." [^Expr e] (.state e))
 
 ;; ## Printing
 
 (defn- literal-text [{:keys [value type]}]
   (if (vector? value) (str "#const " (pr-str type)) (pr-str value)))
+
+(declare form)
+
+(defn- written-form
+  "The call of a function of ops as the user wrote it."
+  [[function-name & given] depth]
+  (if (zero? depth)
+    '…
+    (cons (symbol (name function-name))
+          (map #(cond (expr? %) (form % (dec depth))
+                      (or (number? %) (keyword? %) (symbol? %) (nil? %) (boolean? %)) %
+                      :else (symbol (fail/value-text %)))
+               given))))
 
 (defn form
   "The expression as a readable form, (add (dot x w) b), cut with … below `depth` levels."
@@ -43,13 +67,15 @@
      (case (.op e)
        (:input :shared) (:name attrs)
        :const (symbol (literal-text attrs))
-       (let [shown (into [] (comp (remove (comp nil? val)) (remove (comp false? val)))
-                    (sort-by key attrs))]
-         (if (and (zero? depth) (seq (.args e)))
-           '…
-           (concat [(symbol (name (.op e)))]
-                   (map #(form % (dec depth)) (.args e))
-                   (mapcat identity shown))))))))
+       (if-let [written (:written (.src e))]
+         (written-form written depth)
+         (let [shown (into [] (comp (remove (comp nil? val)) (remove (comp false? val)))
+                      (sort-by key attrs))]
+           (if (and (zero? depth) (seq (.args e)))
+             '…
+             (concat [(symbol (name (.op e)))]
+                     (map #(form % (dec depth)) (.args e))
+                     (mapcat identity shown)))))))))
 
 (defn text
   "The form of an expression as text, at most 160 characters."
@@ -58,6 +84,21 @@
 
 (defmethod print-method Expr [^Expr e ^java.io.Writer w]
   (.write w (str "#damo/expr " (pr-str (.type e)) " " (text e))))
+
+;; A REPL that prints with pprint has loaded it by now.
+(when-let [dispatch (some-> (find-ns 'clojure.pprint) (ns-resolve 'simple-dispatch) deref)]
+  (.addMethod ^clojure.lang.MultiFn dispatch Expr pr))
+
+;; ## Values
+
+(defn- value-of
+  "The value of a shared variable as numbers and nested vectors; fails for other expressions."
+  [^Expr e]
+  (if-let [^State state (.state e)]
+    (try @(.value state)
+         (catch DamoException x (fail! (keyword "damo" (.kind x)) (.what x))))
+    (fail! ::no-value (str "an expression has no value of its own" (fail/facts-text (facts e)))
+           (facts e))))
 
 ;; ## Constants
 
@@ -198,8 +239,6 @@
        (-> names (assoc-in [:by-state (.state e)] name) (update :taken conj name))])
     [(.attrs e) names]))
 
-(declare describe facts)
-
 (defn- check-inputs!
   "Fails when another input, of those met before by name, has the name of e and another type."
   [met e]
@@ -211,8 +250,9 @@
              (assoc (facts e) :name name, :types [(type-of other) type])))))
 
 (defn- note-of [^Expr e]
-  (cond-> {:type (type/weakened (.type e) nil)}
-    (.src e) (assoc :src (.src e))))
+  (let [src (src-of e)]
+    (cond-> {:type (type/weakened (.type e) nil)}
+      src (assoc :src src))))
 
 (defn- input-names [exprs]
   (into #{} (comp (filter #(= :input (op-of %))) (map (comp :name attrs-of))) exprs))
@@ -307,8 +347,16 @@
          (let [[args attrs] (split-with (complement keyword?) given)]
            (explain-node! e op (call-facts op attrs args (fail/source-position)))))))
 
+(defn- as-written
+  "The expression e, made by (function-name given …): it prints so."
+  [^Expr e function-name given]
+  (if (and (expr? e) (not-any? #(identical? e %) given))
+    (->Expr (.op e) (.attrs e) (.args e) (.type e)
+            (assoc (.src e) :written (into [function-name] given)) (.state e))
+    e))
+
 (defn explained
   "The function f, which makes expressions under the name `op`, with failures as `explaining` has
-  them."
+  them; an expression that it gives prints as the call that was written."
   [op f]
-  (fn [& given] (explaining op given #(apply f given))))
+  (fn [& given] (explaining op given #(as-written (apply f given) op given))))

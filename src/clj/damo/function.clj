@@ -2,14 +2,17 @@
   "Compiled functions: what d/function makes and a user calls. In: expressions of inputs and
   outputs, updates, options. Out: a Clojure fn of tensors, numbers and nested data, positional or by
   one map of names."
-  (:require [damo.expr :as expr]
+  (:require [clojure.string :as str]
+            [damo.expr :as expr]
             [damo.fail :as fail :refer [fail!]]
             [damo.debug :as debug]
             [damo.function.check :as check]
+            [damo.given :as given]
             [damo.graph :as graph]
             [damo.plan.note :as note]
             [damo.rewrite :as rewrite]
-            [damo.run :as run])
+            [damo.run :as run]
+            [damo.tree :as tree])
   (:import [clojure.lang IFn]
            [damo DamoException]
            [damo.runtime Function]
@@ -22,28 +25,37 @@
 ;; ## Results have the form of what was asked for
 
 (defn- form-of
-  "{:exprs [e …] :form :one | :vector | [keys]} of outputs given as one expression, a sequence or a
-  map."
+  "{:exprs [e …] :form :one | :vector | [keys] | {:tree skeleton}} of outputs given as one
+  expression, a vector or a map, nested or not."
   [outputs]
-  (cond (map? outputs) {:exprs (mapv expr/whole (vals outputs)), :form (vec (keys outputs))}
-        (sequential? outputs) {:exprs (mapv expr/whole outputs), :form :vector}
-        (nil? outputs) {:exprs [], :form :vector}
-        :else {:exprs [(expr/whole outputs)], :form :one}))
+  (let [outputs (if (sequential? outputs) (vec outputs) outputs)
+        {:keys [leaves skeleton]}
+        (cond (nil? outputs) {:leaves [], :skeleton []}
+              (and (vector? outputs) (not (tree/branch? outputs)))
+              {:leaves outputs, :skeleton (vec (range (count outputs)))}
+              :else (tree/taken-apart outputs))
+        flat? #(every? integer? %)]
+    {:exprs (mapv expr/whole leaves)
+     :form (cond (integer? skeleton) :one
+                 (and (vector? skeleton) (flat? skeleton)) :vector
+                 (and (map? skeleton) (flat? (vals skeleton))) (vec (keys skeleton))
+                 :else {:tree skeleton})}))
 
 (defn as-asked
-  "Expressions in the form in which outputs were asked for: one, a vector or a map."
-  [form exprs]
-  (case form :one (first exprs) :vector (vec exprs) (zipmap form exprs)))
-
-(defn- in-form [form ^objects tensors]
+  "Values, a vector or an array, in the form in which outputs were asked for."
+  [form values]
   (case form
-    :one (aget tensors 0)
-    :vector (vec tensors)
-    (zipmap form tensors)))
+    :one (nth values 0)
+    :vector (vec values)
+    (if (map? form) (tree/put-together (:tree form) values) (zipmap form values))))
 
 (defn- by-name ^Map [m]
   (let [named (HashMap.)]
-    (doseq [[k v] m] (.put named (if (instance? clojure.lang.Named k) (name k) (str k)) v))
+    (doseq [[k v] m]
+      (.put named (cond (expr/expr? k) (str (:name (expr/attrs-of k)))
+                        (instance? clojure.lang.Named k) (name k)
+                        :else (str k))
+            v))
     named))
 
 (defn- call-core ^objects [^Function function ^objects args]
@@ -51,7 +63,7 @@
     (.callNamed function (by-name (aget args 0)))
     (.call function args)))
 
-(declare run-once)
+(declare run-once signature)
 
 ;; A call may have any number of arguments; IFn wants one method for each number up to twenty.
 (deftype Compiled [^Function function form around info]
@@ -95,7 +107,7 @@
   AutoCloseable
   (close [_] (.close function))
   Object
-  (toString [_] (str function)))
+  (toString [this] (signature this)))
 
 ;; ## What a failed call says
 
@@ -136,12 +148,23 @@
   [^Compiled f ^objects args]
   (let [^Function function (.function f)]
     (explaining (.info f)
-      (in-form (.form f) (if-let [around (.around f)]
+      (as-asked (.form f) (if-let [around (.around f)]
                            (around #(call-core function args) args)
                            (call-core function args))))))
 
+(defn- port-type [{:keys [dtype shape]}] [dtype shape])
+
+(defn- signature
+  "A function with the types of its inputs and outputs as one line: #damo/function loss (x [:f32 [n
+  3]]) -> [:f32 []]."
+  [^Compiled f]
+  (let [{:keys [inputs outputs] fn-name :name} (:program (.info f))]
+    (str "#damo/function " fn-name " ("
+         (str/join ", " (for [{:keys [name] :as port} inputs] (str name " " (port-type port))))
+         ") -> " (as-asked (.form f) (mapv port-type outputs)))))
+
 (defmethod print-method Compiled [^Compiled f ^java.io.Writer w]
-  (.write w (str (.function f))))
+  (.write w ^String (signature f)))
 
 (defn- compiled ^damo.function.Compiled [f]
   (if (instance? Compiled f)
@@ -160,7 +183,7 @@
   f's outputs."
   [f call]
   (let [f (compiled f)]
-    (explaining (.info f) (in-form (.form f) (call (.function f))))))
+    (explaining (.info f) (as-asked (.form f) (call (.function f))))))
 
 (defn call-n
   "Calls f n times inside native code and returns the last outputs; in the mode :debug one call
@@ -213,6 +236,20 @@
                      (str "tensors and functions can be closed, and vectors and maps of them; got "
                           (expr/describe x))
                      {:given x})))
+
+;; ## Inputs by name
+
+(defn by-input
+  "The values {input value} of a map whose keys are inputs or names of those that `outputs` have."
+  [outputs values]
+  (let [inputs (into {} (for [e (vals (:exprs (expr/to-graph (:exprs (form-of outputs)))))
+                              :when (= :input (expr/op-of e))]
+                          [(str (:name (expr/attrs-of e))) e]))
+        named (fn [k] (let [text (if (instance? clojure.lang.Named k) (name k) (str k))]
+                        (fail/check-name! {:kind ::no-such-input, :what "input", :key :input}
+                                          (keys inputs) text)
+                        (inputs text)))]
+    (into {} (for [[k v] values] [(if (expr/expr? k) k (named k)) v]))))
 
 ;; ## Substitution
 
@@ -292,7 +329,7 @@
   (let [{:keys [exprs form]} (form-of outputs)
         n (count exprs)
         pairs (check/update-pairs updates)
-        roots (substitute (into exprs (map second pairs)) givens)
+        roots (substitute (into exprs (map second pairs)) (check/given-pairs givens))
         {:keys [graph states shared] :as whole} (whole-graph roots pairs)]
     (check/check-graph! graph inputs on-unused-input)
     (let [spec (spec-of opts inputs form n whole)

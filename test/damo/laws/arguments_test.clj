@@ -123,7 +123,9 @@
    'load [(file "f.damo")], 'lop [(d/sqr x) x x], 'masked [x (d/gt x 0)]
    'max-and-argmax [x :axis 1]
    'meshgrid [[[1 2] [3 4]] :indexing :ij], 'nonzero [x :as 'k], 'ones [[2] :f32]
-   'outputs-subset [f [:sum] data], 'parse ['{:inputs {x [:f32 [n]]} :outputs {y [:exp x]}}]
+   'outputs-subset [f [:sum] data]
+   'part [data 0 [1 nil]], 'random [:uniform [2] :seed 1]
+   'parse ['{:inputs {x [:f32 [n]]} :outputs {y [:exp x]}}]
    'program [f], 'ravel-multi-index [[[0 1] [1 2]] [2 3]], 'read-graph [(file "graph.edn")]
    'rewritten [f], 'rop [(d/sqr x) x x], 'save [(file "f.damo") {:f f}], 'set-at [x 0 1]
    'set-value! [w [1 2 3]], 'shape [x], 'shape-i [x 0], 'shape-vector [x], 'shared ['s [1 2]]
@@ -155,7 +157,8 @@
 
 (deftest functions-refuse-unknown-keywords
   (doseq [s '[batch-norm-test batch-norm-train bincount copy-function function grad hessian hvp
-              jacobian layer-norm lop max-and-argmax meshgrid nonzero rop split tensor unique-all
+              jacobian layer-norm lop max-and-argmax meshgrid nonzero
+              random rop split tensor unique-all
               verify-grad]
           :let [g @(ns-resolve 'damo.core s), call (calls s)]]
     (is (contains? #{:damo.attribute/unknown-option ::op/unknown-attribute}

@@ -5,10 +5,11 @@
             [damo.attribute :as attribute]
             [damo.expr :as expr]
             [damo.fail :as fail :refer [fail!]]
+            [damo.given :as given]
             [damo.graph :as graph]
             [damo.plan.note :as note]
-            [damo.run :as run])
-  (:import [damo.tensor DType Tensor]))
+            [damo.run :as run]
+            [damo.tree :as tree]))
 
 (set! *warn-on-reflection* true)
 
@@ -86,21 +87,25 @@
            (assoc (expr/facts e) :expected (expr/type-of s), :given (expr/type-of e)
                   :shared (:name (expr/attrs-of s))))))
 
+(defn- update-parts
+  "The pairs [shared expression] of an update, which may be of a structure of shared variables by
+  one of expressions; what is data has the dtype of its variable."
+  [[s e]]
+  (let [{:keys [leaves skeleton]} (tree/taken-apart s)]
+    (map (fn [s e] [s (if (expr/expr? s)
+                        (expr/explaining :updates [s e] #(given/as-type (expr/type-of s) e))
+                        e)])
+         leaves (tree/parts "an update" skeleton e))))
+
 (defn update-pairs
-  "The updates as pairs [shared expression]; a number or an array becomes a constant of the
-  variable's dtype."
+  "The updates as pairs [shared expression]; data become constants of the variable's dtype."
   [updates]
-  (when-not (or (nil? updates) (map? updates) (and (sequential? updates) (every? vector? updates)))
+  (when-not (or (nil? updates) (map? updates)
+                (and (sequential? updates) (every? #(and (vector? %) (= 2 (count %))) updates)))
     (fail! :damo.function/not-updates
-           (str ":updates is a map {shared expression}; got " (pr-str updates))
+           (str ":updates is a map {shared expression}; got " (fail/value-text updates))
            {:given updates}))
-  (let [pairs (for [[s e] updates]
-                [s (if (or (expr/expr? e) (not (expr/expr? s)))
-                     e
-                     (let [dtype (DType/of (name (first (expr/type-of s))))]
-                       (expr/explaining
-                        :updates [s e]
-                        #(expr/tensor-constant (run/translating (Tensor/of e dtype))))))])]
+  (let [pairs (mapcat update-parts updates)]
     (run! check-update! pairs)
     (when-let [twice (first (for [[s k] (frequencies (map first pairs)) :when (< 1 k)] s))]
       (fail! :damo.function/duplicate-update
@@ -110,6 +115,18 @@
                   (fail/facts-text (expr/facts twice)))
              (assoc (expr/facts twice) :shared (:name (expr/attrs-of twice)))))
     pairs))
+
+(defn given-pairs
+  "The givens, a map, with data as constants of the type of what they replace."
+  [givens]
+  (when-not (or (nil? givens) (map? givens))
+    (fail! :damo.function/not-givens
+           (str ":givens is a map {expression expression}; got " (fail/value-text givens))
+           {:given givens}))
+  (into {} (for [[from to] givens]
+             [from (if (expr/expr? from)
+                     (expr/explaining :givens [from to] #(given/as-type (expr/type-of from) to))
+                     to)])))
 
 (defn check-given!
   "Fails unless an expression may replace another: they have one type."

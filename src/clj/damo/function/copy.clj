@@ -19,10 +19,15 @@
 
 ;; ## Some of the outputs
 
+(defn- outputs-of
+  "The outputs as they were asked for, under keys or positions."
+  [{:keys [form exprs]}]
+  (if (= form :one) exprs (function/as-asked form exprs)))
+
 (defn- places
-  "The keys of outputs in that form: those of a map, else the positions."
-  [form exprs]
-  (if (vector? form) form (range (count exprs))))
+  "The keys of outputs that are a map, else the positions."
+  [outputs]
+  (if (map? outputs) (keys outputs) (range (count outputs))))
 
 (defn- check-keys! [known ks]
   (when-not (sequential? ks)
@@ -31,10 +36,10 @@
            {:given ks}))
   (doseq [k ks] (fail/check-name! {:kind ::no-such-output, :what "output", :key :output} known k)))
 
-(defn- subset [{:keys [inputs exprs form updates opts]} ks]
-  (let [chosen (map (zipmap (places form exprs) exprs) ks)]
+(defn- subset [{:keys [inputs updates opts] :as asked} ks]
+  (let [outputs (outputs-of asked), chosen (map #(get outputs %) ks)]
     (function/function inputs
-                       (if (vector? form) (zipmap ks chosen) (vec chosen))
+                       (if (map? outputs) (zipmap ks chosen) (vec chosen))
                        (assoc opts :updates updates, :on-unused-input :ignore))))
 
 (defn outputs-subset
@@ -42,8 +47,8 @@
   map, which give a map, else positions, which give a vector. Updates are made as in any call. The
   first call with some ks compiles; that function is kept with f."
   [f ks & args]
-  (let [{:keys [form exprs subsets] :as asked} (request f)]
-    (check-keys! (places form exprs) ks)
+  (let [{:keys [subsets] :as asked} (request f)]
+    (check-keys! (places (outputs-of asked)) ks)
     (apply @(get (swap! subsets update ks #(or % (delay (subset asked ks)))) ks) args)))
 
 ;; ## Other state
