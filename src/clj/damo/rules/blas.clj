@@ -28,22 +28,28 @@
    :share :sole, :keeps :value
    :why "One pass over the state instead of three over arrays of its size."
    :types {x [:f64 [3 2]], y [:f64 [2 4]], w [:shared [:f64 [3 4]]]}
-   :examples [[[:sub w [:mul 0.5 [:matmul x y]]] => [:gemm w -0.5 x y]]]}
+   :examples [[[:sub w [:mul 0.5 [:matmul x y]]] => [:gemm w -0.5 x y]]]
+   :refuses [[[:sub w [:mul z [:matmul x y]]] {z [:f64 [3 4]]}]
+             [[:sub v [:mul 0.5 [:matmul x y]]] {v [:f64 [3 4]]}]]}
   {:name :add-scaled-product, :lhs [:add ?c [:mul ?s [:matmul ?x ?y]]], :rhs [:gemm ?c ?s ?x ?y]
    :when (fn [m] (and (rule/scalar? m ?s) (accumulates? m ?c ?x ?y)))
    :share :sole, :keeps :value
    :why "One pass over the state instead of three over arrays of its size."
    :types {x [:f64 [3 2]], y [:f64 [2 4]], w [:shared [:f64 [3 4]]]}
-   :examples [[[:add w [:mul 0.5 [:matmul x y]]] => [:gemm w 0.5 x y]]]}
+   :examples [[[:add w [:mul 0.5 [:matmul x y]]] => [:gemm w 0.5 x y]]]
+   :refuses [[[:add w [:mul z [:matmul x y]]] {z [:f64 [3 4]]}]
+             [[:add v [:mul 0.5 [:matmul x y]]] {v [:f64 [3 4]]}]]}
   {:name :sub-product, :lhs [:sub ?c [:matmul ?x ?y]]
    :rhs (fn [m] [:gemm ?c (one m ?c -1.0) ?x ?y])
    :when (fn [m] (accumulates? m ?c ?x ?y))
    :share :sole, :keeps :value, :why "One pass over the state instead of two."
    :types {x [:f64 [3 2]], y [:f64 [2 4]], w [:shared [:f64 [3 4]]]}
-   :examples [[[:sub w [:matmul x y]] => [:gemm w -1.0 x y]]]}
+   :examples [[[:sub w [:matmul x y]] => [:gemm w -1.0 x y]]]
+   :refuses [[[:sub v [:matmul x y]] {v [:f64 [3 4]]}]]}
   {:name :add-product, :lhs [:add ?c [:matmul ?x ?y]]
    :rhs (fn [m] [:gemm ?c (one m ?c 1.0) ?x ?y])
    :when (fn [m] (accumulates? m ?c ?x ?y))
    :share :sole, :keeps :value, :why "One pass over the state instead of two."
    :types {x [:f64 [3 2]], y [:f64 [2 4]], w [:shared [:f64 [3 4]]]}
-   :examples [[[:add w [:matmul x y]] => [:gemm w 1.0 x y]]]})
+   :examples [[[:add w [:matmul x y]] => [:gemm w 1.0 x y]]]
+   :refuses [[[:add v [:matmul x y]] {v [:f64 [3 4]]}]]})

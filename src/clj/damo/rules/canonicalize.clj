@@ -49,16 +49,19 @@
   "Constants move together, where folding makes one of them; quotients have one form."
   {:name :sub-constant, :lhs [:sub ?x ?c], :rhs [:add ?x [:neg ?c]]
    :when #(and (rule/constant? % ?c) (rule/float? % ?x) (not (rule/constant? % ?x))), :keeps :bits
-   :why "One form of adding a constant.", :examples [[[:sub x 2] => [:add x -2.0]]]}
+   :why "One form of adding a constant.", :examples [[[:sub x 2] => [:add x -2.0]]]
+   :refuses [[[:sub x y]] [[:sub i 2] {i [:i64 [3]]}]
+             [[:sub [:broadcast-to {:shape [2 3]} 3.0] 2.0]]]}
   {:name :add-self, :lhs [:add ?x ?x], :rhs [:mul 2 ?x], :keeps :bits
-   :when #(not (rule/bools? % ?x)), :why "The factor may join others."
+   :why "The factor may join others."
    :examples [[[:add x x] => [:mul 2.0 x]]]}
   {:name :reciprocal, :lhs [:reciprocal ?x], :rhs [:div 1 ?x], :keeps :bits
    :why "One form of 1/x.", :gen {x [1 2]}, :examples [[[:reciprocal x] => [:div 1.0 x]]]}
   {:name :mul-inverse, :lhs [:mul ?x [:div 1 ?y]], :rhs [:div ?x ?y]
    :when #(or (not (rule/scalar? % ?y)) (rule/scalar? % ?x)), :keeps :value
    :why "One operation instead of two; 0-d divisors stay factors.", :gen {y [1 2]}
-   :examples [[[:mul x [:div 1 y]] => [:div x y]]]})
+   :examples [[[:mul x [:div 1 y]] => [:div x y]]]
+   :refuses [[[:mul x [:div 1 y]] {y [:f64 []]}]]})
 
 (defrules powers
   "Squares; functions and their inverses."
@@ -72,7 +75,7 @@
    :why "No transcendental function; below 0 it stays NaN."
    :examples [[[:exp [:log x]] => [:where [:ge x 0.0] [:abs x] ##NaN]]]}
   {:name :sqrt-sqr, :lhs [:sqrt [:sqr ?x]], :rhs [:abs ?x], :keeps :stabilizes
-   :when #(rule/float? % ?x), :why "Cheaper, and does not overflow."
+   :why "Cheaper, and does not overflow."
    :examples [[[:sqrt [:sqr x]] => [:abs x]]]}
   {:name :sqr-sqrt, :lhs [:sqr [:sqrt ?x]], :rhs [:where [:ge ?x 0] [:abs ?x] ##NaN], :keeps :value
    :why "No root; below 0 it stays NaN."
@@ -138,7 +141,8 @@
               [[:exp [:broadcast-to {:shape [2 3]} r]] => [:broadcast-to {:shape [2 3]} [:exp r]]]]}
   {:name :transpose-identity, :lhs [:transpose {:axes ?a} ?x], :rhs ?x
    :when #(= (% ?a) (range (count (% ?a)))), :keeps :bits, :why "The order is kept."
-   :examples [[[:transpose {:axes [0 1]} x] => x]]}
+   :examples [[[:transpose {:axes [0 1]} x] => x]]
+   :refuses [[[:transpose {:axes [1 0]} x]]]}
   {:name :transpose-transpose, :lhs [:transpose {:axes ?a} [:transpose {:axes ?b} ?x]]
    :rhs [:transpose {:axes (mapv ?b ?a)} ?x], :keeps :bits, :why "One order instead of two."
    :types {x [:f64 [2 3 4]]}
@@ -150,7 +154,10 @@
    :when #(and (swaps-last-two? (% ?a)) (= (count (% ?a)) (rule/rank-of % ?x) (rule/rank-of % ?y)))
    :keeps :value, :why "Transposed operands cost nothing, a transposed result may."
    :types {x [:f64 [2 3]], y [:f64 [3 4]]}
-   :examples [[[:transpose [:matmul x y]] => [:matmul [:transpose y] [:transpose x]]]]}
+   :examples [[[:transpose [:matmul x y]] => [:matmul [:transpose y] [:transpose x]]]]
+   :refuses [[[:transpose {:axes [1 0 2]} [:matmul x y]]
+              {x [:f64 [2 3 4]], y [:f64 [2 4 5]]}]
+             [[:transpose {:axes [0 2 1]} [:matmul x y]] {x [:f64 [2 3 4]], y [:f64 [4 5]]}]]}
   {:name :expand-dims-as-reshape, :lhs [:expand-dims ?x], :keeps :bits
    :rhs (fn [m] [:reshape {:shape (type/shape-of (:type m))} ?x]), :why "One form of reshaping."
    :examples [[[:expand-dims {:axis 1} x] => [:reshape {:shape [2 1 3]} x]]]}
@@ -163,10 +170,12 @@
    :examples [[[:reshape {:shape [3 2]} [:reshape {:shape [6]} x]] => [:reshape {:shape [3 2]} x]]]}
   {:name :reshape-same, :lhs [:reshape {:shape ?s} ?x], :rhs ?x
    :when #(= (% ?s) (rule/shape-of % ?x)), :keeps :bits, :why "The shape is kept."
-   :examples [[[:reshape {:shape [2 3]} x] => x]]}
+   :examples [[[:reshape {:shape [2 3]} x] => x]]
+   :refuses [[[:reshape {:shape [3 2]} x]]]}
   {:name :broadcast-same, :lhs [:broadcast-to {:shape ?s} ?x], :rhs ?x
    :when #(= (% ?s) (rule/shape-of % ?x)), :keeps :bits, :why "The shape is kept."
-   :examples [[[:broadcast-to {:shape [2 3]} x] => x]]}
+   :examples [[[:broadcast-to {:shape [2 3]} x] => x]]
+   :refuses [[[:broadcast-to {:shape [4 2 3]} x]]]}
   {:name :broadcast-broadcast, :lhs [:broadcast-to {:shape ?s} [:broadcast-to ?x]]
    :rhs [:broadcast-to {:shape ?s} ?x], :keeps :bits, :why "One view instead of two."
    :examples [[[:broadcast-to {:shape [5 4 2 3]} [:broadcast-to {:shape [4 2 3]} x]]
@@ -175,28 +184,34 @@
    :rhs [:broadcast-to {:shape ?s} ?x], :when #(leading-ones? (% ?t) (rule/shape-of % ?x))
    :keeps :bits, :why "Broadcasting adds axes in front by itself."
    :examples [[[:broadcast-to {:shape [4 2 3]} [:reshape {:shape [1 2 3]} x]]
-               => [:broadcast-to {:shape [4 2 3]} x]]]}
+               => [:broadcast-to {:shape [4 2 3]} x]]]
+   :refuses [[[:broadcast-to {:shape [2 3 4]} [:reshape {:shape [2 3 1]} x]]]]}
   {:name :reshape-broadcast, :lhs [:reshape {:shape ?s} [:broadcast-to ?x]]
    :rhs [:broadcast-to {:shape ?s} ?x], :when #(rule/scalar? % ?x), :keeps :bits
    :why "One view instead of two.", :types {x [:f64 []]}
    :examples [[[:reshape {:shape [6]} [:broadcast-to {:shape [2 3]} x]]
-               => [:broadcast-to {:shape [6]} x]]]}
+               => [:broadcast-to {:shape [6]} x]]]
+   :refuses [[[:reshape {:shape [6]} [:broadcast-to {:shape [2 3]} r]] {r [:f64 [3]]}]]}
   {:name :transpose-broadcast, :lhs [:transpose [:broadcast-to ?x]], :when #(rule/scalar? % ?x)
    :rhs (fn [m] [:broadcast-to {:shape (type/shape-of (:type m))} ?x]), :keeps :bits
    :why "One view instead of two.", :types {x [:f64 []]}
-   :examples [[[:transpose [:broadcast-to {:shape [2 3]} x]] => [:broadcast-to {:shape [3 2]} x]]]}
+   :examples [[[:transpose [:broadcast-to {:shape [2 3]} x]] => [:broadcast-to {:shape [3 2]} x]]]
+   :refuses [[[:transpose [:broadcast-to {:shape [2 3]} r]] {r [:f64 [3]]}]]}
   {:name :slice-all, :lhs [:slice {:axis ?a :start 0 :stop ?n :step 1} ?x], :rhs ?x
    :when #(= (% ?n) (nth (rule/shape-of % ?x) (% ?a))), :keeps :bits, :why "Nothing is cut."
-   :examples [[[:slice {:axis 1} x] => x]]}
+   :examples [[[:slice {:axis 1} x] => x]]
+   :refuses [[[:slice {:axis 1 :stop 2} x]]]}
   {:name :concatenate-one, :lhs [:concatenate ?x], :rhs ?x, :keeps :bits, :why "Nothing to join."
    :examples [[[:concatenate {:axis 0} x] => x]]}
   {:name :sum-to-same, :lhs [:sum-to {:shape ?s} ?x], :rhs ?x
    :when #(= (% ?s) (rule/shape-of % ?x)), :keeps :value, :except [:zero-sign]
    :why "Nothing to sum."
-   :examples [[[:sum-to {:shape [2 3]} x] => x]]}
+   :examples [[[:sum-to {:shape [2 3]} x] => x]]
+   :refuses [[[:sum-to {:shape [1 3]} x]]]}
   {:name :dim-constant, :lhs [:dim {:dim ?d}], :rhs (fn [m] (m ?d)), :when #(integer? (% ?d))
    :keeps :bits, :why "It is known."
-   :examples [[[:dim {:dim 7}] => [:const {:type [:i64 []] :value 7}]]]})
+   :examples [[[:dim {:dim 7}] => [:const {:type [:i64 []] :value 7}]]]
+   :refuses [[[:dim {:dim n}]]]})
 
 (def rules
   "All rules of this phase: the smallest form of a graph in exact arithmetic."

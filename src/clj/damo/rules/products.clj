@@ -65,7 +65,8 @@
    :examples [[[:mul 3 [:mul x 2]] => [:mul 6.0 x]]
               [[:mul [:mul x 2] [:div 3 y]] => [:div [:mul 6.0 x] y]]
               [[:mul 3 [:div 2 x]] => [:div 6.0 x]]]
-   :gen {x [1 3] y [1 3]}}
+   :gen {x [1 3] y [1 3]}
+   :refuses [[[:mul 3 [:mul x [:const {:type [:f64 [3]] :value [1.0 2.0 3.0]}]]]]]}
   {:name :div-constants, :lhs [:div [:const {:value ?c}] [:const {:value ?d}]], :within :product
    :when #(and (number? (% ?c)) (number? (% ?d)))
    :rhs (fn [{:keys [type] :as m}]
@@ -73,18 +74,23 @@
             (one-constant m q (m ?c) (m ?d))))
    :keeps :value, :except [:overflow :underflow]
    :why "One operation instead of two; no quotient is rounded before the product is."
-   :examples [[[:div [:mul 6 x] 3] => [:mul 2.0 x]]]}
+   :examples [[[:div [:mul 6 x] 3] => [:mul 2.0 x]]]
+   :refuses [[[:div [:mul x [:const {:type [:f64 [3]] :value [1.0 2.0 3.0]}]] 3.0]]
+             [[:div [:mul 3.0 x] [:const {:type [:f64 [3]] :value [1.0 2.0 3.0]}]]]]}
   {:name :add-constants, :lhs [:add [:const {:value ?c}] [:const {:value ?d}]], :within :sum
    :when #(and (number? (% ?c)) (number? (% ?d)))
    :rhs (fn [m] (finite-sum m (plus (m ?c) (m ?d))))
    :keeps :regroup, :why "One addition instead of two."
    :examples [[[:add [:add x 2] 3] => [:add 5.0 x]]
-              [[:add [:sub 2 x] [:add y 3]] => [:add [:sub 5.0 x] y]]]}
+              [[:add [:sub 2 x] [:add y 3]] => [:add [:sub 5.0 x] y]]]
+   :refuses [[[:add 3 [:add x [:const {:type [:f64 [3]] :value [1.0 2.0 3.0]}]]]]]}
   {:name :sub-constants, :lhs [:sub [:const {:value ?c}] [:const {:value ?d}]], :within :sum
    :when #(and (number? (% ?c)) (number? (% ?d)))
    :rhs (fn [m] (finite-sum m (minus (m ?c) (m ?d))))
    :keeps :regroup, :why "One addition instead of two."
-   :examples [[[:sub [:add x 2] [:add y 1.5]] => [:sub [:add 0.5 x] y]]]})
+   :examples [[[:sub [:add x 2] [:add y 1.5]] => [:sub [:add 0.5 x] y]]]
+   :refuses [[[:sub [:add x [:const {:type [:f64 [3]] :value [1.0 2.0 3.0]}]] [:add y 3.0]]]
+             [[:sub [:add 3.0 x] [:add y [:const {:type [:f64 [3]] :value [1.0 2.0 3.0]}]]]]]})
 
 ;; ## Members that cancel or come together
 
@@ -115,12 +121,14 @@
               [[:mul [:div x y] [:div y z]] => [:div x z]]
               [[:div [:div x y] x] => [:div 1.0 y]]
               [[:div [:sqr [:mul x y]] x] => [:mul y [:mul x y]]]
-              [[:div [:pow x 5] [:sqr x]] => [:pow x 3.0]]]}
+              [[:div [:pow x 5] [:sqr x]] => [:pow x 3.0]]]
+   :refuses [[[:div [:mul x 0.0] 0.0]]]}
   {:name :cancel-terms, :lhs [:sub ?x ?x], :within :sum, :rhs 0, :keeps :regroup
    :when #(cancels? % ?x), :why "x need not be computed."
    :examples [[[:sub [:add x y] x] => y]
               [[:sub x [:add x y]] => [:neg y]]
-              [[:sub [:add y [:mul 3 x]] x] => [:add y [:mul 2.0 x]]]]}
+              [[:sub [:add y [:mul 3 x]] x] => [:add y [:mul 2.0 x]]]]
+   :refuses [[[:sub [:add x ##Inf] ##Inf]]]}
   {:name :collect-terms, :lhs [:add ?x ?x], :within :sum, :rhs [:mul 2 ?x], :keeps :regroup
    :why "One product instead of two additions."
    :examples [[[:add [:add x y] x] => [:add [:mul 2.0 x] y]]
@@ -140,11 +148,13 @@
    :keeps :drops-nan, :except [:overflow :underflow]
    :why "One operation instead of two; the multiple is exact, so both round once."
    :examples [[[:sub [:mul 2 x] x] => x] [[:sub [:add x x] x] => x]
-              [[:sub [:mul 4 x] x] => [:mul 3.0 x]]]}
+              [[:sub [:mul 4 x] x] => [:mul 3.0 x]]]
+   :refuses [[[:sub [:mul 3 x] x]]]}
   {:name :one-minus-multiple, :lhs [:sub ?x [:mul ?c ?x]]
    :rhs (fn [m] [:mul (- 1 (rule/number-of m ?c)) ?x]), :when #(scaled-by-two? % ?c)
    :keeps :drops-nan, :except [:overflow :underflow]
    :why "One operation instead of two; the multiple is exact, so both round once."
-   :examples [[[:sub x [:mul 2 x]] => [:neg x]] [[:sub x [:mul 0.5 x]] => [:mul 0.5 x]]]})
+   :examples [[[:sub x [:mul 2 x]] => [:neg x]] [[:sub x [:mul 0.5 x]] => [:mul 0.5 x]]]
+   :refuses [[[:sub x [:mul 3 x]]]]})
 
 (def families "The families of this namespace." [constants cancelling])

@@ -91,19 +91,24 @@
   {:name :sum-neg, :lhs [:sum {:axis ?a :keepdims false} [:neg ?x]]
    :rhs [:neg [:sum {:axis ?a} ?x]], :when #(rule/float? % ?x), :keeps :value, :except [:zero-sign]
    :why "Negation moves out, where there is less of it."
-   :examples [[[:sum {:axis 1} [:neg x]] => [:neg [:sum {:axis 1} x]]]]}
+   :examples [[[:sum {:axis 1} [:neg x]] => [:neg [:sum {:axis 1} x]]]]
+   :refuses [[[:sum {:axis 1} [:neg x]] {x [:i64 [2 3]]}]]}
   {:name :max-neg, :lhs [:max {:axis ?a :keepdims false} [:neg ?x]]
    :rhs [:neg [:min {:axis ?a} ?x]], :when #(rule/float? % ?x), :keeps :value
    :why "Negation moves out, where there is less of it."
    :examples [[[:max {:axis 1} [:neg x]] => [:neg [:min {:axis 1} x]]]
-              [[:neg [:max {:axis 1} [:neg x]]] => [:min {:axis 1} x]]]}
+              [[:neg [:max {:axis 1} [:neg x]]] => [:min {:axis 1} x]]]
+   :refuses [[[:max {:axis 1} [:neg x]] {x [:i64 [2 3]]}]]}
   {:name :min-neg, :lhs [:min {:axis ?a :keepdims false} [:neg ?x]]
    :rhs [:neg [:max {:axis ?a} ?x]], :when #(rule/float? % ?x), :keeps :value
    :why "Negation moves out, where there is less of it."
-   :examples [[[:min {:axis 1} [:neg x]] => [:neg [:max {:axis 1} x]]]]}
+   :examples [[[:min {:axis 1} [:neg x]] => [:neg [:max {:axis 1} x]]]]
+   :refuses [[[:min {:axis 1} [:neg x]] {x [:i64 [2 3]]}]]}
   {:name :sum-broadcast, :lhs [:sum {:axis ?a :keepdims false} [:broadcast-to ?x]]
    :rhs times-extent, :keeps :value
    :when #(and (rule/scalar? % ?x) (rule/float? % ?x))
    :why "A product instead of a loop.", :types {x [:f64 []]}
    :examples [[[:sum {:axis 0} [:broadcast-to {:shape [2 3]} x]]
-               => [:broadcast-to {:shape [3]} [:mul 2.0 x]]]]})
+               => [:broadcast-to {:shape [3]} [:mul 2.0 x]]]]
+   :refuses [[[:sum {:axis 0} [:broadcast-to {:shape [2 3]} r]] {r [:f64 [3]]}]
+             [[:sum {:axis 0} [:broadcast-to {:shape [2 3]} i]] {i [:i64 []]}]]})

@@ -74,27 +74,34 @@
   "0-d factors in front of what they scale, outside of products and sums, multiplied together."
   {:name :div-by-scalar, :lhs [:div ?x ?s], :rhs [:mul [:div 1 ?s] ?x], :keeps :bits
    :when #(and (exact-inverse? % ?s) (not (rule/number-of % ?x)))
-   :why "A product is cheaper than a quotient.", :examples [[[:div x 4] => [:mul 0.25 x]]]}
+   :why "A product is cheaper than a quotient.", :examples [[[:div x 4] => [:mul 0.25 x]]]
+   :refuses [[[:div x 3.0]] [[:div [:broadcast-to {:shape [2 3]} 3.0] 2.0]]]}
   {:name :scalar-out-of-mul, :lhs [:mul [:mul ?s ?x] ?y], :rhs [:mul ?s [:mul ?x ?y]]
    :when #(and (scales? % ?s ?x ?y) (not (rule/number-of % ?x))) ; s·(2·y) would come back as 2s·y
    :keeps :regroup, :why "The factor meets others, or becomes gemm's.", :types {s [:f64 []]}
-   :examples [[[:mul [:mul s x] y] => [:mul s [:mul x y]]]]}
+   :examples [[[:mul [:mul s x] y] => [:mul s [:mul x y]]]]
+   :refuses [[[:mul [:mul x y] z] {s [:f64 []]}]
+             [[:mul [:mul s [:broadcast-to {:shape [2 3]} 2.0]] y]]]}
   {:name :scalar-out-of-div, :lhs [:div [:mul ?s ?x] ?y], :rhs [:mul ?s [:div ?x ?y]]
    :when #(scales? % ?s ?x ?y), :keeps :regroup, :why "The factor meets others, or becomes gemm's."
    :types {s [:f64 []]}, :gen {y [1 2]}
-   :examples [[[:div [:mul s x] y] => [:mul s [:div x y]]]]}
+   :examples [[[:div [:mul s x] y] => [:mul s [:div x y]]]]
+   :refuses [[[:div [:mul x y] z]]]}
   {:name :scalars-together, :lhs [:mul ?s [:mul ?t ?x]], :rhs [:mul [:mul ?s ?t] ?x]
    :when #(and (scales? % ?s ?x) (rule/scalar? % ?t)), :keeps :regroup
    :why "One product of the array instead of two.", :types {s [:f64 []], t [:f64 []]}
-   :examples [[[:mul s [:mul t x]] => [:mul [:mul s t] x]]]}
+   :examples [[[:mul s [:mul t x]] => [:mul [:mul s t] x]]]
+   :refuses [[[:mul x [:mul s y]]] [[:mul s [:mul x y]]]]}
   {:name :scalar-out-of-matmul, :lhs [:matmul [:mul ?s ?x] ?y], :rhs [:mul ?s [:matmul ?x ?y]]
    :when #(factor-of-product? % ?s ?x ?y), :keeps :regroup
    :why "gemm scales for nothing.", :types {s [:f64 []], y [:f64 [3 4]]}
-   :examples [[[:matmul [:mul s x] y] => [:mul s [:matmul x y]]]]}
+   :examples [[[:matmul [:mul s x] y] => [:mul s [:matmul x y]]]]
+   :refuses [[[:matmul [:mul x z] y]]]}
   {:name :scalar-out-of-matmul-right, :lhs [:matmul ?x [:mul ?s ?y]], :rhs [:mul ?s [:matmul ?x ?y]]
    :when #(factor-of-product? % ?s ?x ?y), :keeps :regroup
    :why "gemm scales for nothing.", :types {s [:f64 []], y [:f64 [3 4]]}
-   :examples [[[:matmul x [:mul s y]] => [:mul s [:matmul x y]]]]}
+   :examples [[[:matmul x [:mul s y]] => [:mul s [:matmul x y]]]]
+   :refuses [[[:matmul x [:mul y z]] {z [:f64 [3 4]]}]]}
   {:name :neg-out-of-matmul, :lhs [:matmul [:neg ?x] ?y], :rhs [:neg [:matmul ?x ?y]]
    :keeps :value, :except [:zero-sign]
    :why "Negation meets others, or the sign of an update.", :types {y [:f64 [3 4]]}
@@ -108,22 +115,29 @@
    :when #(and (scales? % ?s ?x) (rule/float? % ?x)
                (reducing/safe-outside? % ?s (map (rule/shape-of % ?x) (% ?a))))
    :keeps :regroup, :why "One product instead of one an element.", :types {s [:f64 []]}
-   :examples [[[:sum {:axis 0} [:mul s x]] => [:mul s [:sum {:axis 0} x]]]]}
+   :examples [[[:sum {:axis 0} [:mul s x]] => [:mul s [:sum {:axis 0} x]]]]
+   :refuses [[[:sum {:axis 0} [:mul x y]]]
+             [[:sum {:axis 0} [:mul s i]] {s [:i64 []], i [:i64 [2 3]]}]
+             [[:sum {:axis 0} [:mul [:div 1 s] x]] {x [:f64 [n 3]]}]]}
   {:name :scalar-out-of-transpose, :lhs [:transpose {:axes ?a} [:mul ?s ?x]]
    :rhs [:mul ?s [:transpose {:axes ?a} ?x]], :when #(scales? % ?s ?x), :keeps :bits
    :why "Transposes are views on operands.", :types {s [:f64 []]}
-   :examples [[[:transpose [:mul s x]] => [:mul s [:transpose x]]]]}
+   :examples [[[:transpose [:mul s x]] => [:mul s [:transpose x]]]]
+   :refuses [[[:transpose [:mul x y]]]]}
   {:name :scalar-out-of-reshape, :lhs [:reshape {:shape ?d} [:mul ?s ?x]]
    :rhs [:mul ?s [:reshape {:shape ?d} ?x]], :when #(scales? % ?s ?x), :keeps :bits
    :why "The factor meets others, or becomes gemm's.", :types {s [:f64 []]}
-   :examples [[[:reshape {:shape [6]} [:mul s x]] => [:mul s [:reshape {:shape [6]} x]]]]}
+   :examples [[[:reshape {:shape [6]} [:mul s x]] => [:mul s [:reshape {:shape [6]} x]]]]
+   :refuses [[[:reshape {:shape [6]} [:mul x y]]]]}
   {:name :sub-negative, :lhs [:sub ?x [:mul ?c ?y]], :rhs [:add ?x [:mul [:neg ?c] ?y]]
    :when #(negative? % ?c), :keeps :bits, :why "One form: constants in front are positive."
    :examples [[[:sub x [:mul -3 y]] => [:add x [:mul 3.0 y]]]
-              [[:sub x [:mul [:div -3 x] y]] => [:add x [:mul [:div 3.0 x] y]]]]}
+              [[:sub x [:mul [:div -3 x] y]] => [:add x [:mul [:div 3.0 x] y]]]]
+   :refuses [[[:sub x [:mul 3 y]]]]}
   {:name :add-negative, :lhs [:add ?x [:mul ?c ?y]], :rhs [:sub ?x [:mul [:neg ?c] ?y]]
    :when #(negative? % ?c), :keeps :bits, :why "One form: constants in front are positive."
-   :examples [[[:add x [:mul -3 y]] => [:sub x [:mul 3.0 y]]]]})
+   :examples [[[:add x [:mul -3 y]] => [:sub x [:mul 3.0 y]]]]
+   :refuses [[[:add x [:mul 3 y]]]]})
 
 (def rules
   "All rules of this phase, and those of canonicalize, on whose forms they rely."

@@ -31,7 +31,8 @@
    :when #(not-any? (fn [axis] (= 0 (nth (rule/shape-of % ?x) axis))) (% ?a))
    :examples [[[:log [:sum {:axis 1} [:exp x]]] => [:logsumexp {:axis 1} x]]
               [[:log [:sum {:axis 0 :keepdims true} [:exp x]]]
-               => [:reshape {:shape [1 3]} [:logsumexp {:axis 0} x]]]]}
+               => [:reshape {:shape [1 3]} [:logsumexp {:axis 0} x]]]]
+   :refuses [[[:log [:sum {:axis 1} [:exp x]]] {x [:f64 [2 0]]}]]}
   {:name :cumlogsumexp, :lhs [:log [:cumsum {:axis ?a :reverse ?r} [:exp ?x]]]
    :rhs [:cumlogsumexp {:axis ?a :reverse ?r} ?x], :keeps :stabilizes
    :why "e^x overflows above 709."
@@ -88,7 +89,8 @@
   {:name :scaled-sigmoid, :lhs [:div ?g [:add 1 [:exp ?x]]], :rhs [:mul ?g [:sigmoid [:neg ?x]]]
    :keeps :value, :why "The gradient of log(1 + e^x) meets the rules for sigmoids."
    :when #(not (rule/number-of % ?g))
-   :examples [[[:div y [:add 1 [:exp x]]] => [:mul y [:sigmoid [:neg x]]]]]}
+   :examples [[[:div y [:add 1 [:exp x]]] => [:mul y [:sigmoid [:neg x]]]]]
+   :refuses [[[:div 2.0 [:add 1 [:exp x]]]]]}
   {:name :one-minus-sigmoid, :lhs [:sub 1 [:sigmoid ?x]], :rhs [:sigmoid [:neg ?x]]
    :keeps :stabilizes
    :why "1 - sigmoid(50) is 0 to all digits."
@@ -145,12 +147,15 @@
    :within :product
    :rhs [:softmax {:axis (first ?a)} ?x], :when #(along-one-axis? % ?x ?a ?s), :keeps :stabilizes
    :why "∞/∞ above 709."
-   :examples [[[:div [:exp x] [:sum {:axis 1 :keepdims true} [:exp x]]] => [:softmax {:axis 1} x]]]}
+   :examples [[[:div [:exp x] [:sum {:axis 1 :keepdims true} [:exp x]]] => [:softmax {:axis 1} x]]]
+   :refuses [[[:div [:exp x] [:reshape {:shape [2 1]} [:sum {:axis 1} [:exp x]]]]
+              {x [:f64 [2 0]]}]]}
   {:name :softmax-first-axis, :lhs [:div [:exp ?x] [:sum {:axis [0] :keepdims false} [:exp ?x]]]
    :within :product
    :rhs [:softmax {:axis 0} ?x], :when #(not= 0 (first (rule/shape-of % ?x))), :keeps :stabilizes
    :why "∞/∞ above 709."
-   :examples [[[:div [:exp x] [:sum {:axis 0} [:exp x]]] => [:softmax {:axis 0} x]]]}
+   :examples [[[:div [:exp x] [:sum {:axis 0} [:exp x]]] => [:softmax {:axis 0} x]]]
+   :refuses [[[:div [:exp x] [:sum {:axis 0} [:exp x]]] {x [:f64 [0 3]]}]]}
   {:name :log-softmax, :lhs [:log [:softmax {:axis ?a} ?x]], :rhs [:log-softmax {:axis ?a} ?x]
    :keeps :stabilizes, :why "The softmax of 0 beside 1000 is 0."
    :examples [[[:log [:softmax x]] => [:log-softmax x]]]}
@@ -163,11 +168,13 @@
    :keeps :stabilizes
    :why "x - log Σ e^x cancels for large x."
    :examples [[[:sub x [:reshape {:shape [2 1]} [:logsumexp {:axis 1} x]]]
-               => [:log-softmax {:axis 1} x]]]}
+               => [:log-softmax {:axis 1} x]]]
+   :refuses [[[:sub x [:reshape {:shape [1 1]} [:logsumexp {:axis [0 1]} x]]]]]}
   {:name :sub-kept-logsumexp, :lhs [:sub ?x [:logsumexp {:axis ?a :keepdims true} ?x]]
    :rhs [:log-softmax {:axis (first ?a)} ?x], :when #(= 1 (count (% ?a))), :keeps :stabilizes
    :why "x - log Σ e^x cancels for large x."
-   :examples [[[:sub x [:logsumexp {:axis 0 :keepdims true} x]] => [:log-softmax {:axis 0} x]]]}
+   :examples [[[:sub x [:logsumexp {:axis 0 :keepdims true} x]] => [:log-softmax {:axis 0} x]]]
+   :refuses [[[:sub x [:logsumexp {:axis [0 1] :keepdims true} x]]]]}
   {:name :cross-entropy
    :lhs [:sum {:axis ?a :keepdims false} [:mul [:log-softmax {:axis ?b} ?x] ?h]]
    :rhs (fn [m] (label-loss m ?x ?a ?b ?h)), :keeps :stabilizes, :failures :kept
@@ -178,10 +185,11 @@
   {:name :categorical-cross-entropy
    :lhs [:categorical-cross-entropy [:softmax {:axis ?a} ?x] ?i]
    :rhs [:cross-entropy ?x ?i], :keeps :stabilizes, :failures :kept
-   :when #(and (= (% ?a) (dec (rule/rank-of % ?x))) (not (rule/float? % ?i))
-               (= (rule/rank-of % ?i) (% ?a)))
+   :when #(= (rule/rank-of % ?i) (% ?a))
    :why "The loss of a wrong and sure label is finite.", :types {i [:i64 [2]]}, :gen {i [0 2]}
-   :examples [[[:categorical-cross-entropy [:softmax x] i] => [:cross-entropy x i]]]}
+   :examples [[[:categorical-cross-entropy [:softmax x] i] => [:cross-entropy x i]]]
+   :refuses [[[:categorical-cross-entropy [:softmax {:axis 0} x] i]]
+             [[:categorical-cross-entropy [:softmax x] t] {t [:f64 [2 3]]}]]}
   {:name :argmax-softmax, :lhs [:argmax {:axis ?a :keepdims ?k} [:softmax {:axis ?a} ?x]]
    :rhs [:argmax {:axis ?a :keepdims ?k} ?x], :keeps :stabilizes
    :why "The largest stays the largest."
@@ -206,23 +214,27 @@
   {:name :where-zero-neg, :lhs [:neg [:where ?c ?z ?u]], :rhs [:where ?c [:neg ?z] [:neg ?u]]
    :when #(rule/zero? % ?z), :keeps :bits
    :why "Lets the choice meet the next product."
-   :examples [[[:neg [:where [:lt x 0] 0 y]] => [:where [:lt x 0.0] -0.0 [:neg y]]]]}
+   :examples [[[:neg [:where [:lt x 0] 0 y]] => [:where [:lt x 0.0] -0.0 [:neg y]]]]
+   :refuses [[[:neg [:where [:lt x 0] 1.0 y]]]]}
   {:name :where-neg-zero, :lhs [:neg [:where ?c ?u ?z]], :rhs [:where ?c [:neg ?u] [:neg ?z]]
    :when #(rule/zero? % ?z), :keeps :bits
    :why "Lets the choice meet the next product."
-   :examples [[[:neg [:where [:lt x 0] y 0]] => [:where [:lt x 0.0] [:neg y] -0.0]]]}
+   :examples [[[:neg [:where [:lt x 0] y 0]] => [:where [:lt x 0.0] [:neg y] -0.0]]]
+   :refuses [[[:neg [:where [:lt x 0] y 1.0]]]]}
   {:name :where-zero-cast, :lhs [:cast {:dtype ?d} [:where ?c ?z ?u]]
    :rhs [:where ?c [:cast {:dtype ?d} ?z] [:cast {:dtype ?d} ?u]]
    :when #(rule/zero? % ?z), :keeps :bits
    :why "Lets the choice meet the next product."
    :examples [[[:cast {:dtype :f32} [:where [:lt x 0] 0 y]]
-               => [:where [:lt x 0.0] 0.0 [:cast {:dtype :f32} y]]]]}
+               => [:where [:lt x 0.0] 0.0 [:cast {:dtype :f32} y]]]]
+   :refuses [[[:cast {:dtype :f32} [:where [:lt x 0] 1.0 y]]]]}
   {:name :where-cast-zero, :lhs [:cast {:dtype ?d} [:where ?c ?u ?z]]
    :rhs [:where ?c [:cast {:dtype ?d} ?u] [:cast {:dtype ?d} ?z]]
    :when #(rule/zero? % ?z), :keeps :bits
    :why "Lets the choice meet the next product."
    :examples [[[:cast {:dtype :f32} [:where [:lt x 0] y 0]]
-               => [:where [:lt x 0.0] [:cast {:dtype :f32} y] 0.0]]]})
+               => [:where [:lt x 0.0] [:cast {:dtype :f32} y] 0.0]]]
+   :refuses [[[:cast {:dtype :f32} [:where [:lt x 0] y 1.0]]]]})
 
 (def rules
   "All rules of this phase, and those of canonicalize, on whose forms they rely."

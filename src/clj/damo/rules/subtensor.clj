@@ -68,7 +68,8 @@
    :when #(= (% ?n) (nth (rule/shape-of % ?x) (% ?a)))
    :why "One view instead of two; that it lies inside means that the first one does."
    :types {x [:f64 [9 3]]}
-   :examples [[[:slice {:start 2} [:slice {:start 1} x]] => [:slice {:start 3} x]]]}
+   :examples [[[:slice {:start 2} [:slice {:start 1} x]] => [:slice {:start 3} x]]]
+   :refuses [[[:slice {:start 2} [:slice {:start 1 :stop 8} x]]]]}
   {:name :slice-slice, :keeps :bits
    :lhs [:slice {:axis ?a :start ?s :stop ?t :step ?k}
          [:slice {:axis ?a :start ?u :stop ?v :step ?l} ?x]]
@@ -77,7 +78,8 @@
    :when #(every? integer? (map % [?s ?t ?u ?v])), :why "One view instead of two."
    :types {x [:f64 [9 2]]}
    :examples [[[:slice {:start 1 :step 2} [:slice {:start 1 :stop 8 :step 2} x]]
-               => [:slice {:start 3 :stop 8 :step 4} x]]]}
+               => [:slice {:start 3 :stop 8 :step 4} x]]]
+   :refuses [[[:slice {:start 1} [:slice {:start 1} x]] {x [:f64 [n 2]]}]]}
   {:name :slice-reshape, :keeps :bits, :failures :kept
    :lhs [:slice {:axis ?a :start ?s :stop ?t :step ?k} [:reshape {:shape ?to} ?x]]
    :rhs (fn [m]
@@ -99,7 +101,8 @@
               [[:flip {:axis 0} [:flip {:axis [0 1]} x]] => [:flip {:axis 1} x]]]}
   {:name :specify-same, :lhs [:specify-shape {:shape ?s} ?x], :rhs ?x, :keeps :bits
    :when #(= (% ?s) (rule/shape-of % ?x)), :why "Nothing is said."
-   :examples [[[:specify-shape {:shape [2 nil]} x] => x]]})
+   :examples [[[:specify-shape {:shape [2 nil]} x] => x]]
+   :refuses [[[:specify-shape {:shape [2 nil]} x] {x [:f64 [n 3]]}]]})
 
 ;; ## Joins
 
@@ -177,10 +180,12 @@
   place."
   {:name :set-whole, :lhs [:set-slice {:start ?s :stop ?t :step ?k} ?x ?v], :rhs ?v, :keeps :bits
    :when #(whole-block? {:start (% ?s), :stop (% ?t), :step (% ?k)} (rule/shape-of % ?x))
-   :why "Nothing of the array is left.", :examples [[[:set-slice x y] => y]]}
+   :why "Nothing of the array is left.", :examples [[[:set-slice x y] => y]]
+   :refuses [[[:set-slice {:start [1 0]} x v] {v [:f64 [1 3]]}]]}
   {:name :inc-whole, :lhs [:inc-slice {:start ?s :stop ?t :step ?k} ?x ?v], :rhs [:add ?x ?v]
    :when #(whole-block? {:start (% ?s), :stop (% ?t), :step (% ?k)} (rule/shape-of % ?x))
-   :keeps :bits, :why "It is a sum.", :examples [[[:inc-slice x y] => [:add x y]]]}
+   :keeps :bits, :why "It is a sum.", :examples [[[:inc-slice x y] => [:add x y]]]
+   :refuses [[[:inc-slice {:start [1 0]} x v] {v [:f64 [1 3]]}]]}
   {:name :inc-zero, :lhs [:inc-slice ?x ?z], :rhs ?x, :keeps :bits
    :when #(zeros/adds-nothing? % ?x ?z), :why "Nothing to add."
    :types {i [:i64 [2 3]], j [:i64 [1 3]]}
@@ -301,7 +306,8 @@
   {:name :take-constant, :lhs [:take {:axis ?a} ?x ?i], :keeps :bits
    :when #(some? (rule/number-of % ?i)), :rhs (fn [m] (picked m ?x ?a ?i))
    :why "A view instead of a copy."
-   :examples [[[:take {:axis 1} x -1] => [:reshape {:shape [2]} [:slice {:axis 1 :start 2} x]]]]})
+   :examples [[[:take {:axis 1} x -1] => [:reshape {:shape [2]} [:slice {:axis 1 :start 2} x]]]]
+   :refuses [[[:take {:axis 1} x i] {i [:i64 []]}]]})
 
 (def families
   "The rule sets of this namespace, for damo.rules.canonicalize."

@@ -119,7 +119,8 @@
    :rhs (fn [m] [:softplus [:add ?x (Math/log (rule/number-of m ?c))]])
    :when #(let [c (rule/number-of % ?c)] (and (number? c) (< 0 c ##Inf)))
    :keeps :stabilizes, :why "e^x overflows above 709."
-   :examples [[[:log1p [:mul 2 [:exp x]]] => [:softplus [:add x 0.6931471805599453]]]]}
+   :examples [[[:log1p [:mul 2 [:exp x]]] => [:softplus [:add x 0.6931471805599453]]]]
+   :refuses [[[:log1p [:mul y [:exp x]]]]]}
   {:name :log-exp-difference, :lhs [:log [:sub [:exp ?x] [:exp ?y]]]
    :rhs [:add ?x [:log1mexp [:sub ?y ?x]]], :keeps :stabilizes, :why "e^x overflows above 709."
    :gen {x [1 3] y [-3 0.5]}
@@ -142,12 +143,14 @@
    :examples [[[:mul [:exp x] [:sigmoid [:neg x]]] => [:sigmoid x]]
               [[:mul [:exp [:neg x]] [:sigmoid x]] => [:sigmoid [:neg x]]]
               [[:mul [:mul y [:exp x]] [:sigmoid [:neg x]]] => [:mul y [:sigmoid x]]]
-              [[:mul [:mul y [:sigmoid [:neg x]]] [:exp x]] => [:mul y [:sigmoid x]]]]}
+              [[:mul [:mul y [:sigmoid [:neg x]]] [:exp x]] => [:mul y [:sigmoid x]]]]
+   :refuses [[[:mul [:exp x] [:sigmoid x]]]]}
   {:name :sigmoid-over-sigmoid, :lhs [:div [:sigmoid ?x] [:sigmoid ?y]], :within :product
    :rhs [:exp ?x], :when #(opposite? % ?x ?y), :keeps :value, :except [:underflow]
    :why "One function instead of three operations."
    :examples [[[:div [:sigmoid x] [:sub 1 [:sigmoid x]]] => [:exp x]]
-              [[:div [:mul y [:sigmoid [:neg x]]] [:sigmoid x]] => [:mul y [:exp [:neg x]]]]]}
+              [[:div [:mul y [:sigmoid [:neg x]]] [:sigmoid x]] => [:mul y [:exp [:neg x]]]]]
+   :refuses [[[:div [:sigmoid x] [:sigmoid y]]]]}
   {:name :sigmoid-over-exp, :lhs [:div [:sigmoid ?x] [:exp ?x]], :within :product
    :rhs [:sigmoid [:neg ?x]], :keeps :stabilizes, :why "0/0 below -745."
    :examples [[[:div [:sigmoid x] [:exp x]] => [:sigmoid [:neg x]]]]}
@@ -157,13 +160,16 @@
    :examples [[[:div [:exp [:neg [:sqr x]]] [:erfc x]] => [:div 1 [:erfcx x]]]
               [[:div [:mul y [:exp [:mul [:neg x] x]]] [:erfc x]] => [:div y [:erfcx x]]]
               [[:div [:exp [:mul -0.5 [:sqr x]]] [:erfc [:mul 0.7071067811865476 x]]]
-               => [:div 1 [:erfcx [:mul 0.7071067811865476 x]]]]]}
+               => [:div 1 [:erfcx [:mul 0.7071067811865476 x]]]]]
+   :refuses [[[:div [:exp x] [:erfc x]]]]}
   {:name :erfc-over-bell, :lhs [:div [:erfc ?x] [:exp ?e]], :within :product
    :rhs [:erfcx ?x], :when #(square? % ?e ?x -1), :keeps :stabilizes, :why "0/0 from 27 on."
-   :examples [[[:div [:erfc x] [:exp [:neg [:sqr x]]]] => [:erfcx x]]]}
+   :examples [[[:div [:erfc x] [:exp [:neg [:sqr x]]]] => [:erfcx x]]]
+   :refuses [[[:div [:erfc x] [:exp x]]]]}
   {:name :erfc-times-exp, :lhs [:mul [:exp ?e] [:erfc ?x]], :within :product
    :rhs [:erfcx ?x], :when #(square? % ?e ?x 1), :keeps :stabilizes, :why "∞·0 from 27 on."
-   :examples [[[:mul [:exp [:sqr x]] [:erfc x]] => [:erfcx x]]]})
+   :examples [[[:mul [:exp [:sqr x]] [:erfc x]] => [:erfcx x]]]
+   :refuses [[[:mul [:exp x] [:erfc x]]]]})
 
 ;; ## Sums and choices that keep factors apart
 
@@ -182,35 +188,41 @@
    :examples [[[:mul y [:where [:lt x 0] x [:div x y]]]
                => [:where [:lt x 0.0] [:mul x y] x]]
               [[:mul y [:mul g [:where [:lt x 0] x [:div x y]]]]
-               => [:mul g [:where [:lt x 0.0] [:mul x y] x]]]]}
+               => [:mul g [:where [:lt x 0.0] [:mul x y] x]]]]
+   :refuses [[[:mul y [:where [:lt x 0] x z]]]]}
   {:name :divisor-into-where, :lhs [:div [:where ?c ?u ?v] ?p], :within :product
    :rhs [:where ?c [:div ?u ?p] [:div ?v ?p]], :when #(meets? % ?p ?u ?v)
    :keeps :stabilizes, :why "∞/∞ above 709."
    :examples [[[:div [:where [:lt x 0] y [:exp x]] [:add [:exp x] [:exp y]]]
-               => [:where [:lt x 0.0] [:div y [:add [:exp x] [:exp y]]] [:sigmoid [:sub x y]]]]]}
+               => [:where [:lt x 0.0] [:div y [:add [:exp x] [:exp y]]] [:sigmoid [:sub x y]]]]]
+   :refuses [[[:div [:where [:lt x 0] y z] x]]]}
   {:name :factor-into-difference, :lhs [:mul ?p [:sub ?u ?v]], :within :product
    :rhs [:sub [:mul ?p ?u] [:mul ?p ?v]], :when #(meets? % ?p ?u ?v)
    :keeps :stabilizes, :gen {x [1 2]}
    :why "The gradient of log p through softmax is 0·∞ where p is 0."
    :examples [[[:mul x [:sub [:where [:lt x y] [:div y x] 0] z]]
                => [:sub [:where [:lt x y] y 0.0] [:mul x z]]]
-              [[:mul x [:sub [:div y x] z]] => [:sub y [:mul x z]]]]}
+              [[:mul x [:sub [:div y x] z]] => [:sub y [:mul x z]]]]
+   :refuses [[[:mul x [:sub y z]]]]}
   {:name :factor-into-sum, :lhs [:mul ?p [:add ?u ?v]], :within :product
    :rhs [:add [:mul ?p ?u] [:mul ?p ?v]], :when #(meets? % ?p ?u ?v)
    :keeps :stabilizes, :gen {x [1 2]}
    :why "The gradient of log p through softmax is 0·∞ where p is 0."
-   :examples [[[:mul x [:add [:div y x] z]] => [:add y [:mul x z]]]]}
+   :examples [[[:mul x [:add [:div y x] z]] => [:add y [:mul x z]]]]
+   :refuses [[[:mul x [:add y z]]]]}
   {:name :divisor-into-difference, :lhs [:div [:sub ?u ?v] ?p], :within :product
    :rhs [:sub [:div ?u ?p] [:div ?v ?p]], :when #(meets? % ?p ?u ?v)
    :keeps :stabilizes, :gen {x [1 2]}
    :why "(e^x - e^-x)/(e^x + e^-x) is ∞/∞ above 709."
    :examples [[[:div [:sub [:exp x] [:exp y]] [:add [:exp x] [:exp y]]]
-               => [:sub [:sigmoid [:sub x y]] [:sigmoid [:sub y x]]]]]}
+               => [:sub [:sigmoid [:sub x y]] [:sigmoid [:sub y x]]]]]
+   :refuses [[[:div [:sub y z] x]]]}
   {:name :divisor-into-sum, :lhs [:div [:add ?u ?v] ?p], :within :product
    :rhs [:add [:div ?u ?p] [:div ?v ?p]], :when #(meets? % ?p ?u ?v)
    :keeps :stabilizes, :gen {x [1 2]}
    :why "Derivatives of log(e^x + e^y) along a direction are ∞/∞ above 709."
    :examples [[[:div [:add [:mul z [:exp x]] [:exp y]] [:add [:exp x] [:exp y]]]
-               => [:add [:mul z [:sigmoid [:sub x y]]] [:sigmoid [:sub y x]]]]]})
+               => [:add [:mul z [:sigmoid [:sub x y]]] [:sigmoid [:sub y x]]]]]
+   :refuses [[[:div [:add y z] x]]]})
 
 (def families "The families of this namespace." [sums partners spreading])
