@@ -18,10 +18,12 @@
      damo.op.einsum damo.op.indexing damo.op.create damo.op.index damo.op.slice damo.op.write
      damo.op.select damo.op.subtensor damo.op.* damo.op.blas damo.op.all]
     [damo.given damo.transfer damo.describe damo.catalogue
-     damo.counted damo.failing damo.rule damo.factors damo.partners damo.eval damo.parse]
+     damo.counted damo.failing damo.layers damo.rule damo.through damo.factors
+     damo.partners damo.eval damo.parse]
     [damo.rewrite damo.rules.zeros damo.rules.products damo.rules.subtensor damo.rules.signs
      damo.rules.choices
-     damo.rules.reducing damo.rules.canonicalize damo.rules.tails damo.rules.* damo.diff.node
+     damo.rules.reducing damo.rules.canonicalize damo.rules.aligned damo.rules.tails
+     damo.rules.* damo.diff.node
      damo.diff.mask
      damo.diff.batch damo.diff.* damo.diff damo.diff.jacobian
      damo.diff.custom damo.derivative]

@@ -6,6 +6,7 @@
             [damo.diff :as diff]
             [damo.diff.custom :as custom]
             [damo.diff.jacobian :as jacobian]
+            [damo.diff.stable :as stable]
             [damo.expr :as expr]
             [damo.fail :as fail]
             [damo.given :as given]
@@ -29,14 +30,32 @@
       (update :consider-constant #(ids-of m %))
       (update :known-grads #(into {} (map (fn [[e g]] [(id-of e) (id-of g)])) %))))
 
+(defn- gradients-of
+  "The expressions that a differentiation of a graph gives."
+  [differentiate graph {:keys [exprs states] :as m}]
+  (let [{g :graph, :keys [grads]} (differentiate graph m)
+        {g :graph, :keys [ids]} (counted/tied g grads)]
+    (mapv #(expr/weakened % nil) (expr/from-graph (assoc g :outputs ids) exprs states))))
+
+(defn- of-stable-forms
+  "The same of the stable forms of the expressions `outputs`; nil when there are none, or when they
+  cannot be differentiated: what is wrong is said of what was written."
+  [differentiate graph {:keys [id-of] :as m} outputs cuts]
+  (when-let [{:keys [graph ids]} (stable/forms graph (ids-of m outputs) (ids-of m cuts))]
+    (try
+      (gradients-of differentiate graph (assoc m :id-of #(let [id (id-of %)] (ids id id))))
+      (catch clojure.lang.ExceptionInfo _))))
+
 (defn- derived
-  "Runs a differentiation of `roots` and gives the resulting expressions."
-  [roots differentiate]
+  "Runs a differentiation of the expressions `outputs`, by the expressions `wrt`, and gives the
+  resulting ones; `more` are others that it needs."
+  [{:keys [outputs wrt more opts]} differentiate]
   (try
-    (let [{:keys [graph exprs states] :as m} (expr/to-graph roots)
-          {g :graph, :keys [grads]} (differentiate graph m)
-          {g :graph, :keys [ids]} (counted/tied g grads)]
-      (mapv #(expr/weakened % nil) (expr/from-graph (assoc g :outputs ids) exprs states)))
+    (let [{:keys [graph] :as m} (expr/to-graph (vec (concat outputs wrt more (mentioned opts))))
+          {:keys [known-grads consider-constant]} opts
+          cuts (concat wrt consider-constant (keys known-grads))]
+      (or (of-stable-forms differentiate graph m outputs cuts)
+          (gradients-of differentiate graph m)))
     (catch clojure.lang.ExceptionInfo e
       (let [src (fail/source-position)]
         (fail/explain! e "" (when src (str "\n  derivative asked for at: "
@@ -81,7 +100,7 @@
   (let [opts (options opts [:known-grads :consider-constant :disconnected])
         [wrt _ result] (one-or-many wrt)]
     (result
-     (derived (vec (concat (when cost [cost]) wrt (mentioned opts)))
+     (derived {:outputs (when cost [cost]), :wrt wrt, :opts opts}
               (fn [g {:keys [id-of] :as m}]
                 (diff/grad g (when cost (id-of cost)) (ids-of m wrt) (with-ids opts m)))))))
 
@@ -92,7 +111,7 @@
   (let [opts (options opts [:known-grads :consider-constant :disconnected])
         [fs skeleton] (one-or-many f), vs (like fs skeleton v)
         [wrt _ result] (one-or-many wrt)]
-    (result (derived (vec (concat fs vs wrt (mentioned opts)))
+    (result (derived {:outputs fs, :wrt wrt, :more vs, :opts opts}
                      (fn [g m] (diff/lop g (ids-of m fs) (ids-of m vs) (ids-of m wrt)
                                          (with-ids opts m)))))))
 
@@ -104,7 +123,7 @@
   (let [opts (options opts [:consider-constant :disconnected])
         [fs _ result] (one-or-many f), [wrt skeleton] (one-or-many wrt)
         vs (like wrt skeleton v)]
-    (result (derived (vec (concat fs vs wrt (mentioned opts)))
+    (result (derived {:outputs fs, :wrt wrt, :more vs, :opts opts}
                      (fn [g m] (diff/rop g (ids-of m fs) (ids-of m wrt) (ids-of m vs)
                                          (with-ids opts m)))))))
 
@@ -117,7 +136,7 @@
   [e wrt & opts]
   (let [opts (options opts [:consider-constant :disconnected :mode])
         [ws _ result] (one-or-many wrt)]
-    (result (derived (vec (concat [e] ws (mentioned opts)))
+    (result (derived {:outputs [e], :wrt ws, :opts opts}
                      (fn [g {:keys [id-of] :as m}]
                        (jacobian/jacobian g (id-of e) (ids-of m ws) (with-ids opts m)))))))
 

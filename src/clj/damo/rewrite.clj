@@ -15,9 +15,11 @@
             [damo.failing :as failing]
             [damo.fail :as fail :refer [fail!]]
             [damo.graph :as graph]
+            [damo.layers :as layers]
             [damo.op :as op]
             [damo.partners :as partners]
             [damo.rule :as rule]
+            [damo.through :as through]
             [damo.type :as type])
   (:import [java.util ArrayList HashMap HashSet]))
 
@@ -39,15 +41,16 @@
 ;; ## Which rules run
 
 (defn- rule-index
-  "A function from an op to the vector of those of the rules that may apply to its nodes."
+  "A function from an op to {:rules [rule …] :ops #{op …}}: those of the rules that may apply to its
+  nodes, as through/selected has them."
   [rules]
   (let [by-head (group-by :head rules), of-op (HashMap.)]
     (fn [op]
       (or (.get of-op op)
           (let [heads [op [:within (factors/group-of op)] (op/kind op) :any]
-                rules (into [] (mapcat by-head) heads)]
-            (.put of-op op rules)
-            rules)))))
+                found (through/selected (into [] (mapcat by-head) heads))]
+            (.put of-op op found)
+            found)))))
 
 ;; ## The state of a sweep
 ;; `ids` remembers every node that was asked for, rewritten or not; `uses` counts the users of the
@@ -55,13 +58,14 @@
 ;; rules, frames {:rule name, :refused volatile, true when the rule must not be applied after all};
 ;; `deep` is an entry for the trace when something was left because the stack was full.
 
-(defrecord Engine [b failing parts partners rules-of ids uses active trace firing deep fuel fold])
+(defrecord Engine [b failing parts partners rules-of ids uses active trace firing deep fuel fold
+                   distances])
 
 (defn- engine [rule-sets {:keys [fuel fold] :or {fold true} :as opts} nodes]
   (let [b (graph/builder), rules (keep #(rule/wanted opts %) (mapcat :rules rule-sets))]
     (->Engine b (failing/flags b) (factors/parts b) (partners/partners-of rules) (rule-index rules)
               (HashMap.) (HashMap.) (HashSet.) (ArrayList.) (volatile! ()) (volatile! nil)
-              (volatile! (or fuel (+ 1000 (* 20 (long nodes))))) fold)))
+              (volatile! (or fuel (+ 1000 (* 20 (long nodes))))) fold (ArrayList.))))
 
 (declare emit-node!)
 
@@ -230,15 +234,51 @@
     (partners/try-rule parts partners rule root count-of)
     (rule/try-rule rule root count-of)))
 
-(defn- rewritten! [{:keys [b rules-of ^HashMap uses] :as engine} op attrs args note]
-  (when-let [rules (seq (rules-of op))]
-    (let [root (rule/view b op attrs args (:type note)), count-of #(.getOrDefault uses % 0)]
-      (some (fn [rule]
-              (when-let [found (try-rule engine rule root count-of)]
-                (when (and (keeps-failures? engine rule op attrs args note found)
-                           (not (held-back? engine rule op args)))
-                  (fire! engine rule found op args note))))
-            rules))))
+(defn- tried!
+  "The id of what the rule puts in the place of a node, nil where it does not apply."
+  [{:keys [b ^HashMap uses] :as engine} rule {:keys [op attrs args note]}]
+  (let [root (rule/view b op attrs args (:type note))]
+    (when-let [found (try-rule engine rule root #(.getOrDefault uses % 0))]
+      (when (and (keeps-failures? engine rule op attrs args note found)
+                 (not (held-back? engine rule op args)))
+        (fire! engine rule found op args note)))))
+
+(defn- tried-through-views!
+  "The same for other ways to write the node, as damo.through has them: where the rule applies to
+  one part of a join at least."
+  [engine rule others note]
+  (let [emit (emitter engine (dissoc note :type))]
+    (some (fn [{:keys [path parts], [join attrs] :join}]
+            (let [made (mapv #(tried! engine rule (assoc % :note (assoc note :type (:type %))))
+                             parts)]
+              (when (some some? made)
+                (let [whole #(or %1 (emit (:op %2) (:attrs %2) (mapv op/->Id (:args %2))))
+                      ids (mapv whole made parts)]
+                  (layers/wrapped emit path
+                                  (if join (emit join attrs (mapv op/->Id ids)) (first ids)))))))
+          others)))
+
+(defn- through-views
+  "The other ways to write a node. Rules that fire on the way leave no trace, constants stay as they
+  are, and what would undo the rules at work is not among them."
+  [{:keys [b firing distances ^ArrayList trace] :as engine} ops {:keys [note] :as node}]
+  (let [before (.size trace), frame {:rule :through-views, :refused (volatile! false)}
+        _ (vswap! firing conj frame)
+        cx {:b b, :emit (emitter (assoc engine :fold :never) (dissoc note :type)), :note note
+            :distances distances}
+        others (vec (through/candidates cx ops node))]
+    (vswap! firing rest)
+    (.clear (.subList trace before (.size trace)))
+    (when-not @(:refused frame) others)))
+
+(defn- rewritten! [{:keys [rules-of] :as engine} op attrs args note]
+  (let [{:keys [rules ops]} (rules-of op), node {:op op, :attrs attrs, :args args, :note note}
+        others (delay (through-views engine ops node))]
+    (some (fn [{:keys [through] :as rule}]
+            (or (tried! engine rule node)
+                (when (and through (seq @others))
+                  (tried-through-views! engine rule @others note))))
+          rules)))
 
 (defn- sorted-arguments
   "The arguments, of a commutative op in one order, so that x·y and y·x are one node: 0-d ones
@@ -262,10 +302,10 @@
   rules make: so that rules for constants end."
   [{:keys [b ^HashMap ids ^HashSet active fold firing] :as engine} op attrs args note]
   (let [args (sorted-arguments b op args), node (into [op attrs] args)]
-    (or (when (and (not fold) (seq @firing)) (folded! engine op attrs args note))
+    (or (when (and (false? fold) (seq @firing)) (folded! engine op attrs args note))
         (.get ids node)
         (if (.add active node)
-          (let [id (or (when fold (folded! engine op attrs args note))
+          (let [id (or (when (true? fold) (folded! engine op attrs args note))
                        (rewritten! engine op attrs args note)
                        (graph/add-node! b node note))]
             (.remove active node)

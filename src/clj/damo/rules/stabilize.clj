@@ -5,8 +5,10 @@
   (:require [damo.graph :as graph]
             [damo.op.all]
             [damo.rule :as rule :refer [defrules]]
+            [damo.rules.aligned :as aligned]
             [damo.rules.canonicalize :as canonicalize]
-            [damo.rules.tails :as tails]))
+            [damo.rules.tails :as tails]
+            [damo.type :as type]))
 
 (set! *warn-on-reflection* true)
 
@@ -33,14 +35,30 @@
               [[:log [:sum {:axis 0 :keepdims true} [:exp x]]]
                => [:reshape {:shape [1 3]} [:logsumexp {:axis 0} x]]]]
    :refuses [[[:log [:sum {:axis 1} [:exp x]]] {x [:f64 [2 0]]}]]}
+  {:name :log-mean-exp, :lhs [:log [:mean {:axis ?a :keepdims ?k} [:exp ?x]]]
+   :rhs (fn [m] (let [n (type/size (map (rule/shape-of m ?x) (m ?a)))]
+                  [:sub [:logsumexp {:axis (m ?a) :keepdims (m ?k)} ?x]
+                   [:log [:cast {:dtype (type/dtype-of (:type m))} [:dim {:dim n}]]]]))
+   :when #(not-any? (fn [axis] (= 0 (nth (rule/shape-of % ?x) axis))) (% ?a))
+   :keeps :stabilizes, :why "e^x overflows above 709."
+   :examples [[[:log [:mean {:axis 1} [:exp x]]]
+               => [:add -1.0986122886681098 [:logsumexp {:axis 1} x]]]]
+   :refuses [[[:log [:mean {:axis 1} [:exp x]]] {x [:f64 [2 0]]}]]}
   {:name :cumlogsumexp, :lhs [:log [:cumsum {:axis ?a :reverse ?r} [:exp ?x]]]
    :rhs [:cumlogsumexp {:axis ?a :reverse ?r} ?x], :keeps :stabilizes
    :why "e^x overflows above 709."
    :examples [[[:log [:cumsum {:axis 1} [:exp x]]] => [:cumlogsumexp {:axis 1} x]]]}
-  {:name :log-reshape, :lhs [:log [:reshape {:shape ?s} ?x]], :rhs [:reshape {:shape ?s} [:log ?x]]
-   :keeps :bits, :why "The logarithm of a sum meets the sum behind the axes that were put back."
-   :examples [[[:log [:reshape {:shape [6]} x]] => [:reshape {:shape [6]} [:log x]]]]
-   :gen {x [0.1 3]}})
+  {:name :logsumexp-shifted, :lhs [:add ?m ?l], :rhs (fn [m] (aligned/unshifted m ?m ?l))
+   :keeps :stabilizes, :why "The largest is taken off by logsumexp itself."
+   :types {m [:f64 [2]]}
+   :examples [[[:add [:log [:sum {:axis 1} [:exp [:sub x [:reshape {:shape [2 1]} m]]]]] m]
+               => [:logsumexp {:axis 1} x]]]}
+  {:name :log-quotient-exp, :lhs [:log [:div [:exp ?x] ?z]], :rhs [:sub ?x [:log ?z]]
+   :keeps :stabilizes, :why "e^x overflows above 709.", :gen {y [1 2]}
+   :examples [[[:log [:div [:exp x] y]] => [:sub x [:log y]]]]}
+  {:name :log-quotient-by-exp, :lhs [:log [:div ?z [:exp ?x]]], :rhs [:sub [:log ?z] ?x]
+   :keeps :stabilizes, :why "e^x overflows above 709.", :gen {y [1 2]}
+   :examples [[[:log [:div y [:exp x]]] => [:sub [:log y] x]]]})
 
 ;; ## Complements
 
@@ -113,16 +131,6 @@
 
 ;; ## Softmax
 
-(defn- kept-shape [m ?x axes]
-  (reduce #(assoc %1 %2 1) (rule/shape-of m ?x) axes))
-
-(defn- along-one-axis?
-  "Is ?a one axis of ?x, along which there is something, and ?s the shape with that axis kept?"
-  [m ?x ?a ?s]
-  (and (= 1 (count (m ?a)))
-       (not= 0 (nth (rule/shape-of m ?x) (first (m ?a))))
-       (= (m ?s) (kept-shape m ?x (m ?a)))))
-
 (defn- labels-of
   "The id of the labels when ?h is their one-hot form, classes last as ?x has them; else nil."
   [{:keys [builder] :as m} ?x ?h]
@@ -140,41 +148,36 @@
     (when-let [labels (and (= last-axis (m ?b)) (some #{last-axis} (m ?a)) (labels-of m ?x ?h))]
       [:neg [:sum {:axis others} [:cross-entropy ?x (rule/argument labels)]]])))
 
+(defn- at-labels
+  "The template of Σ p·one-hot(labels) over axes that include the last one, or nil."
+  [m ?p ?a ?h]
+  (let [shape (rule/shape-of m ?p), last-axis (dec (count shape)), axes (m ?a)]
+    (when-let [labels (and (some #{last-axis} axes) (labels-of m ?p ?h))]
+      [:sum {:axis (vec (remove #{last-axis} axes))}
+       [:reshape {:shape (pop shape)}
+        [:take-along-axis {:axis last-axis} ?p
+         [:reshape {:shape (conj (pop shape) 1)}
+          [:check-index {:extent (peek shape)} (rule/argument labels)]]]]])))
+
 (defrules softmaxes
   "Softmax, its logarithm, and the loss at labels."
-  {:name :softmax
-   :lhs [:div [:exp ?x] [:reshape {:shape ?s} [:sum {:axis ?a :keepdims false} [:exp ?x]]]]
-   :within :product
-   :rhs [:softmax {:axis (first ?a)} ?x], :when #(along-one-axis? % ?x ?a ?s), :keeps :stabilizes
+  {:name :softmax, :lhs [:div [:exp ?x] ?s], :within :product
+   :rhs (fn [m] (aligned/normalized m :softmax ?x ?s :sum aligned/exponent)), :keeps :stabilizes
    :why "∞/∞ above 709."
-   :examples [[[:div [:exp x] [:sum {:axis 1 :keepdims true} [:exp x]]] => [:softmax {:axis 1} x]]]
-   :refuses [[[:div [:exp x] [:reshape {:shape [2 1]} [:sum {:axis 1} [:exp x]]]]
-              {x [:f64 [2 0]]}]]}
-  {:name :softmax-first-axis, :lhs [:div [:exp ?x] [:sum {:axis [0] :keepdims false} [:exp ?x]]]
-   :within :product
-   :rhs [:softmax {:axis 0} ?x], :when #(not= 0 (first (rule/shape-of % ?x))), :keeps :stabilizes
-   :why "∞/∞ above 709."
-   :examples [[[:div [:exp x] [:sum {:axis 0} [:exp x]]] => [:softmax {:axis 0} x]]]
-   :refuses [[[:div [:exp x] [:sum {:axis 0} [:exp x]]] {x [:f64 [0 3]]}]]}
+   :examples [[[:div [:exp x] [:sum {:axis 1 :keepdims true} [:exp x]]] => [:softmax {:axis 1} x]]
+              [[:div [:exp x] [:sum {:axis 0} [:exp x]]] => [:softmax {:axis 0} x]]]}
   {:name :log-softmax, :lhs [:log [:softmax {:axis ?a} ?x]], :rhs [:log-softmax {:axis ?a} ?x]
    :keeps :stabilizes, :why "The softmax of 0 beside 1000 is 0."
    :examples [[[:log [:softmax x]] => [:log-softmax x]]]}
   {:name :exp-log-softmax, :lhs [:exp [:log-softmax {:axis ?a} ?x]], :rhs [:softmax {:axis ?a} ?x]
    :keeps :stabilizes, :why "One op; it may be there already."
    :examples [[[:exp [:log-softmax x]] => [:softmax x]]]}
-  {:name :sub-logsumexp
-   :lhs [:sub ?x [:reshape {:shape ?s} [:logsumexp {:axis ?a :keepdims false} ?x]]]
-   :rhs [:log-softmax {:axis (first ?a)} ?x], :when #(along-one-axis? % ?x ?a ?s)
-   :keeps :stabilizes
-   :why "x - log Σ e^x cancels for large x."
+  {:name :sub-logsumexp, :lhs [:sub ?x ?l]
+   :rhs (fn [m] (aligned/normalized m :log-softmax ?x ?l :logsumexp aligned/itself))
+   :keeps :stabilizes, :why "x - log Σ e^x cancels for large x."
    :examples [[[:sub x [:reshape {:shape [2 1]} [:logsumexp {:axis 1} x]]]
-               => [:log-softmax {:axis 1} x]]]
-   :refuses [[[:sub x [:reshape {:shape [1 1]} [:logsumexp {:axis [0 1]} x]]]]]}
-  {:name :sub-kept-logsumexp, :lhs [:sub ?x [:logsumexp {:axis ?a :keepdims true} ?x]]
-   :rhs [:log-softmax {:axis (first ?a)} ?x], :when #(= 1 (count (% ?a))), :keeps :stabilizes
-   :why "x - log Σ e^x cancels for large x."
-   :examples [[[:sub x [:logsumexp {:axis 0 :keepdims true} x]] => [:log-softmax {:axis 0} x]]]
-   :refuses [[[:sub x [:logsumexp {:axis [0 1] :keepdims true} x]]]]}
+               => [:log-softmax {:axis 1} x]]
+              [[:sub x [:logsumexp {:axis 0 :keepdims true} x]] => [:log-softmax {:axis 0} x]]]}
   {:name :cross-entropy
    :lhs [:sum {:axis ?a :keepdims false} [:mul [:log-softmax {:axis ?b} ?x] ?h]]
    :rhs (fn [m] (label-loss m ?x ?a ?b ?h)), :keeps :stabilizes, :failures :kept
@@ -182,6 +185,14 @@
    :types {i [:i64 [2]]}, :gen {i [0 2]}
    :examples [[[:neg [:sum {:axis 1} [:mul [:log-softmax x] [:one-hot {:classes 3} i]]]]
                => [:cross-entropy x i]]]}
+  {:name :sum-of-one-hot, :lhs [:sum {:axis ?a :keepdims false} [:mul ?p ?h]]
+   :rhs (fn [m] (at-labels m ?p ?a ?h)), :keeps :stabilizes, :failures :kept
+   :why "One element a label is read, and others may be infinite."
+   :types {i [:i64 [2]]}, :gen {i [0 3]}
+   :examples [[[:sum {:axis 1} [:mul x [:one-hot {:classes 3 :dtype :f64} i]]]
+               => [:reshape {:shape [2]}
+                   [:take-along-axis {:axis 1} x
+                    [:reshape {:shape [2 1]} [:check-index {:extent 3} i]]]]]]}
   {:name :categorical-cross-entropy
    :lhs [:categorical-cross-entropy [:softmax {:axis ?a} ?x] ?i]
    :rhs [:cross-entropy ?x ?i], :keeps :stabilizes, :failures :kept

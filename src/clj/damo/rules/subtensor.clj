@@ -140,8 +140,21 @@
           (conj [:slice {:axis axis, :start from, :stop to, :step 1} (rule/argument x)])
           (into (map rule/argument) (drop (+ k 2) args))))))
 
+(defn- stacked [{:keys [attrs args type builder]}]
+  (let [shape (assoc (type/shape-of type) (:axis attrs) 1)
+        dtype (type/dtype-of type)
+        one #(let [x (rule/argument %)]
+               [:reshape {:shape shape} (if (= dtype (type/dtype-of (graph/node-type builder %)))
+                                          x
+                                          [:cast {:dtype dtype} x])])]
+    (into [:concatenate {:axis (:axis attrs)}] (map one) args)))
+
 (defrules joins
   "Joins of joins, of nothing, and of what was cut."
+  {:name :stack-as-concatenate, :lhs :stack, :rhs stacked, :keeps :bits
+   :why "One form of joining."
+   :examples [[[:stack {:axis 0} x y] => [:concatenate {:axis 0} [:reshape {:shape [1 2 3]} x]
+                                          [:reshape {:shape [1 2 3]} y]]]]}
   {:name :concatenate-empty, :lhs :concat, :rhs without-empty, :keeps :bits
    :why "There is nothing to copy.", :types {x [:f64 [2 3]], y [:f64 [0 3]]}
    :examples [[[:concatenate x y] => x]]}

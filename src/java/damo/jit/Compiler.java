@@ -141,8 +141,6 @@ final class Compiler implements AutoCloseable {
      */
     private static final class Diagnostics {
         private static final int SEVERITY_ERROR = 0;
-        /** What LLVM says of a function that breaks its "warn-stack-size". */
-        private static final String STACK = "stack frame size";
         private static final ThreadLocal<StringBuilder> ERRORS =
                 ThreadLocal.withInitial(StringBuilder::new);
         private static final long HANDLER = stub();
@@ -161,15 +159,11 @@ final class Compiler implements AutoCloseable {
             }
         }
 
-        /**
-         * Called by LLVM; an exception must not leave it. Warnings and remarks are passed over, but
-         * for frames that are too large.
-         */
+        /** Called by LLVM; an exception must not leave it. Warnings and remarks are passed over. */
         private static void diagnose(long info, long unused) {
             try {
-                boolean error = Llvm.callInt("LLVMGetDiagInfoSeverity", info) == SEVERITY_ERROR;
-                String text = Llvm.takeMessage(Llvm.call("LLVMGetDiagInfoDescription", info));
-                if (error || text.contains(STACK)) {
+                if (Llvm.callInt("LLVMGetDiagInfoSeverity", info) == SEVERITY_ERROR) {
+                    String text = Llvm.takeMessage(Llvm.call("LLVMGetDiagInfoDescription", info));
                     ERRORS.get().append(text).append('\n');
                 }
             } catch (RuntimeException e) {
