@@ -175,7 +175,6 @@ declare void @cblas_sgemm(i32, i32, i32, i32, i32, i32, float, ptr, i32, ptr, i3
 !1 = !{!"llvm.loop.vectorize.enable", i1 false}
 !2 = !{!"llvm.loop.unroll.disable"}
 
-attributes #0 = { noinline nounwind "prefer-vector-width"="512" }
-attributes #1 = { alwaysinline nounwind "prefer-vector-width"="512" }
-attributes #2 = { nounwind "prefer-vector-width"="512" }
-attributes #3 = { noinline nounwind optnone "prefer-vector-width"="512" }
+attributes #0 = { noinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
+attributes #1 = { alwaysinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
+attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }

@@ -52,7 +52,6 @@ done:
 declare void @damo.narrow.f32.10(i64, i64, float, ptr, i64, i64, ptr, i64, float, ptr, i64)
 declare void @damo.gemm.f32(i64, i64, i64, float, ptr, i64, i64, ptr, i64, i64, float, ptr, i64)
 
-attributes #0 = { noinline nounwind "prefer-vector-width"="512" }
-attributes #1 = { alwaysinline nounwind "prefer-vector-width"="512" }
-attributes #2 = { nounwind "prefer-vector-width"="512" }
-attributes #3 = { noinline nounwind optnone "prefer-vector-width"="512" }
+attributes #0 = { noinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
+attributes #1 = { alwaysinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
+attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }

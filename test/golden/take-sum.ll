@@ -85,7 +85,6 @@ done:
 }
 
 
-attributes #0 = { noinline nounwind "prefer-vector-width"="512" }
-attributes #1 = { alwaysinline nounwind "prefer-vector-width"="512" }
-attributes #2 = { nounwind "prefer-vector-width"="512" }
-attributes #3 = { noinline nounwind optnone "prefer-vector-width"="512" }
+attributes #0 = { noinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
+attributes #1 = { alwaysinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
+attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }

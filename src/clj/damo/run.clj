@@ -159,4 +159,4 @@
         ^Map by-name (into {} (map (fn [[k v]] [(str k) v])) states)]
     (translating
      (assoc result :function (Function/compile (Programs/read (program-text program)) by-name
-                                               (boolean allow-downcast) (host/kernels))))))
+                                               (boolean allow-downcast) (host/kernels) true)))))

@@ -83,14 +83,6 @@
   (testing "while 500 levels are read"
     (is (some? (Edn/read (str (str/join (repeat 500 "[")) (str/join (repeat 500 "]"))))))))
 
-(deftest colliding-names-do-not-slow-the-reader
-  (let [names (nth (iterate #(for [a % b ["Aa" "BB"]] (str a b)) [""]) 16)
-        text (str "{" (str/join " " (map #(str ":" % " 1") names)) "}")
-        start (System/nanoTime)]
-    (is (apply = (map hash (map #(.hashCode ^String %) names))) "all names collide")
-    (is (= (count names) (count (Edn/read text))))
-    (is (< (- (System/nanoTime) start) 10e9) "far less than as a list")))
-
 (deftest values-are-unmodifiable
   (doseq [text ["[1]" "{:a 1}" "#{1}"]]
     (is (thrown? UnsupportedOperationException

@@ -2,15 +2,14 @@
   "Model files: what goes in comes out; whatever is wrong with a file is said, and nothing is lost."
   (:require [clojure.java.io :as io]
             [clojure.test :refer [deftest is testing]]
+            [damo.runtime.forge :as forge]
             [damo.runtime.programs :as programs :refer [call refusal]])
   (:import (damo Damo)
            (damo.runtime Model State)
            (damo.tensor DType Tensor)
            (java.io File)
-           (java.nio ByteBuffer ByteOrder)
            (java.nio.file Files Path)
-           (java.nio.file.attribute FileAttribute)
-           (java.util.zip CRC32C)))
+           (java.nio.file.attribute FileAttribute)))
 
 (set! *warn-on-reflection* true)
 
@@ -117,24 +116,9 @@
 
 ;; ## Files whose checksums are right and whose contents lie
 
-(defn- crc [^bytes b] (.getValue (doto (CRC32C.) (.update b))))
-
-(defn- forged
-  "A file with this manifest, these sections, and right checksums in the header."
-  ^bytes [manifest sections {:keys [version total manifest-bytes] :or {version 1}}]
-  (let [text (.getBytes (if (string? manifest) ^String manifest (pr-str manifest)) "UTF-8")
-        pad (fn [^bytes b] (java.util.Arrays/copyOf b (int (* 64 (quot (+ 63 (alength b)) 64)))))
-        body (byte-array (mapcat pad (cons text sections)))
-        header (doto (.order (ByteBuffer/allocate 64) ByteOrder/LITTLE_ENDIAN)
-                 (.putLong 0 0x1A0A0D4F4D414489) (.putInt 8 version)
-                 (.putLong 16 (or total (+ 64 (alength body))))
-                 (.putLong 24 (or manifest-bytes (alength text)))
-                 (.putInt 32 (unchecked-int (crc text))))]
-    (.putInt header 12 (unchecked-int (crc (.array header))))
-    (byte-array (concat (.array header) body))))
-
 (defn- state-entry [more]
-  (merge {:name "w" :dtype :f64 :shape [1] :free [false] :bytes 8 :crc32c (crc (byte-array 8))}
+  (merge {:name "w" :dtype :f64 :shape [1] :free [false] :bytes 8
+          :crc32c (forge/crc (byte-array 8))}
          more))
 
 (deftest files-that-lie
@@ -143,7 +127,7 @@
       (let [top (fn [programs states] {:damo/model 1 :programs programs :states states})
             huge 4611686018427387904
             one [(byte-array 8)]]
-        (is (= :fine (load-bytes folder (forged (top [] [(state-entry {})]) one {}))))
+        (is (= :fine (load-bytes folder (forge/forged (top [] [(state-entry {})]) one {}))))
         (doseq [[what manifest sections opts message]
                 [["a newer format" (top [] []) [] {:version 2} #"format 2, this Damo reads"]
                  ["its length" (top [] []) [] {:total huge} #"cut short"]
@@ -170,21 +154,21 @@
                  ["two states of a name" (top [] [(state-entry {}) (state-entry {})])
                   [(byte-array 8) (byte-array 8)] {} #"two states named w"]
                  ["a bool of 2" (top [] [(state-entry {:dtype :bool :bytes 1
-                                                       :crc32c (crc (byte-array [2]))})])
+                                                       :crc32c (forge/crc (byte-array [2]))})])
                   [(byte-array [2])] {} #"neither 0 nor 1"]
                  ["a long program" (top [{:name "p" :bytes 100000 :crc32c 0}] []) one {}
                   #"claims 100000 bytes"]
                  ["bytes nobody tells of" (top [] []) one {} #"64 bytes more"]]]
-          (let [[kind text] (load-bytes folder (forged manifest sections opts))]
+          (let [[kind text] (load-bytes folder (forge/forged manifest sections opts))]
             (is (= "bad-file" kind) what)
             (is (re-find message (str text)) what)))
         (testing "a program that breaks the rules, and one whose state is missing"
           (doseq [[text kind] [["{:damo/program 1}" "bad-program"] ["{" "bad-edn"]
                                [(pr-str programs/total) "unknown-state"]]
                   :let [b (.getBytes ^String text "UTF-8")]]
-            (is (= kind (first (load-bytes folder (forged (top [{:name "p" :bytes (alength b)
-                                                                 :crc32c (crc b)}] [])
-                                                          [b] {})))))))))))
+            (is (= kind (first (load-bytes folder (forge/forged (top [{:name "p" :bytes (alength b)
+                                                                       :crc32c (forge/crc b)}] [])
+                                                                [b] {})))))))))))
 
 (deftest files-that-cannot-be-read
   (with-folder

@@ -48,7 +48,7 @@
                             (or mode (when rules :fast-run)))]
     {:program program, :inputs (mapv first inputs), :states cells
      :function (Function/compile (Programs/read (run/program-text program))
-                                 (update-keys cells str) false (host/kernels))}))
+                                 (update-keys cells str) false (host/kernels) true)}))
 
 (defn call!
   "The outputs of a compiled graph as reference arrays; `env` has the inputs by name and the values

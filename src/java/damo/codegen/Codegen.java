@@ -15,6 +15,13 @@ public final class Codegen {
     private static final int PART = 40_000;
 
     /**
+     * The largest frame of a generated function, in bytes. Calls are three or four functions deep
+     * (steps of steps, a kernel), so that a call takes less than 256 KiB of the stack besides what
+     * the libraries need.
+     */
+    public static final int STACK = 1 << 16;
+
+    /**
      * An LLVM module: its text; the texts of further modules that define what it calls, each of
      * which can be compiled by itself; the names of the functions of the BLAS and the application
      * that it declares; and those of other functions that it declares, each with the module that
@@ -101,15 +108,14 @@ public final class Codegen {
     }
 
     /**
-     * #0: kernels, which stay apart so that each is compiled alone. #1: math functions, inlined.
-     * #3: the calls of a long program, which LLVM shall translate line by line: there is nothing to
-     * gain, and its time grows faster than their number.
+     * #0: kernels and parts of long calls, which stay apart so that each is compiled alone. #1:
+     * math functions, inlined. #2: others. A frame larger than {@link #STACK} bytes is refused.
      */
     static String attributes(int vectorBits) {
-        String width = "\"prefer-vector-width\"=\"" + vectorBits + "\"";
+        String width = "\"prefer-vector-width\"=\"" + vectorBits + "\" \"warn-stack-size\"=\""
+                + STACK + "\"";
         return "\nattributes #0 = { noinline nounwind " + width + " }\n"
                 + "attributes #1 = { alwaysinline nounwind " + width + " }\n"
-                + "attributes #2 = { nounwind " + width + " }\n"
-                + "attributes #3 = { noinline nounwind optnone " + width + " }\n";
+                + "attributes #2 = { nounwind " + width + " }\n";
     }
 }

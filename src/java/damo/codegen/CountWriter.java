@@ -6,7 +6,6 @@ import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.IntFunction;
 
 /**
  * Count steps of {@code damo_call}: a number that an earlier step stored becomes the value of a
@@ -14,21 +13,12 @@ import java.util.function.IntFunction;
  */
 final class CountWriter {
     private final Program program;
-    private final Lines lines;
-    private final SizeWriter sizes;
-    private final Map<String, String> dims;
-    private final IntFunction<String> buffers;
     private final Set<String> pending = new HashSet<>();
     private final Set<Size> differences = new LinkedHashSet<>();
 
-    /** Writes to {@code lines}; {@code dims} gets each dimension when it is known. */
-    CountWriter(Program program, Lines lines, SizeWriter sizes, Map<String, String> dims,
-                IntFunction<String> buffers) {
+    /** For all count steps of a program, in order. */
+    CountWriter(Program program) {
         this.program = program;
-        this.lines = lines;
-        this.sizes = sizes;
-        this.dims = dims;
-        this.buffers = buffers;
         program.counted().forEach(c -> pending.add(c.dim()));
         program.buffers().forEach(b -> keepDifference(b.size()));
         program.outputs().forEach(p -> p.shape().forEach(this::keepDifference));
@@ -39,6 +29,11 @@ final class CountWriter {
         }
     }
 
+    /** How many dimensions the steps written so far have counted: the first ones of the program. */
+    int counted() {
+        return program.counted().size() - pending.size();
+    }
+
     /** Only a difference can be negative, and only one of counted dimensions by their doing. */
     private void keepDifference(Size size) {
         if (subtracts(size) && pending.stream().anyMatch(name -> mentions(size, name))) {
@@ -46,14 +41,15 @@ final class CountWriter {
         }
     }
 
-    /** Appends the step. */
-    void write(Program.Count step) {
-        int position = 0;
-        while (!program.counted().get(position).dim().equals(step.dim())) {
-            position++;
-        }
+    /**
+     * Appends the step to {@code lines}, given the address of its buffer; {@code dims}, which
+     * {@code sizes} reads, gets the dimension.
+     */
+    void write(Program.Count step, Lines lines, SizeWriter sizes, Map<String, String> dims,
+               String buffer) {
+        int position = counted();
         String max = sizes.write(program.counted().get(position).max());
-        String value = lines.value("load i64, ptr ", buffers.apply(step.buffer()));
+        String value = lines.value("load i64, ptr ", buffer);
         String some = lines.value("icmp sge i64 ", value, ", 0");
         String few = lines.value("icmp sle i64 ", value, ", ", max);
         lines.stopUnless(lines.value("and i1 ", some, ", ", few), step.note(), value, max);

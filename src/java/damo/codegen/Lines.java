@@ -98,6 +98,17 @@ final class Lines {
         label(go);
     }
 
+    /** Appends a stop of the function with that status, an i32, unless it is 0. */
+    void returnUnlessZero(String status) {
+        String ok = value("icmp eq i32 ", status, ", 0");
+        String fine = freshLabel("fine");
+        String fail = freshLabel("fail");
+        add("br i1 ", ok, ", label %", fine, ", label %", fail);
+        label(fail);
+        add("ret i32 ", status);
+        label(fine);
+    }
+
     /** A new stack slot of that type; returns its address. */
     String slot(String name, String type) {
         slots.add("  " + name + " = alloca " + type + "\n");

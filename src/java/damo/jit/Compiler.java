@@ -141,6 +141,8 @@ final class Compiler implements AutoCloseable {
      */
     private static final class Diagnostics {
         private static final int SEVERITY_ERROR = 0;
+        /** What LLVM says of a function that breaks its "warn-stack-size". */
+        private static final String STACK = "stack frame size";
         private static final ThreadLocal<StringBuilder> ERRORS =
                 ThreadLocal.withInitial(StringBuilder::new);
         private static final long HANDLER = stub();
@@ -159,11 +161,15 @@ final class Compiler implements AutoCloseable {
             }
         }
 
-        /** Called by LLVM; an exception must not leave it. Warnings and remarks are passed over. */
+        /**
+         * Called by LLVM; an exception must not leave it. Warnings and remarks are passed over, but
+         * for frames that are too large.
+         */
         private static void diagnose(long info, long unused) {
             try {
-                if (Llvm.callInt("LLVMGetDiagInfoSeverity", info) == SEVERITY_ERROR) {
-                    String text = Llvm.takeMessage(Llvm.call("LLVMGetDiagInfoDescription", info));
+                boolean error = Llvm.callInt("LLVMGetDiagInfoSeverity", info) == SEVERITY_ERROR;
+                String text = Llvm.takeMessage(Llvm.call("LLVMGetDiagInfoDescription", info));
+                if (error || text.contains(STACK)) {
                     ERRORS.get().append(text).append('\n');
                 }
             } catch (RuntimeException e) {

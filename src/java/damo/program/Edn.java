@@ -12,12 +12,11 @@ import java.util.Set;
  * of the text; all are unmodifiable.
  *
  * <p>Strict: tagged literals, ratios, big decimals, metadata and everything that would need
- * evaluation are refused, as are duplicate keys and integers beyond 64 bits. Example: {@code
+ * evaluation are refused, as are duplicate keys, integers beyond 64 bits, and more than 64 keys of
+ * one map that share one hash: reading takes time linear in the text. Example: {@code
  * Edn.read("{:a [1 2.5]}")} is a map from {@code new Keyword("a")} to {@code List.of(1L, 2.5)}.
  */
 public final class Edn {
-    // Names are Comparable so that a map of names made to collide is a tree, not a list.
-
     /**
      * How deep collections may be nested; deeper text is refused, so that reading it cannot exhaust
      * the stack.
@@ -62,7 +61,7 @@ public final class Edn {
      * Throws a DamoException of kind "bad-edn" that says what is wrong, at which line and column.
      */
     public static Object read(String text) {
-        return new EdnReader(text).readOnly();
+        return Nesting.within(() -> new EdnReader(text).readOnly());
     }
 
     /** {@link #read} of text that must be one map. */

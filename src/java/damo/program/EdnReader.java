@@ -2,10 +2,8 @@ package damo.program;
 
 import damo.DamoException;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -103,7 +101,7 @@ final class EdnReader {
             items.add(value);
         }
         close(start, close);
-        return Collections.unmodifiableList(items);
+        return EdnCollections.list(items);
     }
 
     private void close(int start, char close) {
@@ -119,7 +117,8 @@ final class EdnReader {
 
     private Map<Object, Object> map(int depth) {
         int start = at++;
-        Map<Object, Object> map = new LinkedHashMap<>();
+        LinkedHashMap<Object, Object> map = new LinkedHashMap<>();
+        EdnCollections.Collisions collisions = new EdnCollections.Collisions();
         for (;;) {
             skipBlank();
             int keyAt = at;
@@ -131,25 +130,39 @@ final class EdnReader {
             if (value == END) {
                 throw fail(keyAt, "the key " + Edn.brief(key) + " has no value");
             }
-            if (map.containsKey(key)) {
-                throw fail(keyAt, "duplicate key " + Edn.brief(key));
-            }
-            map.put(key, value);
+            put(map, key, value, collisions, keyAt, "key");
         }
         close(start, '}');
-        return Collections.unmodifiableMap(map);
+        return EdnCollections.map(map);
+    }
+
+    private void put(LinkedHashMap<Object, Object> map, Object key, Object value,
+                     EdnCollections.Collisions collisions, int keyAt, String what) {
+        if (map.containsKey(key)) {
+            throw fail(keyAt, "duplicate " + what + " " + Edn.brief(key));
+        }
+        map.put(key, value);
+        if (collisions.tooMany(map.keySet(), key)) {
+            throw fail(keyAt, "more than " + EdnCollections.MAX_COLLISIONS
+                    + " keys that share one hash, of which " + Edn.brief(key) + " is one");
+        }
     }
 
     private Set<Object> set(int depth) {
         int start = at++;
-        Set<Object> set = new LinkedHashSet<>();
-        for (Object value = form(depth + 1); value != END; value = form(depth + 1)) {
-            if (!set.add(value)) {
-                throw fail(at, "duplicate element " + Edn.brief(value));
+        LinkedHashMap<Object, Object> set = new LinkedHashMap<>();
+        EdnCollections.Collisions collisions = new EdnCollections.Collisions();
+        for (;;) {
+            skipBlank();
+            int elementAt = at;
+            Object element = form(depth + 1);
+            if (element == END) {
+                break;
             }
+            put(set, element, true, collisions, elementAt, "element");
         }
         close(start, '}');
-        return Collections.unmodifiableSet(set);
+        return EdnCollections.set(set);
     }
 
     private String string() {

@@ -195,7 +195,7 @@ final class KernelBounds {
     }
 
     private DamoException fail(ArithmeticException e, Size size) {
-        if (e.getMessage().startsWith("divisor")) {
+        if (SizeValues.divides(e)) {
             return fail("out-of-bounds", Sizes.show(size) + ": " + e.getMessage(), size);
         }
         return fail("size-overflow", Sizes.show(size) + ": a step may overflow 64 bits", size);

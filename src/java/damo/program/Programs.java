@@ -33,7 +33,7 @@ public final class Programs {
      * port).
      */
     public static Program read(String edn) {
-        return new Programs().program(Edn.read(edn));
+        return Nesting.within(() -> new Programs().program(Edn.read(edn)));
     }
 
     private Program program(Object form) {

@@ -64,9 +64,14 @@ final class SizeValues {
         }
     }
 
-    private DamoException failed(ArithmeticException e, Size size, Supplier<String> what) {
+    /** Whether a divisor is to blame, and not an overflow. */
+    static boolean divides(ArithmeticException e) {
         // HotSpot throws exceptions without a message where overflows are frequent.
-        boolean divisor = e.getMessage() != null && e.getMessage().startsWith("divisor");
+        return e.getMessage() != null && e.getMessage().startsWith("divisor");
+    }
+
+    private DamoException failed(ArithmeticException e, Size size, Supplier<String> what) {
+        boolean divisor = divides(e);
         return fail(divisor ? "bad-size" : "size-overflow", what.get() + ": size "
                 + explain(size)
                 + (divisor ? " has a " + e.getMessage() : " overflows 64 bits"), size);

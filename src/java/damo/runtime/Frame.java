@@ -41,6 +41,7 @@ final class Frame implements AutoCloseable {
     private final Interruption interruption;
     /** Null for a program without host steps. */
     private final HostRun hosts;
+    private final Clearing clearing;
     private int lenders;
     private int pinnedInputs;
     private int pinnedOutputs;
@@ -65,6 +66,7 @@ final class Frame implements AutoCloseable {
         this.shapes = new long[inputs.length + plan.states.length][];
         this.stamps = new long[plan.states.length];
         this.saved = new Tensor[plan.states.length];
+        this.clearing = new Clearing(plan);
         this.interruption = new Interruption(
                 words.asSlice(8L * (failureAt + FAILURE_WORDS - 1), 8));
         this.hosts = plan.hosts ? new HostRun(plan, words, interruption) : null;
@@ -183,6 +185,7 @@ final class Frame implements AutoCloseable {
         for (int d = 0; d < fresh.dims().length; d++) {
             words.setAtIndex(ValueLayout.JAVA_LONG, dimsAt + d, fresh.dims()[d]);
         }
+        clearing.bind(fresh);
         binding = fresh;
     }
 
@@ -259,6 +262,7 @@ final class Frame implements AutoCloseable {
         for (int i = 0; i < outputAt.length; i++) {
             words.setAtIndex(ValueLayout.JAVA_LONG, plan.outputBuffers[i], outputAt[i]);
         }
+        clearing.run(arena, outputs);
         boolean saves = n == 1 ? plan.savesOne : plan.savesMany;
         if (saves) {
             save();

@@ -2,8 +2,10 @@ package damo.runtime;
 
 import damo.DamoException;
 import damo.codegen.Foreign;
+import damo.codegen.Work;
 import damo.jit.NativeCode;
 import damo.program.Needs;
+import damo.program.Nesting;
 import damo.program.Program;
 import damo.program.Programs;
 import damo.tensor.Tensor;
@@ -35,7 +37,8 @@ public final class Function implements AutoCloseable {
      * Compiles the program that the EDN text describes; {@code states} has those it mentions, by
      * name.
      *
-     * @throws DamoException "bad-edn", "bad-program", "unknown-state", "state-mismatch", "codegen"
+     * @throws DamoException "bad-edn", "bad-program", "unknown-state", "state-mismatch", "codegen",
+     * "too-much-work"
      */
     public static Function compile(String edn, Map<String, State> states) {
         return compile(Programs.read(edn), states, false);
@@ -54,14 +57,27 @@ public final class Function implements AutoCloseable {
      */
     public static Function compile(Program program, Map<String, State> states, boolean downcast,
                                    OpKernels given) {
-        Map<String, OpKernel> kernels = given.require(program);
-        NativeCode code = NativeCode.compile(program, addresses(program, kernels));
-        try {
-            return new Function(new Plan(program, code, states, downcast, kernels));
-        } catch (Throwable e) {
-            code.close();
-            throw e;
-        }
+        return compile(program, states, downcast, given, false);
+    }
+
+    /**
+     * The same for a program that this process made from expressions, when {@code vouched}: it may
+     * take more work to compile, and is trusted to write all of its outputs and temporaries; those
+     * of other programs are cleared where that cannot be shown.
+     */
+    public static Function compile(Program program, Map<String, State> states, boolean downcast,
+                                   OpKernels given, boolean vouched) {
+        return Nesting.within(() -> {
+            Work.check(program, vouched ? Work.OWN : Work.FILE);
+            Map<String, OpKernel> kernels = given.require(program);
+            NativeCode code = NativeCode.compile(program, addresses(program, kernels));
+            try {
+                return new Function(new Plan(program, code, states, downcast, kernels, vouched));
+            } catch (Throwable e) {
+                code.close();
+                throw e;
+            }
+        });
     }
 
     /** The addresses of what the code calls outside itself, by symbol. */

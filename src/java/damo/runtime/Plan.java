@@ -32,6 +32,8 @@ final class Plan implements AutoCloseable {
     final boolean savesOne;
     final boolean savesMany;
     final boolean[] requirements;
+    /** Whether the program is trusted to write all of its temporaries and outputs. */
+    final boolean vouched;
     /** Whether some step runs a kernel of the application. */
     final boolean hosts;
     /** Dtype and buffer of each input port, as arrays for the hot path. */
@@ -42,8 +44,9 @@ final class Plan implements AutoCloseable {
     final boolean[] countedOutputs;
 
     Plan(Program program, NativeCode code, Map<String, State> byName, boolean downcast,
-         Map<String, OpKernel> kernels) {
+         Map<String, OpKernel> kernels, boolean vouched) {
         this.program = program;
+        this.vouched = vouched;
         this.downcast = downcast;
         this.kernels = kernels;
         this.hosts = !Needs.hosts(program).isEmpty();

@@ -1,0 +1,204 @@
+package damo.program;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Which temporaries and outputs of a program may be read, or handed out, before every element was
+ * written. What is shown to be written whole is a buffer whose first use is a dense store in plain
+ * loops, a product with {@code :beta 0}, or a host step.
+ */
+public final class Coverage {
+    private final Program program;
+    private final long[] elements;
+    private final Ranges ranges;
+    private final boolean[] settled;
+    private final boolean[] open;
+    private final Written[] known;
+
+    private Coverage(Program program, long[] dims, long[] elements) {
+        this.program = program;
+        this.elements = elements;
+        this.ranges = new Ranges(program, dims);
+        int n = program.buffers().size();
+        this.settled = new boolean[n];
+        this.open = new boolean[n];
+        this.known = new Written[program.kernels().size()];
+        for (int id = 0; id < n; id++) {
+            Program.Kind kind = program.buffers().get(id).kind();
+            settled[id] = kind != Program.Kind.TEMP && kind != Program.Kind.OUTPUT;
+        }
+    }
+
+    /**
+     * For each buffer of a bound program, whether it may be seen before it is written whole. Linear
+     * in the program's text.
+     */
+    public static boolean[] open(Program program, Binding binding) {
+        Coverage c = new Coverage(program, binding.dims(), binding.elements());
+        program.steps().forEach(c::step);
+        for (int id = 0; id < c.settled.length; id++) {
+            c.read(id);
+        }
+        return c.open;
+    }
+
+    private void read(int id) {
+        if (id >= 0 && !settled[id]) {
+            settled[id] = true;
+            open[id] = elements[id] > 0;
+        }
+    }
+
+    private void written(int id, boolean whole) {
+        if (whole) {
+            settled[id] = true;
+        }
+        read(id);
+    }
+
+    private void step(Program.Step step) {
+        switch (step) {
+            case Program.RunKernel r -> kernel(r);
+            case Program.Gemm g -> {
+                read(g.a().buffer());
+                read(g.b().buffer());
+                read(g.alpha().buffer());
+                read(g.beta().buffer());
+                written(g.c().buffer(), dense(g));
+            }
+            case Program.Count c -> read(c.buffer());
+            case Program.RunHost h -> {
+                h.ins().forEach(in -> read(in.buffer()));
+                written(h.out().buffer(), true);
+            }
+        }
+    }
+
+    private void kernel(Program.RunKernel step) {
+        int id = step.kernel();
+        Kernel kernel = program.kernels().get(id);
+        if (known[id] == null) {
+            known[id] = new Written(kernel, ranges);
+        }
+        for (int p = 0; p < step.args().size(); p++) {
+            int buffer = step.args().get(p);
+            if (kernel.params().get(p).access() == Kernel.Access.IN) {
+                read(buffer);
+            } else {
+                written(buffer, known[id].first[p] >= elements[buffer]);
+            }
+        }
+    }
+
+    /** Whether a product writes the elements 0 … m·n-1 of each of its batches, which follow. */
+    private boolean dense(Program.Gemm g) {
+        if (g.beta().buffer() >= 0 || g.beta().value() != 0 || value(g.c().offset()) != 0) {
+            return false;
+        }
+        List<long[]> loops = new ArrayList<>();
+        loops.add(new long[] {value(g.n()), value(g.c().colStride())});
+        loops.add(new long[] {value(g.m()), value(g.c().rowStride())});
+        g.batch().forEach(b -> loops.add(new long[] {value(b.extent()), value(b.c())}));
+        return dense(loops) >= elements[g.c().buffer()];
+    }
+
+    /** The value of a size, -1 when it is known during the call only. */
+    private long value(Size size) {
+        Affine a = ranges.of(size);
+        return a.constant() ? a.lo() : -1;
+    }
+
+    /**
+     * How many elements from 0 on loops of these extents and strides address, each of them; 0 when
+     * they leave any out.
+     */
+    private static long dense(List<long[]> loops) {
+        List<long[]> looping = new ArrayList<>(loops);
+        looping.removeIf(loop -> loop[0] == 1);
+        looping.sort((x, y) -> Long.compare(x[1], y[1]));
+        long next = 1;
+        for (long[] loop : looping) {
+            if (loop[0] <= 0 || loop[1] != next) {
+                return 0;
+            }
+            next = Math.multiplyExact(next, loop[0]);
+        }
+        return next;
+    }
+
+    /** How much of each parameter a kernel writes before it reads any of it. */
+    private static final class Written {
+        /** The number of first elements that are written, all of them. */
+        final long[] first;
+        private final boolean[] early;
+        private final Ranges ranges;
+        /** The extents of the loops around a statement, by variable. */
+        private final Map<Integer, Long> loops = new HashMap<>();
+
+        Written(Kernel kernel, Ranges ranges) {
+            this.first = new long[kernel.params().size()];
+            this.early = new boolean[first.length];
+            this.ranges = ranges;
+            ranges.clear();
+            for (Kernel.Stmt s : kernel.body()) {
+                loads(s);
+                stores(s, true);
+            }
+            for (int p = 0; p < first.length; p++) {
+                first[p] = early[p] ? 0 : first[p];
+            }
+        }
+
+        private void loads(Kernel.Stmt s) {
+            s.values().forEach(this::loads);
+            s.inner().forEach(this::loads);
+        }
+
+        private void loads(Kernel.Expr e) {
+            if (e instanceof Kernel.Load l) {
+                early[l.param()] |= first[l.param()] == 0;
+            }
+            e.operands().forEach(this::loads);
+        }
+
+        private void stores(Kernel.Stmt s, boolean always) {
+            switch (s) {
+                case Kernel.For f -> loop(f, always);
+                case Kernel.If f -> f.body().forEach(inner -> stores(inner, false));
+                case Kernel.Index i -> ranges.bind(i.name(), ranges.of(i.extent()));
+                case Kernel.Store st -> {
+                    Affine a = ranges.of(st.index());
+                    if (always && a.lo() == 0 && a.hi() == 0) {
+                        first[st.param()] = Math.max(first[st.param()], addressed(a));
+                    }
+                }
+                default -> { }
+            }
+        }
+
+        private void loop(Kernel.For f, boolean always) {
+            Affine extent = ranges.of(f.extent());
+            int id = ranges.bind(f.var(), extent).ids()[0];
+            loops.put(id, extent.lo());
+            f.body().forEach(inner -> stores(inner, always && extent.constant()));
+            loops.remove(id);
+        }
+
+        /** The elements that the loops around an index address. */
+        private long addressed(Affine index) {
+            List<long[]> around = new ArrayList<>();
+            loops.forEach((id, extent) -> {
+                int k = Arrays.binarySearch(index.ids(), id);
+                around.add(new long[] {extent, k < 0 ? 0 : index.coefs()[k]});
+            });
+            // A loop that the index does not mention runs all the same, unless it is empty.
+            around.removeIf(loop -> loop[1] == 0 && loop[0] > 0);
+            boolean loopsOnly = Arrays.stream(index.ids()).allMatch(loops::containsKey);
+            return loopsOnly ? dense(around) : 0;
+        }
+    }
+}

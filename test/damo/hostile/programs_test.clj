@@ -1,0 +1,170 @@
+(ns damo.hostile.programs-test
+  "Programs that nobody vouches for: whatever changed in them at random, they are refused or run
+  inside their memory; how long they are, the stack and LLVM's time stay within bounds; what they
+  never write is no memory of others. DAMO_ATTACKS sets the number of changed programs."
+  (:require [clojure.edn :as edn]
+            [clojure.java.io :as io]
+            [clojure.string :as str]
+            [clojure.test :refer [deftest is testing]]
+            [damo.hostile.guard :as guard]
+            [damo.hostile.mutate :as mutate]
+            [damo.program.sample :as sample]
+            [damo.runtime.programs :as programs])
+  (:import [damo DamoException]
+           [damo.codegen Codegen]
+           [damo.jit NativeCode]
+           [damo.program Binding Bindings Program Program$Port Programs]
+           [damo.runtime Function State]
+           [damo.tensor Tensor]
+           [java.io Closeable]
+           [java.util Random]))
+
+(set! *warn-on-reflection* true)
+
+;; ## Changed programs
+
+(def ^:private attacks (or (some-> (System/getenv "DAMO_ATTACKS") parse-long) 1000))
+
+(def ^:private root (System/getProperty "damo.root" "."))
+
+(def ^:private corpus
+  (into [sample/program sample/one-buffer programs/dot programs/take-add programs/axpy
+         programs/total]
+        (map #(edn/read-string (slurp (io/file root "test/golden" %))))
+        ["layer-norm.edn" "mlp-step.edn"]))
+
+(defn- guarded-all [ports shapes]
+  (mapv (fn [^Program$Port p shape] (guard/guarded (.dtype p) (vec shape))) ports shapes))
+
+(defn- states [^Program p ^Binding b]
+  (into {} (map (fn [^Program$Port port shape]
+                  [(.name port) (State/of (.name port) (Tensor/zeros (.dtype port) shape)
+                                          (boolean-array 0))])
+                (.state p) (.stateShapes b))))
+
+(defn- outcome
+  "What f returns, :refused for a DamoException, or :hung."
+  [f]
+  (deref (future (try (f) (catch DamoException _ :refused))) 60000 :hung))
+
+(defn- run-guarded
+  "Runs a program on memory with guards: :ran, :refused, :broken when bytes next to a tensor have
+  changed, :hung."
+  [^Program p ^Binding b]
+  (with-open [f (Function/compile p (states p b) false)]
+    (let [ins (guarded-all (.inputs p) (.inputShapes b))
+          outs (guarded-all (.outputs p) (.outputShapes b))
+          result (outcome #(do (.callInto f (into-array Tensor (map guard/tensor outs))
+                                          (to-array (map guard/tensor ins)))
+                               :ran))
+          whole (every? guard/intact? (into ins outs))]
+      (when-not (= :hung result)
+        (run! #(.close ^Closeable %) (into ins outs)))
+      (if whole result :broken))))
+
+(defn- attack
+  "What becomes of a program for these values of its dimensions."
+  [form dims]
+  (try
+    (let [p (Programs/read (pr-str form))
+          b (Bindings/bind p (long-array (take (count (.dims p)) (cycle dims))))]
+      (if (< 1e8 (reduce + (.bytes b))) :large (run-guarded p b)))
+    (catch DamoException _ :refused)))
+
+(deftest changed-programs-are-refused-or-stay-in-their-memory
+  (let [found (for [seed (range attacks)
+                    :let [random (Random. seed)
+                          form (mutate/mutated random (nth corpus (mod seed (count corpus))))
+                          dims (vec (repeatedly 2 #(nth [0 1 3 17] (.nextInt random 4))))
+                          result (try (attack form dims) (catch Throwable e e))]]
+                (do (when-not (#{:ran :refused :large} result)
+                      (is (nil? result) (str "seed " seed ": " (pr-str form) " " dims)))
+                    result))
+        {:keys [ran refused]} (frequencies found)]
+    (is (< (quot attacks 50) ran) "some are accepted")
+    (is (< (quot attacks 2) refused) "most are not")))
+
+;; ## Length
+
+(defn- chain
+  "n steps that each add 1."
+  [n]
+  (let [place (fn [k] (cond (neg? k) 0 (= k (dec n)) 1 :else (+ 2 (mod k 2))))]
+    {:damo/program 1 :name "chain" :dims '[n]
+     :buffers (into [{:dtype :f32 :size 'n :kind :input} {:dtype :f32 :size 'n :kind :output}]
+                    (repeat 2 {:dtype :f32 :size 'n :kind :temp}))
+     :inputs [{:name "x" :dtype :f32 :shape '[n] :buffer 0}]
+     :outputs [{:name "y" :dtype :f32 :shape '[n] :buffer 1}]
+     :kernels '[{:name "inc" :params [[:f32 :in] [:f32 :out]]
+                 :body [[:for i n [:store 1 i [:add [:load 0 i] [:const :f32 1]]]]]}]
+     :steps (vec (for [k (range n)] {:do :kernel :kernel 0 :args [(place (dec k)) (place k)]}))}))
+
+(defn- on-a-stack-of
+  "What f returns in a thread with that much stack, in KiB, or what it threw."
+  [size f]
+  (let [result (promise)
+        run #(deliver result (try (f) (catch Throwable e e)))]
+    (.start (Thread. nil run "small" (* 1024 (long size))))
+    (deref result 60000 :hung)))
+
+(deftest a-call-of-any-length-fits-a-small-stack
+  (doseq [n [1 63 64 65 4096 4097 5000]]
+    (with-open [f (programs/compiled (chain n))]
+      (is (= [[(+ 1.0 n) (+ 2.0 n)]] (on-a-stack-of 256 #(programs/call f [1.0 2.0])))
+          (str n " steps")))))
+
+(defn- one-kernel
+  "A program of one kernel with that body, from x [n] to y [n], both f32."
+  [body]
+  {:damo/program 1 :name "one" :dims '[n]
+   :buffers '[{:dtype :f32 :size n :kind :input} {:dtype :f32 :size n :kind :output}]
+   :inputs '[{:name "x" :dtype :f32 :shape [n] :buffer 0}]
+   :outputs '[{:name "y" :dtype :f32 :shape [n] :buffer 1}]
+   :kernels [{:name "k" :params [[:f32 :in] [:f32 :out]] :body body}]
+   :steps [{:do :kernel :kernel 0 :args [0 1]}]})
+
+(defn- with-frame
+  "IR text of a damo_call and a damo_repeat that keep n words on the stack."
+  [n]
+  (str/join (for [[name more] [["damo_call" ""] ["damo_repeat" ", i64 %n"]]]
+              (str "define i32 @" name "(ptr %buffers, ptr %dims, ptr %failure" more ") #0 {\n"
+                   "  %i = load i64, ptr %dims\n  %a = alloca [" n " x i64]\n"
+                   "  %p = getelementptr i64, ptr %a, i64 %i\n  store volatile i64 1, ptr %p\n"
+                   "  ret i32 0\n}\n"
+                   (when (= name "damo_repeat")
+                     (str "attributes #0 = { \"warn-stack-size\"=\"" Codegen/STACK "\" }\n"))))))
+
+(deftest frames-are-bounded
+  (.close (NativeCode/compile ^String (with-frame 8000)))
+  (is (re-find (re-pattern (str "stack frame size .*" Codegen/STACK))
+               (second (programs/refusal #(NativeCode/compile ^String (with-frame 9000))))))
+  (is (str/includes? (with-open [f (programs/compiled (chain 65))] (.ir f))
+                     (str "\"warn-stack-size\"=\"" Codegen/STACK "\""))
+      "every function has the limit"))
+
+;; ## Work
+
+(deftest work-has-a-budget
+  (let [maths (fn [n op] (one-kernel [[:for 'i 'n
+                                       [:var 'a [:load 0 'i]]
+                                       (into [:if [:gt 'a [:const :f32 0]]]
+                                             (repeat n [:set 'a [op 'a]]))
+                                       [:store 1 'i 'a]]]))
+        start (System/nanoTime)]
+    (doseq [form [(maths 5000 :exp) (maths 1500 :erfinv) (maths 100000 :neg)]]
+      (let [[kind text] (programs/refusal #(programs/compiled form))]
+        (is (= "too-much-work" kind))
+        (is (str/includes? text "units of compilation"))))
+    (is (< (- (System/nanoTime) start) 20e9) "refused before LLVM sees it")
+    (with-open [f (programs/compiled (maths 20 :exp))]
+      (is (some? (programs/call f [-1.0]))))))
+
+;; ## What is never written
+
+(deftest what-is-never-written-is-zero
+  (let [form (one-kernel '[[:for i [:min n 0] [:store 1 i [:load 0 i]]]])
+        dirty (programs/compiled (one-kernel '[[:for i n [:store 1 i [:const :f32 7]]]]))]
+    (with-open [f (programs/compiled form)]
+      (dotimes [_ 20]
+        (run! #(.close ^Tensor %) (.call ^Function dirty (to-array [(range 1000)])))
+        (is (every? zero? (first (programs/call f (range 1000)))))))))
