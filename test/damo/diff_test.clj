@@ -107,6 +107,17 @@
       (is (= ::diff/bad-seed
              (first (error-of #(diff/lop g [(ids 'y)] [(ids 'u)] [(ids 'x)] {}))))))))
 
+(deftest a-derivative-of-another-shape-is-an-error
+  (let [name :diff-test-misfit]
+    (try
+      (op/register! {:name name, :kind :host, :args ['?x], :type (fn [_ [x]] x)
+                     :eval (fn [_ x] x), :lop [[:expand-dims {:axis 0} '?g]], :rop '?dx})
+      (let [[kind message] (error-of #(grads-of (built 'x [:f64 [3]] 'y [:sum [name 'x]]) 'y '[x]
+                                                {} {}))]
+        (is (= ::diff/bad-derivative kind))
+        (is (str/includes? message "in argument 0 has the shape [1 3], the argument [3]")))
+      (finally (swap! op/registry dissoc name)))))
+
 (deftest an-op-without-gradient-says-why
   (let [name :diff-test-opaque]
     (try

@@ -113,6 +113,13 @@
       (is (= [[(+ 1.0 n) (+ 2.0 n)]] (on-a-stack-of 256 #(programs/call f [1.0 2.0])))
           (str n " steps")))))
 
+(deftest long-programs-are-trees-of-short-functions
+  (doseq [n [64 65 5000]]
+    (with-open [f (programs/compiled (chain n))]
+      (let [calls (map #(count (re-seq #"(?m)^  (%\S+ = )?call " %))
+                       (re-seq #"(?s)define [^{]*\{.*?\n\}" (.ir f)))]
+        (is (>= 64 (reduce max calls)) (str n " steps"))))))
+
 (defn- one-kernel
   "A program of one kernel with that body, from x [n] to y [n], both f32."
   [body]
