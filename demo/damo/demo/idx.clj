@@ -2,92 +2,48 @@
   "Reads data sets of digits: files in IDX format, gzipped or not, as MNIST comes in. A set is
   {:name text, :count n, :rows 28, :cols 28, :pixels byte[n*rows*cols], :labels byte[n]}, pixels
   row-major, 0 paper to 255 ink, labels 0-9. (read-folder \"mnist\") => {:train set, :test set}."
-  (:require [clojure.java.io :as io]
-            [damo.fail :as fail :refer [fail!]])
-  (:import [java.io BufferedInputStream EOFException File InputStream]
-           [java.nio ByteBuffer]
-           [java.util Arrays]
-           [java.util.zip GZIPInputStream ZipException]))
+  (:require [clojure.java.io :as java-io]
+            [damo.core :as d]
+            [damo.fail :as fail :refer [fail!]]
+            [damo.io :as io])
+  (:import [damo.tensor Tensor]
+           [java.io File]
+           [java.lang.foreign ValueLayout]
+           [java.util Arrays]))
 
 (set! *warn-on-reflection* true)
-
-(def ^:private images-magic 2051)                 ; 0x00000803: unsigned bytes, three dimensions
-(def ^:private labels-magic 2049)                 ; 0x00000801: unsigned bytes, one dimension
-(def ^:private meaning {images-magic "images", labels-magic "labels"})
 
 ;; ## One file
 
 (defn- bad! [kind file message]
   (fail! kind (str file ": " message) {:file (str file)}))
 
-(defn- open
-  "A stream of the file's bytes, unpacked when the file starts as gzip does, whatever it is called."
-  ^InputStream [file]
-  (let [in (BufferedInputStream. (io/input-stream file))]
-    (.mark in 2)
-    (let [gzip? (and (= 0x1f (.read in)) (= 0x8b (.read in)))]
-      (.reset in)
-      (if gzip? (GZIPInputStream. in 65536) in))))
+(def ^:private meanings {1 "labels", 3 "images"})
 
-(defn- check-magic [file found wanted]
-  (when-not (= found wanted)
-    (bad! ::wrong-magic file
-          (str "expected an IDX file of " (meaning wanted) ", which starts with the number " wanted
-               ", found " found (when (meaning found) (str ": these are " (meaning found)))))))
-
-(defn- header
-  "The sizes that the header states: count, then rows and columns for images."
-  [^InputStream in file magic]
-  (let [length (if (= magic images-magic) 16 8)
-        bytes (.readNBytes in length)
-        buffer (ByteBuffer/wrap bytes)]
-    (when (<= 4 (alength bytes))
-      (check-magic file (.getInt buffer) magic))
-    (when (< (alength bytes) length)
-      (bad! ::truncated file (str "cut short: the header has " length " bytes, found "
-                                  (alength bytes))))
-    (vec (repeatedly (quot (- length 4) 4) #(.getInt buffer)))))
-
-(defn- payload-length [file sizes]
-  (let [length (reduce *' sizes)]
-    (when (or (some neg? sizes) (zero? length) (< (- Integer/MAX_VALUE 16) length))
-      (bad! ::bad-size file (str "the header states the sizes " sizes
-                                 "; expected positive ones with a product below 2^31")))
-    (int length)))
-
-(defn- payload [^InputStream in file sizes]
-  (let [length (int (payload-length file sizes))
-        bytes (.readNBytes in length)]
-    (when (< (alength bytes) length)
-      (bad! ::truncated file (str "cut short: the sizes " sizes " need " length
-                                  " bytes of data, found " (alength bytes))))
-    (when-not (neg? (.read in))
-      (bad! ::bad-size file (str "more data than the sizes " sizes " in its header need: "
-                                 length " bytes")))
-    bytes))
-
-(defn- read-idx [file magic]
-  (try
-    (with-open [in (open file)]
-      (let [sizes (header in file magic)]
-        {:sizes sizes, :bytes (payload in file sizes)}))
-    (catch EOFException e
-      (fail! ::truncated (str file ": cut short: the gzip stream ends too early")
-             {:file (str file)} e))
-    (catch ZipException e
-      (fail! ::damaged (str file ": damaged gzip data: " (ex-message e)) {:file (str file)} e))))
+(defn- read-bytes
+  "{:sizes [n …] :bytes byte[]} of an IDX file of bytes with that many axes."
+  [file rank]
+  (let [^Tensor t (io/read-idx file), sizes (vec (.shape t))]
+    (when-not (and (= :u8 (d/dtype t)) (= rank (count sizes)))
+      (bad! ::wrong-kind file
+            (str "expected an IDX file of " (meanings rank) ", bytes of " rank " axes; found "
+                 (d/dtype t) " of " (count sizes) " axes"
+                 (when (meanings (count sizes)) (str ": these are " (meanings (count sizes)))))))
+    (when (some zero? sizes)
+      (bad! ::empty file (str "there is nothing in it: its sizes are " sizes)))
+    {:sizes sizes, :bytes (.toArray (.segment t) ValueLayout/JAVA_BYTE)}))
 
 (defn read-images
-  "{:count n, :rows r, :cols c, :pixels byte[n*r*c]} of an IDX file of images. Fails with
-  ::wrong-magic, ::truncated, ::bad-size or ::damaged, naming the file and what was expected."
+  "{:count n, :rows r, :cols c, :pixels byte[n*r*c]} of an IDX file of images. Fails as
+  damo.io/read-idx does, and with ::wrong-kind or ::empty."
   [file]
-  (let [{[n rows cols] :sizes, :keys [bytes]} (read-idx file images-magic)]
+  (let [{[n rows cols] :sizes, :keys [bytes]} (read-bytes file 3)]
     {:count n, :rows rows, :cols cols, :pixels bytes}))
 
 (defn read-labels
   "The labels of an IDX file, a byte array of 0-9. Fails like read-images, and with ::bad-label."
   ^bytes [file]
-  (let [^bytes labels (:bytes (read-idx file labels-magic))]
+  (let [^bytes labels (:bytes (read-bytes file 1))]
     (dotimes [i (alength labels)]
       (when-not (<= 0 (aget labels i) 9)
         (bad! ::bad-label file (str "label " i " is " (Byte/toUnsignedInt (aget labels i))
@@ -106,7 +62,7 @@
       (fail! ::counts-differ (str images " holds " count " images, but " labels " "
                                   (alength label-bytes) " labels; expected one label an image")
              {:images (str images), :labels (str labels)}))
-    (assoc set :labels label-bytes, :name (str (.getName (io/file images))))))
+    (assoc set :labels label-bytes, :name (str (.getName (java-io/file images))))))
 
 (defn subset
   "The examples from (inclusive) to (exclusive) of a data set, copied."
@@ -136,7 +92,7 @@
       (str kind "-" part dot "idx" rank "-ubyte" ending))))
 
 (defn- find-part [folder kind part]
-  (first (filter #(.isFile ^File %) (map #(io/file folder %) (candidates kind part)))))
+  (first (filter #(.isFile ^File %) (map #(java-io/file folder %) (candidates kind part)))))
 
 (defn- find-set [folder kind]
   (let [images (find-part folder kind "images"), labels (find-part folder kind "labels")]
@@ -153,7 +109,7 @@
   their labels; with one of the two pairs alone, its first four fifths to train on and the rest to
   test. Fails with ::no-data when neither is there, and as read-set does."
   [folder]
-  (when-not (.isDirectory (io/file folder))
+  (when-not (.isDirectory (java-io/file folder))
     (fail! ::no-data (str folder " is not a folder; expected one with MNIST's IDX files")
            {:folder (str folder)}))
   (let [train (find-set folder "train"), t10k (find-set folder "t10k")]

@@ -9,7 +9,7 @@
   "The levels, lowest first. A namespace may require what stands in lower levels and, in its own
   level, what stands to its left. `a.*` stands for all namespaces below a that are not named, and
   `a.**` for such that may also require each other."
-  '[[damo.fail damo.type damo.array damo.attribute]
+  '[[damo.fail damo.file damo.type damo.array damo.attribute]
     [damo.graph damo.expr damo.face damo.tree]
     [damo.entry damo.arguments damo.coerce damo.op]
     [damo.op.scalar damo.op.scalar-bessel damo.op.error-scalar damo.op.scalar-gamma
@@ -36,6 +36,7 @@
     [damo.check.machine damo.check.sampling damo.check.running damo.check.modes
      damo.check.* damo.check]
     [damo.core]
+    [damo.io.elements damo.io.* damo.io]
     [damo.cli damo.repl damo.demo.** damo.bench.**]])
 
 (defn- stem

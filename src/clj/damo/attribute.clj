@@ -36,6 +36,7 @@
    :direction [#{:forward :reverse} ":forward or :reverse"]
    :indexing [#{:xy :ij} ":xy or :ij"]
    :map [map? "a map"]
+   :text [#(and (string? %) (seq %)) "a text that is not empty"]
    :any [any? "anything"]})
 
 (def by-name

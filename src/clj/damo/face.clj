@@ -28,6 +28,10 @@
    'g [map? "a graph, a map {:nodes :outputs :notes}"]
    't [#(instance? Tensor %)
        "a tensor; (d/tensor data) makes one, (d/eval e) that of an expression"]
+   'tensors [#(and (map? %) (every? (fn [[k t]] (and (or (ident? k) (string? k))
+                                                     (instance? Tensor t)))
+                                    %))
+             "a map of names and tensors"]
    'modes [map? "a map {:lop … :rop …}"]
    'user-fn [fn? "a function of expressions"]})
 

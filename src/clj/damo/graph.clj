@@ -5,10 +5,9 @@
   ids, so common subexpressions are found for free."
   (:require [clojure.edn :as edn]
             [clojure.java.io :as io]
-            [damo.fail :as fail :refer [fail!]])
+            [damo.fail :as fail :refer [fail!]]
+            [damo.file :as file])
   (:import [java.io PushbackReader]
-           [java.nio.file CopyOption Files Path StandardCopyOption]
-           [java.nio.file.attribute FileAttribute]
            [java.util ArrayList HashMap]))
 
 (set! *warn-on-reflection* true)
@@ -170,29 +169,17 @@
 
 ;; ## Files
 
-(defn- file-failed! [what file ^java.io.IOException e]
-  (fail! ::file (str file " cannot be " what ": "
-                     (if (instance? java.io.FileNotFoundException e) (ex-message e)
-                         (str (.getSimpleName (class e)) " " (ex-message e))))
-         {:file (str file)} e))
-
 (defn write-graph
   "Writes a graph as EDN text to `file`, whole or not at all; returns the file."
   [file graph]
   (check graph)
-  (let [target (.toAbsolutePath (.toPath (io/file file)))
-        ^Path temp (try (Files/createTempFile (.getParent target) ".damo" ".edn"
-                                              (make-array FileAttribute 0))
-                    (catch java.io.IOException e (file-failed! "written" file e)))]
-    (try
-      (with-open [w (io/writer (.toFile temp))]
-        (binding [*out* w, *print-length* nil, *print-level* nil, *print-meta* false,
-                  *print-namespace-maps* false]
-          (prn graph)))
-      (Files/move temp target (into-array CopyOption [StandardCopyOption/REPLACE_EXISTING
-                                                      StandardCopyOption/ATOMIC_MOVE]))
-      file
-      (finally (Files/deleteIfExists temp)))))
+  (file/write-whole! file
+                     (fn [out]
+                       (let [w (io/writer out)]
+                         (binding [*out* w, *print-length* nil, *print-level* nil, *print-meta*
+                                   false, *print-namespace-maps* false]
+                           (prn graph))
+                         (.flush w)))))
 
 (defn read-edn
   "The one EDN form of a file; never evaluates anything. Fails with the file's name when it is not
@@ -200,7 +187,7 @@
   [file]
   (with-open [r (PushbackReader. (try (io/reader file)
                                       (catch java.io.IOException e
-                                        (file-failed! "read" file e))))]
+                                        (file/failed! file "read" e))))]
     (let [opts {:eof ::eof}
           [form more] (try [(edn/read opts r) (edn/read opts r)]
                            (catch RuntimeException e
