@@ -73,10 +73,13 @@
             [["an empty folder" {} #"holds no digits; expected train-images"]
              ["images without labels" {"t10k-images-idx3-ubyte" good} #"counterpart t10k-labels"]
              ["labels without images" {"t10k-labels-idx1-ubyte" named} #"counterpart t10k-images"]
-             ["labels for images" (t10k named named) #"images-idx3.* 3 axes; found :u8 of 1 axes: these are l"]
-             ["images for labels" (t10k good good) #"labels-idx1.* 1 axes; found :u8 of 3 axes: these are i"]
+             ["labels for images" (t10k named named)
+              #"images-idx3.* 3 axes; found :u8 of 1 axes: these are l"]
+             ["images for labels" (t10k good good)
+              #"labels-idx1.* 1 axes; found :u8 of 3 axes: these are i"]
              ["another magic" (t10k (ints 42 1 2 3) named) #"does not begin as an IDX file"]
-             ["an empty file" (t10k (byte-array 0) named) #"cut short: the beginning of an IDX file has 4 b"]
+             ["an empty file" (t10k (byte-array 0) named)
+              #"cut short: the beginning of an IDX file has 4 b"]
              ["half a header" (t10k (ints 2051 10) named) #"12 bytes, found 4"]
              ["a pixel too few" (t10k (Arrays/copyOf good (dec (alength good))) named)
               #"\[10 2 3\] of :u8 needs 60 bytes of data, found 59"]

@@ -37,7 +37,8 @@
   (and (= (d/dtype a) (d/dtype b)) (= (d/shape a) (d/shape b)) (= @a @b)))
 
 (def ^:private tensors
-  (into {} (for [[dtype data] {:f64 [[1.5 -2.0] [##Inf 1e-300]], :f32 [0.1 0.2], :f16 [[1.5] [65504]]
+  (into {} (for [[dtype data] {:f64 [[1.5 -2.0] [##Inf 1e-300]], :f32 [0.1 0.2]
+                               :f16 [[1.5] [65504]]
                                :i64 [Long/MIN_VALUE 7], :i32 [[[-3]]], :i16 [-300 300]
                                :i8 [-128 127], :u8 [0 255], :bool [true false]}]
              [dtype (d/tensor data dtype)])))
@@ -100,7 +101,8 @@ np.savez_compressed(sys.argv[3], a=a, b=np.arange(3, dtype=np.uint16))")
   (when (zero? (:exit (try (shell/sh "python3" "-c" "import numpy")
                            (catch Exception _ {:exit 1}))))
     (let [t (d/tensor [[1.5 2] [3 4] [5 6]]), in (files/write-npy (file "in.npy") t)
-          {:keys [exit err]} (shell/sh "python3" "-c" numpy-script in (file "o.npy") (file "o.npz"))]
+          {:keys [exit err]} (shell/sh "python3" "-c" numpy-script in (file "o.npy")
+                                       (file "o.npz"))]
       (is (= 0 exit) err)
       (is (same? (d/tensor [[3 4] [6 8] [10 12]] :f32) (files/read-npy (file "o.npy"))))
       (is (= [@t [0 1 2]] (map deref ((juxt :a :b) (files/read-npz (file "o.npz")))))))))

@@ -25,7 +25,8 @@
       (fail! ::not-idx (str source ": it does not begin as an IDX file, with two zero bytes and"
                             " one of the types 8, 9, 11 to 14; found " (vec start))
              {:file (str source)}))
-    (let [shape (big-endian (file/read-exactly in source "the header of an IDX file" (* 4 rank)) rank)
+    (let [header (file/read-exactly in source "the header of an IDX file" (* 4 rank))
+          shape (big-endian header rank)
           before (+ 4 (* 4 (long rank)))
           t (elements/read-tensor in source (when size (- (long size) before)) dtype shape :big)]
       (when-not (neg? (.read in))
