@@ -55,15 +55,18 @@
           (= join (first lhs)) [[n k] (factors/times group (rule/argument x) (+ n k))]
           :else [[(min n k) (min n k)] nil])))
 
-(declare meets?)
+(declare meets? divides?)
 
 (defn- shown
   "A pair as if its members were the arguments of one node. Its attributes are for conditions:
-  :apart as `apart?` tells, and :meets, (fn [p u]): does the factor p meet a partner in u?"
+  :apart as `apart?` tells, and functions of a factor p and a term u: :meets, does p meet a partner
+  in u? and :divides, does u have p as a factor in all its terms?"
   [{:keys [^View root] :as cx} {:keys [lhs]} [x _ y _ :as pair] carrier]
   (let [sign (if (= (first lhs) (get-in factors/groups [:product :part])) -1 1)]
     (rule/view (.b root) (first lhs)
-               {:apart (apart? cx pair), :meets (fn [p u] (meets? cx p sign u))}
+               {:apart (apart? cx pair)
+                :meets (fn [p u] (meets? cx p sign u))
+                :divides (fn [p u] (divides? cx p u))}
                (if (= carrier :first) [x y] [y x]) (.type root))))
 
 (defn- at-pair
@@ -146,6 +149,17 @@
           (= op :neg) (recur cx p sign x)
           :else (some (fn [[f w]] (some #(about? cx % p sign f w) partners))
                       (factors/form parts :product u)))))
+
+(defn- divides?
+  "Is p a factor of all terms of node u?"
+  [{:keys [parts depth ^View root] :as cx} p u]
+  (let [[op _ x y] (graph/node (.b root) u), cx (assoc cx :depth (dec (long depth)))]
+    (and (pos? (long depth))
+         (or (pos? (long (get (factors/form parts :product u) p 0)))
+             (case op
+               :neg (recur cx p x)
+               (:add :sub) (and (divides? cx p x) (divides? cx p y))
+               false)))))
 
 (defn partners-of
   "Of these rules, those about two factors that cancel or stabilise each other."

@@ -123,6 +123,11 @@
               [[:div [:sqr [:mul x y]] x] => [:mul y [:mul x y]]]
               [[:div [:pow x 5] [:sqr x]] => [:pow x 3.0]]]
    :refuses [[[:div [:mul x 0.0] 0.0]]]}
+  {:name :abs-multiple, :lhs [:abs [:mul ?c ?x]], :keeps :bits
+   :rhs (fn [m] [:mul (Math/abs (double (rule/number-of m ?c))) [:abs ?x]])
+   :when #(and (rule/float? % ?x) (number? (rule/number-of % ?c)))
+   :why "The constant meets those of the product."
+   :examples [[[:abs [:mul -2 x]] => [:mul 2.0 [:abs x]]]]}
   {:name :cancel-terms, :lhs [:sub ?x ?x], :within :sum, :rhs 0, :keeps :regroup
    :when #(cancels? % ?x), :why "x need not be computed."
    :examples [[[:sub [:add x y] x] => y]

@@ -10,6 +10,7 @@
             [damo.op.all]
             [damo.rule :as rule :refer [defrules]]
             [damo.rules.canonicalize :as canonicalize]
+            [damo.rules.powers :as powers]
             [damo.rules.reducing :as reducing]
             [damo.type :as type]))
 
@@ -17,19 +18,10 @@
 
 ;; ## Powers
 
-(defrules powers
-  "Powers with known exponents, squares, quotients of exponentials."
-  {:name :pow-three, :lhs [:pow ?x 3], :rhs [:mul ?x [:sqr ?x]], :keeps :value, :why "Two products."
-   :examples [[[:pow x 3] => [:mul x [:sqr x]]]]}
-  {:name :pow-four, :lhs [:pow ?x 4], :rhs [:sqr [:sqr ?x]], :keeps :value, :why "Two products."
-   :examples [[[:pow x 4] => [:sqr [:sqr x]]]]}
+(defrules exponentials
+  "Roots and quotients of exponentials."
   {:name :pow-half, :lhs [:pow ?x 0.5], :rhs [:sqrt ?x], :keeps :drops-nan
    :why "A root is one instruction.", :gen {x [0 3]}, :examples [[[:pow x 0.5] => [:sqrt x]]]}
-  {:name :pow-minus-one, :lhs [:pow ?x -1], :rhs [:div 1 ?x], :keeps :value, :why "One quotient."
-   :gen {x [1 3]}, :examples [[[:pow x -1] => [:div 1.0 x]]]}
-  {:name :pow-minus-two, :lhs [:pow ?x -2], :rhs [:div 1 [:sqr ?x]], :keeps :value
-   :why "One product, one quotient.", :gen {x [1 3]}
-   :examples [[[:pow x -2] => [:div 1.0 [:sqr x]]]]}
   {:name :pow-minus-half, :lhs [:pow ?x -0.5], :rhs [:div 1 [:sqrt ?x]], :keeps :drops-nan
    :why "A root and a quotient.", :gen {x [1 3]}
    :examples [[[:pow x -0.5] => [:div 1.0 [:sqrt x]]]]}
@@ -142,4 +134,5 @@
 (def rules
   "All rules of this phase, and those of canonicalize, on whose forms they rely."
   (rule/union :specialize "Cheaper forms of the same value."
-              [canonicalize/rules (rule/union :specialize "" [powers scalars])]))
+              [canonicalize/rules
+               (rule/union :specialize "" (concat [exponentials scalars] powers/families))]))

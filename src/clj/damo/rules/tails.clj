@@ -125,6 +125,16 @@
    :rhs [:add ?x [:log1mexp [:sub ?y ?x]]], :keeps :stabilizes, :why "e^x overflows above 709."
    :gen {x [1 3] y [-3 0.5]}
    :examples [[[:log [:sub [:exp x] [:exp y]]] => [:add x [:log1mexp [:sub y x]]]]]}
+  {:name :log-sqrt, :lhs [:log [:sqrt ?x]], :rhs [:mul 0.5 [:log ?x]], :keeps :value
+   :why "One product instead of a root.", :gen {x [0.1 9]}
+   :examples [[[:log [:sqrt x]] => [:mul 0.5 [:log x]]]]}
+  {:name :log-prod, :lhs [:log [:prod {:axis ?a :keepdims false} ?x]], :keeps :stabilizes
+   :rhs [:where [:ge [:prod {:axis ?a} [:sign ?x]] 0] [:sum {:axis ?a} [:log [:abs ?x]]] ##NaN]
+   :when #(rule/float? % ?x), :why "A product of many factors over- or underflows."
+   :gen {x [0.1 9]}
+   :examples [[[:log [:prod {:axis 1} x]]
+               => [:where [:ge [:prod {:axis 1} [:sign x]] 0.0]
+                   [:sum {:axis 1} [:log [:abs x]]] ##NaN]]]}
   {:name :share-of-exp-sum, :lhs [:div [:exp ?x] [:add ?s ?t]], :within :product
    :rhs (fn [m] (share-of-sum m ?x ?s ?t)), :keeps :stabilizes
    :why "∞/∞ above 709; gradients of log(e^x + e^y) have this form.", :types {z [:f64 [3]]}
@@ -179,6 +189,11 @@
   [m ?p & others]
   (some #((:meets (:attrs m)) (m ?p) (m %)) others))
 
+(defn- divides?
+  "Is ?p, below, a factor of all terms of the sum of ?u and ?v, above?"
+  [m ?p ?u ?v]
+  (every? #((:divides (:attrs m)) (m ?p) (m %)) [?u ?v]))
+
 (defrules spreading
   "A factor is multiplied into the sum or choice that keeps its partner from it."
   {:name :factor-into-where, :lhs [:mul ?p [:where ?c ?u ?v]], :within :product
@@ -211,14 +226,17 @@
    :examples [[[:mul x [:add [:div y x] z]] => [:add y [:mul x z]]]]
    :refuses [[[:mul x [:add y z]]]]}
   {:name :divisor-into-difference, :lhs [:div [:sub ?u ?v] ?p], :within :product
-   :rhs [:sub [:div ?u ?p] [:div ?v ?p]], :when #(meets? % ?p ?u ?v)
+   :rhs [:sub [:div ?u ?p] [:div ?v ?p]]
+   :when #(or (meets? % ?p ?u ?v) (divides? % ?p ?u ?v))
    :keeps :stabilizes, :gen {x [1 2]}
    :why "(e^x - e^-x)/(e^x + e^-x) is ∞/∞ above 709."
    :examples [[[:div [:sub [:exp x] [:exp y]] [:add [:exp x] [:exp y]]]
-               => [:sub [:sigmoid [:sub x y]] [:sigmoid [:sub y x]]]]]
+               => [:sub [:sigmoid [:sub x y]] [:sigmoid [:sub y x]]]]
+              [[:div [:sub [:mul x y] [:mul z x]] x] => [:sub y z]]]
    :refuses [[[:div [:sub y z] x]]]}
   {:name :divisor-into-sum, :lhs [:div [:add ?u ?v] ?p], :within :product
-   :rhs [:add [:div ?u ?p] [:div ?v ?p]], :when #(meets? % ?p ?u ?v)
+   :rhs [:add [:div ?u ?p] [:div ?v ?p]]
+   :when #(or (meets? % ?p ?u ?v) (divides? % ?p ?u ?v))
    :keeps :stabilizes, :gen {x [1 2]}
    :why "Derivatives of log(e^x + e^y) along a direction are ∞/∞ above 709."
    :examples [[[:div [:add [:mul z [:exp x]] [:exp y]] [:add [:exp x] [:exp y]]]
