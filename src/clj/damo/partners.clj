@@ -13,9 +13,9 @@
 (set! *warn-on-reflection* true)
 
 (def ^:private most-copies
-  "How many nodes a rule may compute a second time, because others need them too: as many as it
-  saves. Rules that stabilise may do so at any price."
-  1)
+  "How many nodes a rule may compute a second time, because others need them too. Rules that
+  stabilise may do so at any price."
+  8)
 
 ;; ## The node without a pair
 ;; A pair is [x w y v]: a member x of weight w of the first side of a node and y of weight v of the
@@ -59,12 +59,13 @@
 
 (defn- shown
   "A pair as if its members were the arguments of one node. Its attributes are for conditions:
-  :apart as `apart?` tells, and functions of a factor p and a term u: :meets, does p meet a partner
-  in u? and :divides, does u have p as a factor in all its terms?"
-  [{:keys [^View root] :as cx} {:keys [lhs]} [x _ y _ :as pair] carrier]
+  :apart as `apart?` tells, :above when the first stands above, and functions of a factor p and a
+  term u: :meets, does p meet a partner in u? and :divides, is p a factor of all terms of u?"
+  [{:keys [^View root] :as cx} {:keys [lhs]} [x w y _ :as pair] carrier]
   (let [sign (if (= (first lhs) (get-in factors/groups [:product :part])) -1 1)]
     (rule/view (.b root) (first lhs)
                {:apart (apart? cx pair)
+                :above (or (= carrier :second) (pos? (long w)))
                 :meets (fn [p u] (meets? cx p sign u))
                 :divides (fn [p u] (divides? cx p u))}
                (if (= carrier :first) [x y] [y x]) (.type root))))
@@ -125,7 +126,7 @@
 
 (def ^:private most-tries
   "How many nodes are looked at to find out whether a factor meets another."
-  50)
+  200)
 
 (def ^:private most-deep "How deep in sums and choices partners are looked for." 6)
 

@@ -243,7 +243,7 @@
   "What damo.partners needs to know of the pattern [op p q] of two members: the :heads of p and q,
   whether both are the :same, and whether op :joins them, in either order."
   [[op p q]]
-  {:heads (mapv #(when (vector? %) (first %)) [p q]), :same (= p q)
+  {:heads (mapv #(when (vector? %) (first %)) [p q]), :same (and (name? p) (= p q))
    :joins (boolean (:commutes (op/entry op)))})
 
 (defn- guards-code

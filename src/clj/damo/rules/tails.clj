@@ -18,6 +18,7 @@
           number (fn [id] (let [c (rule/uniform b id)] (when (and (number? c) (not= 0.0 c)) c)))]
       (cond (= op :neg) (recur (- k) x)
             (and (= op :mul) (number x)) (recur (* k (double (number x))) y)
+            (and (= op :mul) (number y)) (recur (* k (double (number y))) x)
             (and (= op :div) (number y)) (recur (/ k (double (number y))) x)
             :else [k id]))))
 
@@ -145,6 +146,18 @@
 
 ;; ## Partners in a product
 
+(def ^:private most-deep "How far below a node is looked for its sign." 6)
+
+(defn- nonnegative?
+  "Is node `id` of a builder nowhere negative, as far as can be told?"
+  [b id depth]
+  (let [[op _ x y] (graph/node b id), c (rule/uniform b id)
+        again #(nonnegative? b % (dec (long depth)))]
+    (cond (number? c) (<= 0.0 (double c))
+          (#{:exp :sqr :abs :sigmoid :softplus :cosh :exp2 :sqrt} op) true
+          (and (pos? (long depth)) (#{:add :mul :div :maximum} op)) (and (again x) (again y))
+          :else false)))
+
 (defrules partners
   "Pairs of factors of which one overflows or vanishes where the other does the opposite."
   {:name :exp-times-sigmoid, :lhs [:mul [:exp ?x] [:sigmoid ?y]], :within :product
@@ -164,6 +177,10 @@
   {:name :sigmoid-over-exp, :lhs [:div [:sigmoid ?x] [:exp ?x]], :within :product
    :rhs [:sigmoid [:neg ?x]], :keeps :stabilizes, :why "0/0 below -745."
    :examples [[[:div [:sigmoid x] [:exp x]] => [:sigmoid [:neg x]]]]}
+  {:name :root-times-root, :lhs [:mul [:sqrt ?x] [:sqrt ?x]], :within :product, :rhs ?x
+   :when #(nonnegative? (:builder %) (% ?x) most-deep), :keeps :stabilizes
+   :why "Gradients of log √x have √x twice below, where x may meet its partner."
+   :examples [[[:div y [:mul [:sqrt [:exp x]] [:mul y [:sqrt [:exp x]]]]] => [:div 1 [:exp x]]]]}
   {:name :bell-over-erfc, :lhs [:div [:exp ?e] [:erfc ?x]], :within :product
    :rhs [:div 1 [:erfcx ?x]], :when #(square? % ?e ?x -1), :keeps :stabilizes
    :why "0/0 from 27 on; the derivative of log erfc x has this form."
@@ -186,13 +203,13 @@
 (defn- meets?
   "Does ?p, as a factor of the product in which the sum or choice of the others stands, meet one
   that cancels with it or stabilises it?"
-  [m ?p & others]
-  (some #((:meets (:attrs m)) (m ?p) (m %)) others))
+  [{{:keys [meets above]} :attrs :as m} ?p & others]
+  (and above (some #(meets (m ?p) (m %)) others)))
 
 (defn- divides?
   "Is ?p, below, a factor of all terms of the sum of ?u and ?v, above?"
-  [m ?p ?u ?v]
-  (every? #((:divides (:attrs m)) (m ?p) (m %)) [?u ?v]))
+  [{{:keys [divides]} :attrs :as m} ?p ?u ?v]
+  (every? #(divides (m ?p) (m %)) [?u ?v]))
 
 (defrules spreading
   "A factor is multiplied into the sum or choice that keeps its partner from it."
