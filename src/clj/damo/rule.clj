@@ -227,7 +227,7 @@
 
 (def ^:private keys-of-a-rule
   #{:name :lhs :within :rhs :when :share :failures :keeps :except :why :types :gen :examples
-    :refuses})
+    :refuses :units})
 
 (defn- check-rule! [{:keys [name keeps except] :as rule}]
   (let [missing (remove #(contains? rule %) [:name :lhs :rhs :keeps :why :examples])
@@ -278,8 +278,8 @@
             stands again; a number a constant of any dtype; in attributes, a name the value.
             Commutative ops match in every order. Or a kind of op, or :any: matches each such node
   :within   optional, :product or :sum: the two arguments of the pattern, of :mul or :div, or of
-  :add
-            or :sub, are members of it wherever they stand, see damo.partners; the right side takes
+            :add or :sub, are members of it wherever they stand, see damo.partners; the right side
+  takes
             the place of both, and the others stay
   :rhs      the template, whose attributes may be calls on names; or (fn [match] template or nil)
   :when     optional, a predicate of the match (see type-of, scalar?, number-of …); of #(and …) each
@@ -290,6 +290,7 @@
   :keeps    what it promises, one of `promises`
   :except   optional, where the promise does not hold: a vector of names of `exceptions` and of
             conditions, forms over the names of the pattern such as [:eq ?x 0]
+  :units    optional, how many units in the last place :value allows, when more than 4
   :failures a rule is not applied where it would leave out a node that may fail, such as one that
             reads at an index; :kept says that the right side fails where the left one does, :root
             that it does so as far as the root is concerned

@@ -59,6 +59,7 @@
    :why "One form of 1/x.", :gen {x [1 2]}, :examples [[[:reciprocal x] => [:div 1.0 x]]]}
   {:name :mul-inverse, :lhs [:mul ?x [:div 1 ?y]], :rhs [:div ?x ?y]
    :when #(or (not (rule/scalar? % ?y)) (rule/scalar? % ?x)), :keeps :value
+   :except [:overflow :underflow]
    :why "One operation instead of two; 0-d divisors stay factors.", :gen {y [1 2]}
    :examples [[[:mul x [:div 1 y]] => [:div x y]]]
    :refuses [[[:mul x [:div 1 y]] {y [:f64 []]}]]})
@@ -71,8 +72,8 @@
    :examples [[[:pow x 2] => [:sqr x]]]}
   {:name :log-exp, :lhs [:log [:exp ?x]], :rhs ?x, :keeps :stabilizes, :why "Nothing to compute."
    :examples [[[:log [:exp x]] => x]]}
-  {:name :exp-log, :lhs [:exp [:log ?x]], :rhs [:where [:ge ?x 0] [:abs ?x] ##NaN], :keeps :value
-   :why "No transcendental function; below 0 it stays NaN."
+  {:name :exp-log, :lhs [:exp [:log ?x]], :rhs [:where [:ge ?x 0] [:abs ?x] ##NaN]
+   :keeps :stabilizes, :why "No transcendental function; below 0 it stays NaN."
    :examples [[[:exp [:log x]] => [:where [:ge x 0.0] [:abs x] ##NaN]]]}
   {:name :sqrt-sqr, :lhs [:sqrt [:sqr ?x]], :rhs [:abs ?x], :keeps :stabilizes
    :why "Cheaper, and does not overflow."

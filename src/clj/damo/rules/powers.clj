@@ -11,7 +11,7 @@
 ;; ## Powers
 
 (def ^:private largest-power
-  "The largest exponent that becomes products: 15 roundings of x^16 are 8 ulp at most."
+  "The largest exponent that becomes products: the 15 roundings of x^16 are 16 ulp at most."
   16)
 
 (defn- exponent
@@ -32,7 +32,7 @@
 
 (defrules powers
   "Powers with known exponents, quotients of exponentials."
-  {:name :pow-whole, :lhs [:pow ?x ?n], :keeps :value, :except [:underflow]
+  {:name :pow-whole, :lhs [:pow ?x ?n], :keeps :value, :units 16, :except [:underflow]
    :rhs (fn [m] (let [n (exponent m ?x ?n)] (if (pos? n) (power n) [:div 1 (power (- n))])))
    :when #(exponent % ?x ?n), :why "Some products are cheaper than a power.", :gen {x [1 2]}
    :examples [[[:pow x 3] => [:mul x [:sqr x]]]
@@ -40,12 +40,14 @@
               [[:pow x 7] => [:mul x [:sqr [:mul x [:sqr x]]]]]
               [[:pow x 16] => [:sqr [:sqr [:sqr [:sqr x]]]]]
               [[:pow x -1] => [:div 1.0 x]]
-              [[:pow x -5] => [:div 1.0 [:mul x [:sqr [:sqr x]]]]]]}
+              [[:pow x -5] => [:div 1.0 [:mul x [:sqr [:sqr x]]]]]]
+   :refuses [[[:pow x 17]] [[:pow x 2.5]] [[:pow x y]]]}
   {:name :abs-product, :lhs [:mul [:abs ?x] [:abs ?y]], :within :product, :rhs [:abs [:mul ?x ?y]]
    :when #(rule/float? % ?x), :share :sole, :keeps :value, :except [:overflow :underflow]
    :why "One absolute value instead of two.", :types {z [:f64 [3]]}
    :examples [[[:mul [:abs x] [:abs y]] => [:abs [:mul x y]]]
-              [[:mul [:mul [:abs x] z] [:abs y]] => [:mul [:abs [:mul x y]] z]]]})
+              [[:mul [:mul [:abs x] z] [:abs y]] => [:mul [:abs [:mul x y]] z]]]
+   :refuses [[[:mul [:abs i] [:abs j]] {i [:i64 [2 3]], j [:i64 [2 3]]}]]})
 
 ;; ## Out of products and sums
 
@@ -78,21 +80,26 @@
    :rhs (fn [m] [:mul (constant-power m ?s ?x ?a) [:prod {:axis ?a} ?x]])
    :when #(and (scales? % ?s ?x) (constant-power % ?s ?x ?a))
    :keeps :value, :except [:overflow :underflow], :why "One product instead of one an element."
-   :examples [[[:prod {:axis 1} [:mul 2 x]] => [:mul 8.0 [:prod {:axis 1} x]]]]}
+   :examples [[[:prod {:axis 1} [:mul 2 x]] => [:mul 8.0 [:prod {:axis 1} x]]]]
+   :refuses [[[:prod {:axis 1} [:mul 2 i]] {i [:i64 [2 3]]}] [[:prod {:axis 1} [:mul 1e200 x]]]
+             [[:prod {:axis 1} [:mul y x]]]]}
   {:name :scalar-out-of-prod, :lhs [:prod {:axis ?a :keepdims false} [:mul ?s ?x]]
    :rhs (fn [m] [:mul (extent-power m ?s ?x ?a) [:prod {:axis ?a} ?x]])
    :when #(scales? % ?s ?x), :keeps :regroup, :types {s [:f64 []], x [:f64 [2 4]]}
    :why "One power instead of one product an element."
-   :examples [[[:prod {:axis 1} [:mul s x]] => [:mul [:sqr [:sqr s]] [:prod {:axis 1} x]]]]}
+   :examples [[[:prod {:axis 1} [:mul s x]] => [:mul [:sqr [:sqr s]] [:prod {:axis 1} x]]]]
+   :refuses [[[:prod {:axis 1} [:mul x y]]]]}
   {:name :divisor-out-of-prod, :lhs [:prod {:axis ?a :keepdims false} [:div ?x ?s]]
    :rhs (fn [m] [:div [:prod {:axis ?a} ?x] (extent-power m ?s ?x ?a)])
    :when #(scales? % ?s ?x), :keeps :regroup, :types {s [:f64 []]}, :gen {s [1 3]}
    :why "One power instead of one quotient an element."
-   :examples [[[:prod {:axis 0} [:div x s]] => [:div [:prod {:axis 0} x] [:sqr s]]]]}
+   :examples [[[:prod {:axis 0} [:div x s]] => [:div [:prod {:axis 0} x] [:sqr s]]]]
+   :refuses [[[:prod {:axis 1} [:div x y]]]]}
   {:name :divisor-out-of-sum, :lhs [:sum {:axis ?a :keepdims false} [:div ?x ?s]]
    :rhs [:div [:sum {:axis ?a} ?x] ?s]
    :when #(and (scales? % ?s ?x) (never-empty? % ?x ?a)), :keeps :regroup
    :types {s [:f64 []]}, :gen {s [1 3]}, :why "One quotient instead of one an element."
-   :examples [[[:sum {:axis 0} [:div x s]] => [:div [:sum {:axis 0} x] s]]]})
+   :examples [[[:sum {:axis 0} [:div x s]] => [:div [:sum {:axis 0} x] s]]]
+   :refuses [[[:sum {:axis 0} [:div x y]]] [[:sum {:axis 0} [:div x s]] {x [:f64 [n 3]], s [:f64 []]}]]})
 
 (def families "The families of this namespace." [powers outside])

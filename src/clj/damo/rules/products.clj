@@ -127,7 +127,8 @@
    :rhs (fn [m] [:mul (Math/abs (double (rule/number-of m ?c))) [:abs ?x]])
    :when #(and (rule/float? % ?x) (number? (rule/number-of % ?c)))
    :why "The constant meets those of the product."
-   :examples [[[:abs [:mul -2 x]] => [:mul 2.0 [:abs x]]]]}
+   :examples [[[:abs [:mul -2 x]] => [:mul 2.0 [:abs x]]]]
+   :refuses [[[:abs [:mul -2 i]] {i [:i64 [2 3]]}] [[:abs [:mul x y]]]]}
   {:name :cancel-terms, :lhs [:sub ?x ?x], :within :sum, :rhs 0, :keeps :regroup
    :when #(cancels? % ?x), :why "x need not be computed."
    :examples [[[:sub [:add x y] x] => y]
@@ -150,14 +151,14 @@
    :examples [[[:sub [:mul z x] [:mul z y]] => [:mul z [:sub x y]]]]}
   {:name :multiple-minus-one, :lhs [:sub [:mul ?c ?x] ?x]
    :rhs (fn [m] [:mul (dec (rule/number-of m ?c)) ?x]), :when #(scaled-by-two? % ?c)
-   :keeps :drops-nan, :except [:overflow :underflow]
+   :keeps :drops-nan, :except [:overflow :underflow :zero-sign]
    :why "One operation instead of two; the multiple is exact, so both round once."
    :examples [[[:sub [:mul 2 x] x] => x] [[:sub [:add x x] x] => x]
               [[:sub [:mul 4 x] x] => [:mul 3.0 x]]]
    :refuses [[[:sub [:mul 3 x] x]]]}
   {:name :one-minus-multiple, :lhs [:sub ?x [:mul ?c ?x]]
    :rhs (fn [m] [:mul (- 1 (rule/number-of m ?c)) ?x]), :when #(scaled-by-two? % ?c)
-   :keeps :drops-nan, :except [:overflow :underflow]
+   :keeps :drops-nan, :except [:overflow :underflow :zero-sign]
    :why "One operation instead of two; the multiple is exact, so both round once."
    :examples [[[:sub x [:mul 2 x]] => [:neg x]] [[:sub x [:mul 0.5 x]] => [:mul 0.5 x]]]
    :refuses [[[:sub x [:mul 3 x]]]]})

@@ -21,8 +21,10 @@
 (defrules exponentials
   "Roots and quotients of exponentials."
   {:name :pow-half, :lhs [:pow ?x 0.5], :rhs [:sqrt ?x], :keeps :drops-nan
+   :except [:zero-sign [:eq ?x ##-Inf]]
    :why "A root is one instruction.", :gen {x [0 3]}, :examples [[[:pow x 0.5] => [:sqrt x]]]}
   {:name :pow-minus-half, :lhs [:pow ?x -0.5], :rhs [:div 1 [:sqrt ?x]], :keeps :drops-nan
+   :except [[:eq ?x 0] [:eq ?x ##-Inf]]
    :why "A root and a quotient.", :gen {x [1 3]}
    :examples [[[:pow x -0.5] => [:div 1.0 [:sqrt x]]]]}
   {:name :exp-product, :lhs [:mul [:exp ?x] [:exp ?y]], :rhs [:exp [:add ?x ?y]], :share :sole

@@ -117,27 +117,35 @@
    :why "e^x overflows above 709."
    :examples [[[:log1p [:add [:exp x] [:exp y]]] => [:softplus [:logaddexp x y]]]]}
   {:name :log1p-scaled-exp, :lhs [:log1p [:mul ?c [:exp ?x]]]
-   :rhs (fn [m] [:softplus [:add ?x (Math/log (rule/number-of m ?c))]])
-   :when #(let [c (rule/number-of % ?c)] (and (number? c) (< 0 c ##Inf)))
+   :rhs (fn [m] (let [k (Math/log (rule/number-of m ?c))]
+                  [:where [:gt ?x (- k)] [:softplus [:add ?x k]]
+                   [:log1p [:mul ?c [:exp [:minimum ?x (- k)]]]]]))
+   :when #(and (let [c (rule/number-of % ?c)] (and (number? c) (< 0 c ##Inf)))
+               (not= :minimum (rule/op-at % ?x)))
    :keeps :stabilizes, :why "e^x overflows above 709."
-   :examples [[[:log1p [:mul 2 [:exp x]]] => [:softplus [:add x 0.6931471805599453]]]]
-   :refuses [[[:log1p [:mul y [:exp x]]]]]}
+   :examples [[[:log1p [:mul 2 [:exp x]]]
+               => [:where [:gt x -0.6931471805599453] [:softplus [:add x 0.6931471805599453]]
+                   [:log1p [:mul 2 [:exp [:minimum x -0.6931471805599453]]]]]]]
+   :refuses [[[:log1p [:mul y [:exp x]]]] [[:log1p [:mul 2 [:exp [:minimum x y]]]]]]}
   {:name :log-exp-difference, :lhs [:log [:sub [:exp ?x] [:exp ?y]]]
-   :rhs [:add ?x [:log1mexp [:sub ?y ?x]]], :keeps :stabilizes, :why "e^x overflows above 709."
+   :rhs [:add ?x [:log1mexp [:sub ?y ?x]]], :keeps :stabilizes, :except [[:ge ?y ?x]]
+   :why "e^x overflows above 709."
    :gen {x [1 3] y [-3 0.5]}
    :examples [[[:log [:sub [:exp x] [:exp y]]] => [:add x [:log1mexp [:sub y x]]]]]}
-  {:name :log-sqrt, :lhs [:log [:sqrt ?x]], :rhs [:mul 0.5 [:log ?x]], :keeps :value
-   :why "One product instead of a root.", :gen {x [0.1 9]}
+  {:name :log-sqrt, :lhs [:log [:sqrt ?x]], :rhs [:mul 0.5 [:log ?x]], :keeps :stabilizes
+   :why "√x near 1 loses half of the digits that x has.", :gen {x [0.1 9]}
    :examples [[[:log [:sqrt x]] => [:mul 0.5 [:log x]]]]}
   {:name :log-prod, :lhs [:log [:prod {:axis ?a :keepdims false} ?x]], :keeps :stabilizes
+   :except [[:lt ?x 0]]
    :rhs [:where [:ge [:prod {:axis ?a} [:sign ?x]] 0] [:sum {:axis ?a} [:log [:abs ?x]]] ##NaN]
    :when #(rule/float? % ?x), :why "A product of many factors over- or underflows."
    :gen {x [0.1 9]}
    :examples [[[:log [:prod {:axis 1} x]]
                => [:where [:ge [:prod {:axis 1} [:sign x]] 0.0]
-                   [:sum {:axis 1} [:log [:abs x]]] ##NaN]]]}
+                   [:sum {:axis 1} [:log [:abs x]]] ##NaN]]]
+   :refuses [[[:log [:cast {:dtype :i64} [:prod {:axis 1} i]]] {i [:i64 [2 3]]}]]}
   {:name :share-of-exp-sum, :lhs [:div [:exp ?x] [:add ?s ?t]], :within :product
-   :rhs (fn [m] (share-of-sum m ?x ?s ?t)), :keeps :stabilizes
+   :rhs (fn [m] (share-of-sum m ?x ?s ?t)), :keeps :stabilizes, :except [:overflow :underflow]
    :why "∞/∞ above 709; gradients of log(e^x + e^y) have this form.", :types {z [:f64 [3]]}
    :examples [[[:div [:exp x] [:add 1 [:exp x]]] => [:sigmoid x]]
               [[:div [:mul y [:exp x]] [:add [:exp x] [:exp y]]] => [:mul y [:sigmoid [:sub x y]]]]
@@ -179,10 +187,13 @@
    :examples [[[:div [:sigmoid x] [:exp x]] => [:sigmoid [:neg x]]]]}
   {:name :root-times-root, :lhs [:mul [:sqrt ?x] [:sqrt ?x]], :within :product, :rhs ?x
    :when #(nonnegative? (:builder %) (% ?x) most-deep), :keeps :stabilizes
+   :except [:overflow :underflow]
    :why "Gradients of log √x have √x twice below, where x may meet its partner."
-   :examples [[[:div y [:mul [:sqrt [:exp x]] [:mul y [:sqrt [:exp x]]]]] => [:div 1 [:exp x]]]]}
+   :examples [[[:div y [:mul [:sqrt [:exp x]] [:mul y [:sqrt [:exp x]]]]] => [:div 1 [:exp x]]]]
+   :refuses [[[:div y [:mul [:sqrt x] [:mul y [:sqrt x]]]]]]}
   {:name :bell-over-erfc, :lhs [:div [:exp ?e] [:erfc ?x]], :within :product
    :rhs [:div 1 [:erfcx ?x]], :when #(square? % ?e ?x -1), :keeps :stabilizes
+   :except [:overflow :underflow]
    :why "0/0 from 27 on; the derivative of log erfc x has this form."
    :examples [[[:div [:exp [:neg [:sqr x]]] [:erfc x]] => [:div 1 [:erfcx x]]]
               [[:div [:mul y [:exp [:mul [:neg x] x]]] [:erfc x]] => [:div y [:erfcx x]]]
