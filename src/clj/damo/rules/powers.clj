@@ -88,7 +88,7 @@
    :when #(scales? % ?s ?x), :keeps :regroup, :types {s [:f64 []], x [:f64 [2 4]]}
    :why "One power instead of one product an element."
    :examples [[[:prod {:axis 1} [:mul s x]] => [:mul [:sqr [:sqr s]] [:prod {:axis 1} x]]]]
-   :refuses [[[:prod {:axis 1} [:mul x y]]]]}
+   :refuses [[[:prod {:axis 1} [:mul x y]] {x [:f64 [2 4]], y [:f64 [2 4]]}]]}
   {:name :divisor-out-of-prod, :lhs [:prod {:axis ?a :keepdims false} [:div ?x ?s]]
    :rhs (fn [m] [:div [:prod {:axis ?a} ?x] (extent-power m ?s ?x ?a)])
    :when #(scales? % ?s ?x), :keeps :regroup, :types {s [:f64 []]}, :gen {s [1 3]}
@@ -100,6 +100,7 @@
    :when #(and (scales? % ?s ?x) (never-empty? % ?x ?a)), :keeps :regroup
    :types {s [:f64 []]}, :gen {s [1 3]}, :why "One quotient instead of one an element."
    :examples [[[:sum {:axis 0} [:div x s]] => [:div [:sum {:axis 0} x] s]]]
-   :refuses [[[:sum {:axis 0} [:div x y]]] [[:sum {:axis 0} [:div x s]] {x [:f64 [n 3]], s [:f64 []]}]]})
+   :refuses [[[:sum {:axis 0} [:div x y]]]
+             [[:sum {:axis 0} [:div x s]] {x [:f64 [n 3]], s [:f64 []]}]]})
 
 (def families "The families of this namespace." [powers outside])
