@@ -107,7 +107,7 @@
                @(d/eval again {(d/input 'x [:f64 ['n 2]]) [[1 2] [3 4]]}))))
       (finally (.delete file)))
     (is (= 2 (count (d/expr (d/graph [e x])))) "several outputs, several expressions")
-    (is (= :damo.core/leaf-mismatch (first (error-of #(d/expr g {'w (d/shared 'w [1.0])})))))))
+    (is (= :damo.function/given-mismatch (first (error-of #(d/expr g {'w (d/shared 'w [1.0])})))))))
 
 (deftest graph-files-are-data
   (let [file (File/createTempFile "graph" ".edn")

@@ -80,7 +80,8 @@
            "  argument 1: u [:f32 [m 3]], written at at-u"
            "  expression: (mul (exp v) u)"
            "  written at: here"
-           "  try: if they are always equal, give them one name"]
+           (str "  try: if they are always equal, give them one name, or state it: "
+                "(d/specify-shape u ['n 3])")]
           (d/mul (d/exp v) u))))
 
 (deftest dtypes-that-do-not-fit

@@ -9,14 +9,14 @@
   "The levels, lowest first. A namespace may require what stands in lower levels and, in its own
   level, what stands to its left. `a.*` stands for all namespaces below a that are not named, and
   `a.**` for such that may also require each other."
-  '[[damo.fail damo.file damo.type damo.array damo.attribute]
+  '[[damo.fail damo.file damo.poly damo.type damo.array damo.attribute]
     [damo.graph damo.expr damo.face damo.tree]
     [damo.entry damo.arguments damo.coerce damo.op]
     [damo.op.scalar damo.op.scalar-bessel damo.op.error-scalar damo.op.scalar-gamma
      damo.op.scalar-incomplete damo.op.scalar-beta
      damo.op.typing damo.op.gens damo.op.view damo.op.linear
      damo.op.einsum damo.op.indexing damo.op.create damo.op.index damo.op.slice damo.op.write
-     damo.op.select damo.op.subtensor damo.op.* damo.op.blas damo.op.all]
+     damo.op.select damo.op.bounds damo.op.subtensor damo.op.* damo.op.blas damo.op.all]
     [damo.given damo.transfer damo.describe damo.catalogue
      damo.counted damo.failing damo.layers damo.rule damo.through damo.factors
      damo.partners damo.eval damo.parse]
@@ -28,8 +28,10 @@
     [damo.pass damo.guard damo.schedule damo.lower.collapse damo.lower.scalar
      damo.lower.slots damo.lower
      damo.lower.nests damo.lower.sorting damo.lower.select]
-    [damo.plan.note damo.plan.host damo.plan.product damo.plan.require damo.plan.update damo.plan]
-    [damo.host damo.run damo.tensors damo.random damo.debug damo.function.check
+    [damo.plan.note damo.plan.limit damo.plan.host damo.plan.product damo.plan.require
+     damo.plan.update damo.plan]
+    [damo.host damo.run damo.tensors damo.random damo.debug
+     damo.substitute damo.function.check
      damo.function damo.function.copy damo.verify damo.model damo.viz]
     [damo.check.machine damo.check.sampling damo.check.running damo.check.modes
      damo.check.* damo.check]

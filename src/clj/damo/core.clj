@@ -33,6 +33,7 @@
             [damo.random :as random]
             [damo.rewrite :as rewrite]
             [damo.run :as run]
+            [damo.substitute :as substitute]
             [damo.tensors :as tensors]
             [damo.type :as type]
             [damo.verify :as verify])
@@ -170,20 +171,16 @@
 
 (defn expr
   "The expression of a graph with one output, else the vector of them. `leaves` maps names of inputs
-  and shared variables to expressions that stand for them; the types must agree."
+  and shared variables to expressions that stand for them; symbols of dims are bound to what they
+  are there."
   ([g] (expr g {}))
   ([g leaves]
    (let [{:keys [nodes] :as g} (op/check-types (graph/check g))
-         known (into {} (for [[id [op attrs]] (map-indexed vector nodes)
+         known (into {} (for [[id [op {:keys [type] :as attrs}]] (map-indexed vector nodes)
                               :when (#{:input :shared} op)
                               :let [e (leaves (:name attrs))] :when e]
-                          (if (= (:type attrs) (expr/type-of e))
-                            [id e]
-                            (fail! ::leaf-mismatch
-                                   (str (:name attrs) " has the type " (pr-str (:type attrs))
-                                        " in the graph; it was given " (expr/describe e))
-                                   {:expected (:type attrs), :given (expr/type-of e)}))))
-         exprs (expr/from-graph g known {})]
+                          [id [(expr/->Expr op attrs [] type nil nil) e]]))
+         {:keys [exprs]} (substitute/in-graph g known {})]
      (if (= 1 (count exprs)) (first exprs) exprs))))
 
 (defn write-graph

@@ -12,6 +12,7 @@
             [damo.graph :as graph]
             [damo.op :as op]
             [damo.pass :as pass]
+            [damo.plan :as plan]
             [damo.plan.note :as note]
             [damo.rewrite :as rewrite]
             [damo.run :as run]
@@ -227,9 +228,10 @@
   "A function (fn [call tensors] …) to run around each call of a compiled graph: `tensors` are the
   arguments in the order of the inputs, (call) gives the output tensors. `spec` is as damo.run
   takes it, with the :states of the function."
-  [g {:keys [inputs outputs updates states mode] :as spec}]
+  [g {:keys [inputs state outputs updates states mode] :as spec}]
   (check-deterministic! g spec)
-  (let [steps (stages g mode)
+  (let [whole #(-> % (plan/with-leaves :input inputs) (plan/with-leaves :shared state))
+        steps (mapv #(update % :graph whole) (stages g mode))
         parts {:stages steps, :machine (node-machine (:graph (peek steps)) spec)}
         updated (map key (sort-by val updates))
         now (fn [] (update-vals states (fn [^State s] (transfer/->array (.value s)))))]

@@ -106,7 +106,7 @@
   "An attribute with symbolic dims replaced by their values."
   [dims x]
   (cond (symbol? x) (type/dim-value dims x)
-        (and (vector? x) (#{:+ :* :- :quot :mod :max :min} (first x))) (type/dim-value dims x)
+        (and (vector? x) (type/dim-ops (first x))) (type/dim-value dims x)
         (vector? x) (mapv #(with-values dims %) x)
         :else x))
 

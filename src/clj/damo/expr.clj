@@ -286,16 +286,19 @@
 
 (defn from-graph
   "The expressions of the outputs of a graph, a vector. `known` maps ids to expressions that stand
-  for those nodes; `states` maps names of shared variables to their states."
-  [{:keys [nodes outputs notes] :as graph} known states]
-  (let [made (object-array (count nodes))]
-    (doseq [id (graph/live graph)]
-      (let [[op attrs & args] (nth nodes id), {:keys [type src]} (notes id)]
-        (aset made id (or (known id)
-                          (->Expr op attrs (mapv #(aget made (int %)) args)
-                                  (type/weakened type nil) src
-                                  (when (= op :shared) (states (:name attrs))))))))
-    (mapv #(aget made (int %)) outputs)))
+  for those nodes; `states` maps names of shared variables to their states. `adapt`, of an op, its
+  attributes and its type, gives the attributes and the type of the expression."
+  ([graph known states] (from-graph graph known states (fn [_ attrs type] [attrs type])))
+  ([{:keys [nodes outputs notes] :as graph} known states adapt]
+   (let [made (object-array (count nodes))]
+     (doseq [id (graph/live graph)]
+       (let [[op attrs & args] (nth nodes id), {:keys [type src]} (notes id)
+             [attrs* type*] (adapt op attrs type)]
+         (aset made id (or (known id)
+                           (->Expr op attrs* (mapv #(aget made (int %)) args)
+                                   (type/weakened type* nil) src
+                                   (when (= op :shared) (states (:name attrs))))))))
+     (mapv #(aget made (int %)) outputs))))
 
 (defn describe
   "One line on an expression for messages: its text, type and where it was written. What is no
@@ -322,6 +325,27 @@
                                 fail/bounded)
             :expr (fail/short-text text)}
            src)))
+
+(defn- dim-text [d]
+  (if (integer? d) (str d) (str "'" (pr-str d))))
+
+(defn- state-form
+  "The form that states that the dim `given` of the expression e is the dim `expected`."
+  [e given expected]
+  (let [shape (map #(if (= given %) expected %) (shape-of e))]
+    (str "(d/specify-shape " (:name (attrs-of e) "…")
+         " [" (str/join " " (map dim-text shape)) "])")))
+
+(defn unlike-dims-advice
+  "What to try when the dims :expected and :given of arguments had to be equal and are not known to
+  be: the form that states it, for the argument with a symbol; nil for failures of another sort."
+  [args {:keys [expected given]}]
+  (let [dim? #(and (some? %) (type/type? [:f32 [%]]))]
+    (when (and (dim? expected) (dim? given) (not (and (integer? expected) (integer? given))))
+      (let [[from to] (if (integer? given) [expected given] [given expected])]
+        (when-let [e (last (filter #(and (expr? %) (some #{from} (shape-of %))) args))]
+          (str "if they are always equal, give them one name, or state it: "
+               (state-form e from to)))))))
 
 (defn facts
   "What a failure says of an expression: the :op, the :expr as text, its :type, and the :file and

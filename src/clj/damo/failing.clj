@@ -12,20 +12,19 @@
 
 ;; ## Requirements
 
-(defn- plain?
-  "Is `small` ≤ `large` for all values of the dimensions, as far as their difference shows?"
-  [small large]
-  (if (and (integer? small) (integer? large))
-    (<= small large)
-    (let [d (type/signed+ large (type/signed* -1 small))]
-      (if (integer? d) (<= 0 d) (not (and (vector? d) (= :- (first d))))))))
-
 (defn requirements
   "The requirements of a node with these attributes and types of arguments that are not plain:
-  [[small large] …], small not to be larger than large."
+  [[small large] …], small not to be larger than large. That the quotient [:/ a b] comes out even
+  is that it is not less than 0."
   [op attrs types]
-  (when-let [requires (:requires (op/entry op))]
-    (remove (fn [[small large]] (plain? small large)) (requires {:attrs attrs, :types types}))))
+  (let [{:keys [kind requires]} (op/entry op)]
+    (when-not (= kind :leaf)
+      (concat (when requires
+                (remove (fn [[small large]] (type/at-most? small large))
+                        (requires {:attrs attrs, :types types})))
+              (for [q (distinct (type/quotients (vals attrs)))
+                    :when (not-any? #{q} (type/quotients (map type/shape-of types)))]
+                [0 q])))))
 
 ;; ## Nodes that may fail by themselves
 
@@ -35,7 +34,7 @@
   (let [[op {:keys [value axis]} arg] (graph/node b id)
         fits? #(and (integer? extent) (<= (- extent) % (dec extent)))]
     (cond (= op :const) (if (vector? value) (every? fits? value) (fits? value))
-          (= op :iota) (plain? (nth (type/shape-of (graph/node-type b id)) axis) extent)
+          (= op :iota) (type/at-most? (nth (type/shape-of (graph/node-type b id)) axis) extent)
           (= :view (op/kind op)) (recur b arg extent))))
 
 (def ^:private kinds-that-check #{:gather :scatter :check})

@@ -12,6 +12,7 @@
             [damo.plan.note :as note]
             [damo.rewrite :as rewrite]
             [damo.run :as run]
+            [damo.substitute :as substitute]
             [damo.tree :as tree])
   (:import [clojure.lang IFn]
            [damo DamoException]
@@ -251,18 +252,6 @@
                         (inputs text)))]
     (into {} (for [[k v] values] [(if (expr/expr? k) k (named k)) v]))))
 
-;; ## Substitution
-
-(defn substitute
-  "The expressions with every use of a key of `givens` replaced by its value, of the same type."
-  [exprs givens]
-  (if (empty? givens)
-    exprs
-    (let [_ (run! check/check-given! givens)
-          {:keys [graph id-of states]} (expr/to-graph (into (vec exprs) (keys givens)))
-          known (into {} (map (fn [[from to]] [(id-of from) to])) givens)]
-      (vec (take (count exprs) (expr/from-graph graph known states))))))
-
 ;; ## Making a function
 
 (defn- shared-ports [graph]
@@ -329,7 +318,10 @@
   (let [{:keys [exprs form]} (form-of outputs)
         n (count exprs)
         pairs (check/update-pairs updates)
-        roots (substitute (into exprs (map second pairs)) (check/given-pairs givens))
+        known (check/given-pairs givens)
+        {roots :exprs, :keys [dims]} (substitute/in-place-of (into exprs (map second pairs)) known)
+        inputs (mapv #(substitute/input-of dims %) inputs)
+        _ (check/check-updates! (map (fn [[s] e] [s e]) pairs (subvec roots n)))
         {:keys [graph states shared] :as whole} (whole-graph roots pairs)]
     (check/check-graph! graph inputs on-unused-input)
     (let [spec (spec-of opts inputs form n whole)

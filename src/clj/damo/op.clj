@@ -133,7 +133,8 @@
     (if template
       (weaken (constructed ctx (bindings name args) template) part)
       (let [attrs (if normalize (normalize attrs types) attrs)]
-        (make name attrs args (type/weakened (result-type entry attrs types) part))))))
+        (make name attrs args
+              (type/weakened (type/check-rank (result-type entry attrs types)) part))))))
 
 (defn construct
   "Makes the node (op attrs args) in a context: fills in attributes, checks arity, converts
@@ -149,7 +150,8 @@
                     ctx entry (check-attrs op (or (:all-attrs entry) (:attrs entry)) attrs) args)]
         (made ctx entry attrs (coerce/arguments ctx entry args)))
       (catch clojure.lang.ExceptionInfo e
-        (expr/explain-node! e op (facts op attrs args))))))
+        (let [advice (expr/unlike-dims-advice args (ex-data e))]
+          (expr/explain-node! e op (cond-> (facts op attrs args) advice (assoc :try advice))))))))
 
 ;; ## Expressions
 
@@ -174,8 +176,11 @@
   (expr/explaining
    op given
    (fn []
-     (let [{:keys [fold] :as entry} (entry op)
-           [args attrs] (arguments/split entry given)]
+     (let [{:keys [fold written] :as entry} (entry op)
+           [args attrs] (arguments/split entry given)
+           attrs (if (and written (seq args))
+                   (written attrs (map #(expr/type-of (expr/whole %)) args))
+                   attrs)]
        (if (and fold (< 2 (count args)))
          (reduce (fn [x y] (node op attrs [x y])) args)
          (node op attrs args))))))

@@ -11,6 +11,7 @@
             [damo.lower.select :as select]
             [damo.op :as op]
             [damo.plan.host :as host]
+            [damo.plan.limit :as limit]
             [damo.plan.note :as note]
             [damo.plan.product :as product]
             [damo.plan.require :as require]
@@ -40,19 +41,21 @@
       (when-not (= base (alias id))
         [{:do :copy, :from [:node base], :to [:node id], :type (graph/type-of g id)}]))))
 
-(defn- own-step
-  "The step of a node with a nest of its own; :count says which dim it binds, if any, and from
+(defn- own-steps
+  "The steps of a node with a nest of its own; :count says which dim it binds, if any, and from
   where."
   [{:keys [g counting note-of] :as cx} {[id] :nodes :as unit}]
-  (let [write (if (= :nest (op/kind (graph/op-at g id))) select/kernel nests/kernel)
-        {:keys [dim max]} (counting id)]
-    (cond-> (assoc (write cx unit) :do :kernel)
-      dim (assoc :count {:dim dim, :max max, :from [:scratch [id :count]], :note (note-of id)}))))
+  (let [{:keys [dim max]} (counting id)]
+    (if (= :nest (op/kind (graph/op-at g id)))
+      [(cond-> (assoc (select/kernel cx unit) :do :kernel)
+         dim (assoc :count {:dim dim, :max max, :from [:scratch [id :count]]
+                            :note (note-of id)}))]
+      (mapv #(assoc % :do :kernel) (nests/kernels cx unit)))))
 
 (defn- lower-unit [{:keys [g sched alias] :as cx} {:keys [kind nodes] :as unit}]
   (case kind
     :kernel [(assoc (lower/kernel cx unit) :do :kernel)]
-    :own [(own-step cx unit)]
+    :own (own-steps cx unit)
     :host [(host/step cx (first nodes))]
     :call (let [[id] nodes]
             (conj (vec (copies-before g sched alias id)) (product/step g sched alias id)))))
@@ -152,9 +155,10 @@
 (defn- const-data [g id]
   (let [{:keys [value]} (graph/attrs-at g id)] (if (vector? value) value [value])))
 
-(defn- with-leaves
-  "The graph with a node for each input and shared variable, also for those that no output needs: a
-  call still takes them, and they may be all that tells a dimension."
+(defn with-leaves
+  "The graph with a node for each of these inputs or shared variables (`op`), [[name type] …], also
+  for those that no output needs: a call still takes them, and they may be all that tells a
+  dimension."
   [g op ports]
   (let [present (leaves g op)]
     (reduce (fn [g [port-name type]]
@@ -221,6 +225,7 @@
         steps (mapv copy-as-kernel steps), {:keys [kernels index]} (number-kernels steps)
         counted (mapv #(select-keys % [:dim :max]) (keep :count steps))]
     (check-dimensions! g (into dims (map :dim) counted))
+    (limit/check! g (into dims (map :dim) counted) memory)
     (cond-> {:damo/program 1, :name fn-name, :dims dims, :kernels kernels
              :buffers (mapv second memory), :consts (const-buffers g memory)
              :steps (into [] (mapcat #(step-maps buffer-of index %)) steps)

@@ -48,7 +48,8 @@
   in the shape an expression, here and in zeros, ones, arange and eye."
   ([shape x] (full shape x :f64))
   ([shape x dtype]
-   (let [d (dtype-named dtype), shape (type/as-shape shape)]
+   (let [d (dtype-named dtype), shape (type/as-shape shape)
+         x (if (and (= :bool dtype) (#{0 1} x)) (= 1 x) x)]
      (when-not (or (number? x) (boolean? x))
        (fail! ::not-a-number (str "full: the elements are a number or boolean; got "
                                   (expr/describe x))

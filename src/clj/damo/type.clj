@@ -2,7 +2,9 @@
   "Types of expressions: [dtype [dim …]], for instance [:f32 [n 784]]; promotion, symbolic
   dimensions, broadcasting. A dim is an integer, a symbol, or a sum, product, quotient … of dims in
   one normal form, so that equal dims are equal values: (dim+ 'n 'm) = (dim+ 'm 'n) = [:+ m n]."
-  (:require [damo.fail :as fail :refer [fail!]]))
+  (:require [damo.fail :as fail :refer [fail!]]
+            [damo.poly :as poly])
+  (:import [damo Limits]))
 
 (set! *warn-on-reflection* true)
 
@@ -141,57 +143,7 @@
     (if (and dtype (float-dtype? dtype)) dtype (if dtype (promote :f64 own) own))))
 
 ;; ## Dimensions
-;; A polynomial {sorted-factors coefficient}, {[] 3, [n] 2} = 2n + 3, is the normal form behind + -
-;; *.
-
-(declare dim->poly)
-
-(defn- poly+ [p q] (into {} (remove (comp zero? val)) (merge-with +' p q)))
-
-(defn- compare-factors [a b]
-  (if (and (symbol? a) (symbol? b)) (compare a b) (compare (pr-str a) (pr-str b))))
-
-(defn- joined
-  "The sorted factors of a product."
-  [f g]
-  (cond (empty? f) g, (empty? g) f, :else (vec (sort compare-factors (into f g)))))
-
-(defn- poly* [p q]
-  (reduce poly+ {} (for [[f c] p, [g d] q] {(joined f g) (*' c d)})))
-
-(defn- scale [c p] (into {} (map (fn [[f d]] [f (*' c d)])) p))
-
-(defn- dim->poly [d]
-  (cond (integer? d) (if (zero? d) {} {[] d})
-        (symbol? d)  {[d] 1}
-        :else (let [[op & ds] d, ps (map dim->poly ds)]
-                (case op
-                  :+ (reduce poly+ {} ps)
-                  :* (reduce poly* {[] 1} ps)
-                  :- (poly+ (first ps) (scale -1 (second ps)))
-                  {[d] 1}))))
-
-(defn- term [[factors c]]
-  (cond (empty? factors) c
-        (= c 1) (if (next factors) (into [:*] factors) (first factors))
-        :else (into [:* c] factors)))
-
-(defn- compare-terms
-  "Long products first, equally long ones by their factors."
-  [[f] [g]]
-  (if (= (count f) (count g))
-    (or (first (remove zero? (map compare-factors f g))) 0)
-    (compare (count g) (count f))))
-
-(defn- sum-of [poly]
-  (let [terms (mapv term (sort compare-terms poly))]
-    (case (count terms) 0 0, 1 (first terms), (into [:+] terms))))
-
-(defn- poly->dim [poly]
-  (let [{pos true, neg false} (group-by (comp pos? val) poly)]
-    (cond (= [[]] (keys poly)) (poly [])      ; an integer, negative or not
-          neg [:- (sum-of pos) (sum-of (scale -1 neg))]
-          :else (sum-of pos))))
+;; Their normal form, by way of polynomials, is that of damo.poly.
 
 (defn- fits-long! [d]
   (when (and (integer? d) (not (<= 0 d Long/MAX_VALUE)))
@@ -203,7 +155,7 @@
   "The product of integers and symbols, which needs no polynomial."
   [ds]
   (let [c (reduce *' (filter integer? ds))]
-    (if (zero? c) 0 (term [(sort (filter symbol? ds)) c]))))
+    (poly/to-dim (poly/scale c {(vec (sort (filter symbol? ds))) 1}))))
 
 (defn- combined
   "The sum or product of dims; `unit` is the dim that changes nothing. Most calls see integers or
@@ -213,20 +165,27 @@
     (cond (every? integer? ds) (apply f ds)
           (and (= 1 (count ds)) (symbol? (nth ds 0))) (nth ds 0)
           (and (= op :*) (every? #(or (symbol? %) (nat-int? %)) ds)) (monomial ds)
-          :else (poly->dim (dim->poly (into [op] ds))))))
+          :else (poly/to-dim (poly/of-dim (into [op] ds))))))
 
 (defn dim+ "The sum of dims, in normal form." [& ds] (fits-long! (combined :+ 0 +' ds)))
 
 (defn dim* "The product of dims, in normal form." [& ds] (fits-long! (combined :* 1 *' ds)))
 
 (defn dim- "The difference of two dims, in normal form." [a b]
-  (fits-long! (poly->dim (dim->poly [:- a b]))))
+  (fits-long! (poly/to-dim (poly/of-dim [:- a b]))))
+
+(defn- fits-signed! [d]
+  (when (and (integer? d) (not (<= Long/MIN_VALUE d Long/MAX_VALUE)))
+    (fail! ::bad-dimension (str "the distance between elements comes to " d
+                                ", which 64 bits do not hold")
+           {:dim d}))
+  d)
 
 (defn signed+ "As dim+ of offsets and strides, which may be negative." [& ds]
-  (combined :+ 0 +' ds))
+  (fits-signed! (combined :+ 0 +' ds)))
 
 (defn signed* "As dim* of offsets and strides, which may be negative." [& ds]
-  (combined :* 1 *' ds))
+  (fits-signed! (combined :* 1 *' ds)))
 
 (defn negative?
   "Is an offset or stride negative for certain, for dims that are at least 1?"
@@ -234,37 +193,46 @@
   (or (and (integer? d) (neg? d))
       (and (vector? d) (= [:- 0] (subvec d 0 2)))))
 
-(defn- constant-division [a b]
-  (let [p (dim->poly a)]
-    (when (and (integer? b) (pos? b) (every? #(zero? (mod % b)) (vals p)))
-      (poly->dim (into {} (map (fn [[f c]] [f (quot c b)])) p)))))
+(defn at-most?
+  "Is a dim (an offset, a stride) at most another for all values of the dims, as far as their
+  difference shows?"
+  [a b]
+  (if (and (integer? a) (integer? b))
+    (<= a b)
+    (poly/nonnegative? (poly/of-dim [:- b a]))))
 
-(defn- symbolic-division [a b]
-  (let [pa (dim->poly a), pb (dim->poly b)]
-    (when (and (= 1 (count pb)) (seq pa))
-      (let [[g d] (first pb)
-            without (fn [f] (reduce (fn [f x] (when f (let [[l r] (split-with #(not= x %) f)]
-                                                        (when (seq r) (vec (concat l (rest r)))))))
-                                    f g))
-            divided (map (fn [[f c]] [(without f) (when (zero? (mod c d)) (quot c d))]) pa)]
-        (when (every? (fn [[f c]] (and f c)) divided)
-          (poly->dim (into {} divided)))))))
+(defn- check-divisor [a b]
+  (when (= b 0)
+    (fail! ::bad-dimension (str "division of the dimension " (pr-str a) " by 0") {:dim a})))
 
 (defn dim-quot
   "The dim a / b rounded down; exact division of products is carried out: (dim-quot [:* 4 n] n) =
   4."
   [a b]
-  (cond (= b 0) (fail! ::bad-dimension (str "division of the dimension " (pr-str a) " by 0")
-                 {:dim a})
-        (= a b) 1
-        (and (integer? a) (integer? b)) (quot a b)
-        :else (or (constant-division a b) (symbolic-division a b) [:quot a b])))
+  (check-divisor a b)
+  (if (and (integer? a) (integer? b)) (quot a b) (poly/to-dim (poly/of-dim [:quot a b]))))
+
+(defn dim-div
+  "The dim a / b, which must come out even: (dim-div [:* 4 n] n) = 4, (dim-div n 4) = [:/ n 4], of
+  which a call checks that nothing remains. Fails when that is plain already."
+  [a b]
+  (check-divisor a b)
+  (let [p (poly/of-dim [:/ a b])]
+    (when (ratio? (poly/constant p))
+      (fail! ::bad-dimension (str (pr-str b) " does not divide the dimension " (pr-str a))
+             {:dim a, :divisor b}))
+    (poly/to-dim p)))
+
+(defn quotients
+  "The exact quotients [:/ a b] in a dim, or in attributes that hold dims."
+  [x]
+  (filter #(and (vector? %) (= :/ (first %)) (= 3 (count %))) (tree-seq coll? seq x)))
 
 (defn dim-max "The larger of two dims." [a b]
-  (cond (= a b) a, (and (integer? a) (integer? b)) (max a b), :else [:max a b]))
+  (if (and (integer? a) (integer? b)) (max a b) (poly/to-dim (poly/of-dim [:max a b]))))
 
 (defn dim-min "The smaller of two dims." [a b]
-  (cond (= a b) a, (and (integer? a) (integer? b)) (min a b), :else [:min a b]))
+  (if (and (integer? a) (integer? b)) (min a b) (poly/to-dim (poly/of-dim [:min a b]))))
 
 (defn size
   "The number of elements of a shape, as a dim."
@@ -276,6 +244,27 @@
   [d]
   (cond (symbol? d) #{d}, (vector? d) (into #{} (mapcat dim-symbols) (rest d)), :else #{}))
 
+(defn- applied
+  "The operation of the dim d on numbers."
+  [op xs d]
+  (case op
+    :+ (apply +' xs), :* (apply *' xs), :- (apply -' xs)
+    :quot (apply quot xs), :mod (apply mod xs), :max (apply max xs), :min (apply min xs)
+    :/ (let [[a b] xs]
+         (when-not (zero? (rem a b))
+           (fail! ::bad-dimension (str b " does not divide " a ", the value of "
+                                       (pr-str (second d)))
+                  {:dim d, :given a, :divisor b}))
+         (quot a b))))
+
+(defn substitute
+  "The dim with symbols replaced as {symbol dim} says, in normal form."
+  [dims d]
+  (cond (symbol? d) (get dims d d)
+        (vector? d) (let [all (into [(first d)] (map #(substitute dims %)) (rest d))]
+                      (if (= all d) d (fits-long! (poly/to-dim (poly/of-dim all)))))
+        :else d))
+
 (defn dim-value
   "The integer that a dim is when its symbols have the values of `env`; overflow and negative
   results fail."
@@ -286,25 +275,38 @@
                                (fail! ::unbound-dimension (str "the dimension " d " has no value")
                                       {:dim d :env env}))
                   :else (let [[op & ds] d, xs (map v ds)]
-                          (case op :+ (apply +' xs) :* (apply *' xs) :- (apply -' xs)
-                                :quot (apply quot xs) :mod (apply mod xs) :max (apply max xs) :min
-                                (apply min xs)))))]
+                          (if (and (#{:quot :/ :mod} op) (< (second xs) 1))
+                            (check-divisor d 0)
+                            (applied op xs d)))))]
     (long (fits-long! (v d)))))
 
 ;; ## Types
+
+(def dim-ops
+  "The operations of dims; :/ is the quotient that must come out even."
+  #{:+ :* :- :quot :/ :mod :max :min})
 
 (defn dim?
   "Is d a dim, an integer of at least 0, a symbol or arithmetic on dims?"
   [d]
   (or (and (integer? d) (<= 0 d Long/MAX_VALUE))
       (and (symbol? d) (nil? (namespace d)))
-      (and (vector? d) (#{:+ :* :- :quot :mod :max :min} (first d)) (every? dim? (rest d)))))
+      (and (vector? d) (dim-ops (first d)) (every? dim? (rest d)))))
 
 (defn type?
   "Is x a type, [dtype [dim …]]?"
   [x]
   (and (vector? x) (= 2 (count x)) (dtype? (first x)) (vector? (second x))
     (every? dim? (second x))))
+
+(defn check-rank
+  "The type itself; fails when it has more axes than arrays may have."
+  [[_ shape :as type]]
+  (when (< (.most Limits/RANK) (count shape))
+    (fail! ::too-many-axes (str "an array has at most " (.most Limits/RANK) " axes; this one has "
+                                (count shape))
+           {:rank (count shape), :most (.most Limits/RANK)}))
+  type)
 
 (defn check
   "The type itself; fails with advice when it is none."
@@ -314,7 +316,7 @@
            (str "a type looks like [:f32 [n 784]]: a dtype of " (vec (sort (keys dtypes)))
                 " and a vector of dimensions, integers or symbols; got " (pr-str x))
            {:given x}))
-  x)
+  (check-rank x))
 
 (defn as-shape
   "What a user gives as a shape, a vector of dims or one dim, as a vector; fails when it is none."

@@ -39,7 +39,7 @@
     d/cumsum :i32 :i64, d/cumsum :bool :i64, d/cumprod :u8 :i64, d/cumsum :f32 :f32
     d/cummax :u8 :u8, d/cummin :bool :bool, d/diff :i32 :i32, d/diff :bool :bool)
   (is (= '[:i64 [[:* m n]]] (d/type-of (d/cumsum (d/input 'x '[:bool [n m]])))))
-  (is (= '[:f32 [[:- n 2]]] (d/type-of (d/diff (d/input 'x '[:f32 [n]]) :n 2)))))
+  (is (= '[:f32 [[:max 0 [:- n 2]]]] (d/type-of (d/diff (d/input 'x '[:f32 [n]]) :n 2)))))
 
 (deftest nan-stays-from-where-it-is-met
   (is (= "[1.0 ##NaN ##NaN]" (pr-str (value '[:cummax x] [1 ##NaN 3] :f64))))

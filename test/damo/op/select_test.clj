@@ -137,7 +137,7 @@
       (finally (.delete file)))))
 
 (deftest shapes-below-zero-stop-the-call
-  (let [f (d/function [x] (d/slice chosen :start 1))]
+  (let [[k] (d/shape chosen), f (d/function [x] (d/slice chosen :start 1 :stop k))]
     (is (= [4.0] @(f [3 -1 4])))
     (is (= [] @(f [3])))
     (is (thrown-with-msg? clojure.lang.ExceptionInfo #"flatnonzero" (f [-3])))))

@@ -37,6 +37,9 @@
     '[n 784] [-1] '[[:* 784 n]]
     '[n m] '[m -1] '[m n]
     '[n 6] [-1 3] '[[:* 2 n] 3]
+    '[n 10] [-1 4] '[[:/ [:* 5 n] 2] 4]
+    '[n 6] '[b t 4 -1] '[b t 4 [:/ [:* 3 n] [:* 2 b t]]]
+    '[n [:/ c 4]] '[-1 c] '[[:/ n 4] c]
     [] [1 1] [1 1]
     [0 3] [0 7] [0 7])
   (are [from to kind message] (= [kind message]
@@ -44,14 +47,14 @@
     '[n 784] '[n 10] ::view/shape-mismatch
     (str "reshape: the numbers of elements must agree: [n 784] has [:* 784 n], [n 10] has "
          "[:* 10 n]; give -1 for one extent to have it computed")
-    '[n 10] [-1 4] ::view/shape-mismatch
-    (str "reshape: cannot find the extent for -1: [n 10] has [:* 10 n] elements, the other axes of "
-         "[-1 4] take 4, which is not known to divide it")
+    [3 5] '[-1 4] ::view/shape-mismatch
+    (str "reshape: cannot find the extent for -1: [3 5] has 15 elements, the other axes of "
+         "[-1 4] take 4, which does not divide it")
     [6] [-1 -1] ::view/bad-shape
     "reshape: only one extent may be -1; the shape is [-1 -1]"
     [0] [-1 0] ::view/shape-mismatch
     (str "reshape: cannot find the extent for -1: [0] has 0 elements, the other axes of [-1 0] "
-         "take 0, which is not known to divide it")))
+         "take 0, which does not divide it")))
 
 (deftest transposes
   (is (= '[3 n] (shape-of (view/transpose (of-shape '[n 3])))))

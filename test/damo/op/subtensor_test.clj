@@ -84,7 +84,7 @@
     [:ellipsis :ellipsis] ::subtensor/too-many-indices
     [0.5] ::subtensor/bad-index
     [[1 2 3 4]] ::subtensor/bad-index
-    [[(d/tensor 1) nil]] ::subtensor/bad-index
+    [[(d/input 'i [:i64 []]) nil]] ::subtensor/bad-index
     [(d/tensor [0.5])] ::subtensor/bad-index
     [{:from 1}] ::subtensor/bad-index
     [{:start (d/tensor 0), :size 4}] :damo.op.slice/out-of-bounds

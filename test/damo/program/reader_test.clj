@@ -4,7 +4,7 @@
   (:require [clojure.string :as str]
             [clojure.test :refer [deftest is testing]]
             [damo.program.sample :as sample])
-  (:import (damo DamoException)
+  (:import (damo DamoException Limits)
            (damo.program Instructions Kernel Kernel$Const Kernel$For Kernel$Let Program
                          Program$Buffer Program$Gemm Program$Port Programs)
            (damo.tensor DType)))
@@ -73,7 +73,7 @@
    [(at [:dims] '[n n]) #"the dimension n is listed twice"]
    [(at [:dims] '[n "m"]) #"expected :dims to hold symbols, found \"m\""]
    [(at [:dims] '[n m]) #"no input or state has \[m\] as an axis"]
-   [(at [:dims] (mapv #(symbol (str "d" %)) (range 300))) #"300 dimensions; at most 256"]
+   [(at [:dims] (mapv #(symbol (str "d" %)) (range 1100))) #"1100 dimensions; at most 1024"]
    ;; buffers and constants
    [(at [:buffers 0 :dtype] :f8) #"buffer 0: expected a dtype .*:f16.*, found :f8"]
    [(at [:buffers 0 :kind] :heap) #"buffer 0: expected :kind .*, found :heap"]
@@ -82,7 +82,7 @@
    [(at [:buffers 0 :size] '[:mod n 2]) #"no operation :mod in a size"]
    [(at [:buffers 0 :size] '[:- n]) #"two operands of :-"]
    [(at [:buffers 0 :size] '[:+]) #"one or more operands of :\+"]
-   [(at [:buffers 0 :size] (into [:+] (repeat 300 1))) #"more than 256 parts"]
+   [(at [:buffers 0 :size] (into [:+] (repeat 20000 1))) #"more than 16384 parts"]
    [(at [:buffers 5 :size] 4) #"buffer 5: size 4, but 3 values in :consts"]
    [(at [:buffers 5 :size] 'n) #"buffer 5: a :const buffer's size depends on no dimension, found n"]
    [(at [:consts] []) #"buffer 5: a :const buffer without data"]
@@ -109,8 +109,8 @@
    [(kernel '[:let a [:const :i64 1]] '[:store 2 a [:const :f32 0]])
     #"a is a value, which an index may not use"]
    [(kernel '[:let a [:const :f32 1]] '[:set a [:const :f32 2]]) #"there is no \[:var a …\] here"]
-   [(kernel (into [:for 'i 1] (for [v (range 300)] [:for (symbol (str "v" v)) 1])))
-    #"more than 256 loop and index variables"]
+   [(apply kernel (for [v (range 300)] [:index (symbol (str "v" v)) [:const :i64 0] 1 0]))
+    #"more than 256 loop and index variables around one statement"]
    ;; dtypes
    [(kernel '[:store 2 0 [:const :f64 0]]) #"parameter 2 has dtype :f32, found :f64"]
    [(kernel '[:let a [:add [:const :f32 1] [:const :f64 1]]])
@@ -191,6 +191,12 @@
                                   "HERE" (deep n)))]
     (is (some? (Programs/read (text 400))))
     (is (thrown-with-msg? DamoException #"nested deeper than 512" (Programs/read (text 100000))))))
+
+(deftest documented-limits-are-the-limits
+  (let [rows (re-seq #"(?m)^\| ([A-Z]+) \| ([0-9,]+) \| (.*) \|$" (slurp "docs/program.md"))]
+    (is (= (for [^Limits l (Limits/values)] [(str l) (.most l) (.what l)])
+           (for [[_ limit most what] rows]
+             [limit (parse-long (str/replace most "," "")) what])))))
 
 ;; ## The instruction table
 

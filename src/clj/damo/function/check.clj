@@ -74,11 +74,13 @@
                   (fail/facts-text facts))
              (assoc facts :input name, :inputs inputs)))))
 
-(defn- check-update! [[s e]]
+(defn- check-shared! [[s]]
   (when-not (and (expr/expr? s) (= :shared (expr/op-of s)))
     (fail! :damo.function/not-shared
            (str "only shared variables can be updated; got " (expr/describe s))
-           (assoc (expr/facts s) :given s)))
+           (assoc (expr/facts s) :given s))))
+
+(defn- check-update! [[s e]]
   (when-not (= (expr/type-of s) (expr/type-of e))
     (fail! :damo.function/update-mismatch
            (str "an update has the type of its variable, " (pr-str (expr/type-of s))
@@ -97,6 +99,11 @@
                         e)])
          leaves (tree/parts "an update" skeleton e))))
 
+(defn check-updates!
+  "Fails unless each of the pairs [shared expression] has one type."
+  [pairs]
+  (run! check-update! pairs))
+
 (defn update-pairs
   "The updates as pairs [shared expression]; data become constants of the variable's dtype."
   [updates]
@@ -106,7 +113,7 @@
            (str ":updates is a map {shared expression}; got " (fail/value-text updates))
            {:given updates}))
   (let [pairs (mapcat update-parts updates)]
-    (run! check-update! pairs)
+    (run! check-shared! pairs)
     (when-let [twice (first (for [[s k] (frequencies (map first pairs)) :when (< 1 k)] s))]
       (fail! :damo.function/duplicate-update
              (str "the shared variable " (:name (expr/attrs-of twice)) " has two updates"
@@ -125,17 +132,9 @@
            {:given givens}))
   (into {} (for [[from to] givens]
              [from (if (expr/expr? from)
-                     (expr/explaining :givens [from to] #(given/as-type (expr/type-of from) to))
+                     (let [[dtype] (expr/type-of from)]
+                       (expr/explaining :givens [from to] #(given/in-dtype dtype to)))
                      to)])))
-
-(defn check-given!
-  "Fails unless an expression may replace another: they have one type."
-  [[from to]]
-  (when-not (and (expr/expr? from) (expr/expr? to) (= (expr/type-of from) (expr/type-of to)))
-    (fail! :damo.function/given-mismatch
-           (str "what replaces an expression has its type\n  replaced: " (expr/describe from)
-                "\n  by: " (expr/describe to))
-           (assoc (expr/facts from) :from from, :to to))))
 
 (defn- live-inputs [graph]
   (into #{} (for [id (graph/live graph)

@@ -4,7 +4,8 @@
   (:require [damo.attribute :as attribute]
             [damo.expr :as expr]
             [damo.fail :as fail :refer [fail!]]
-            [damo.function :as function])
+            [damo.function :as function]
+            [damo.substitute :as substitute])
   (:import [damo.runtime State]))
 
 (set! *warn-on-reflection* true)
@@ -87,7 +88,9 @@
         _ (run! #(check-swap! shared %) swap)
         own (if share? {} (into {} (map (juxt identity own-copy)) (remove (or swap {}) shared)))
         other (merge own swap)
-        moved (function/substitute (into (vec exprs) (map second) updates) other)
+        {moved :exprs, :keys [dims]} (substitute/in-place-of
+                                      (into (vec exprs) (map second) updates) other)
+        inputs (mapv #(substitute/input-of dims %) inputs)
         [exprs changed] (split-at (count exprs) moved)]
     (function/function inputs (function/as-asked form exprs)
                        (assoc (cond-> opts name (assoc :name name))

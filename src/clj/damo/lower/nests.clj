@@ -43,13 +43,26 @@
                 (lower/emit! body (store p out-shape (place positions)
                                          (lower/read-at cx body positions id positions))))))
 
-(defn- concat-body [cx id]
+(def ^:private most-terms
+  "How many terms the offsets of the parts have that one kernel joins. LLVM's time grows faster than
+  the number of loops with offsets that are long sums."
+  256)
+
+(defn- parts-of
+  "The parts of a join, [[argument offset] …], in groups, each for one kernel."
+  [cx id]
   (let [[_ {:keys [axis]} & args] (nth (:nodes (:g cx)) id)
-        p (lower/param cx [:node id] (dtype cx id) :out)
-        offsets (reductions type/dim+ 0 (map #(nth (shape cx %) axis) args))]
+        parts (map vector args (reductions type/dim+ 0 (map #(nth (shape cx %) axis) args)))
+        terms (reductions + (map #(+ 4 (count (tree-seq vector? seq (second %)))) parts))]
+    (map (partial map second)
+         (partition-by (fn [[terms]] (quot terms most-terms)) (map vector terms parts)))))
+
+(defn- join-body [cx id parts]
+  (let [[_ {:keys [axis]}] (nth (:nodes (:g cx)) id)
+        p (lower/param cx [:node id] (dtype cx id) :out)]
     (into [] (mapcat (fn [[a offset]]
                        (copy-into cx p (shape cx id) a #(update (vec %) axis type/dim+ offset))))
-          (map vector args offsets))))
+          parts)))
 
 (defn- copied-first
   "The copy of the array that a node writes to, nothing when the two are one memory."
@@ -197,19 +210,27 @@
   "[statements scratch] of a node with a loop nest of its own."
   [cx id op]
   (case (op/kind op)
-    :concat [(concat-body cx id) {}]
     :scatter [(scatter-body cx id) {}]
     :patch [(patch-body cx id) {}]
     :contract [(contract-body cx id) {}]
     :cumulate (cumulate-body cx id)))
 
-(defn kernel
-  "The kernel of a unit of kind :own."
-  [{:keys [g] :as cx} {[id] :nodes}]
+(defn- written-kernel
+  "The kernel of node `id` whose body and scratch (write cx) gives."
+  [{:keys [g] :as cx} id write]
   (let [cx (assoc (lower/writing cx) :unit {:level {}})
-        op (graph/op-of (nth (:nodes g) id))
-        [body scratch] (own-body cx id op)]
-    (assoc (lower/finished cx (name op) (collapse/collapse body)) :scratch scratch)))
+        [body scratch] (write cx)]
+    (assoc (lower/finished cx (name (graph/op-at g id)) (collapse/collapse body))
+           :scratch scratch)))
+
+(defn kernels
+  "The kernels of a unit of kind :own, one after the other: several for a join of many parts."
+  [{:keys [g] :as cx} {[id] :nodes}]
+  (let [op (graph/op-at g id)]
+    (if (= :concat (op/kind op))
+      (mapv (fn [parts] (written-kernel cx id (fn [cx] [(join-body cx id parts) {}])))
+            (parts-of cx id))
+      [(written-kernel cx id (fn [cx] (own-body cx id op)))])))
 
 (defn copy-kernel
   "The kernel that copies `size` elements of one memory to another: parameter 0 to parameter 1."

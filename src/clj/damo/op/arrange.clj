@@ -278,12 +278,15 @@
 ;; ## Pieces
 
 (defn- cuts
-  "The bounds of the pieces of an axis: equal parts, or parts between the indices given."
+  "The bounds of the pieces of an axis, nil at the ends: equal parts, or parts between the indices
+  given."
   [extent parts]
   (if (sequential? parts)
-    (concat [0] parts [extent])
-    (let [part (when (and (integer? parts) (pos? parts)) (type/dim-quot extent parts))]
-      (when-not (and part (= extent (type/dim* parts part)))
+    (concat [nil] parts [nil])
+    (let [even? (and (integer? parts) (pos? parts)
+                     (or (not (integer? extent)) (zero? (mod extent parts))))
+          part (when even? (type/dim-div extent parts))]
+      (when-not part
         (fail! ::bad-parts (str "an axis of extent " (pr-str extent) " cannot be cut into "
                                 (pr-str parts) " equal parts; give the indices to cut at")
                {:extent extent, :parts parts}))

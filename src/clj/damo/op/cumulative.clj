@@ -10,6 +10,7 @@
             [damo.fail :as fail :refer [fail!]]
             [damo.op :as op :refer [defop]]
             [damo.op.gens :as gens]
+            [damo.op.slice :as slice]
             [damo.op.scalar :as scalar]
             [damo.op.typing :as typing]
             [damo.type :as type]))
@@ -265,7 +266,7 @@
 (defn- shorter
   "The shape after one difference along the axis."
   [shape axis]
-  (update shape axis #(if (= 0 %) 0 (type/dim- % 1))))
+  (update shape axis #(type/dim-max 0 (type/signed+ % -1))))
 
 (defn- diff-rule [{:keys [n axis]} [[dtype shape]]]
   (when-not (and (integer? n) (<= 0 n 64))
@@ -293,12 +294,15 @@
    :eval (fn [{:keys [n axis]} x] (nth (iterate #(difference axis %) x) n))
    :expand (fn [{{:keys [n axis]} :attrs, [[dtype shape]] :types}]
              (let [minus (if (= dtype :bool) :ne :sub)
-                   minus-one (fn [t]
-                               [minus [:slice {:axis axis, :start 1} t]
-                                [:slice {:axis axis, :stop -1} t]])]
+                   cut (fn [t shape start stop]
+                         [:slice (assoc (slice/written-bounds (nth shape axis) start stop 1)
+                                        :axis axis) t])
+                   minus-one (fn [[t shape]]
+                               [[minus (cut t shape 1 nil) (cut t shape nil -1)]
+                                (shorter shape axis)])]
                (if (= 0 n)
                  [:reshape {:shape shape} ?x]
-                 (nth (iterate minus-one ?x) n))))
+                 (first (nth (iterate minus-one [?x shape]) n)))))
    :gen (gens/on-shapes (fn [n] [[{} [n]] [{:n 2} [3 (+ 2 n)]] [{:axis 0} [(inc n) 2]]
                                  [{:n 0} [n]]]))
    :examples [[[:diff [:sqr [:iota {:shape [4] :axis 0}]]] [1 3 5]]

@@ -1,7 +1,8 @@
 (ns damo.op.slice
   "Slices with static or symbolic bounds, slices that begin where a value says, and reversal.
-  Extents known at build time clip the bounds as NumPy does; against a symbolic extent bounds must
-  lie inside at run time, so that x[1:] of [n] has the shape [n - 1]."
+  Bounds that are all numbers are clipped as NumPy does, to extents that are known and to symbolic
+  ones: x[-3:] of [n] has the shape [min(3, n)]. Where a bound is a dim, it says where the slice
+  lies, and a call in which it does not lie inside fails: x[1:k] has the shape [k - 1]."
   (:require [damo.array :as array]
             [damo.fail :as fail :refer [fail!]]
             [damo.op :as op :refer [defop]]
@@ -27,6 +28,8 @@
   (doseq [b [start stop] :when (some? b)]
     (when-not (and (integer? b) (neg? b)) (typing/check-shape [b]))))
 
+(defn- symbolic? [b] (not (or (nil? b) (integer? b))))
+
 (defn normal-bounds
   "{:start :stop :step}, dims and an integer, of the slice of an axis of that extent."
   [extent start stop step]
@@ -36,6 +39,27 @@
     {:start start
      :stop (if (and (integer? start) (integer? stop)) (max start stop) stop)
      :step step}))
+
+(defn- clipped
+  "An integer bound of an axis of that extent, as NumPy has it."
+  [extent b]
+  (if (neg? b)
+    (type/dim-max 0 (type/dim- extent (- b)))
+    (type/dim-min b extent)))
+
+(defn written-bounds
+  "The same of the bounds as a user writes them: when all are numbers, they are clipped."
+  [extent start stop step]
+  (check-bounds start stop step)
+  (if (or (integer? extent) (some symbolic? [start stop]))
+    (normal-bounds extent start stop step)
+    (let [start (clipped extent (or start 0))
+          stop (if (nil? stop) extent (clipped extent stop))]
+      {:start start, :stop (type/dim-max start stop), :step step})))
+
+(defn- written-slice [{:keys [start stop step] :or {step 1} :as attrs} [[_ shape]]]
+  (let [axis (type/axis-index (count shape) (:axis attrs 0))]
+    (merge attrs (written-bounds (nth shape axis) start stop step))))
 
 (defn extent
   "The number of elements of a slice."
@@ -73,17 +97,17 @@
       (typing/filled dtype shape 0) '?g]]))
 
 (defop slice
-  "The elements start, start + step, … before stop along one axis. Bounds are dims, or negative
-  integers that count from the end."
+  "The elements start, start + step, … before stop along one axis. Bounds are numbers, negative ones
+  counted from the end, and clipped to the axis as NumPy does; or dims, then they must lie inside."
   {:kind :view, :args [?x]
    :attrs {:axis {:default 0, :doc "the axis to cut"}
            :start {:default nil, :doc "the first index; nil: 0"}
            :stop {:default nil, :doc "the index to stop before; nil: the end"}
            :step {:default 1, :doc "the distance between indices, at least 1"}}
-   :normalize normal-slice, :type slice-type
+   :written written-slice, :normalize normal-slice, :type slice-type
    :eval slice-value
    :requires (fn [{{:keys [axis start stop]} :attrs, [[_ shape]] :types}]
-               [[start stop] [stop (nth shape axis)]])
+               [[0 start] [start stop] [stop (nth shape axis)]])
    :failure "a slice must lie inside its axis"
    :linear-in #{0}, :transpose slice-transpose
    :view (fn [{:keys [axis start step]} _ _ {:keys [strides] :as layout}]
@@ -144,17 +168,21 @@
              {:axis axis, :size size, :shape shape}))
     [dtype (assoc shape axis size)]))
 
+(defn starts-of
+  "The number of places where a slice of `size` elements of an axis of that extent may begin."
+  [extent size]
+  (if (and (integer? extent) (integer? size))
+    (- (inc extent) size)
+    (type/dim-max 0 (type/dim- (type/dim+ extent 1) size))))
+
 (defn dynamic-indices
   "The template of the indices of a slice of `size` elements of an axis of that extent: the 0-d
   `start`, a template, and what follows it. A negative start counts from the end; it is checked that
   the whole slice lies inside."
   [start extent size]
-  (let [starts (if (and (integer? extent) (integer? size))
-                 (- (inc extent) size)
-                 (type/dim-max 0 (type/dim- (type/dim+ extent 1) size)))]
-    [:add [:check-index {:extent starts}
-           [:where [:lt start 0] [:add start [:dim {:dim extent}]] start]]
-     [:iota {:shape [size], :axis 0}]]))
+  [:add [:check-index {:extent (starts-of extent size)}
+         [:where [:lt start 0] [:add start [:dim {:dim extent}]] start]]
+   [:iota {:shape [size], :axis 0}]])
 
 (defop dynamic-slice
   "The :size elements along one axis of x from the 0-d integer `start` on, which is known at run

@@ -2,7 +2,8 @@
   "Reading and writing parts of an array, NumPy's x[…]: (index x spec …), (set-at x spec … v) and
   (inc-at x spec … v), one spec an axis. A spec is
   - an integer or a dim such as 'k, which picks an element and drops the axis
-  - [start stop] or [start stop step], a slice; nil: open; negative steps run backwards
+  - [start stop] or [start stop step], a slice; nil: open; negative steps run backwards; bounds may
+    be 0-d integer expressions whose distance depends on no value, [(mul i 9) (mul (add i 1) 9)]
   - {:start e :size k}: the k elements from the 0-d integer expression e on
   - :all the whole axis, :ellipsis as many of them as there are axes left, :new an axis of extent 1
   - an expression, tensor or Java array of integers; several broadcast, and their axes stand where
@@ -13,6 +14,7 @@
   (:require [damo.expr :as expr]
             [damo.fail :as fail :refer [fail!]]
             [damo.op :as op]
+            [damo.op.bounds :as bounds]
             [damo.op.index :as index]
             [damo.op.select :as select]
             [damo.op.slice :as slice]
@@ -41,13 +43,35 @@
           (type/int-dtype? dtype) {:kind :array, :array e}
           :else (bad-spec! e "arrays as indices are of integers, or booleans with an axis"))))
 
+(defn- bound-of
+  "A bound that is an expression which depends on no value as a dim; else itself."
+  [b]
+  (if (array-spec? b)
+    (let [e (expr/whole b), [dtype shape] (expr/type-of e)]
+      (when-not (and (empty? shape) (type/int-dtype? dtype))
+        (bad-spec! b "the bounds of a slice are 0-d integers"))
+      (or (bounds/as-dim e) e))
+    b))
+
+(defn- value-slice
+  "The entry of a slice one of whose bounds depends on a value: its length must not."
+  [start stop step]
+  (let [as-expr #(if (or (integer? %) (expr/expr? %)) (expr/whole %) (op/node :dim {:dim %} []))
+        size (when (and (some? start) (some? stop)) (apply bounds/span (map as-expr [start stop])))]
+    (when-not (and size (integer? step) (pos? step))
+      (bad-spec! [start stop step]
+                 (str "the length of a slice is the same at each call, as from (mul i 600) to (mul"
+                      " (add i 1) 600), and its step is at least 1; {:start e :size k} gives k"
+                      " elements from the expression e on")))
+    {:kind :dynamic, :start (as-expr start), :size size, :step step, :front true}))
+
 (defn- slice-entry [[start stop step :as spec]]
   (when-not (<= (count spec) 3)
     (bad-spec! spec "a vector is a slice"))
-  (doseq [b [start stop] :when (array-spec? b)]
-    (bad-spec! b (str "the bounds of a slice are known before a call; {:start e :size k} begins"
-                      " where an expression says")))
-  {:kind :slice, :start start, :stop stop, :step (or step 1)})
+  (let [start (bound-of start), stop (bound-of stop), step (or step 1)]
+    (if (some expr/expr? [start stop])
+      (value-slice start stop step)
+      {:kind :slice, :start start, :stop stop, :step step})))
 
 (defn- entry-of [spec]
   (cond (array-spec? spec) (array-entry spec)
@@ -85,19 +109,17 @@
 (defn- backwards? [{:keys [kind step]}] (and (= kind :slice) (integer? step) (neg? step)))
 
 (defn- turned-bound
-  "The bound, or `open`, counted from the end of an axis of extent n, for an axis turned around."
-  [n b open]
-  (cond (nil? b) open
-        (not (integer? b)) (type/dim- (type/dim- n 1) b)
-        (integer? n) (- n 1 (-> (if (neg? b) (+ n b) b) (max -1) (min (dec n))))
-        (neg? b) (- -1 b)
-        :else (type/dim- n (inc b))))
+  "The bound counted from the end of an axis of extent n, for an axis turned around."
+  [n b]
+  (cond (nil? b) nil
+        (integer? b) (- -1 b)
+        :else (type/dim- (type/dim- n 1) b)))
 
 (defn- turned
   "A slice with a negative step as a slice of the axis turned around."
   [shape {:keys [axis start stop step] :as entry}]
   (let [n (nth shape axis)]
-    (assoc entry :start (turned-bound n start 0), :stop (turned-bound n stop n), :step (- step))))
+    (assoc entry :start (turned-bound n start), :stop (turned-bound n stop), :step (- step))))
 
 (defn- flip-stage [entries]
   (when-let [axes (seq (map :axis (filter backwards? entries)))]
@@ -110,16 +132,18 @@
       (fail! ::out-of-bounds (str "the index " at " is out of range: axis " axis
                                   " has the extent " extent)
              {:axis axis, :index at, :extent extent}))
-    {:axis axis, :start at, :step 1
-     :stop (cond (= -1 at) nil, (integer? at) (inc at), :else (type/dim+ at 1))}))
+    (slice/normal-bounds extent at
+                         (cond (= -1 at) nil, (integer? at) (inc at), :else (type/dim+ at 1))
+                         1)))
 
 (defn- cut-axes
   "The bounds {:axis :start :stop :step} of the axes that are not kept whole."
   [shape entries arrays?]
-  (for [{:keys [kind axis] :as e} entries
+  (for [{:keys [kind axis start stop step] :as e} entries
         :when (or (= kind :slice) (and (= kind :pick) (not arrays?)))
-        :let [{:keys [start stop step]} (if (= kind :pick) (picked-bounds shape e) e)
-              bounds (slice/normal-bounds (nth shape axis) start stop step)]
+        :let [bounds (if (= kind :pick)
+                       (picked-bounds shape e)
+                       (slice/written-bounds (nth shape axis) start stop step))]
         :when (not= bounds {:start 0, :stop (nth shape axis), :step 1})]
     (assoc bounds :axis axis)))
 
@@ -128,16 +152,17 @@
     (let [rank (count (expr/shape-of x))
           along (fn [k default] (reduce (fn [v {:keys [axis] :as c}] (assoc v axis (c k)))
                                         (vec (repeat rank default)) cuts))]
-      (op x y :start (along :start 0) :stop (along :stop nil) :step (along :step 1)))))
+      (op/node op {:start (along :start 0), :stop (along :stop nil), :step (along :step 1)}
+               [x y]))))
 
 (defn- cut-stage [cuts]
   (when (seq cuts)
     {:read (fn [x]
              (reduce (fn [x {:keys [axis start stop step]}]
-                       (slice/slice x :axis axis :start start :stop stop :step step))
+                       (op/node :slice {:axis axis, :start start, :stop stop, :step step} [x]))
                      x cuts))
-     :set (block-writer write/set-slice cuts)
-     :add (block-writer write/inc-slice cuts)}))
+     :set (block-writer :set-slice cuts)
+     :add (block-writer :inc-slice cuts)}))
 
 (defn- emitted
   "The expression of a template over expressions by name."
@@ -151,13 +176,20 @@
                               (op/node head attrs (mapv build args)))))]
     (build template)))
 
-(defn- dynamic-stage [{:keys [axis start size]}]
-  (let [indices (fn [x]
-                  (emitted {'?start start}
+(defn- dynamic-stages
+  "The stages of the elements from where a value says; :front when that counts from the front."
+  [{:keys [axis start size step front]}]
+  (let [start-in (fn [x]
+                   (let [starts (slice/starts-of (nth (expr/shape-of x) axis) size)]
+                     (if front (op/node :check-index {:extent starts} [start]) start)))
+        indices (fn [x]
+                  (emitted {'?start (start-in x)}
                            (slice/dynamic-indices '?start (nth (expr/shape-of x) axis) size)))]
-    {:read #(slice/dynamic-slice % start :axis axis :size size)
-     :set #(write/set-at %1 (indices %1) %2 :axis axis)
-     :add #(write/inc-at %1 (indices %1) %2 :axis axis)}))
+    [{:read #(slice/dynamic-slice % (start-in %) :axis axis :size size)
+      :set #(write/set-at %1 (indices %1) %2 :axis axis)
+      :add #(write/inc-at %1 (indices %1) %2 :axis axis)}
+     (when-not (= 1 (or step 1))
+       (cut-stage [{:axis axis, :start 0, :stop size, :step step}]))]))
 
 (defn- shape-stage
   "Drops the axes of picked elements and adds new ones."
@@ -245,7 +277,7 @@
         arrays? (boolean (some #(= :array (:kind %)) entries))
         forward (mapv #(if (backwards? %) (turned shape %) %) entries)]
     (filterv some? (concat [(flip-stage entries) (cut-stage (cut-axes shape forward arrays?))]
-                           (map dynamic-stage (filter #(= :dynamic (:kind %)) entries))
+                           (mapcat dynamic-stages (filter #(= :dynamic (:kind %)) entries))
                            [(shape-stage entries arrays?)
                             (cond arrays? (array-stage entries)
                                   (some #(= :mask (:kind %)) entries) (mask-stage entries))]))))
@@ -272,7 +304,8 @@
   :all, :ellipsis, :new; an expression, tensor or Java array of integers, or of booleans.
   (index x 0 [1 nil]) is NumPy's x[0, 1:], (index x :all rows) x[:, rows], and
   (index x (tensor [2 0])) x[[2, 0]]: a vector is a slice. What is known to be out of range fails at
-  once, the rest when the function runs. Symbolic bounds must lie inside."
+  once, the rest when the function runs. The bounds of a slice are clipped to the axis as NumPy does
+  when they are numbers; those that are dims or expressions must lie inside."
   [x & specs]
   (let [x (expr/whole x)]
     (through x (stages x specs))))

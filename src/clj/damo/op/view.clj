@@ -16,15 +16,15 @@
 (defn- inferred
   "The extent that stands for -1 in `shape`, given the size of the whole."
   [from shape]
-  (let [known (apply type/dim* (remove #{-1} shape))
-        missing (when-not (= known 0) (type/dim-quot (type/size from) known))]
-    (when-not (and missing (= (type/size from) (type/dim* known missing)))
+  (let [known (apply type/dim* (remove #{-1} shape)), size (type/size from)]
+    (when (or (= known 0)
+              (and (integer? known) (integer? size) (not (zero? (mod size known)))))
       (fail! ::shape-mismatch
-             (str "cannot find the extent for -1: " (pr-str from) " has " (pr-str (type/size from))
+             (str "cannot find the extent for -1: " (pr-str from) " has " (pr-str size)
                   " elements, the other axes of " (pr-str shape) " take " (pr-str known)
-                  ", which is not known to divide it")
+                  ", which does not divide it")
              {:from from, :to shape}))
-    missing))
+    (type/dim-div size known)))
 
 (defn- normal-shape [{:keys [shape] :as attrs} [[_ from]]]
   (let [shape (if (sequential? shape) (vec shape) [shape])]
@@ -66,11 +66,13 @@
 
 (defop reshape
   "The same elements in row-major order under another shape, :shape [dim …]; one extent may be -1,
-  it is computed. That the numbers of elements agree must be provable from the dimensions."
+  it is computed, and a call in which it does not come out even fails. That the numbers of elements
+  agree must be provable from the dimensions."
   {:kind :view, :args [?x]
    :attrs {:shape {:doc "the new shape, a vector of dims, one of them may be -1"}}
    :normalize normal-shape, :type reshaped-type
    :eval (fn [{:keys [shape]} x] (array/reshape x shape))
+   :failure "the shape must come out even"
    :linear-in #{0}
    :transpose (fn [{[[_ from]] :types}] [[:reshape {:shape from} ?g]])
    :view reshaped-layout, :batch {:shape :shape-behind}

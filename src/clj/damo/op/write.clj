@@ -143,6 +143,14 @@
                     (per-axis :stop nil attrs rank) (per-axis :step 1 attrs rank))]
     (into {} (for [k [:start :stop :step]] [k (mapv k bounds)]))))
 
+(defn- written-block
+  "The attributes as a user writes them, with bounds that are numbers clipped."
+  [attrs [[_ shape]]]
+  (let [rank (count shape)
+        bounds (map slice/written-bounds shape (per-axis :start 0 attrs rank)
+                    (per-axis :stop nil attrs rank) (per-axis :step 1 attrs rank))]
+    (into attrs (for [k [:start :stop :step]] [k (mapv k bounds)]))))
+
 (defn- block-type [attrs [[dtype shape :as type] [given y] :as types]]
   (check-same-dtype dtype given)
   (let [{:keys [start stop step]} (normal-block attrs types)]
@@ -168,7 +176,7 @@
           t (map vector (range) shape start stop step)))
 
 (defn- block-requirements [{{:keys [start stop]} :attrs, [[_ shape]] :types}]
-  (mapcat (fn [extent from to] [[from to] [to extent]]) shape start stop))
+  (mapcat (fn [extent from to] [[0 from] [from to] [to extent]]) shape start stop))
 
 (def ^:private block-attrs
   {:start {:default nil, :doc "the first index along each axis, a vector of dims; nil: 0"}
@@ -189,6 +197,7 @@
   "x with the block of slices that :start, :stop and :step cut, as slice does along each axis,
   replaced by y, which has the shape of the block and the dtype of x."
   {:kind :patch, :args [?x ?y], :agree [0 1], :write :set, :attrs block-attrs
+   :written written-block
    :normalize normal-block
    :type block-type, :eval (partial block-written (fn [_ y] y)), :requires block-requirements
    :failure "a block must lie inside the array"
@@ -203,6 +212,7 @@
   "x with y added to the block of slices that :start, :stop and :step cut, as slice does along each
   axis; y has the shape of the block and the dtype of x."
   {:kind :patch, :args [?x ?y], :agree [0 1], :write :add, :attrs block-attrs
+   :written written-block
    :normalize normal-block
    :type (fn [attrs [[dtype] :as types]]
            (typing/check-dtype :num dtype)

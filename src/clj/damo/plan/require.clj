@@ -36,13 +36,21 @@
   (vec (distinct (for [{:keys [id small large]} requirements]
                    {:small small, :large large, :note (note-of id)}))))
 
+(defn- condition
+  "What must hold, as a :bool of a kernel."
+  [{:keys [small large]}]
+  (let [[op a b] (when (vector? large) large)]
+    (if (= op :/)
+      [:eq [:size [:mod a b]] [:const :i64 0]]
+      [:le [:size small] [:size large]])))
+
 (defn- check-step
   "The step that checks requirements of counted dims."
   [requirements note-of]
   {:do :kernel, :args []
    :kernel {:name "require", :params []
-            :body (vec (for [{:keys [id small large]} requirements]
-                         [:require [:le [:size small] [:size large]] (note-of id)]))}})
+            :body (vec (for [{:keys [id] :as requirement} requirements]
+                         [:require (condition requirement) (note-of id)]))}})
 
 (defn with-checks
   "The steps with a check of the requirements behind the step that counts the last of their dims;

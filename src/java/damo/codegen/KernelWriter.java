@@ -30,7 +30,7 @@ final class KernelWriter {
     static String write(String name, Kernel kernel, Usage usage, MathLibrary library) {
         KernelWriter writer = new KernelWriter(kernel, usage, library);
         for (String dim : usage.dims()) {
-            writer.exprs.bind(dim, Names.local("d", dim));
+            writer.exprs.bind(dim, Names.dimension(dim));
         }
         writer.statements(kernel.body());
         writer.lines.add(usage.stops() ? "ret i32 0" : "ret void");
@@ -56,7 +56,7 @@ final class KernelWriter {
                     .append(usage.access(i)).append("%p").append(i);
         }
         for (String dim : usage.dims()) {
-            text.append(text.isEmpty() ? "" : ", ").append("i64 ").append(Names.local("d", dim));
+            text.append(text.isEmpty() ? "" : ", ").append("i64 ").append(Names.dimension(dim));
         }
         if (usage.stops()) {
             text.append(text.isEmpty() ? "" : ", ").append(usage.polls() ? "ptr nocapture %failure"

@@ -4,11 +4,24 @@ import java.nio.charset.StandardCharsets;
 
 /** Names of a program as LLVM identifiers; no name, however odd, can break the text. */
 final class Names {
+    private static final String DIMENSION = "d";
+
     private Names() { }
 
     /** A local value: {@code local("n", "i")} is {@code %n.i}. */
     static String local(String prefix, String name) {
         return "%" + identifier(prefix + "." + name);
+    }
+
+    /** The operand of a dimension of a kernel. */
+    static String dimension(String name) {
+        return local(DIMENSION, name);
+    }
+
+    /** Whether an operand is that of a dimension of a kernel. */
+    static boolean isDimension(String operand) {
+        return operand.startsWith("%" + DIMENSION + ".")
+                || operand.startsWith("%\"" + DIMENSION + ".");
     }
 
     /** A function: {@code global("k3", "add-tanh")} is {@code @k3.add-tanh}. */

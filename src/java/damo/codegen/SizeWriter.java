@@ -1,6 +1,8 @@
 package damo.codegen;
 
 import damo.program.Size;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -9,6 +11,12 @@ import java.util.Map;
  * guards.
  */
 final class SizeWriter {
+    /**
+     * Sums of more terms that no loop changes are hidden from LLVM behind a {@code freeze}: where
+     * it reduces the strength of loops it tries the orders of their terms, whose number explodes.
+     */
+    private static final int FEW = 6;
+
     private final Lines lines;
     private final Map<String, String> names;
 
@@ -28,16 +36,52 @@ final class SizeWriter {
     }
 
     private String call(Size.Call c) {
+        if (c.op() == Size.Op.ADD) {
+            List<Size> terms = new ArrayList<>();
+            collect(c, terms);
+            List<Size> fixed = terms.stream().filter(this::fixed).toList();
+            if (fixed.size() > FEW) {
+                terms.removeAll(fixed);
+                return sum(terms, lines.value("freeze i64 ", sum(fixed, null)));
+            }
+        }
         String x = write(c.x());
         String y = write(c.y());
         return switch (c.op()) {
             case ADD -> lines.value("add nsw i64 ", x, ", ", y);
             case SUB -> lines.value("sub nsw i64 ", x, ", ", y);
             case MUL -> lines.value("mul nsw i64 ", x, ", ", y);
-            case QUOT -> lines.value(natural(c.x()) ? "udiv i64 " : "sdiv i64 ", x, ", ", y);
+            case QUOT, DIV -> lines.value(natural(c.x()) ? "udiv i64 " : "sdiv i64 ", x, ", ", y);
             case MOD -> natural(c.x()) ? lines.value("urem i64 ", x, ", ", y) : floorMod(x, y);
             case MIN -> lines.call("i64", "llvm.smin.i64", "i64", x, y);
             case MAX -> lines.call("i64", "llvm.smax.i64", "i64", x, y);
+        };
+    }
+
+    private static void collect(Size size, List<Size> terms) {
+        if (size instanceof Size.Call c && c.op() == Size.Op.ADD) {
+            collect(c.x(), terms);
+            collect(c.y(), terms);
+        } else {
+            terms.add(size);
+        }
+    }
+
+    private String sum(List<Size> terms, String first) {
+        String total = first;
+        for (Size term : terms) {
+            String x = write(term);
+            total = total == null ? x : lines.value("add nsw i64 ", x, ", ", total);
+        }
+        return total;
+    }
+
+    /** Whether no loop changes the value: only dimensions occur. */
+    private boolean fixed(Size size) {
+        return switch (size) {
+            case Size.Int i -> true;
+            case Size.Name n -> Names.isDimension(names.get(n.name()));
+            case Size.Call c -> fixed(c.x()) && fixed(c.y());
         };
     }
 

@@ -87,18 +87,36 @@ public final class Bindings {
     }
 
     private static void checkRequirement(Program p, Program.Requirement r, SizeValues sizes) {
-        long small = sizes.exact(r.small(), () -> "a requirement");
-        long large = sizes.exact(r.large(), () -> "a requirement");
-        if (small > large) {
-            Map<String, Object> note = p.notes().get(r.note());
-            Map<String, Object> data = new LinkedHashMap<>(note);
-            data.put("function", p.name());
-            data.put("small", small);
-            data.put("large", large);
-            throw new DamoException("requirement-failed", Notes.message(p.name(), note,
-                    valued(r.small(), small, sizes) + " is more than "
-                    + valued(r.large(), large, sizes)), data);
+        try {
+            long small = sizes.exact(r.small(), () -> "a requirement");
+            long large = sizes.exact(r.large(), () -> "a requirement");
+            if (small > large) {
+                throw failed(p, r, r.small() instanceof Size.Int
+                        ? valued(r.large(), large, sizes) + " is less than " + small
+                        : valued(r.small(), small, sizes) + " is more than "
+                        + valued(r.large(), large, sizes),
+                        Map.of("small", small, "large", large));
+            }
+        } catch (DamoException e) {
+            if (e.kind().equals("bad-size") && r.large() instanceof Size.Call c
+                    && c.op() == Size.Op.DIV) {
+                long whole = sizes.exact(c.x(), () -> "a requirement");
+                long parts = sizes.exact(c.y(), () -> "a requirement");
+                throw failed(p, r, valued(c.x(), whole, sizes) + " is no multiple of "
+                        + valued(c.y(), parts, sizes), Map.of("whole", whole, "parts", parts,
+                        "message", "a shape must come out even"));
+            }
+            throw e;
         }
+    }
+
+    private static DamoException failed(Program p, Program.Requirement r, String what,
+            Map<String, Object> values) {
+        Map<String, Object> note = p.notes().get(r.note());
+        Map<String, Object> data = new LinkedHashMap<>(note);
+        data.put("function", p.name());
+        data.putAll(values);
+        return new DamoException("requirement-failed", Notes.message(p.name(), data, what), data);
     }
 
     private static String valued(Size size, long value, SizeValues sizes) {

@@ -1,6 +1,7 @@
 package damo.program;
 
 import damo.DamoException;
+import damo.Limits;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -21,7 +22,7 @@ public final class Edn {
      * How deep collections may be nested; deeper text is refused, so that reading it cannot exhaust
      * the stack.
      */
-    public static final int MAX_DEPTH = 512;
+    public static final int MAX_DEPTH = Limits.DEPTH.most();
 
     private static final int BRIEF = 100;
 

@@ -12,7 +12,8 @@ final class EdnAtoms {
             return number(text);
         }
         if (c == ':') {
-            if (text.length() == 1 || d == ':' || d == '/' || text.endsWith(":")) {
+            if (text.length() == 1 || d == ':' || d == '/' && text.length() > 2
+                    || text.endsWith(":")) {
                 throw new IllegalArgumentException("not a keyword: " + text);
             }
             return new Edn.Keyword(text.substring(1));

@@ -1,6 +1,7 @@
 package damo.program;
 
 import damo.DamoException;
+import damo.Limits;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -13,7 +14,7 @@ import java.util.Set;
  */
 final class EdnReader {
     /** A longer text is refused: no program needs it, and offsets must stay far from overflow. */
-    private static final int MAX_CHARS = 1 << 28;
+    private static final int MAX_CHARS = Limits.TEXT.most();
 
     private static final String CLOSERS = ")]}";
     private static final Object END = new Object();

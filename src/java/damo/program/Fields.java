@@ -1,5 +1,6 @@
 package damo.program;
 
+import damo.Limits;
 import damo.tensor.DType;
 import java.util.Arrays;
 import java.util.List;
@@ -11,7 +12,7 @@ import java.util.Set;
  * expected there.
  */
 final class Fields {
-    private static final int MAX_NAME = 200;
+    private static final int MAX_NAME = Limits.NAME.most();
 
     private final Map<?, ?> map;
     private final Where where;
@@ -110,7 +111,7 @@ final class Fields {
         return dtype;
     }
 
-    /** The name of an op: text without control characters, of at most 200. */
+    /** The name of an op: text without control characters, not too long. */
     static String opName(Object value, Where where) {
         if (value instanceof String s && !s.isEmpty() && s.length() <= MAX_NAME
                 && s.chars().noneMatch(Character::isISOControl)) {

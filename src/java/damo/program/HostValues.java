@@ -11,7 +11,8 @@ import java.util.Set;
  * data; the dimensions are those of the call in progress.
  */
 public final class HostValues {
-    private static final Set<String> OPERATIONS = Set.of("+", "*", "-", "quot", "min", "max");
+    private static final Set<String> OPERATIONS = Set.of("+", "*", "-", "quot", "/", "min",
+            "max");
     private static final Where ATTRIBUTE = Where.of("an attribute of a :host step");
 
     private final Map<String, Long> dims = new LinkedHashMap<>();

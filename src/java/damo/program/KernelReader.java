@@ -1,5 +1,6 @@
 package damo.program;
 
+import damo.Limits;
 import damo.tensor.DType;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -15,10 +16,7 @@ import java.util.Set;
  * Reads one kernel: EDN in, {@link Kernel} out, with every static rule of docs/program.md checked.
  */
 final class KernelReader {
-    /**
-     * How many loop and index variables a kernel may have: keeps the analysis of its bounds cheap.
-     */
-    static final int MAX_VARIABLES = 256;
+    private static final int MAX_VARIABLES = Limits.VARIABLES.most();
 
     private static final Set<String> KEYS = Set.of("name", "params", "body");
 
@@ -29,6 +27,7 @@ final class KernelReader {
     private final Where where;
     private final String title;
     private ExprReader exprs;
+    /** Loop and index variables in scope: the analysis of an index may have to look at all. */
     private int variables;
 
     private KernelReader(int id, Object form, Iterable<String> dims, int notes) {
@@ -90,8 +89,16 @@ final class KernelReader {
             out.add(statement(form, mine));
             path.removeLast();
         }
-        names.keySet().removeAll(mine);
+        forget(mine);
         return List.copyOf(out);
+    }
+
+    private void forget(List<String> mine) {
+        for (String name : mine) {
+            if (names.remove(name).role() == ExprReader.Role.INDEX) {
+                variables--;
+            }
+        }
     }
 
     private Kernel.Stmt statement(Object form, List<String> mine) {
@@ -123,7 +130,7 @@ final class KernelReader {
         List<String> mine = new ArrayList<>();
         String name = variable(list.get(1), mine);
         List<Kernel.Stmt> body = body(list.subList(3, list.size()));
-        names.keySet().removeAll(mine);
+        forget(mine);
         return new Kernel.For(name, extent, body);
     }
 
@@ -200,7 +207,7 @@ final class KernelReader {
     private String variable(Object form, List<String> mine) {
         if (++variables > MAX_VARIABLES) {
             throw where.bad("more than " + MAX_VARIABLES
-                    + " loop and index variables in one kernel");
+                    + " loop and index variables around one statement");
         }
         return bind(form, ExprReader.Role.INDEX, DType.I64, mine);
     }

@@ -1,5 +1,6 @@
 package damo.program;
 
+import damo.Limits;
 import damo.tensor.DType;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -13,8 +14,8 @@ import java.util.Set;
 /** Reads programs: EDN text in, a checked {@link Program} out; docs/program.md is the format. */
 public final class Programs {
     private static final int VERSION = 1;
-    private static final int MAX_DIMS = 256;
-    private static final int MAX_BUFFERS = 1 << 16;
+    private static final int MAX_DIMS = Limits.DIMS.most();
+    private static final int MAX_BUFFERS = Limits.BUFFERS.most();
 
     private static final Set<String> KEYS = Set.of("damo/program", "name", "dims", "counted",
             "requires", "buffers", "inputs", "state", "outputs", "consts", "kernels", "steps",

@@ -66,8 +66,8 @@ final class Ranges {
     }
 
     /**
-     * The values of an expression; ArithmeticException when a step may overflow or a divisor may be
-     * below 1.
+     * The values of an expression; ArithmeticException when a step may overflow, a divisor may be
+     * below 1 or a quotient of numbers that must come out even does not.
      */
     Affine of(Size size) {
         return switch (size) {
@@ -115,7 +115,7 @@ final class Ranges {
             case ADD -> x.plus(y);
             case SUB -> x.minus(y);
             case MUL -> product(x, y);
-            case QUOT -> quotient(x, y);
+            case QUOT, DIV -> quotient(x, y);
             case MOD -> remainder(x, y);
             case MIN -> smaller(x, y);
             case MAX -> larger(x, y);

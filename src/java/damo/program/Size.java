@@ -11,9 +11,9 @@ public sealed interface Size {
     /** A dimension, loop variable or index variable. */
     record Name(String name) implements Size { }
 
-    /** What a {@link Call} does. */
-    enum Op { ADD, SUB, MUL, QUOT, MOD, MIN, MAX }
+    /** What a {@link Call} does; DIV is a quotient that must come out even. */
+    enum Op { ADD, SUB, MUL, QUOT, DIV, MOD, MIN, MAX }
 
-    /** An operation on two operands; longer sums and products are nested to the left. */
+    /** An operation on two operands; longer sums and products are halved. */
     record Call(Op op, Size x, Size y) implements Size { }
 }

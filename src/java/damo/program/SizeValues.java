@@ -64,17 +64,20 @@ final class SizeValues {
         }
     }
 
-    /** Whether a divisor is to blame, and not an overflow. */
+    /**
+     * Whether a division failed, not an overflow. HotSpot throws exceptions without a message where
+     * overflows are frequent.
+     */
     static boolean divides(ArithmeticException e) {
-        // HotSpot throws exceptions without a message where overflows are frequent.
-        return e.getMessage() != null && e.getMessage().startsWith("divisor");
+        String why = e.getMessage();
+        return why != null && (why.startsWith("divisor") || why.startsWith("remainder"));
     }
 
     private DamoException failed(ArithmeticException e, Size size, Supplier<String> what) {
-        boolean divisor = divides(e);
-        return fail(divisor ? "bad-size" : "size-overflow", what.get() + ": size "
+        boolean division = divides(e);
+        return fail(division ? "bad-size" : "size-overflow", what.get() + ": size "
                 + explain(size)
-                + (divisor ? " has a " + e.getMessage() : " overflows 64 bits"), size);
+                + (division ? " has a " + e.getMessage() : " overflows 64 bits"), size);
     }
 
     /** The expression, and the values of the dimensions in it: {@code "[:* n 784] with n = 60"}. */

@@ -1,6 +1,6 @@
 package damo.program;
 
-import damo.DamoException;
+import damo.Limits;
 import java.util.List;
 import java.util.function.ToLongFunction;
 
@@ -8,18 +8,14 @@ import java.util.function.ToLongFunction;
  * Size and index expressions: reading them, evaluating them exactly, and showing them in messages.
  */
 public final class Sizes {
-    /**
-     * How many operations one expression may have: bounds the depth of every walk over it, and its
-     * cost.
-     */
-    public static final int MAX_NODES = 256;
+    private static final int MAX_PARTS = Limits.PARTS.most();
 
     private Sizes() { }
 
     /**
      * The value of the size, in whatever it counts (mostly elements), where {@code names} gives the
-     * value of each name. Throws ArithmeticException when a step overflows 64 bits or a divisor is
-     * below 1: the caller knows what to name.
+     * value of each name. Throws ArithmeticException when a step overflows 64 bits, a divisor is
+     * below 1 or a {@code :/} leaves a remainder: the caller knows what to name.
      */
     public static long evaluate(Size size, ToLongFunction<String> names) {
         return switch (size) {
@@ -36,10 +32,18 @@ public final class Sizes {
             case SUB -> Math.subtractExact(x, y);
             case MUL -> Math.multiplyExact(x, y);
             case QUOT -> x / divisor(y);
+            case DIV -> even(x, divisor(y));
             case MOD -> Math.floorMod(x, divisor(y));
             case MIN -> Math.min(x, y);
             case MAX -> Math.max(x, y);
         };
+    }
+
+    private static long even(long x, long y) {
+        if (x % y != 0) {
+            throw new ArithmeticException("remainder " + x % y + " of " + x + " by " + y);
+        }
+        return x / y;
     }
 
     private static long divisor(long y) {
@@ -64,6 +68,7 @@ public final class Sizes {
             case SUB -> ":-";
             case MUL -> ":*";
             case QUOT -> ":quot";
+            case DIV -> ":/";
             case MOD -> ":mod";
             case MIN -> ":min";
             case MAX -> ":max";
@@ -91,7 +96,7 @@ public final class Sizes {
         private final Scope scope;
         private final boolean index;
         private final Where where;
-        private int nodes;
+        private int parts;
 
         Parser(Scope scope, boolean index, Where where) {
             this.scope = scope;
@@ -100,8 +105,8 @@ public final class Sizes {
         }
 
         Size parse(Object form) {
-            if (++nodes > MAX_NODES) {
-                throw where.bad("a size expression of more than " + MAX_NODES + " parts");
+            if (++parts > MAX_PARTS) {
+                throw where.bad("a size expression of more than " + MAX_PARTS + " parts");
             }
             return switch (form) {
                 case Long n when n >= 0 -> new Size.Int(n);
@@ -111,7 +116,8 @@ public final class Sizes {
                 case null, default -> throw where.expected((index
                         ? "an index (a non-negative integer, a name, [:mod a b], "
                         : "a size (a non-negative integer, a dimension, ")
-                        + "[:+ …], [:* …], [:- a b], [:quot a b], [:min a b] or [:max a b])", form);
+                        + "[:+ …], [:* …], [:- a b], [:quot a b], [:/ a b], [:min a b] or "
+                        + "[:max a b])", form);
             };
         }
 
@@ -126,6 +132,7 @@ public final class Sizes {
                 case "*" -> Size.Op.MUL;
                 case "-" -> Size.Op.SUB;
                 case "quot" -> Size.Op.QUOT;
+                case "/" -> Size.Op.DIV;
                 case "min" -> Size.Op.MIN;
                 case "max" -> Size.Op.MAX;
                 case "mod" -> index ? Size.Op.MOD : null;
@@ -139,11 +146,15 @@ public final class Sizes {
                 throw where.expected(many ? "one or more operands of :" + name : "two operands of :"
                         + name, list);
             }
-            Size result = parse(list.get(1));
-            for (Object operand : list.subList(2, list.size())) {
-                result = new Size.Call(op, result, parse(operand));
-            }
-            return result;
+            return halved(op, list.subList(1, list.size()).stream().map(this::parse).toList());
+        }
+
+        /** So that walks over long sums do not go deep. */
+        private static Size halved(Size.Op op, List<Size> operands) {
+            int n = operands.size();
+            return n == 1 ? operands.get(0) : new Size.Call(op,
+                    halved(op, operands.subList(0, (n + 1) / 2)),
+                    halved(op, operands.subList((n + 1) / 2, n)));
         }
     }
 }

@@ -1,6 +1,7 @@
 package damo.runtime;
 
 import damo.DamoException;
+import damo.Limits;
 import damo.program.Edn;
 import damo.program.Edn.Keyword;
 import damo.tensor.DType;
@@ -28,7 +29,7 @@ import java.util.zip.CRC32C;
  */
 final class ModelReader {
     private static final long CHUNK = 1L << 26;
-    private static final int MAX_RANK = 32;
+    private static final int MAX_RANK = Limits.RANK.most();
 
     private final Path path;
     private final FileChannel in;

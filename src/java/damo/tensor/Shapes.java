@@ -1,6 +1,7 @@
 package damo.tensor;
 
 import damo.DamoException;
+import damo.Limits;
 import java.util.Map;
 
 /** Arithmetic on shapes, exact in 64 bits. */
@@ -9,7 +10,7 @@ final class Shapes {
      * More axes than this are refused: nobody needs them, and a list that contains itself has
      * infinitely many.
      */
-    static final int MAX_RANK = 32;
+    static final int MAX_RANK = Limits.RANK.most();
 
     private Shapes() { }
 
