@@ -17,7 +17,7 @@
      damo.op.typing damo.op.gens damo.op.view damo.op.linear
      damo.op.einsum damo.op.indexing damo.op.create damo.op.index damo.op.slice damo.op.write
      damo.op.select damo.op.bounds damo.op.subtensor damo.op.* damo.op.blas damo.op.all]
-    [damo.given damo.transfer damo.describe damo.catalogue
+    [damo.given damo.operators damo.transfer damo.describe damo.catalogue
      damo.counted damo.failing damo.layers damo.rule damo.through damo.factors
      damo.partners damo.eval damo.parse]
     [damo.rewrite damo.rules.zeros damo.rules.products damo.rules.subtensor damo.rules.signs
@@ -36,7 +36,7 @@
     [damo.check.machine damo.check.sampling damo.check.running damo.check.modes
      damo.check.* damo.check]
     [damo.core]
-    [damo.io.elements damo.io.* damo.io]
+    [damo.math damo.io.elements damo.io.* damo.io]
     [damo.cli damo.repl damo.demo.** damo.bench.**]])
 
 (defn- stem

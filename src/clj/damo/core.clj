@@ -29,6 +29,7 @@
             [damo.op.select :as select]
             [damo.op.sort :as sort]
             [damo.op.subtensor :as subtensor]
+            [damo.operators :as operators]
             [damo.parse :as parse]
             [damo.random :as random]
             [damo.rewrite :as rewrite]
@@ -111,6 +112,14 @@
   "[(int-div x y) (mod x y)]: the whole quotient and the remainder, x = y·quotient + remainder."
   [x y]
   [(int-div x y) (mod x y)])
+
+(defmacro math
+  "The body, in which + - * / < > <= >= = not= min max abs mod inc dec zero? pos? neg? not are those
+  of damo.operators: Clojure's for numbers alone, Damo's as soon as an expression, tensor, array or
+  vector is among the arguments. (math (grad (sum (* 0.5 (- x 1) (- x 1))) x))."
+  [& body]
+  `(let [~@(mapcat (fn [s] [s (symbol "damo.operators" (name s))]) operators/names)]
+     ~@body))
 
 ;; ## Leaves
 

@@ -143,13 +143,18 @@
            (not (str/starts-with? class-name "damo.bench"))
            (not (re-find #"_test(\$|$|__init)" class-name)))))
 
+(defn- file-name
+  "The name of a source file as the user knows it: what is typed is in no file."
+  [file]
+  (if (contains? #{"NO_SOURCE_FILE" "NO_SOURCE_PATH"} file) "REPL" file))
+
 (defn- loading-position
   "The position of the top-level form that is being loaded: the compiler runs simple ones without a
   stack frame."
   []
   (let [line @Compiler/LINE]
     (when (and *file* (integer? line) (pos? line))
-      {:file (last (str/split *file* #"/")), :line line})))
+      {:file (file-name (last (str/split *file* #"/"))), :line line})))
 
 (defn- loads?
   "Does the compiler load a file in that frame? What called it did not write what is in the file."
@@ -168,7 +173,7 @@
         ^Optional found (.walk (StackWalker/getInstance) first-user)]
     (if (and (.isPresent found) (not (loads? (.get found))))
       (let [^StackWalker$StackFrame frame (.get found)]
-        {:file (.getFileName frame), :line (.getLineNumber frame)})
+        {:file (file-name (.getFileName frame)), :line (.getLineNumber frame)})
       (loading-position))))
 
 (defn position-text

@@ -21,6 +21,15 @@
                                " ends the process, and all work in it"))
         :else (System/exit 130)))
 
+(defn- told!
+  "Prints what went wrong: of a failure of Damo its message alone, which says what it is about and
+  where; of others what Clojure's own REPL prints."
+  [e]
+  (let [cause (last (take-while some? (iterate ex-cause e)))]
+    (if (:damo/error (ex-data cause))
+      (say (ex-message cause))
+      (main/repl-caught e))))
+
 (def ^:private nobody {:thread nil, :presses 0})
 
 (defn- running
@@ -54,6 +63,7 @@
                      (handle [_ _] (pressed! (swap! state update :presses inc)))))
     (println "Clojure" (clojure-version))
     (main/repl :init #(apply require main/repl-requires)
+               :caught told!
                :eval (fn [form] (running state #(eval form)))
                :print (fn [value]
                         (running state #(binding [*out* (stopping-writer *out*)] (prn value)))))
