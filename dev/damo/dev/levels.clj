@@ -20,7 +20,8 @@
     [damo.given damo.operators damo.transfer damo.describe damo.catalogue
      damo.counted damo.failing damo.layers damo.rule damo.through damo.factors
      damo.partners damo.eval damo.parse]
-    [damo.rewrite damo.rules.zeros damo.rules.products damo.rules.subtensor damo.rules.signs
+    [damo.rewrite damo.rules.zeros damo.rules.products damo.rules.moves damo.rules.subtensor
+     damo.rules.signs
      damo.rules.choices damo.rules.reducing damo.rules.canonicalize damo.rules.aligned
      damo.rules.tails damo.rules.powers damo.rules.* damo.diff.node damo.diff.mask
      damo.diff.batch damo.diff.* damo.diff damo.diff.jacobian

@@ -20,7 +20,7 @@
   "The rules that stabilise, without those that put in the place of an op what it stands for where
   its derivative is another, as zero-grad is."
   (let [guarded #(if (= :unfold (:name %))
-                   (assoc % :when (fn [m] (not (derivative-declared? (:op m)))))
+                   (update % :guards conj (fn [m] (not (derivative-declared? (:op m)))))
                    %)]
     (update stabilize/rules :rules (partial mapv guarded))))
 

@@ -14,6 +14,7 @@
             [damo.rules.products :as products]
             [damo.rules.reducing :as reducing]
             [damo.rules.signs :as signs]
+            [damo.rules.moves :as moves]
             [damo.rules.subtensor :as subtensor]
             [damo.rules.zeros :as zeros]
             [damo.type :as type]))
@@ -219,4 +220,4 @@
   (rule/union :canonicalize "One form for what can be written in several ways."
               (concat [zeros/zeros identities signs/signs constants powers choices/choices views
                        reducing/reducing]
-                      products/families subtensor/families)))
+                      products/families subtensor/families moves/families)))
