@@ -54,10 +54,10 @@
    :examples [[[:add [:log [:sum {:axis 1} [:exp [:sub x [:reshape {:shape [2 1]} m]]]]] m]
                => [:logsumexp {:axis 1} x]]]}
   {:name :log-quotient-exp, :lhs [:log [:div [:exp ?x] ?z]], :rhs [:sub ?x [:log ?z]]
-   :keeps :stabilizes, :why "e^x overflows above 709.", :gen {y [1 2]}
+   :keeps :stabilizes, :except [[:lt ?z 0]], :why "e^x overflows above 709.", :gen {y [1 2]}
    :examples [[[:log [:div [:exp x] y]] => [:sub x [:log y]]]]}
   {:name :log-quotient-by-exp, :lhs [:log [:div ?z [:exp ?x]]], :rhs [:sub [:log ?z] ?x]
-   :keeps :stabilizes, :why "e^x overflows above 709.", :gen {y [1 2]}
+   :keeps :stabilizes, :except [[:lt ?z 0]], :why "e^x overflows above 709.", :gen {y [1 2]}
    :examples [[[:log [:div y [:exp x]]] => [:sub [:log y] x]]]})
 
 ;; ## Complements
