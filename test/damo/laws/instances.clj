@@ -33,6 +33,11 @@
   (let [attributes (set (mapcat vals (filter map? (tree-seq sequential? seq lhs))))]
     (into {} (filter (fn [[k id]] (and (symbol? k) (integer? id) (not (attributes k))))) m)))
 
+(defn- attributes
+  "{name value} of a match: the names that stand for attributes."
+  [{:keys [lhs]} m]
+  (select-keys m (filter symbol? (mapcat vals (filter map? (tree-seq sequential? seq lhs))))))
+
 (defn- named-leaves
   "{id [name type]} of operands, leaves left out."
   [b operands]
@@ -89,6 +94,7 @@
                   inputs (merge (leaf-names b) (named-leaves b by-name))
                   found (with-made {:rule rule
                                     :written (cut b id (dissoc inputs id))
+                                    :attributes (attributes rule m)
                                     :names (update-vals by-name (named inputs))})]
             :when found]
         found))))
@@ -178,13 +184,13 @@
 
 (defn- condition
   "Whether a condition, a form over the names of the rule, holds for the elements of the result."
-  [form names env to]
+  [form {:keys [names attributes]} env to]
   (let [b (graph/builder), emit (op/emitter b nil)
         id (fn [[k s]] (when (or (symbol? s) (number? s))
                          [k (if (symbol? s)
                               (emit :input {:name s :type (array/type-of (env s))} [])
                               (emit :const {:type [:f64 []] :value (double s)} []))]))
-        out (op/instantiate! emit (into {} (keep id) names) form)]
+        out (op/instantiate! emit (into (or attributes {}) (keep id) names) form)]
     (spread (first (eval/run (graph/finish b [out]) env)) to)))
 
 (defn- mask
@@ -229,10 +235,10 @@
 
 (defn excepted
   "For each element of the result, whether the rule excepts it from its promise."
-  [{:keys [written made names] {:keys [except]} :rule} env]
+  [{:keys [written made] {:keys [except]} :rule :as instance} env]
   (let [to (second (graph/type-of written (first (:outputs written))))
         forms (filter vector? except), named (set (remove vector? except))
-        all (concat (map #(condition % names env to) forms)
+        all (concat (map #(condition % instance env to) forms)
                     (map #(spread % to) (mapcat #(node-masks % env named) [written made])))]
     (if (empty? all)
       (vec (repeat (array/size to) false))

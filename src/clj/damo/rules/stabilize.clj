@@ -41,6 +41,7 @@
                    [:log [:cast {:dtype (type/dtype-of (:type m))} [:dim {:dim n}]]]]))
    :when #(not-any? (fn [axis] (= 0 (nth (rule/shape-of % ?x) axis))) (% ?a))
    :keeps :stabilizes, :why "e^x overflows above 709."
+   :except [[:lt [:abs [:log [:mean {:axis ?a :keepdims ?k} [:exp ?x]]]] 1]]
    :examples [[[:log [:mean {:axis 1} [:exp x]]]
                => [:add -1.0986122886681098 [:logsumexp {:axis 1} x]]]]
    :refuses [[[:log [:mean {:axis 1} [:exp x]]] {x [:f64 [2 0]]}]]}
