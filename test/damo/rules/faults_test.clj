@@ -1,6 +1,7 @@
 (ns damo.rules.faults-test
-  "Values that rules once got wrong, with and without rules: cycles, zeros with a part written, comparisons
-  of a value with itself, signs of zeros, constants folded out of range, scalars out of sums."
+  "Values that rules once got wrong, with and without rules: cycles, zeros with a part written,
+  comparisons of a value with itself, signs of zeros, constants folded out of range, scalars out of
+  sums."
   (:require [clojure.test :refer [deftest is testing]]
             [damo.core :as d]))
 
