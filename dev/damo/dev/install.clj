@@ -1,6 +1,7 @@
 (ns damo.dev.install
   "Puts Damo into a local Maven repository, as other projects depend on it: a jar of the Java core's
-  classes, the resources and the sources of Clojure, and a pom with the libraries of deps.edn.
+  classes, the resources, the compiled namespaces and their sources, and a pom with the libraries
+  of deps.edn.
   `bin/damo install [FOLDER]`; the folder is ~/.m2/repository unless given."
   (:require [clojure.edn :as edn]
             [clojure.java.io :as io]
@@ -53,14 +54,21 @@
   (for [^File f (sort (file-seq (io/file root))) :when (.isFile f)]
     [(str/replace (str (.relativize (.toPath (io/file root)) (.toPath f))) File/separator "/") f]))
 
+(defn- own?
+  "Is a compiled class of the library itself, not of its demo, benchmarks or tools?"
+  [path]
+  (and (str/starts-with? path "damo/") (not (re-find #"^damo/(demo|bench|dev)/" path))))
+
 (defn write-jar
-  "Writes the jar of the folders and {path text} to `file`."
-  [file folders texts]
-  (let [manifest (Manifest.)]
+  "Writes the jar of {path content} to `file`. Compiled classes get a later time than all else:
+  Clojure compiles what is no newer than its source."
+  [file contents]
+  (let [manifest (Manifest.), now (System/currentTimeMillis)]
     (.put (.getMainAttributes manifest) Attributes$Name/MANIFEST_VERSION "1.0")
     (with-open [out (JarOutputStream. (io/output-stream file) manifest)]
-      (doseq [[path content] (concat (mapcat files-of folders) texts)]
-        (.putNextEntry out (JarEntry. ^String path))
+      (doseq [[^String path content] contents]
+        (.putNextEntry out (doto (JarEntry. path)
+                             (.setTime (if (str/ends-with? path ".class") (+ now 4000) now))))
         (io/copy content out)
         (.closeEntry out)))))
 
@@ -72,7 +80,8 @@
          place (io/file folder "damo" "damo" v), base (str "damo-" v)
          jar (io/file place (str base ".jar"))]
      (.mkdirs place)
-     (write-jar jar ["target/classes" "resources" "src/clj"]
-                {"META-INF/maven/damo/damo/pom.xml" text})
+     (write-jar jar (concat (mapcat files-of ["target/classes" "resources" "src/clj"])
+                            (filter (comp own? first) (files-of "target/aot"))
+                            {"META-INF/maven/damo/damo/pom.xml" text}))
      (spit (io/file place (str base ".pom")) text)
      (println (str "damo/damo " v " is in " folder)))))
