@@ -16,8 +16,9 @@
      damo.op.scalar-incomplete damo.op.scalar-beta
      damo.op.typing damo.op.gens damo.op.view damo.op.linear
      damo.op.einsum damo.op.indexing damo.op.create damo.op.index damo.op.slice damo.op.write
-     damo.op.select damo.op.bounds damo.op.subtensor damo.op.* damo.op.blas damo.op.all]
-    [damo.given damo.operators damo.transfer damo.describe damo.catalogue
+     damo.op.select damo.op.bounds damo.op.subtensor damo.op.slope damo.op.softmax damo.op.*
+     damo.op.blas damo.op.all]
+    [damo.given damo.operators damo.transfer damo.accuracy damo.describe damo.catalogue
      damo.counted damo.failing damo.layers damo.rule damo.through damo.factors
      damo.partners damo.eval damo.parse]
     [damo.rewrite damo.rules.zeros damo.rules.products damo.rules.moves damo.rules.subtensor

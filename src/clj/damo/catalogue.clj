@@ -3,6 +3,7 @@
   derivatives, examples, and a table that shows what an op lacks. (text) is the page, (holes) what
   is missing, as sentences."
   (:require [clojure.string :as str]
+            [damo.accuracy :as accuracy]
             [damo.entry :as entry]
             [damo.op :as op]
             [damo.op.all]
@@ -37,14 +38,6 @@
   [{op :name}]
   (filter (fn [dtype] (some #(gens/case op dtype 3 %) (range 4)))
           [:f64 :f32 :f16 :bf16 :i64 :i32 :i16 :i8 :u8 :bool]))
-
-(defn- bound-text
-  "The error bound of an elementwise op with float results, or nil."
-  [{:keys [kind ulp type] :as entry}]
-  (when (and (= kind :elementwise) (#{:float :same} type) (contains? entry :scalar))
-    (let [{:keys [f32 f64 of], :or {f32 2, f64 2}} ulp]
-      (str f32 " ulp in `:f32`, " f64 " in `:f64`"
-           (when of (str ", of the larger of the result and `" (spelled of) "`"))))))
 
 (defn- reason-text [reason]
   (cond (string? reason) reason
@@ -89,9 +82,10 @@
     (str/replace doc #"\s+" " ") ""]
    (for [[k {:keys [doc]}] (sort-by key (merge attrs call-attrs))] (str "- `" k "`: " doc))
    [(str "- Dtypes: " (str/join " " (map #(str "`" % "`") (dtypes-of entry))))]
-   (when-let [bound (bound-text entry)] [(str "- Error: at most " bound)])
-   [(str "- Derivative: " (derivative-text entry))
-    (str "- Examples: " (str/join ", " (map example-text examples)))
+   (when-let [bound (accuracy/of-value entry)] [(str "- Error: at most " bound)])
+   [(str "- Derivative: " (derivative-text entry))]
+   (when-let [bound (accuracy/of-derivative entry)] [(str "- Error of the derivative: " bound)])
+   [(str "- Examples: " (str/join ", " (map example-text examples)))
     ""]))
 
 ;; ## The table

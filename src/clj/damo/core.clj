@@ -53,7 +53,8 @@
     :counted-with :copy :dim :set-at :inc-at :guard :grad-clip :grad-scale :with-derivative})
 
 (defmacro ^:private export-ops []
-  `(do ~@(for [[op {:keys [doc args]}] (sort-by key @op/registry) :when (not (not-exported op))
+  `(do ~@(for [[op {:keys [doc args internal]}] (sort-by key @op/registry)
+               :when (not (or internal (not-exported op)))
                :let [params (if (= args :variadic)
                               '[args]
                               (clj/map #(symbol (subs (name %) 1)) args))]]

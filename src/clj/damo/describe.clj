@@ -1,6 +1,7 @@
 (ns damo.describe
   "What is known of an op, as text for people: (describe :log1p)."
   (:require [clojure.string :as str]
+            [damo.accuracy :as accuracy]
             [damo.fail :as fail]
             [damo.op :as op]))
 
@@ -40,5 +41,7 @@
     (doseq [k [:partials :linear-in :lop :rop :no-gradient] :let [form (get entry k)] :when
             (some? form)]
       (println (str "  " k " " (if (fn? form) "computed from the node" (pr-str form)))))
+    (some->> (accuracy/of-value entry) (str "  error at most ") println)
+    (some->> (accuracy/of-derivative entry) (str "  error of the derivative: ") println)
     (doseq [[form result] examples]
       (println (str "  " (pr-str form) " => " (pr-str result))))))

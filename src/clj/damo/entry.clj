@@ -18,9 +18,9 @@
 (def ^:private user-keys
   "The keys that the entry of a user's op may have; those of the other kinds are for Damo's own."
   #{:name :doc :ns :kind :args :attrs :all-attrs :call-attrs :instead :normalize :type :coerce
-    :agree :fold :commutes :eval :kernel :native :expand :scalar :ulp :partials :linear-in
-    :transpose :lop :rop :no-gradient :gen :examples :combine :init :nonempty :better :view :wide
-    :write :step :before :requires :surrogate :batch})
+    :agree :fold :commutes :eval :kernel :native :expand :scalar :ulp :slope-ulp :partials
+    :linear-in :transpose :lop :rop :no-gradient :gen :examples :combine :init :nonempty :better
+    :view :wide :write :step :before :requires :surrogate :batch})
 
 (defn built-in?
   "Is the entry one of Damo's own?"

@@ -330,6 +330,21 @@
                    (assoc-in g [:notes id :type] type)))
                graph nodes)))
 
+;; ## Errors of derivatives
+
+(def ^:private usual-slope-bound {:f32 4, :f64 4})
+
+(defn slope-bound
+  "What is stated of the error of the compiled derivative of an op with these attributes by its
+  argument i: {:f32 :f64}, in units in the last place of the derivative, or of the value of the
+  template
+  :of when that is larger; or :least of the smallest positive float; nothing where the template
+  :except holds. Made of the entry's :slope-ulp and what that has for the argument in :by."
+  [op attrs i]
+  (let [given (:slope-ulp (entry op))
+        {:keys [by] :as stated} (if (fn? given) (given attrs) given)]
+    (merge usual-slope-bound (dissoc stated :by) (get by i))))
+
 ;; ## Defining ops
 
 (def ^{:doc (:doc (meta #'entry/register!)), :arglists '([entry])} register! entry/register!)

@@ -7,6 +7,7 @@
             [damo.array :as array]
             [damo.graph :as graph]
             [damo.check.running :as running]
+            [damo.laws.floats :as floats]
             [damo.math.exactly :as exactly]
             [damo.math.ulp :as ulp]
             [damo.op :as op]
@@ -31,33 +32,10 @@
               :when (and (= kind :elementwise) scalar (float-call op dtype))]
           op)))
 
-(def ^:private points
-  "Numbers near which functions change their course."
-  [0.0 1.0 -1.0 0.5 -0.5 2.0 0.25 0.75 (Math/log 2.0) (- (Math/log 2.0)) (Math/sqrt 0.5)
-   (Math/sqrt 2.0) (/ Math/PI 4) (/ Math/PI 2) Math/PI 10.0 88.72 -103.97 709.78 -745.13])
-
-(defn- near
-  "A number at a random distance of at most 2^-3 from x, relative to x."
-  [^SplittableRandom random ^double x]
-  (let [d (Math/scalb (- (* 2 (.nextDouble random)) 1) (.nextInt random -55 -3))]
-    (if (zero? x) d (* x (+ 1 d)))))
-
-(defn- random-float
-  "A float of the dtype: of any bits, of any magnitude, near a point, or of the interval."
-  [^SplittableRandom random dtype [lo hi]]
-  (case (.nextInt random 5)
-    0 (if (= dtype :f32)
-        (double (Float/intBitsToFloat (.nextInt random)))
-        (Double/longBitsToDouble (.nextLong random)))
-    1 (* (if (.nextBoolean random) 1 -1)
-         (Math/scalb (+ 1 (.nextDouble random)) (.nextInt random -50 11)))
-    2 (near random (points (.nextInt random (count points))))
-    (+ lo (* (- hi lo) (.nextDouble random)))))
-
 (defn- argument [^SplittableRandom random dtype gen before]
   (cond (= gen :bool) (.nextBoolean random)
-        (and before (zero? (.nextInt random 6))) (near random before)
-        :else (random-float random dtype (or gen [-3 3]))))
+        (and before (zero? (.nextInt random 6))) (floats/near random before)
+        :else (floats/random-float random dtype (or gen [-3 3]))))
 
 (defn- row [random dtype {:keys [args gen]}]
   (reduce (fn [row arg]

@@ -151,4 +151,5 @@
     :circular (fn [x q t] (cond (not (zero? t)) (div (sine x (long q)) (sine x (inc (long q))))
                                 (and (zero? q) (tiny? x)) (exact x)
                                 :else (sine x (long q))))
-    :log1p-sum (fn [x l] (log1p (+ (exact x) (exact l))))}))
+    :log1p-sum (fn [x l] (log1p (+ (exact x) (exact l))))
+    :pi (constantly pi)}))

@@ -4,7 +4,7 @@
   Stirling's series and its derivatives after the recurrence up to 40; reflection below 0.
   Example: (gamma 5) => 24.000…M"
   (:require [damo.math.decimal :as decimal]
-            [damo.math.digits :refer [add digits div exact mul]])
+            [damo.math.digits :refer [add digits div exact mul sub]])
   (:import (java.math BigDecimal)))
 
 (set! *warn-on-reflection* true)
@@ -97,9 +97,28 @@
       (add (add (add (div 1 y) (div 0.5M (power y 2))) (asymptotic y 1 (fn [b _] b)))
            (reduce add 0M (map #(div 1 (mul % %)) steps))))))
 
+(defn tetragamma
+  "ψ''(x), the derivative of trigamma."
+  [x]
+  (if (negative? x)
+    (add (tetragamma (mirror x))
+         (- (div (mul 2 (mul (power decimal/pi 3) (cospi x))) (power (sinpi x) 3))))
+    (let [[y steps] (raised x)]
+      (- (add (add (add (div 1 (power y 2)) (div 1 (power y 3)))
+                   (asymptotic y 2 (fn [b k] (* b (inc (* 2 k))))))
+              (mul 2 (reduce add 0M (map #(div 1 (power % 3)) steps))))))))
+
+(defn psi-step
+  "ψ(a + b) - ψ(a) for positive numbers, also where b is lost in a + b."
+  [a b]
+  (if (< (div b a) 1e-22M)
+    (mul b (trigamma a))
+    (sub (psi (add a b)) (psi a))))
+
 (def functions
-  "The oracle of each math function, by its keyword."
-  {:sinpi sinpi, :cospi cospi, :gamma gamma, :gammaln gammaln, :psi psi, :trigamma trigamma})
+  "The oracle of each math function, by its keyword, and of the slopes of some."
+  {:sinpi sinpi, :cospi cospi, :gamma gamma, :gammaln gammaln, :psi psi, :trigamma trigamma
+   :polygamma (fn [n x] (([psi trigamma tetragamma] n) x)), :psi-step psi-step})
 
 (defn larger-term
   "The larger of the terms that cancel near the negative roots of :gammaln and :psi, nil elsewhere:

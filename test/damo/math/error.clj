@@ -61,6 +61,19 @@
                     :else (inverse erfc slope (- 1M x))))]
       {:erf erf, :erfc erfc, :erfcx erfcx, :erfinv erfinv, :slope slope})))
 
+(defn- erfcx-slope
+  "2x erfcx(x) - 2/√π; from 30 on the series of what is left when the leading terms cancel."
+  [{:keys [erfcx]} pi x]
+  (let [scale (div 2 (.sqrt ^BigDecimal pi digits))]
+    (if (< x 30M)
+      (add (mul 2 (mul x (erfcx x))) (- scale))
+      (let [z (div -1 (mul 2 (mul x x)))]
+        (loop [sum 0M, term z, k 1]
+          (let [more (add sum term)]
+            (if (or (= more sum) (= k 60))
+              (mul scale more)
+              (recur more (mul term (mul z (inc (* 2 k)))) (inc k)))))))))
+
 (defn- erfcinv [{:keys [erfc erfinv slope] :as known} x]
   (cond (zero? x) 1e400M
         (< 1M x) (- (erfcinv known (- 2M x)))
@@ -83,6 +96,7 @@
     (update-vals (assoc (dissoc known :slope)
                         :erfcinv #(erfcinv known %)
                         :ndtr #(div (erfc (div (- %) (.sqrt 2M digits))) 2)
+                        :erfcx-slope #(erfcx-slope known pi %)
                         :log-ndtr #(log-ndtr known log %)
                         :erfinv-slope (fn [w]
                                         (let [x (.sqrt (add 1 (- (exp (- w)))) digits)]

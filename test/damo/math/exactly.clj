@@ -29,7 +29,8 @@
 
 (def ^:private primitives
   {:add + :sub - :mul * :neg - :div quotient :mod floor-mod :abs abs
-   :fma (fn [x y z] (+ (* x y) z)), :sqrt (fn [^BigDecimal x] (.sqrt x digits))
+   :fma (fn [x y z] (+ (* x y) z)), :sqr (fn [x] (* x x))
+   :sqrt (fn [^BigDecimal x] (.sqrt x digits))
    :maximum max :minimum min :eq == :ne (complement ==) :lt < :le <= :gt > :ge >=
    :isnan (constantly false), :isinf (constantly false)
    :and (fn [x y] (and x y)), :or (fn [x y] (or x y)), :xor not=, :not not
@@ -47,8 +48,11 @@
                            "damo.math.exactly/functions")
                       {:instruction i}))))
 
-(defn- apply-instruction [env [i & args]]
-  (rounded (apply (meaning i) (map #(value env %) args))))
+(defn- apply-instruction
+  "The value of an instruction, or of an op with attributes, which are its first arguments."
+  [env [i & args]]
+  (let [[attrs args] (if (map? (first args)) [(vals (first args)) (rest args)] [nil args])]
+    (rounded (apply (meaning i) (concat attrs (map #(value env %) args))))))
 
 (defn- value [env template]
   (cond (symbol? template) (env template)

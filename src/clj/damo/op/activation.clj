@@ -65,6 +65,7 @@
   {:kind :composite, :args [?x], :type rule
    :eval (meaning (fn [x _] (scalar/minimum (scalar/maximum (+ (* 0.2 (double x)) 0.5) 0.0) 1.0)))
    :expand (expansion (fn [x _] (hard-sigmoid-of x)))
+   :slope-ulp {:except [:lt [:abs [:sub [:abs ?x] 2.5]] 1e-6]}
    :gen shapes
    :examples [[[:hard-sigmoid 0.0] 0.5] [[:hard-sigmoid ##-Inf] 0.0]]})
 
@@ -114,6 +115,10 @@
   [x]
   [:maximum x -1000])
 
+(def ^:private root-below-0
+  "The :slope-ulp of what has a slope of 0 near -1, where terms cancel."
+  {:f32 8, :f64 8, :of '[:sigmoid ?x], :least 800})
+
 (defn- silu-slope [x _]
   [:mul [:sigmoid x] [:add 1 [:mul (finite-below x) [:sigmoid [:neg x]]]]])
 
@@ -123,13 +128,14 @@
    :eval (meaning (fn [x _] (* (Math/max (double x) -1000.0) (double (scalar/sigmoid x)))))
    :expand (expansion (fn [x _] [:mul (finite-below x) [:sigmoid x]]))
    :lop (sloped silu-slope), :rop (sloped-forward silu-slope)
+   :slope-ulp root-below-0
    :gen shapes
    :examples [[[:silu 0.0] 0.0] [[:silu ##-Inf] -0.0] [[:silu 800.0] 800.0]]})
 
 (defop swish
   "x·sigmoid(x), elementwise; the same as silu."
   {:kind :composite, :args [?x], :type rule
-   :eval (:eval (op/entry :silu)), :expand (fn [_] [:silu ?x])
+   :eval (:eval (op/entry :silu)), :expand (fn [_] [:silu ?x]), :slope-ulp root-below-0
    :gen shapes
    :examples [[[:swish 0.0] 0.0]]})
 
@@ -152,9 +158,9 @@
   [x approximate]
   (if (= approximate :tanh)
     (let [s (gate x :tanh)]
-      [:mul [:mul s [:sub 1 s]]
+      [:mul [:mul s (gate [:neg x] :tanh)]
        [:mul root-8-over-pi [:add 1 [:mul (* 3 cubic) [:sqr x]]]]])
-    [:mul (/ (Math/sqrt (* 2 Math/PI))) [:exp [:mul -0.5 [:sqr x]]]]))
+    [:mul (/ (Math/sqrt (* 2 Math/PI))) [:bell x]]))
 
 (defn- gelu-of [x {:keys [approximate]}]
   (let [x (Math/max (double x) -1000.0)]
@@ -165,6 +171,15 @@
 (defn- gelu-slope [x {:keys [approximate]}]
   (let [near [:clip x -1000 1000]]
     [:add (gate x approximate) [:mul near (gate-slope near approximate)]]))
+
+(defn- gelu-bound
+  "Its :slope-ulp: the terms cancel at its root near -0.75; what the formula by tanh takes the
+  sigmoid of, u, is rounded."
+  [{:keys [approximate]}]
+  {:f32 8, :f64 8, :least 800
+   :of (if (= approximate :tanh)
+         (let [u (peek (gate '?x :tanh))] [:mul (gate '?x :tanh) [:add 1 [:mul 3 [:mul u u]]]])
+         '[:ndtr ?x])})
 
 (defop gelu
   "x·Φ(x), elementwise, where Φ is the distribution function of the normal distribution; with
@@ -179,11 +194,12 @@
    :eval (meaning gelu-of)
    :expand (expansion (fn [x {:keys [approximate]}] [:mul (finite-below x) (gate x approximate)]))
    :lop (sloped gelu-slope), :rop (sloped-forward gelu-slope)
+   :slope-ulp gelu-bound
    :gen (gens/with-choices shapes :approximate [:none :tanh])
    :examples [[[:gelu 0.0] 0.0] [[:gelu ##-Inf] -0.0] [[:gelu {:approximate :tanh} 800.0] 800.0]]})
 
 (defn- softsign-slope [x _]
-  [:div 1 [:sqr [:add 1 [:abs x]]]])
+  [:sqr [:div 1 [:add 1 [:abs x]]]])
 
 (defop softsign
   "x / (1 + |x|), elementwise; between -1 and 1."
@@ -196,8 +212,8 @@
    :examples [[[:softsign 1.0] 0.5] [[:softsign ##-Inf] -1.0]]})
 
 (defn- mish-slope [x _]
-  (let [t [:tanh [:softplus x]]]
-    [:add t [:mul (finite-below x) [:mul [:sigmoid x] [:sub 1 [:sqr t]]]]]))
+  (let [s [:softplus x]]
+    [:add [:tanh s] [:mul (finite-below x) [:mul [:sigmoid x] [:sech2 s]]]]))
 
 (defop mish
   "x·tanh(softplus(x)), elementwise."
@@ -205,5 +221,6 @@
    :eval (meaning (fn [x _] (* (Math/max (double x) -1000.0) (Math/tanh (scalar/softplus x)))))
    :expand (expansion (fn [x _] [:mul (finite-below x) [:tanh [:softplus x]]]))
    :lop (sloped mish-slope), :rop (sloped-forward mish-slope)
+   :slope-ulp root-below-0
    :gen shapes
    :examples [[[:mish 0.0] 0.0] [[:mish 800.0] 800.0]]})

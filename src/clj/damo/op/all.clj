@@ -30,6 +30,7 @@
             [damo.op.shape]
             [damo.op.select]
             [damo.op.slice]
+            [damo.op.slope]
             [damo.op.softmax]
             [damo.op.sort]
             [damo.op.stats]

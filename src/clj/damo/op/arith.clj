@@ -111,6 +111,11 @@
    :eval scalar/pow
    :partials [[:where [:eq ?y 0] 0 [:mul ?y [:pow ?x [:sub ?y 1]]]]
               [:where [:eq ?x 0] 0 [:mul ?out [:log ?x]]]]
+   :slope-ulp {:least 1000
+               :by {0 {:of [:mul [:abs [:mul ?y [:pow ?x [:sub ?y 1]]]]     ; y - 1 is rounded
+                            [:maximum 1 [:abs [:mul [:sub ?y 1] [:log [:abs ?x]]]]]]
+                       :except [:or [:lt [:abs ?y] 1e-6]
+                                [:and [:lt ?x 0] [:gt [:abs ?y] 1e7]]]}}}
    :scalar :pow, :gen {?x [0.2 3]}
    :examples [[[:pow 2.0 10.0] 1024.0] [[:pow 0.0 0.0] 1.0]]})
 
@@ -244,6 +249,7 @@
    :lop (fn [{:keys [type]}] [(if (type/float-dtype? (type/dtype-of type)) ?g 0)])
    :rop (fn [{:keys [type]}]
           (if (type/float-dtype? (type/dtype-of type)) [:cast {:dtype (type/dtype-of type)} ?dx] 0))
+   :slope-ulp "derivatives pass unchanged, rounded to the dtype of x"
    :scalar (fn [{:keys [dtype]} _] [:cast dtype ?x])
    :gen (fn [{:keys [dtype size] :as ctx}]
           {:attrs {:dtype (gens/variant ctx (sort (keys type/dtypes)))}

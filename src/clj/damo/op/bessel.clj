@@ -6,16 +6,18 @@
             [damo.op :as op :refer [defop]]
             [damo.op.gens :as gens]
             [damo.op.scalar-bessel :as scalar-bessel]
+            [damo.op.slope :as slope]
             [damo.type :as type]))
 
 (set! *warn-on-reflection* true)
 
 (def ^:private special-ulp {:f32 8, :f64 8})
 
+(def ^:private amplitude '[:sqrt [:div 0.6366197723675814 [:abs ?x]]])
+
 (def ^:private amplitude-ulp
   "From 8 on, the error of J is stated against its amplitude √(2/(π|x|)), not its value."
-  (assoc special-ulp :of '[:select [:lt [:abs ?x] 8.0] 0.0
-                           [:sqrt [:div 0.6366197723675814 [:abs ?x]]]]))
+  (assoc special-ulp :of [:select '[:lt [:abs ?x] 8.0] 0.0 amplitude]))
 
 (defop j0
   "The Bessel function J_0(x), elementwise; 0 at ±Inf. The error is bounded relatively up to 8,
@@ -23,7 +25,7 @@
   {:kind :elementwise, :args [?x], :type :float
    :eval (fn [x] (scalar-bessel/j 0 x))
    :partials [[:neg [:j1 ?x]]]
-   :scalar :j0, :ulp amplitude-ulp, :gen {?x [-30 30]}
+   :scalar :j0, :ulp amplitude-ulp, :slope-ulp amplitude-ulp, :gen {?x [-30 30]}
    :examples [[[:j0 0.0] 1.0] [[:j0 ##Inf] 0.0]]})
 
 (defop j1
@@ -32,14 +34,16 @@
   {:kind :elementwise, :args [?x], :type :float
    :eval (fn [x] (scalar-bessel/j 1 x))
    :partials [[:mul 0.5 [:sub [:j0 ?x] [:jv {:n 2} ?x]]]]
-   :scalar :j1, :ulp amplitude-ulp, :gen {?x [-30 30]}
+   :scalar :j1, :ulp amplitude-ulp
+   :slope-ulp (assoc special-ulp :of [:select [:lt [:abs ?x] 8] [:abs [:j0 ?x]] amplitude])
+   :gen {?x [-30 30]}
    :examples [[[:j1 0.0] 0.0] [[:j1 ##Inf] 0.0]]})
 
 (defop i0
   "The modified Bessel function I_0(x), elementwise; overflows beyond 713. See i0e."
   {:kind :elementwise, :args [?x], :type :float
    :eval (fn [x] (scalar-bessel/i 0 x))
-   :partials [[:i1 ?x]]
+   :partials [[:i1 ?x]], :slope-ulp special-ulp
    :scalar :i0, :ulp special-ulp, :gen {?x [-30 30]}
    :examples [[[:i0 0.0] 1.0] [[:i0 ##-Inf] ##Inf]]})
 
@@ -47,7 +51,7 @@
   "The modified Bessel function I_1(x), elementwise; overflows beyond 713. See i1e."
   {:kind :elementwise, :args [?x], :type :float
    :eval (fn [x] (scalar-bessel/i 1 x))
-   :partials [[:mul 0.5 [:add [:i0 ?x] [:iv {:n 2} ?x]]]]
+   :partials [[:mul 0.5 [:add [:i0 ?x] [:iv {:n 2} ?x]]]], :slope-ulp special-ulp
    :scalar :i1, :ulp special-ulp, :gen {?x [-30 30]}
    :examples [[[:i1 0.0] 0.0] [[:i1 ##-Inf] ##-Inf]]})
 
@@ -55,7 +59,8 @@
   "e^-|x| I_0(x), elementwise; without overflow."
   {:kind :elementwise, :args [?x], :type :float
    :eval (fn [x] (scalar-bessel/ie 0 x))
-   :partials [[:sub [:i1e ?x] [:mul [:sign ?x] ?out]]]
+   :partials [[:neg [:mul [:sign ?x] [:i0e-gap ?x]]]]
+   :slope-ulp special-ulp
    :scalar :i0e, :ulp special-ulp, :gen {?x [-30 30]}
    :examples [[[:i0e 0.0] 1.0] [[:i0e ##Inf] 0.0]]})
 
@@ -63,7 +68,8 @@
   "e^-|x| I_1(x), elementwise; without overflow."
   {:kind :elementwise, :args [?x], :type :float
    :eval (fn [x] (scalar-bessel/ie 1 x))
-   :partials [[:sub [:mul 0.5 [:add [:i0e ?x] [:ive {:n 2} ?x]]] [:mul [:sign ?x] ?out]]]
+   :partials [slope/i1e-slope]
+   :slope-ulp (assoc special-ulp :of [:div [:i1e ?x] ?x])       ; there is a root at 1.5
    :scalar :i1e, :ulp special-ulp, :gen {?x [-30 30]}
    :examples [[[:i1e 0.0] 0.0] [[:i1e ##Inf] 0.0]]})
 
@@ -126,7 +132,9 @@
           s [:where low x 0.0], t [:where low 30.0 x]
           near (series n s [:mul 0.25 [:mul s s]] 64)
           far (recurrence n t -1.0 (if scaled [[:i0e t] [:i1e t]] [[:i0 t] [:i1 t]]))
-          end [:where [:isinf x] (if scaled 0.0 (if (odd? n) x [:abs x])) far]]
+          end (if scaled
+                [:where [:isinf x] 0.0 far]
+                [:where [:gt [:abs x] 720.0] (if (odd? n) [:mul ##Inf [:sign x]] ##Inf) far])]
       [:where low (if scaled [:mul near [:exp [:neg [:abs s]]]] near) end])))
 
 (defn- neighbours
@@ -153,6 +161,11 @@
    :eval (by-order scalar-bessel/j)
    :expand (in-f64 :j0 :j1 j-template)
    :partials (neighbours :jv -1 nil), :no-gradient no-higher
+   :slope-ulp (fn [{:keys [n]}]
+                (let [term (fn [k] [:abs [:jv {:n (abs k)} ?x]])]
+                  {:f32 8, :f64 24
+                   :of [:maximum [:maximum (term (dec n)) (term (inc n))]
+                        [:select [:lt [:abs ?x] 8.0] 0.0 amplitude]]}))
    :gen order-gen
    :examples [[[:jv {:n 2} 0.0] 0.0] [[:jv {:n 3} ##Inf] 0.0]]})
 
@@ -162,7 +175,7 @@
   {:kind :composite, :args [?x], :attrs order-attrs, :type order-type
    :eval (by-order scalar-bessel/i)
    :expand (in-f64 :i0 :i1 (i-template false))
-   :partials (neighbours :iv 1 nil), :no-gradient no-higher
+   :partials (neighbours :iv 1 nil), :no-gradient no-higher, :slope-ulp {:f32 4, :f64 12}
    :gen order-gen
    :examples [[[:iv {:n 2} 0.0] 0.0] [[:iv {:n 3} ##-Inf] ##-Inf]]})
 
@@ -173,5 +186,6 @@
    :eval (by-order scalar-bessel/ie)
    :expand (in-f64 :i0e :i1e (i-template true))
    :partials (neighbours :ive 1 [:neg [:mul [:sign ?x] ?out]]), :no-gradient no-higher
+   :slope-ulp {:f32 4, :f64 12, :of [:i0e ?x]}  ; neighbours cancel far out; for n = 0 see i0e
    :gen order-gen
    :examples [[[:ive {:n 2} 0.0] 0.0] [[:ive {:n 3} ##Inf] 0.0]]})

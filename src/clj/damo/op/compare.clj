@@ -128,6 +128,7 @@
    :eval (fn [c x y] (if c x y))
    :lop [0 [:where ?c ?g 0] [:where ?c 0 ?g]]
    :rop [:where ?c ?dx ?dy]
+   :slope-ulp "derivatives pass unchanged"
    :scalar :select, :gen {?c :bool}
    :examples [[[:where true 1.0 2.0] 1.0] [[:where false ##NaN 2.0] 2.0]]})
 

@@ -254,6 +254,7 @@
           [:linear-recurrence (along node :with) (share (before node ?out ##-Inf))
            [:mul (share (line node ?x)) (line node ?dx)]])
    :expand (along-one-axis :cumlogsumexp)
+   :slope-ulp "some ulp of the weights times |log Σ e^x|"
    :step [:select [:eq ?acc ?x]         ; also keeps ∞ - ∞ out of the other branch
           [:add ?acc (Math/log 2.0)]
           [:add [:maximum ?acc ?x] [:log1p [:exp [:neg [:abs [:sub ?acc ?x]]]]]]]

@@ -13,7 +13,7 @@
   "The error function 2/√π ∫ e^(-t²) dt from 0 to x, elementwise."
   {:kind :elementwise, :args [?x], :type :float
    :eval (fn [^double x] (error-scalar/erf x))
-   :partials [[:mul two-over-root-pi [:exp [:neg [:sqr ?x]]]]]
+   :partials [[:mul two-over-root-pi [:gauss ?x]]]
    :scalar :erf, :ulp special
    :examples [[[:erf 0.0] 0.0] [[:erf 10.0] 1.0]]})
 
@@ -21,7 +21,7 @@
   "1 - erf(x), elementwise; keeps its digits for large x, where it vanishes."
   {:kind :elementwise, :args [?x], :type :float
    :eval (fn [^double x] (error-scalar/erfc x))
-   :partials [[:mul (- two-over-root-pi) [:exp [:neg [:sqr ?x]]]]]
+   :partials [[:mul (- two-over-root-pi) [:gauss ?x]]]
    :scalar :erfc, :ulp special
    :examples [[[:erfc 0.0] 1.0] [[:erfc -10.0] 2.0]]})
 
@@ -29,16 +29,30 @@
   "e^(x²) erfc(x), elementwise; falls like 1/(x√π), and overflows below -26.6 (:f32: -9.4)."
   {:kind :elementwise, :args [?x], :type :float
    :eval (fn [^double x] (error-scalar/erfcx x))
-   :partials [[:sub [:mul [:mul 2 ?x] ?out] two-over-root-pi]]
-   :scalar :erfcx, :ulp special
+   :partials [[:erfcx-slope ?x]]
+   :scalar :erfcx, :ulp special, :slope-ulp special
    :examples [[[:erfcx 0.0] 1.0] [[:erfcx ##Inf] 0.0]]})
+
+;; e^(y²), which is in the slopes of the inverse functions, is erfcx(y)/erfc(y), and erfc(y) is
+;; known: e^(y²) itself would make the last digits of y errors in the first digits.
+
+(defn- over-erfc
+  "The template of √π/2 e^(y²) for the template of y ≥ 0, or little below, where erfc(y) = t."
+  [y t]
+  [:div [:mul (/ two-over-root-pi) [:where [:eq t 0] 1 [:erfcx y]]] t])
+
+(defn- smaller-tail
+  "The template of the smaller of x and whole - x."
+  [x whole]
+  [:where [:gt x (* 0.5 whole)] [:sub whole x] x])
 
 (defop erfinv
   "The inverse of erf on [-1, 1], elementwise; infinite at the ends, NaN outside."
   {:kind :elementwise, :args [?x], :type :float
    :eval (fn [^double x] (error-scalar/erfinv x))
-   :partials [[:mul (/ two-over-root-pi) [:exp [:sqr ?out]]]]
-   :scalar :erfinv, :ulp special, :gen {?x [-0.95 0.95]}
+   :partials [(let [side [:where [:lt ?x 0] -1 1]]
+                (over-erfc [:mul side ?out] [:sub 1 [:mul side ?x]]))]
+   :scalar :erfinv, :ulp special, :slope-ulp special, :gen {?x [-0.95 0.95]}
    :examples [[[:erfinv 0.0] 0.0] [[:erfinv 1.0] ##Inf] [[:erfinv 2.0] ##NaN]]})
 
 (defop erfcinv
@@ -46,8 +60,9 @@
   ends, NaN outside."
   {:kind :elementwise, :args [?x], :type :float
    :eval (fn [^double x] (error-scalar/erfcinv x))
-   :partials [[:mul (- (/ two-over-root-pi)) [:exp [:sqr ?out]]]]
-   :scalar :erfcinv, :ulp special, :gen {?x [0.05 1.95]}
+   :partials [(let [side [:where [:gt ?x 1] -1 1]]
+                [:neg (over-erfc [:mul side ?out] (smaller-tail ?x 2))])]
+   :scalar :erfcinv, :ulp special, :slope-ulp special, :gen {?x [0.05 1.95]}
    :examples [[[:erfcinv 1.0] 0.0] [[:erfcinv 0.0] ##Inf] [[:erfcinv 2.0] ##-Inf]
               [[:erfcinv 3.0] ##NaN]]})
 
@@ -61,7 +76,7 @@
   its digits far below 0."
   {:kind :elementwise, :args [?x], :type :float
    :eval (fn [^double x] (error-scalar/ndtr x))
-   :partials [[:mul (/ root-2-pi) [:exp [:mul -0.5 [:sqr ?x]]]]]
+   :partials [[:mul (/ root-2-pi) [:bell ?x]]]
    :scalar :ndtr, :ulp special
    :examples [[[:ndtr 0.0] 0.5] [[:ndtr ##-Inf] 0.0] [[:ndtr ##Inf] 1.0]]})
 
@@ -70,8 +85,12 @@
   infinite at 0 and 1, NaN outside."
   {:kind :elementwise, :args [?x], :type :float
    :eval (fn [^double x] (- (* root-2 (error-scalar/erfcinv (* 2.0 x)))))
-   :partials [[:mul root-2-pi [:exp [:mul 0.5 [:sqr ?out]]]]]
-   :scalar [:mul (- root-2) [:erfcinv [:add ?x ?x]]], :ulp special, :gen {?x [0.02 0.98]}
+   :partials [(let [side [:where [:gt ?x 0.5] -1 1]]
+                [:mul (Math/sqrt 8.0)
+                 (over-erfc [:mul (- (/ root-2)) [:mul side ?out]]
+                            [:mul 2 (smaller-tail ?x 1)])])]
+   :scalar [:mul (- root-2) [:erfcinv [:add ?x ?x]]], :ulp special, :slope-ulp special
+   :gen {?x [0.02 0.98]}
    :examples [[[:ndtri 0.0] ##-Inf] [[:ndtri 1.0] ##Inf] [[:ndtri 2.0] ##NaN]]})
 
 (defop log-ndtr
@@ -79,6 +98,8 @@
   above."
   {:kind :elementwise, :args [?x], :type :float
    :eval (fn [^double x] (error-scalar/log-ndtr x))
-   :partials [[:div (/ 2.0 root-2-pi) [:erfcx [:mul (- (/ root-2)) ?x]]]]
-   :scalar :log-ndtr, :ulp special
+   :partials [[:where [:lt ?x 0]      ; e^(x²/2) would lose digits above 0, as vanishes below
+               [:div (/ 2.0 root-2-pi) [:erfcx [:mul (- (/ root-2)) [:minimum ?x 0]]]]
+               [:div [:mul (/ root-2-pi) [:bell ?x]] [:ndtr [:maximum ?x 0]]]]]
+   :scalar :log-ndtr, :ulp special, :slope-ulp special
    :examples [[[:log-ndtr ##-Inf] ##-Inf] [[:log-ndtr ##Inf] -0.0]]})

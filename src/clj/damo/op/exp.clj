@@ -1,8 +1,8 @@
 (ns damo.op.exp
   "Exponentials, logarithms, and the functions made of them. Elementwise; integers give floats."
-  (:require [clojure.walk :as walk]
-            [damo.op :as op :refer [defop]]
-            [damo.op.scalar :as scalar]))
+  (:require [damo.op :as op :refer [defop]]
+            [damo.op.scalar :as scalar]
+            [damo.op.typing :as typing]))
 
 (set! *warn-on-reflection* true)
 
@@ -21,7 +21,7 @@
   "2^x, elementwise."
   {:kind :elementwise, :args [?x], :type :float
    :eval (fn [^double x] (Math/pow 2.0 x))
-   :partials [[:mul ln-2 ?out]]
+   :partials [[:mul (* 2 ln-2) [:exp2 [:sub ?x 1]]]]    ; ?out may be infinite, the slope not yet
    :scalar :exp2
    :examples [[[:exp2 3.0] 8.0]]})
 
@@ -85,12 +85,18 @@
 (def ^:private difference
   [:where [:logical-and [:eq '?x '?y] [:isinf '?x]] 0 [:sub '?x '?y]])
 
+(defn- far-apart
+  "The unit of errors of sigmoid(d) for a difference that was rounded: |d| of it."
+  [d]
+  [:mul [:abs d] [:sigmoid d]])
+
 (defop logaddexp
   "log(e^x + e^y), elementwise; without overflow."
   {:kind :elementwise, :args [?x ?y], :type :float, :fold true, :commutes true
    :eval scalar/logaddexp
    :partials [[:sigmoid difference] [:sigmoid [:neg difference]]]
    :ulp {:of [:maximum ?x ?y]}          ; the terms cancel where e^x + e^y is near 1
+   :slope-ulp {:by {0 {:of (far-apart [:sub ?x ?y])}, 1 {:of (far-apart [:sub ?y ?x])}}}
    :scalar (let [x [:maximum ?x ?y], y [:minimum ?x ?y], d [:sub y x], moved [:sub d y]
                  lost [:sub [:sub y [:sub d moved]] [:add x moved]]    ; y - x - d, exactly
                  e [:exp d]]
@@ -101,21 +107,12 @@
 
 ;; ## Products with logarithms, and logarithms of probabilities
 
-(defn- widened
-  "The :scalar of a template that is evaluated in :f64 and rounded once: for :f32 that keeps it
-  within two units in the last place, whatever the roundings inside."
-  [template]
-  (fn [_ [dtype]]
-    (if (= dtype :f64)
-      template
-      [:cast dtype (walk/postwalk #(if (#{'?x '?y} %) [:cast :f64 %] %) template)])))
-
 (defop xlogx
   "x log x, elementwise; 0 at 0, NaN below."
   {:kind :elementwise, :args [?x], :type :float
    :eval (fn [^double x] (scalar/xlogy x x))
-   :partials [[:add 1 [:log ?x]]]
-   :scalar (widened [:select [:eq ?x 0] 0 [:mul ?x [:log ?x]]]), :gen {?x [0.1 10]}
+   :partials [[:add 1 [:log ?x]]], :slope-ulp {:of 1}      ; they cancel at 1/e
+   :scalar (typing/widened [:select [:eq ?x 0] 0 [:mul ?x [:log ?x]]]), :gen {?x [0.1 10]}
    :examples [[[:xlogx 0.0] 0.0] [[:xlogx 1.0] 0.0]]})
 
 (defop xlogy
@@ -123,7 +120,7 @@
   {:kind :elementwise, :args [?x ?y], :type :float
    :eval scalar/xlogy
    :partials [[:log ?y] [:where [:eq ?x 0] 0 [:div ?x ?y]]]
-   :scalar (widened [:select [:and [:eq ?x 0] [:eq ?y ?y]] 0 [:mul ?x [:log ?y]]])
+   :scalar (typing/widened [:select [:and [:eq ?x 0] [:eq ?y ?y]] 0 [:mul ?x [:log ?y]]])
    :gen {?y [0.1 10]}
    :examples [[[:xlogy 2.0 1.0] 0.0] [[:xlogy 0.0 0.0] 0.0]]})
 
@@ -132,7 +129,7 @@
   {:kind :elementwise, :args [?x ?y], :type :float
    :eval scalar/xlog1py
    :partials [[:log1p ?y] [:where [:eq ?x 0] 0 [:div ?x [:add 1 ?y]]]]
-   :scalar (widened [:select [:and [:eq ?x 0] [:eq ?y ?y]] 0 [:mul ?x [:log1p ?y]]])
+   :scalar (typing/widened [:select [:and [:eq ?x 0] [:eq ?y ?y]] 0 [:mul ?x [:log1p ?y]]])
    :gen {?y [-0.9 10]}
    :examples [[[:xlog1py 2.0 0.0] 0.0] [[:xlog1py 0.0 -1.0] 0.0]]})
 
@@ -140,10 +137,10 @@
   "log(1 - e^x) for x ≤ 0, elementwise; -Inf at 0, NaN above."
   {:kind :elementwise, :args [?x], :type :float
    :eval scalar/log1mexp
-   :partials [[:div -1 [:expm1 [:neg ?x]]]]
-   :scalar (widened [:select [:gt ?x (- ln-2)]
-                     [:log [:neg [:expm1 ?x]]]
-                     [:log1p [:neg [:exp ?x]]]])
+   :partials [[:div [:exp ?x] [:expm1 ?x]]]
+   :scalar (typing/widened [:select [:gt ?x (- ln-2)]
+                            [:log [:neg [:expm1 ?x]]]
+                            [:log1p [:neg [:exp ?x]]]])
    :gen {?x [-5 -0.1]}
    :examples [[[:log1mexp 0.0] ##-Inf] [[:log1mexp ##-Inf] -0.0] [[:log1mexp 1.0] ##NaN]]})
 
@@ -152,10 +149,10 @@
   {:kind :elementwise, :args [?x], :type :float
    :eval scalar/logit
    :partials [[:div 1 [:mul ?x [:sub 1 ?x]]]]
-   :scalar (widened [:select [:le [:abs [:sub ?x 0.5]] 0.25]
-                     [:mul 2 [:atanh [:sub [:mul 2 ?x] 1]]]
-                     [:select [:lt ?x 0.5]
-                      [:log [:div ?x [:sub 1 ?x]]]
-                      [:neg [:log [:div [:sub 1 ?x] ?x]]]]])
+   :scalar (typing/widened [:select [:le [:abs [:sub ?x 0.5]] 0.25]
+                            [:mul 2 [:atanh [:sub [:mul 2 ?x] 1]]]
+                            [:select [:lt ?x 0.5]
+                             [:log [:div ?x [:sub 1 ?x]]]
+                             [:neg [:log [:div [:sub 1 ?x] ?x]]]]])
    :gen {?x [0.1 0.9]}
    :examples [[[:logit 0.5] 0.0] [[:logit 0.0] ##-Inf] [[:logit 1.0] ##Inf]]})

@@ -18,6 +18,9 @@
   {:kind :elementwise, :args [?x], :type :float
    :eval scalar-gamma/gamma
    :partials [[:mul ?out [:psi ?x]]]
+   ;; psi has a root between any two poles.
+   :slope-ulp (assoc special-ulp :of [:select [:lt ?x -0.5]
+                                      [:abs [:mul [:gamma ?x] [:psi [:sub 1 ?x]]]] 0])
    :scalar :gamma, :ulp special-ulp, :gen {?x [0.1 6]}
    :examples [[[:gamma 5.0] 24.0] [[:gamma 0.0] ##Inf] [[:gamma -1.0] ##NaN]
               [[:gamma 200.0] ##Inf] [[:gamma -1e-200] -1e200]]})
@@ -29,6 +32,7 @@
   {:kind :elementwise, :args [?x], :type :float
    :eval scalar-gamma/gammaln
    :partials [[:psi ?x]]
+   :slope-ulp (assoc special-ulp :of [:select [:lt ?x -0.5] [:psi [:sub 1 ?x]] 0])
    :scalar :gammaln
    :ulp (assoc special-ulp :of [:select [:lt ?x -0.5] [:maximum 1 [:gammaln [:neg ?x]]] 0])
    :gen {?x [0.1 6]}
@@ -46,11 +50,18 @@
    :gen {?x [0.2 6]}
    :examples [[[:psi 0.0] ##-Inf] [[:psi -1.0] ##NaN] [[:psi ##Inf] ##Inf]]})
 
+(defn- slope-of-polygamma
+  "The :slope-ulp of ψ^(n): below 0 the next one has roots if n is odd; far out it is small."
+  [{:keys [n]}]
+  (cond-> (assoc special-ulp :least 800)
+    (odd? n) (assoc :of [:select '[:lt ?x 0] [:abs [:polygamma {:n (inc n)} '[:sub 1 ?x]]] 0])))
+
 (defop trigamma
   "ψ'(x), the derivative of psi, elementwise. +Inf at 0 and negative integers, NaN at -Inf."
   {:kind :elementwise, :args [?x], :type :float
    :eval (fn [^double x] (scalar-gamma/polygamma 1 x))
    :partials [[:polygamma {:n 2} ?x]]
+   :slope-ulp (slope-of-polygamma {:n 1})
    :scalar :trigamma, :ulp special-ulp, :gen {?x [0.3 6]}
    :examples [[[:trigamma 0.0] ##Inf] [[:trigamma ##Inf] 0.0]]})
 
@@ -125,6 +136,7 @@
    :expand polygamma-template
    :partials (fn [{{:keys [n]} :attrs}]
                [(when (< n highest-order) [:polygamma {:n (inc n)} ?x])])
+   :slope-ulp slope-of-polygamma
    :no-gradient {0 "orders above 20 are not implemented"}
    :gen (fn [ctx]
           {:attrs {:n (gens/variant ctx [2 0 3 1 7 17])}

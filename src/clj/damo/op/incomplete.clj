@@ -8,6 +8,16 @@
 
 (def ^:private bound {:f32 2, :f64 10})
 
+(def ^:private exponents
+  "The largest of what the exponent of the density is a sum of."
+  '[:maximum [:maximum ?x [:abs [:gammaln ?a]]] [:abs [:mul [:sub ?a 1] [:log ?x]]]])
+
+(def ^:private slope-bound
+  "The errors of the density are those of its exponent."
+  {:f32 8, :f64 8, :except [:gt exponents 1e5]
+   :of [:mul [:exp [:sub [:sub '[:mul [:sub ?a 1] [:log ?x]] '?x] '[:gammaln ?a]]]
+        [:maximum 1 exponents]]})
+
 (def ^:private in-a {0 "the derivative with respect to a has no closed form"})
 
 (defop gammainc
@@ -17,7 +27,7 @@
    :eval scalar-incomplete/gammainc
    :partials [nil [:exp [:sub [:sub [:xlogy [:sub ?a 1] ?x] ?x] [:gammaln ?a]]]]
    :no-gradient in-a
-   :scalar :gammainc, :ulp bound, :gen {?a [0.3 6], ?x [0.2 8]}
+   :scalar :gammainc, :ulp bound, :slope-ulp slope-bound, :gen {?a [0.3 6], ?x [0.2 8]}
    :examples [[[:gammainc 2.0 0.0] 0.0] [[:gammainc 2.0 ##Inf] 1.0] [[:gammainc -1.0 1.0] ##NaN]]})
 
 (defop gammaincc
@@ -26,6 +36,6 @@
    :eval scalar-incomplete/gammaincc
    :partials [nil [:neg [:exp [:sub [:sub [:xlogy [:sub ?a 1] ?x] ?x] [:gammaln ?a]]]]]
    :no-gradient in-a
-   :scalar :gammaincc, :ulp bound, :gen {?a [0.3 6], ?x [0.2 8]}
+   :scalar :gammaincc, :ulp bound, :slope-ulp slope-bound, :gen {?a [0.3 6], ?x [0.2 8]}
    :examples [[[:gammaincc 2.0 0.0] 1.0] [[:gammaincc 2.0 ##Inf] 0.0]
               [[:gammaincc -1.0 1.0] ##NaN]]})

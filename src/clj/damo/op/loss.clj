@@ -6,6 +6,7 @@
             [damo.op :as op :refer [defop]]
             [damo.op.gens :as gens]
             [damo.op.scalar :as scalar]
+            [damo.op.softmax :as softmax]
             [damo.op.typing :as typing]
             [damo.type :as type]))
 
@@ -48,9 +49,12 @@
   [:log-softmax {:axis (first (:axis (last-axis node)))} '?logits])
 
 (defn- soft-slope
-  "The template of the gradient by the logits for each row: p·Σ targets - targets."
+  "The template of the gradient by the logits for each row, p·Σ targets - targets, as
+  p·(Σ targets - targets) - (1 - p)·targets."
   [node]
-  [:sub [:mul [:sum (kept node) '?targets] [:exp (log-p node)]] '?targets])
+  (let [p [:exp (log-p node)], over (kept node)]
+    [:sub [:mul p [:sub [:sum over '?targets] '?targets]]
+     [:mul (softmax/complement-of over p) '?targets]]))
 
 (defop soft-cross-entropy
   "The loss -Σ targets·log softmax(logits) of each row: logits [… c] and targets [… c],
@@ -69,6 +73,7 @@
    :rop (fn [node]
           [:sum (last-axis node)
            [:sub [:mul ?dlogits (soft-slope node)] [:mul ?dtargets (log-p node)]]])
+   :slope-ulp "some ulp of p·Σ targets; for one target, also of a sure logit, of the exponent"
    :gen (fn [{:keys [dtype size] :as ctx}]
           (let [shape (gens/variant ctx [[size 3] [3] [2 size 2]])]
             {:attrs {}, :args [(gens/random-array ctx dtype shape)

@@ -48,6 +48,42 @@
   [a b]
   (or (ends a b 0.0) (Math/exp (log-beta a b))))
 
+;; ## ψ(a + b) - ψ(a)
+
+(def asymptotic-coefficients
+  "B_2j/2j for j = 1, 2, …, of the asymptotic expansion of ψ (DLMF 5.11.2)."
+  [(/ 1.0 12) (/ -1.0 120) (/ 1.0 252) (/ -1.0 240) (/ 1.0 132) (/ -691.0 32760) (/ 1.0 12)
+   (/ -3617.0 8160)])
+
+(defn- tail-of-step
+  "Σ c_j (u^j - v^j)/(u - v)."
+  ^double [^double u ^double v]
+  (loop [sum 0.0, s 1.0, w 1.0, [c & more] asymptotic-coefficients]
+    (if c
+      (let [w' (* v w)] (recur (+ sum (* (double c) s)) (+ (* u s) w') w' more))
+      sum)))
+
+(defn psi-step
+  "ψ(a + b) - ψ(a) for a, b ≥ 0: 0 where b is 0, Inf where a is 0 or b infinite; NaN elsewhere."
+  [^double a ^double b]
+  (cond (not (and (<= 0.0 a) (<= 0.0 b))) ##NaN
+        (zero? b) 0.0
+        (Double/isInfinite b) ##Inf
+        :else
+        (let [z (+ a 10.0), p (/ z), q (/ (+ z b))
+              near (reduce + 0.0 (for [k (range 9 -1 -1) :let [x (+ a (double k))]]
+                                   (/ (/ b (+ x b)) x)))]
+          (+ near (Math/log1p (/ b z))
+             (* b p q (+ 0.5 (* (+ p q) (tail-of-step (* p p) (* q q)))))))))
+
+(defn beta-slope
+  "The derivative of B(a, b) by a."
+  [^double a ^double b]
+  (let [value (double (beta a b))]
+    (- (if (< b (* 1e-18 a))
+         (* value b (double (scalar-gamma/polygamma 1 a)))
+         (* value (double (psi-step a b)))))))
+
 ;; ## I_x(a, b)
 
 (defn- distance

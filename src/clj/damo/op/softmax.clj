@@ -53,8 +53,20 @@
              (let [e [:exp (shifted attrs)]] [:div e [:sum (kept attrs) e]]))
    :lop (fn [{:keys [attrs]}] [[:mul ?out [:sub ?g [:sum (kept attrs) [:mul ?g ?out]]]]])
    :rop (fn [{:keys [attrs]}] [:mul ?out [:sub ?dx [:sum (kept attrs) [:mul ?dx ?out]]]])
+   :slope-ulp "some ulp of the value times the largest gradient or tangent"
    :gen (gens/on-shapes (fn [n] [[{} [n]] [{} [3 n]] [{:axis 0} [n 3]] [{:axis 1} [2 n 3]]]))
    :examples [[[:softmax [:mul 1000.0 [:iota {:shape [2] :axis 0}]]] [0.0 1.0]]]})
+
+;; The slope of a sure logit is made of the probabilities of the others: 1 - p would be 0, as would
+;; what is left of a tangent at the sure place when the mean is taken off. At most one p is above
+;; 1/2.
+
+(defn complement-of
+  "The template of 1 - p for the template of a softmax; `over` are the attributes of a sum over its
+  classes that keeps the axis."
+  [over p]
+  (let [sure [:gt p 0.5]]
+    [:where sure [:sum over [:where sure 0 p]] [:sub 1 p]]))
 
 (defop log-softmax
   "log(softmax x) along an axis: x - log Σ e^x, without overflow."
@@ -62,8 +74,14 @@
    :eval (fn [attrs {:keys [dtype] :as x}] (array/cast dtype (log-softmax-of attrs x)))
    :expand (fn [{:keys [attrs]}]
              [:sub (shifted attrs) [:log [:sum (kept attrs) [:exp (shifted attrs)]]]])
-   :lop (fn [{:keys [attrs]}] [[:sub ?g [:mul [:exp ?out] [:sum (kept attrs) ?g]]]])
-   :rop (fn [{:keys [attrs]}] [:sub ?dx [:sum (kept attrs) [:mul [:exp ?out] ?dx]]])
+   :lop (fn [{:keys [attrs]}]
+          (let [p [:exp ?out], others [:sub [:sum (kept attrs) ?g] ?g]]
+            [[:sub [:mul ?g (complement-of (kept attrs) p)] [:mul p others]]]))
+   :rop (fn [{:keys [attrs]}]
+          (let [p [:exp ?out]
+                moved [:sub ?dx [:sum (kept attrs) [:where [:gt p 0.5] ?dx 0]]]]
+            [:sub moved [:sum (kept attrs) [:mul p moved]]]))
+   :slope-ulp "some ulp of the exponent x - log Σ e^x, also for sure logits"
    :gen (gens/on-shapes (fn [n] [[{} [n]] [{} [3 n]] [{:axis 0} [n 3]] [{:axis 1} [2 n 3]]]))
    :examples [[[:log-softmax [:mul 1000.0 [:iota {:shape [2] :axis 0}]]] [-1000.0 0.0]]]})
 
@@ -95,7 +113,8 @@
 (defn- slope
   "The template of softmax(logits) - one-hot(labels)."
   [node]
-  (let [p [:softmax '?logits]] [:where (at-label node) [:sub p 1] p]))
+  (let [p [:softmax '?logits], over (assoc (last-axis node) :keepdims true)]
+    [:where (at-label node) [:neg [:sum over [:where (at-label node) 0 p]]] p]))
 
 (defop cross-entropy
   "The loss -log softmax(logits) at the label, for each row: logits [… c], integer labels […] →
@@ -110,6 +129,7 @@
                  [:sum over [:where (at-label node) low 0]]]]))
    :lop (fn [node] [[:mul [:expand-dims (last-axis node) ?g] (slope node)] 0])
    :rop (fn [node] [:sum (last-axis node) [:mul (slope node) ?dlogits]])
+   :slope-ulp "some ulp of the exponent x - log Σ e^x, also for sure logits"
    :gen (fn [{:keys [dtype size] :as ctx}]
           (let [shape (gens/variant ctx [[size 3] [3] [2 size 4]])]
             {:attrs {}
@@ -138,6 +158,8 @@
               [:sub [:log [:sub 1 ?p]] [:log ?p]]]
    :scalar [:sub 0 [:select [:eq ?t 0] on-false [:fma ?t [:log ?p] on-false]]]
    :ulp {:of [:maximum [:abs on-true] [:abs on-false]]}    ; they cancel for t outside [0, 1]
+   :slope-ulp {:by {0 {:except [:or [:lt ?p 0] [:gt ?p 1]]}     ; no probabilities
+                    1 {:of [:maximum [:abs [:log ?p]] [:abs [:log1p [:neg ?p]]]]}}}
    :gen {?p [0.1 0.9], ?t [0.1 0.9]}
    :examples [[[:binary-cross-entropy 0.5 1.0] (Math/log 2.0)]
               [[:binary-cross-entropy 0.0 0.0] 0.0]]})
@@ -153,12 +175,17 @@
   binary-cross-entropy(sigmoid x, t) = softplus(x) - t·x, without overflow."
   {:kind :elementwise, :args [?x ?t], :type :float
    :eval logistic-loss
-   :partials [[:sub [:sigmoid ?x] ?t] [:neg ?x]]
+   :partials [[:where [:gt ?x 0]       ; 1 - t is exact near 1, where sigmoid rounds to 1
+               [:sub [:sub 1 ?t] [:sigmoid [:neg ?x]]]
+               [:sub [:sigmoid ?x] ?t]]
+              [:neg ?x]]
    :scalar (let [tail [:log1p [:exp [:neg [:abs ?x]]]]]
              [:select [:gt ?x 0]
               [:add [:mul [:sub 1 ?t] ?x] tail]
               [:fma [:neg ?t] ?x tail]])
    :ulp {:of [:maximum [:softplus ?x] [:abs [:mul ?t ?x]]]}
+   :slope-ulp {:by {0 {:of [:maximum [:sigmoid [:neg [:abs ?x]]]        ; they cancel
+                            [:abs [:select [:gt ?x 0] [:sub 1 ?t] ?t]]]}}}
    :gen {?t [0 1]}
    :examples [[[:sigmoid-cross-entropy -800.0 0.0] 0.0]
               [[:sigmoid-cross-entropy 0.0 1.0] (Math/log 2.0)]

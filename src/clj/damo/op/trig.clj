@@ -3,7 +3,8 @@
   integers give floats."
   (:require [damo.op :as op :refer [defop]]
             [damo.op.scalar :as scalar]
-            [damo.op.scalar-gamma :as scalar-gamma]))
+            [damo.op.scalar-gamma :as scalar-gamma]
+            [damo.op.slope :as slope]))
 
 (set! *warn-on-reflection* true)
 
@@ -69,25 +70,30 @@
   "The inverse of tan, elementwise."
   {:kind :elementwise, :args [?x], :type :float
    :eval (fn [^double x] (Math/atan x))
-   :partials [[:div 1 [:add 1 [:sqr ?x]]]]
+   :partials [[:over-square 1 ?x]]
    :scalar :atan
    :examples [[[:atan 0.0] 0.0]]})
-
-(def ^:private square-of-radius [:add [:sqr '?x] [:sqr '?y]])
-
-(defn- over-square
-  "The template t / (x² + y²), 0 at the origin."
-  [t]
-  [:where [:eq square-of-radius 0] 0 [:div t square-of-radius]])
 
 (defop atan2
   "The angle of the point (x, y), elementwise; the ordinate y comes first. Its derivative at the
   origin is 0."
   {:kind :elementwise, :args [?y ?x], :type :float
    :eval (fn [^double y ^double x] (Math/atan2 y x))
-   :partials [(over-square ?x) [:neg (over-square ?y)]]
+   :partials [[:over-square ?x ?y] [:neg [:over-square ?y ?x]]]
    :scalar :atan2, :gen {?x [0.5 3]}
    :examples [[[:atan2 0.0 1.0] 0.0] [[:atan2 1.0 0.0] (/ Math/PI 2.0)]]})
+
+(defop hypot
+  "√(x² + y²), elementwise, without overflow: the distance of the point (x, y) from the origin. Its
+  derivative at the origin is 0."
+  {:kind :elementwise, :args [?x ?y], :type :float, :commutes true
+   :eval (fn [^double x ^double y] (Math/hypot x y))
+   :partials [[:over-hypot ?x ?y] [:over-hypot ?y ?x]], :slope-ulp {:least 8}
+   :scalar (slope/levelled (fn [x y]
+                             [:select [:or [:isinf x] [:isinf y]] ##Inf
+                              [:sqrt [:add [:mul x x] [:mul y y]]]])
+                           slope/unlevel)
+   :examples [[[:hypot 3.0 4.0] 5.0] [[:hypot 0.0 0.0] 0.0] [[:hypot ##Inf ##NaN] ##Inf]]})
 
 (defop sinh
   "The hyperbolic sine, elementwise."
@@ -109,7 +115,7 @@
   "The hyperbolic tangent, elementwise."
   {:kind :elementwise, :args [?x], :type :float
    :eval (fn [^double x] (Math/tanh x))
-   :partials [[:sub 1 [:sqr ?out]]]
+   :partials [[:sech2 ?x]]
    :scalar :tanh
    :examples [[[:tanh 0.0] 0.0] [[:tanh 800.0] 1.0]]})
 
@@ -117,7 +123,7 @@
   "The inverse of sinh, elementwise."
   {:kind :elementwise, :args [?x], :type :float
    :eval scalar/asinh
-   :partials [[:div 1 [:sqrt [:add 1 [:sqr ?x]]]]]
+   :partials [[:div 1 [:hypot 1 ?x]]]
    :scalar :asinh
    :examples [[[:asinh 0.0] 0.0]]})
 
@@ -125,7 +131,7 @@
   "The inverse of cosh for x ≥ 1, elementwise; NaN below."
   {:kind :elementwise, :args [?x], :type :float
    :eval scalar/acosh
-   :partials [[:div 1 [:sqrt [:mul [:sub ?x 1] [:add ?x 1]]]]]
+   :partials [[:div 1 [:mul [:sqrt [:sub ?x 1]] [:sqrt [:add ?x 1]]]]]
    :scalar :acosh, :gen {?x [1.2 9]}
    :examples [[[:acosh 1.0] 0.0] [[:acosh 0.5] ##NaN]]})
 

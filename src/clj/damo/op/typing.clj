@@ -2,7 +2,8 @@
   "Type rules that ops share: which dtypes an op takes, how axes are named, what is left of a shape.
   A rule is (fn [attrs types] type); it fails on misfits.
   ((same :num) {} [[:f32 [3 1]] [:f32 [4]]]) = [:f32 [3 4]]."
-  (:require [damo.expr :as expr]
+  (:require [clojure.walk :as walk]
+            [damo.expr :as expr]
             [damo.fail :as fail :refer [fail!]]
             [damo.type :as type]))
 
@@ -165,6 +166,15 @@
   "The template t, of the dtype `from`, as `dtype`."
   [dtype from t]
   (if (= dtype from) t [:cast {:dtype dtype} t]))
+
+(defn widened
+  "The :scalar of a template that is evaluated in :f64 and rounded once: for :f32 that keeps it
+  within two units in the last place, whatever the roundings inside."
+  [template]
+  (fn [_ [dtype]]
+    (if (= dtype :f64)
+      template
+      [:cast dtype (walk/postwalk #(if (symbol? %) [:cast :f64 %] %) template)])))
 
 (defn keep-axes
   "The template t of a reduction with these attributes (normal) where the reduced axes are back with

@@ -50,7 +50,8 @@
            [dtype (type/broadcast-shapes shape waited-shape)])
    :coerce #{}
    :eval (fn [x _] x)
-   :partials [1 nil], :no-gradient {1 "it is only waited for"}
+   :partials [1 nil], :slope-ulp "derivatives pass unchanged"
+   :no-gradient {1 "it is only waited for"}
    :scalar '?x
    :gen {?y :bool}
    :examples [[[:after 2.5 true] 2.5] [[:after 3 false] 3]]})

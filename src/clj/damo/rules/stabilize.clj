@@ -90,6 +90,9 @@
    :keeps :stabilizes, :why "erfc x vanishes from 27 on, its logarithm does not."
    :examples [[[:log [:erfc x]]
                => [:where [:gt x 1] [:sub [:log [:erfcx x]] [:sqr x]] [:log1p [:neg [:erf x]]]]]]}
+  {:name :one-minus-tanh-squared, :lhs [:sub 1 [:sqr [:tanh ?x]]], :rhs [:sech2 ?x]
+   :keeps :stabilizes, :why "1 - tanh² is 0 from 19 on."
+   :examples [[[:sub 1 [:sqr [:tanh x]]] => [:sech2 x]]]}
   {:name :logit-sigmoid, :lhs [:logit [:sigmoid ?x]], :rhs ?x, :keeps :stabilizes
    :why "sigmoid rounds to 0 or 1 at its tails."
    :examples [[[:logit [:sigmoid x]] => x]]})

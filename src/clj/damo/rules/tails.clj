@@ -41,6 +41,12 @@
             given (* (double c) k k), wanted (* (double sign) l l)]
         (and (= z w) (<= (Math/abs (- given wanted)) (* 4e-16 (Math/abs wanted))))))))
 
+(defn- same-square?
+  "Is ?x the same as ?y but for its sign?"
+  [{b :builder :as m} ?x ?y]
+  (let [[k x] (scaled b (m ?x)), [l y] (scaled b (m ?y))]
+    (and (= x y) (== (Math/abs (double k)) (Math/abs (double l))))))
+
 ;; ## Sums of exponentials
 
 (def ^:private most-terms "The most terms of a sum that are looked at." 1000)
@@ -203,6 +209,16 @@
    :rhs [:erfcx ?x], :when #(square? % ?e ?x -1), :keeps :stabilizes, :why "0/0 from 27 on."
    :examples [[[:div [:erfc x] [:exp [:neg [:sqr x]]]] => [:erfcx x]]]
    :refuses [[[:div [:erfc x] [:exp x]]]]}
+  {:name :gauss-over-erfc, :lhs [:div [:gauss ?y] [:erfc ?x]], :within :product
+   :rhs [:div 1 [:erfcx ?x]], :when #(same-square? % ?x ?y), :keeps :stabilizes
+   :why "0/0 from 27 on; the derivative of erfc has this form."
+   :examples [[[:div [:mul y [:gauss x]] [:erfc x]] => [:div y [:erfcx x]]]
+              [[:div [:gauss x] [:erfc [:neg x]]] => [:div 1 [:erfcx [:neg x]]]]]
+   :refuses [[[:div [:gauss y] [:erfc x]]]]}
+  {:name :erfc-over-gauss, :lhs [:div [:erfc ?x] [:gauss ?y]], :within :product
+   :rhs [:erfcx ?x], :when #(same-square? % ?x ?y), :keeps :stabilizes, :why "0/0 from 27 on."
+   :examples [[[:div [:erfc x] [:gauss x]] => [:erfcx x]]]
+   :refuses [[[:div [:erfc x] [:gauss y]]]]}
   {:name :erfc-times-exp, :lhs [:mul [:exp ?e] [:erfc ?x]], :within :product
    :rhs [:erfcx ?x], :when #(square? % ?e ?x 1), :keeps :stabilizes, :why "∞·0 from 27 on."
    :examples [[[:mul [:exp [:sqr x]] [:erfc x]] => [:erfcx x]]]
