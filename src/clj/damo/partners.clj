@@ -174,10 +174,10 @@
   views, else nil. `partners` are the rules that `partners-of` chose; `uses` says how many users a
   node has."
   [parts partners {group :within, exact :exact, :as rule} ^View root uses]
-  (let [[left right] (.args root)
-        cx {:parts parts, :partners partners, :group group, :root root, :uses uses
-            :sign (if (= (.op root) (:part (factors/groups group))) -1 1)
-            :depth most-deep, :tries (volatile! most-tries)}]
-    (when-not (and exact (type/float-dtype? (type/dtype-of (.type root))))
+  (when-not (and exact (type/float-dtype? (type/dtype-of (.type root))))
+    (let [[left right] (.args root)
+          cx {:parts parts, :partners partners, :group group, :root root, :uses uses
+              :sign (if (= (.op root) (:part (factors/groups group))) -1 1)
+              :depth most-deep, :tries (volatile! most-tries)}]
       (some-pair cx rule (factors/form parts group left) (factors/form parts group right)
                  #(applied cx rule %)))))
