@@ -22,6 +22,11 @@
 (defn- extents? [x]
   (and (sequential? x) (few 64 x) (every? #(or (nil? %) (integer? %) (symbol? %) (vector? %)) x)))
 
+(defn- counts? [x]
+  (or (type/dim? x)
+      (and (sequential? x) (few 1000000 x)
+           (every? type/dim? x))))
+
 (def kinds
   "What a value may be: the predicate, and how messages say it."
   {:flag [boolean? "true or false"]
@@ -29,6 +34,7 @@
    :integer [int? "an integer"]
    :dim [type/dim? "a dim, an integer of at least 0, a symbol or arithmetic on them"]
    :extents [extents? "a vector of dims, integers, symbols or arithmetic on them"]
+   :counts [counts? "a dim or a vector of dims, integers of at least 0, symbols or arithmetic"]
    :axes [axes? "an axis or a vector of axes, integers"]
    :order [order? "a vector of axes, integers"]
    :dtype [type/dtype? "a dtype, such as :f32 or :i64"]
@@ -48,6 +54,7 @@
                   :integer [:axis1 :axis2 :offset :limit :ndim]
                   :dim [:classes :extent :length :num :m :size]
                   :extents [:shape]
+                  :counts [:repeats :reps]
                   :axes [:axis :source :destination]
                   :dtype [:dtype :acc-dtype]}
                  name names]
