@@ -27,7 +27,7 @@
     (d/pad [0 1 2] :width [4 5] :mode :wrap) [2 0 1 2 0 1 2 0 1 2 0 1]
     (d/pad [7] :width 2 :mode :reflect) [7 7 7 7 7])
   (are [e kind] (= kind (error e))
-    (d/tile m :reps [-1]) ::arrange/bad-count
+    (d/tile m :reps [-1]) :damo.attribute/bad-value
     (d/repeat m :repeats [1 2 3] :axis 0) ::arrange/bad-count
     (d/roll m :shift [1 2] :axis 0) ::arrange/bad-shift
     (d/pad m :width [1 2 3]) ::arrange/bad-width
