@@ -356,3 +356,20 @@
                        "host    half, a kernel of the application"))
     (is (str/includes? (with-out-str (d/describe :half)) "runs as a kernel of the application"))
     (is (str/includes? (with-out-str (d/describe :add)) "runs as machine code"))))
+
+(deftest what-a-kernel-returns
+  (let [x (d/input 'x [:f64 ['n]])
+        value (fn [returned]
+                (op! :returns (assoc same :kernel (fn [_ _ _] returned)))
+                (try @((d/function [x] ((op/caller :returns) x)) [1 2])
+                     (catch Exception e [(:damo/error (ex-data e)) (ex-message e)])
+                     (finally (op/remove! :returns))))]
+    (is (= [0.0 0.0] (value nil)) "it writes its output, which holds zeros")
+    (doseq [data [(d/tensor [3.0 4.0]) [3 4] (double-array [3 4]) (list 3.0 4)]]
+      (is (= [3.0 4.0] (value data)) (str (class data))))
+    (doseq [wrong [:done "text" {:a 1} #{1} (Object.)]
+            :let [[kind message] (value wrong)]]
+      (is (= :damo/host-kernel kind) (pr-str wrong))
+      (is (str/includes? message "a kernel writes its output and returns nil, or")))
+    (doseq [wrong [3 [1 2 3] [:a :b] [[1 2]]]]
+      (is (= :damo/host-kernel (first (value wrong))) (pr-str wrong)))))

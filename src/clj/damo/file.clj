@@ -3,9 +3,10 @@
   written appears complete or not at all. (write-whole! \"a.edn\" (fn [out] …))."
   (:require [clojure.java.io :as io]
             [damo.fail :refer [fail!]])
-  (:import [java.io BufferedInputStream EOFException File FileNotFoundException InputStream
+  (:import [damo.runtime Destination]
+           [java.io BufferedInputStream EOFException File FileNotFoundException InputStream
             IOException]
-           [java.nio.file CopyOption Files LinkOption Path StandardCopyOption]
+           [java.nio.file CopyOption Files StandardCopyOption]
            [java.nio.file.attribute FileAttribute]
            [java.util.zip GZIPInputStream ZipException]))
 
@@ -42,20 +43,11 @@
             (f in (.length of-disk))))))
     (catch IOException e (failed! file "read" e))))
 
-(defn- target-of
-  "The path that a file name means: behind a symbolic link, the file that it leads to."
-  ^Path [file]
-  (let [path (.toAbsolutePath (.toPath (io/file file)))]
-    (if (Files/isSymbolicLink path) (.toRealPath path (make-array LinkOption 0)) path)))
-
 (defn write-whole!
   "Writes a file by (f output-stream), whole or not at all; returns the file."
   [file f]
   (try
-    (let [target (target-of file)
-          _ (when (and (Files/exists target (make-array LinkOption 0))
-                       (not (Files/isRegularFile target (make-array LinkOption 0))))
-              (throw (IOException. "it is no regular file")))
+    (let [target (Destination/of (.toPath (io/file file)))
           temp (Files/createTempFile (.getParent target) ".damo" ".part"
                                      (make-array FileAttribute 0))]
       (try

@@ -66,6 +66,10 @@
 
 (declare run-once signature)
 
+(def ^:private most-arguments
+  "More arguments are not looked at: a sequence of them may have no end."
+  65536)
+
 ;; A call may have any number of arguments; IFn wants one method for each number up to twenty.
 (deftype Compiled [^Function function form around info]
   IFn
@@ -100,7 +104,7 @@
     (run-once this (object-array [a b c d e f g h i j k l m n o p q r s t])))
   (invoke [this a b c d e f g h i j k l m n o p q r s t more]
     (run-once this (to-array (concat [a b c d e f g h i j k l m n o p q r s t] more))))
-  (applyTo [this args] (run-once this (to-array args)))
+  (applyTo [this args] (run-once this (to-array (take most-arguments args))))
   Runnable
   (run [this] (run-once this (object-array 0)))
   Callable

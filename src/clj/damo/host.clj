@@ -31,9 +31,10 @@
                            attrs))))]
     (reify HostKernel
       (run [_ call]
-        (let [result (apply f (attributes (.attributes ^HostCall call))
-                            (.output ^HostCall call) (.inputs ^HostCall call))]
-          (when (instance? Tensor result) result))))))
+        (let [output (.output ^HostCall call)]
+          (transfer/result (apply f (attributes (.attributes ^HostCall call)) output
+                                  (.inputs ^HostCall call))
+                           output))))))
 
 (defn- by-meaning
   "The kernel that evaluates the op as the reference interpreter does."

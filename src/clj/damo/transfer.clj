@@ -1,7 +1,8 @@
 (ns damo.transfer
   "Reference arrays as tensors and back, and kernels of ops on whole arrays run on them:
   (->array (->tensor (array/of :f32 [2] [1 2]))) is that array again."
-  (:require [damo.array :as array])
+  (:require [damo.array :as array]
+            [damo.fail :refer [fail!]])
   (:import [damo.program Edn$Keyword Edn$Symbol]
            [damo.runtime HostCall HostKernel]
            [damo.tensor DType Tensor]
@@ -67,13 +68,26 @@
 
 ;; ## Kernels
 
+(defn result
+  "The tensor that a kernel gave, `output` unless it returned something: a tensor, or data of the
+  dtype of `output`. Fails on anything else, which is no result and would pass for zeros."
+  ^Tensor [given ^Tensor output]
+  (cond (nil? given) output
+        (instance? Tensor given) given
+        (or (number? given) (boolean? given) (sequential? given) (some-> given class .isArray))
+        (Tensor/of given (.dtype output))
+        :else (fail! ::no-result (str "a kernel writes its output and returns nil, or returns a"
+                                      " tensor, numbers or nested data; this one returned "
+                                      (pr-str given) ", a " (.getName (class given)))
+                     {:given given})))
+
 (defn by-kernel
   "The array of `type` that a :kernel, a function (fn [attrs output & inputs]) or a HostKernel,
   gives for arrays. Fails as the kernel does."
   [kernel op attrs [dtype shape] arrays]
   (let [output (Tensor/zeros (DType/of (name dtype)) (long-array shape))
         inputs (mapv ->tensor arrays)
-        result (if (instance? HostKernel kernel)
-                 (.run ^HostKernel kernel (HostCall/of (name op) (by-name attrs) inputs output))
-                 (apply kernel attrs output inputs))]
-    (->array (if (instance? Tensor result) result output))))
+        given (if (instance? HostKernel kernel)
+                (.run ^HostKernel kernel (HostCall/of (name op) (by-name attrs) inputs output))
+                (apply kernel attrs output inputs))]
+    (->array (result given output))))

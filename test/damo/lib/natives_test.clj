@@ -57,6 +57,30 @@
         (is (= 1 (count folders)))
         (is (= 1 (count (.list (io/file (first folders))))))))))
 
+(deftest what-a-killed-start-left-is-swept
+  (with-cache
+    (fn [_]
+      (let [folder (.getParent (.resolve (Natives/unpack small) "libgcc_s.so.1"))
+            left (io/file (str folder) "libgcc_s.so.1.123.part")
+            held (io/file (str folder) "libgcc_s.so.1.456.part")
+            ;; The lock of another process, as a start that is unpacking right now holds it.
+            java (str (System/getProperty "java.home") "/bin/java")
+            source (io/file (str folder) "Hold.java")
+            ^java.util.List command [java (str source) (str held)]]
+        (spit left "half")
+        (spit source "public class Hold { public static void main(String[] a) throws Exception {
+          var c = java.nio.channels.FileChannel.open(java.nio.file.Path.of(a[0]),
+              java.nio.file.StandardOpenOption.CREATE, java.nio.file.StandardOpenOption.WRITE);
+          c.lock(); System.out.println(); System.in.read(); } }")
+        (let [holder (.start (ProcessBuilder. command))]
+          (try (.read (.getInputStream holder))
+               (Natives/unpack small)
+               (is (not (.exists left)))
+               (is (.exists held) "another process writes it")
+               (finally (.waitFor (.destroyForcibly holder))))
+          (Natives/unpack small)
+          (is (not (.exists held)) "and that one was killed"))))))
+
 (deftest missing-library-test
   (let [group (Natives$Group. "org/bytedeco/none" ["libnone.so"] "org.bytedeco/none 1.0")
         e ^DamoException (failure #(Natives/unpack group))]

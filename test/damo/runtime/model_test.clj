@@ -203,3 +203,44 @@
     (is (= kind (first (refusal #(Model/of programs states {}))))))
   (let [s (state-of "w" [1] DType/F64)]
     (is (= "state-mismatch" (first (refusal #(Model/of {} {"a" s "b" s} {})))))))
+
+(deftest what-is-no-file-is-not-replaced
+  (with-folder
+   (fn [folder]
+     (with-open [m (Model/of {} {"w" (programs/state "w" [1 2])} {})]
+       (let [file (path folder "models/m"), link (path folder "link"), far (path folder "far")
+             attributes (make-array java.nio.file.attribute.FileAttribute 0)
+             links (fn [^Path from ^Path to] (Files/createSymbolicLink from to attributes))]
+         (Files/createDirectory (path folder "models") attributes)
+         (links link (Path/of "models/m" (make-array String 0)))
+         (links far link)
+         (doseq [what ["a file that is not there yet" "one that is"]]
+           (.save m far)
+           (is (Files/isRegularFile file (make-array java.nio.file.LinkOption 0)) what)
+           (is (every? #(Files/isSymbolicLink %) [link far]) what))
+         (links (path folder "round") (path folder "round"))
+         (links (path folder "null") (Path/of "/dev/null" (make-array String 0)))
+         (doseq [[to message] [["models" #"it is a folder; name a file in it"]
+                               ["null" #"/dev/null: .*it is a device, not a file"]
+                               ["round" #"FileSystemLoop"]]
+                 :let [[kind text] (refusal #(.save m (path folder to)))]]
+           (is (= "cannot-write" kind) to)
+           (is (re-find message text)))
+         (is (= "cannot-write" (first (refusal #(.save m (Path/of "/dev/null"
+                                                                  (make-array String 0)))))))
+         (is (not (Files/isRegularFile (Path/of "/dev/null" (make-array String 0))
+                                       (make-array java.nio.file.LinkOption 0)))))))))
+
+(deftest states-longer-than-one-write
+  (with-folder
+   (fn [folder]
+     ;; Sections are written and read in pieces of 64 MiB.
+     (let [n (+ 67108864 5), t (Tensor/zeros DType/I8 (long-array [n])), s (.pin t)]
+       (doseq [i [0 67108863 67108864 (dec n)]]
+         (.set s java.lang.foreign.ValueLayout/JAVA_BYTE (long i) (byte 7)))
+       (.unpin t)
+       (with-open [m (Model/of {} {"w" (State/of "w" t (boolean-array 0))} {})]
+         (.save m (path folder "m")))
+       (with-open [m (Model/load (path folder "m"))]
+         (is (= -1 (java.util.Arrays/mismatch ^bytes (.toJavaArray t)
+                                              ^bytes (.toJavaArray (.value (.state m "w")))))))))))

@@ -1,6 +1,7 @@
 package damo.codegen;
 
 import damo.program.Kernel;
+import damo.program.Size;
 import damo.tensor.DType;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -84,12 +85,26 @@ final class KernelWriter {
     private void loop(Kernel.For s) {
         String variable = Names.local("n", s.var());
         exprs.bind(s.var(), variable);
-        lines.loop(variable, exprs.size(s.extent()), () -> {
+        lines.loop(variable, exprs.size(s.extent()), worthwhile(s), () -> {
             if (usage.polls() && Polls.around(s)) {
                 lines.stopIfAsked();
             }
             statements(s.body());
         });
+    }
+
+    /** The condition on which the loop does anything; null when it always does. */
+    private String worthwhile(Kernel.For s) {
+        List<String> names = Idle.unless(s);
+        if (names == null) {
+            return null;
+        }
+        String any = "false";
+        for (String name : names) {
+            String some = lines.value("icmp sgt i64 ", exprs.size(new Size.Name(name)), ", 0");
+            any = any.equals("false") ? some : lines.value("or i1 ", any, ", ", some);
+        }
+        return any;
     }
 
     private void declare(Kernel.Var s) {

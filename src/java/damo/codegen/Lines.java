@@ -118,15 +118,16 @@ final class Lines {
     /**
      * Appends a loop in which the i64 value {@code variable} runs from 0 to {@code extent}-1 around
      * what {@code body} appends. The test stands at the bottom, as LLVM's loop passes want it; an
-     * empty loop is stepped over.
+     * empty loop is stepped over, and so is one without {@code worth}, an i1, unless that is null.
      */
-    void loop(String variable, String extent, Runnable body) {
+    void loop(String variable, String extent, String worth, Runnable body) {
         String start = freshLabel("loop");
         String done = freshLabel("done");
         String latch = freshLabel("next");
         String before = label;
         String next = fresh();
-        String some = value("icmp sgt i64 ", extent, ", 0");
+        String rounds = value("icmp sgt i64 ", extent, ", 0");
+        String some = worth == null ? rounds : value("and i1 ", rounds, ", ", worth);
         add("br i1 ", some, ", label %", start, ", label %", done);
         label(start);
         add(variable, " = phi i64 [ 0, %", before, " ], [ ", next, ", %", latch, " ]");

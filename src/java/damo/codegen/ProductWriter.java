@@ -55,8 +55,15 @@ final class ProductWriter {
         }
         Program.Batch loop = f.g.batch().get(depth);
         String i = lines.fresh();
-        lines.loop(i, sizes.write(loop.extent()), () -> batch(f, depth + 1,
+        String some = depth == 0 ? some(f) : null;
+        lines.loop(i, sizes.write(loop.extent()), some, () -> batch(f, depth + 1,
                 advance(a, i, loop.a()), advance(b, i, loop.b()), advance(c, i, loop.c())));
+    }
+
+    /** Whether the product has elements. */
+    private String some(Fixed f) {
+        return lines.value("and i1 ", lines.value("icmp sgt ", f.m, ", 0"), ", ",
+                lines.value("icmp sgt ", f.n, ", 0"));
     }
 
     private String advance(String offset, String i, Size stride) {

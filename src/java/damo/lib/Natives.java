@@ -68,6 +68,7 @@ public final class Natives {
                 return Path.of(first.toURI()).getParent();
             }
             Path folder = cacheFolder(folderName(group, first));
+            Parts.sweep(folder);
             for (String file : group.files()) {
                 unpack(resource(group, file), folder.resolve(file));
             }
@@ -169,16 +170,14 @@ public final class Natives {
         if (Files.exists(target) && Files.size(target) == size) {
             return;
         }
-        Path part = Files.createTempFile(target.getParent(), target.getFileName() + ".", ".part");
-        try (InputStream in = connection.getInputStream()) {
-            Files.copy(in, part, StandardCopyOption.REPLACE_EXISTING);
-            if (Files.size(part) != size) {
-                throw new IOException(source + " is cut short: " + Files.size(part) + " of " + size
+        try (InputStream in = connection.getInputStream();
+             Parts part = Parts.create(target)) {
+            long copied = part.copy(in);
+            if (copied != size) {
+                throw new IOException(source + " is cut short: " + copied + " of " + size
                         + " bytes");
             }
-            move(part, target);
-        } finally {
-            Files.deleteIfExists(part);
+            move(part.path(), target);
         }
     }
 

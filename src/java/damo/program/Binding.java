@@ -16,8 +16,8 @@ import java.util.List;
  * @param inputShapes  axis lengths of each input
  * @param stateShapes  axis lengths of each state variable
  * @param outputShapes axis lengths of each output
- * @param work         how often loops and products go round, at most; infinite where the
- *                     application's own code runs
+ * @param work         how many statements and multiplications run, at most; infinite where
+ *                     the application's own code runs
  */
 public record Binding(long[] dims, long[] elements, long[] bytes, long[] offsets, long arenaBytes,
                       List<long[]> inputShapes, List<long[]> stateShapes,

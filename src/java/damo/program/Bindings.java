@@ -12,6 +12,9 @@ import java.util.Map;
  * its buffer. Pure functions; run when dimensions change, not at each call.
  */
 public final class Bindings {
+    /** More statements and multiplications than this a call may not take. */
+    private static final double MOST_WORK = 1e17;
+
     private Bindings() { }
 
     /**
@@ -36,6 +39,12 @@ public final class Bindings {
         List<long[]> state = shapes(p.state(), sizes, ranges, elements, "state ");
         List<long[]> outputs = shapes(p.outputs(), sizes, ranges, elements, "output ");
         double work = checkSteps(p, ranges, sizes, elements);
+        if (work > MOST_WORK && !Double.isInfinite(work)) {
+            throw new DamoException("too-much-work", "in " + p.name() + ": a call would take some "
+                    + String.format("%.1e", work) + " steps of computation, more than a machine"
+                    + " does in months, for the dimensions " + p.dims() + " = "
+                    + Arrays.toString(dims));
+        }
         Arena arena = arena(p, bytes);
         return new Binding(dims.clone(), elements, bytes, arena.offsets(), arena.total(), inputs,
                 state, outputs, work);
@@ -209,7 +218,7 @@ public final class Bindings {
                     if (known[id] == null) {
                         known[id] = KernelBounds.analyse(id, p.kernels().get(id), ranges);
                     }
-                    work += known[id].rounds();
+                    work += known[id].work();
                     checkArguments(p, s, k, known[id].reach(), sizes, elements);
                 }
                 case Program.Count c -> checkCount(s, c, elements);

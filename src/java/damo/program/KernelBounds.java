@@ -21,8 +21,8 @@ final class KernelBounds {
     private final Kernel kernel;
     private final Ranges ranges;
     private final Reach[] reach;
-    /** How often the loops go round, all together; and those around the statement at hand. */
-    private double rounds;
+    /** How many statements the loops run, at most; and how often the one at hand runs. */
+    private double work;
     private double around = 1;
     private int[] path = new int[8];
     private int depth;
@@ -52,9 +52,9 @@ final class KernelBounds {
         return reach;
     }
 
-    /** At most how often its loops go round, all together. */
-    double rounds() {
-        return rounds;
+    /** How many statements run, at most. */
+    double work() {
+        return work;
     }
 
     /** The kernel and the statement, for messages. */
@@ -84,6 +84,7 @@ final class KernelBounds {
 
     /** Whether what follows can run. */
     private boolean statement(Kernel.Stmt stmt) {
+        work += stmt instanceof Kernel.For ? 0 : around;
         switch (stmt) {
             case Kernel.For f -> {
                 // A loop whose extent is negative at run time does not run.
@@ -93,7 +94,6 @@ final class KernelBounds {
                 if (most > 0) {
                     double before = around;
                     around *= most;
-                    rounds += around;
                     ranges.bind(f.var(), extent);
                     body(f.body());
                     around = before;

@@ -114,8 +114,7 @@ final class ModelWriter {
     }
 
     private void writeAtomically(Path target, byte[] manifest) throws IOException {
-        // A rename would replace a symbolic link itself; what is meant is the file that it names.
-        Path path = Files.isSymbolicLink(target) ? target.toRealPath() : target.toAbsolutePath();
+        Path path = Destination.of(target);
         Path temporary = path.resolveSibling("." + path.getFileName() + "." + UUID.randomUUID()
                 + ".tmp");
         try {

@@ -63,6 +63,14 @@ final class Elements {
 
     /** All elements as nested lists; a single value for a 0-d shape. */
     static Object nested(MemorySegment s, DType dtype, long[] shape) {
+        long lists = 1;
+        for (int axis = 0; axis < shape.length - 1; axis++) {
+            lists *= Math.max(1, shape[axis]);
+        }
+        if (lists > Integer.MAX_VALUE - 8) {
+            throw new DamoException("size-overflow", "the shape " + Shapes.format(shape)
+                    + " is too much for nested lists; take slices");
+        }
         return nested(s, dtype, shape, 0, 0);
     }
 

@@ -82,7 +82,7 @@ final class Nested {
             if (rank == Shapes.MAX_RANK) {
                 throw tooDeep();
             }
-            shape[rank++] = items.size();
+            shape[rank++] = Sequences.length(items);
             if (items.isEmpty()) {
                 return Arrays.copyOf(shape, rank);
             }
@@ -156,10 +156,11 @@ final class Nested {
      */
     private void each(List<?> items, int depth, boolean inferring) {
         if (depth >= shape.length) {
-            throw ragged(depth, "a number", "a list of " + items.size());
+            throw ragged(depth, "a number", "a list of " + Sequences.length(items));
         }
-        if (items.size() != shape[depth]) {
-            throw ragged(depth, shape[depth] + " elements", String.valueOf(items.size()));
+        int length = Sequences.length(items);
+        if (length != shape[depth]) {
+            throw ragged(depth, shape[depth] + " elements", String.valueOf(length));
         }
         Iterator<?> iterator = items.iterator();
         for (path[depth] = 0; iterator.hasNext(); path[depth]++) {

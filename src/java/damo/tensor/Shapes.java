@@ -11,12 +11,14 @@ final class Shapes {
      * infinitely many.
      */
     static final int MAX_RANK = Limits.RANK.most();
+    /** The axes of an empty tensor that are not empty may have so many elements together. */
+    private static final long MAX_BESIDE_EMPTY = 1L << 48;
 
     private Shapes() { }
 
     /**
      * The number of elements of that shape. A negative extent and an overflow of 64 bits are
-     * refused.
+     * refused, and for an empty shape other axes that no memory could hold.
      */
     static long elements(long[] shape) {
         if (shape.length > MAX_RANK) {
@@ -33,17 +35,16 @@ final class Shapes {
             }
             empty |= extent == 0;
         }
-        if (empty) {
-            return 0;
-        }
         long product = 1;
         for (long extent : shape) {
-            if (product > Long.MAX_VALUE / extent) {
-                throw overflow(shape, "elements");
+            // Axes beside an empty one are walked all the same, and must be of this world.
+            long most = empty ? MAX_BESIDE_EMPTY : Long.MAX_VALUE;
+            if (product > most / Math.max(1, extent)) {
+                throw empty ? besideEmpty(shape) : overflow(shape, "elements");
             }
-            product *= extent;
+            product *= Math.max(1, extent);
         }
-        return product;
+        return empty ? 0 : product;
     }
 
     /**
@@ -94,6 +95,12 @@ final class Shapes {
                     + ", got " + from + " and " + to,
                     Map.of("from", from, "to", to, "extent", extent));
         }
+    }
+
+    private static DamoException besideEmpty(long[] shape) {
+        return new DamoException("size-overflow", "a tensor of shape " + format(shape)
+                + " is empty, and its other axes have more places than any memory, 2^48",
+                Map.of("shape", shape.clone()));
     }
 
     private static DamoException overflow(long[] shape, String what) {
