@@ -84,3 +84,51 @@
         work (fn [h] (future (dotimes [_ 300] (call h)) :done))]
     (is (= [:done :done] (mapv #(deref % 20000 :stuck) [(work f) (work g)])))
     (is (= "state-mismatch" (first (refusal #(compiled swap {"from" a "to" a})))))))
+
+(def ^:private transfer
+  "to += a and from -= a, where a is the sign of what `amount` holds, a whole number."
+  '{:damo/program 1 :name "transfer" :dims []
+    :buffers [{:dtype :f64 :size 1 :kind :state} {:dtype :f64 :size 1 :kind :state}
+              {:dtype :f64 :size 1 :kind :state}]
+    :state [{:name "from" :dtype :f64 :shape [] :buffer 0 :written true}
+            {:name "to" :dtype :f64 :shape [] :buffer 1 :written true}
+            {:name "amount" :dtype :f64 :shape [] :buffer 2}]
+    :kernels [{:name "k" :params [[:f64 :inout] [:f64 :inout] [:f64 :in]]
+               :body [[:let a [:minimum [:const :f64 1.0]
+                               [:maximum [:const :f64 -1.0] [:load 2 0]]]]
+                      [:store 0 0 [:sub [:load 0 0] a]]
+                      [:store 1 0 [:add [:load 1 0] a]]]}]
+    :steps [{:do :kernel :kernel 0 :args [0 1 2]}]})
+
+(def ^:private sum-of-four
+  "out = the sum of four states, which it only reads."
+  '{:damo/program 1 :name "sum" :dims []
+    :buffers [{:dtype :f64 :size 1 :kind :state} {:dtype :f64 :size 1 :kind :state}
+              {:dtype :f64 :size 1 :kind :state} {:dtype :f64 :size 1 :kind :state}
+              {:dtype :f64 :size 1 :kind :output}]
+    :state [{:name "p" :dtype :f64 :shape [] :buffer 0} {:name "q" :dtype :f64 :shape [] :buffer 1}
+            {:name "r" :dtype :f64 :shape [] :buffer 2} {:name "s" :dtype :f64 :shape [] :buffer 3}]
+    :outputs [{:name "out" :dtype :f64 :shape [] :buffer 4}]
+    :kernels [{:name "k" :params [[:f64 :in] [:f64 :in] [:f64 :in] [:f64 :in] [:f64 :out]]
+               :body [[:store 4 0 [:add [:add [:load 0 0] [:load 1 0]]
+                                   [:add [:load 2 0] [:load 3 0]]]]]}]
+    :steps [{:do :kernel :kernel 0 :args [0 1 2 3 4]}]})
+
+(deftest states-in-every-order-keep-their-sum
+  ;; Four states of one name; each function writes two and reads a third, which others write.
+  (let [all (vec (repeatedly 4 #(programs/state "same" 100)))
+        transfers (vec (for [i (range 4), j (range 4), k (range 4)
+                             :when (= 3 (count (hash-set i j k)))]
+                         (compiled transfer {"from" (all i) "to" (all j) "amount" (all k)})))
+        sums (mapv #(compiled sum-of-four (zipmap ["p" "q" "r" "s"] (map all %)))
+                   [[0 1 2 3] [3 2 1 0] [1 3 0 2]])
+        work (fn [seed]
+               (future (let [random (java.util.Random. seed)]
+                         (dotimes [_ 300]
+                           (call (transfers (.nextInt random (count transfers)))))
+                         :done)))
+        watch (fn [f] (future (set (repeatedly 300 #(first (call f))))))
+        writers (mapv work (range 4)), readers (mapv watch sums)]
+    (is (= (repeat 4 :done) (mapv #(deref % 60000 :stuck) writers)))
+    (doseq [seen (mapv #(deref % 60000 :stuck) readers)]
+      (is (= #{400.0} seen) "every sum is that of one moment"))))
