@@ -183,3 +183,20 @@
                [1.0 -7.0 7.5 -1e-20 -5.0 1.0] [0.1 2.0 -2.0 3.0 ##Inf 0.0])]
     (is (= [9.0 -4.0 -4.0 -1.0 -1.0 ##Inf] @q))
     (is (= [0.09999999999999995 1.0 -0.5] (take 3 @r)))))
+
+(deftest creators-of-all-dtypes
+  (let [n (d/input 'n '[:f64 [k]])
+        called (fn [e] (if (instance? damo.tensor.Tensor e)
+                         e
+                         ((d/function [n] e {:on-unused-input :ignore}) [1 2])))]
+    (doseq [dtype [:f64 :f32 :f16 :bf16 :i64 :i32 :i16 :i8 :u8 :bool]
+            :let [one (if (= dtype :bool) true 1), zero (if (= dtype :bool) false 0)
+                  same? (fn [expected e]
+                          (let [t (called e)]
+                            (and (= dtype (d/dtype t))
+                                 (= expected (if (= dtype :bool) @t (mapv long (flatten @t)))))))]
+            shape [[2] ['k]]]
+      (is (same? [zero zero] (d/zeros shape dtype)) (str dtype shape))
+      (is (same? [one one] (d/ones shape dtype)) (str dtype shape))
+      (is (same? [one one] (d/full shape 1 dtype)) (str dtype shape))
+      (is (same? [one one] (d/full shape true dtype)) (str dtype shape)))))

@@ -97,3 +97,15 @@
     (is (= ::debug/wrong-op (wrong #(d/call-into f [(d/zeros [] :f32)] points [0 1])))))
   (let [n (d/shared 'n 0), f (d/function [] n {:updates {n (d/add n 1)}, :mode :debug})]
     (is (= [2 3] [@(d/call-n f 3) @(d/value n)]))))
+
+(deftest dims-of-inputs-that-rules-leave-out
+  (let [x (d/input 'x '[:f64 [n]]), y (d/input 'y '[:f64 [n m]])
+        slope (fn [e] (d/grad (d/sum e) x))]
+    (doseq [e [(slope x) (slope (d/mul x 0.0)) (slope (d/add x (d/sum y 1))) (d/ones-like x)
+               (d/sum (d/zeros-like x)) (slope (d/index x [1 nil])) (slope (d/sub x x))
+               (d/shape-i x 0) (slope (d/reshape x [-1 1]))]
+            :let [f (d/function [x y] e {:mode :debug, :on-unused-input :ignore})
+                  g (d/function [x y] e {:mode :none, :on-unused-input :ignore})]
+            [a b] [[[] []] [[1.0] [[2.0 3.0]]] [[1.0 2.0 3.0] [[1.0] [2.0] [3.0]]]]
+            :let [b (if (empty? a) (d/zeros [0 2]) b)]]
+      (is (= @(g a b) @(f a b)) (str e)))))

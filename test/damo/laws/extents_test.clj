@@ -50,7 +50,7 @@
 (defn- cases-of [op]
   (let [{:keys [gen kind]} (op/entry op)]
     (when (or gen (= kind :elementwise))
-      (for [seed (range 8)
+      (for [seed (range 6)
             :let [c (some #(gens/case op % 3 seed) [:f64 :i64 :bool])
                   made (when c (gens/graph c true))]
             :when (and made (some symbol? (mapcat #(second (:type (second %)))

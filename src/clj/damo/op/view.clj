@@ -118,12 +118,13 @@
 ;; ## broadcast-to
 
 (defn- check-stretch [from to]
-  (let [wide (drop (- (count to) (count from)) to)]
-    (when-not (and (<= (count from) (count to))
-                   (every? true? (map #(or (= %1 1) (= %1 %2)) from wide)))
+  (let [wide (drop (- (count to) (count from)) to)
+        [given expected :as unlike] (first (remove (fn [[d e]] (or (= d 1) (= d e)))
+                                                   (map vector from wide)))]
+    (when (or unlike (< (count to) (count from)))
       (fail! ::shape-mismatch (str (pr-str from) " does not broadcast to " (pr-str to)
                                    ": aligned at the last axis, every extent must be equal or 1")
-             {:from from, :to to}))))
+             (cond-> {:from from, :to to} unlike (assoc :expected expected, :given given))))))
 
 (defn- broadcast-type [{:keys [shape]} [[dtype from]]]
   (typing/check-shape shape)
