@@ -74,6 +74,44 @@
               (select-keys (ex-data e) [:damo/error :op :line])))
        (is (str/includes? (ex-message e) "the machine code of the op tanh is wrong")))))
 
+(deftest machine-code-that-gives-nan-is-named
+  (with-entry :tanh {:scalar '[:div 0.0 [:sub ?x ?x]]}
+    #(let [v (d/input 'v [:f64 ['n]])
+           e (failure (fn [] ((d/function [v] (d/tanh v) {:mode :debug}) [1 2])))]
+       (is (= [::debug/wrong-op :tanh] ((juxt :damo/error :op) (ex-data e)))))))
+
+(deftest wrong-integers-are-named
+  (let [u (d/input 'u [:i64 ['n]]), v (d/input 'v [:i64 ['n]])]
+    (with-entry :mul {:scalar '[:add ?x ?y]}
+      #(is (= [::debug/wrong-op 1]
+              ((juxt :damo/error :element)
+               (ex-data (failure (fn [] ((d/function [u v] (d/mul u v) {:mode :debug})
+                                         [2 3] [2 2]))))))))
+    (with-entry :lt {:scalar '[:le ?x ?y]}
+      #(is (= ::debug/wrong-op
+              (:damo/error
+               (ex-data (failure (fn [] ((d/function [v] (d/lt v 3) {:mode :debug}) [2 3]))))))))))
+
+(defn- overwrites
+  "A kernel that returns what it should, and writes to the memory of its input."
+  [_ ^damo.tensor.Tensor out ^damo.tensor.Tensor in]
+  (.copyFrom out in false)
+  (let [address (.address (.segment in))]
+    (.set (.reinterpret (java.lang.foreign.MemorySegment/ofAddress address) 8)
+          java.lang.foreign.ValueLayout/JAVA_DOUBLE 0 7.0)))
+
+(deftest an-input-that-is-written-to-is-named
+  (let [name :debug-test-overwrites, t (d/tensor [1.0 2.0])]
+    (try
+      (op/register! {:name name, :kind :host, :args ['?x], :type (fn [_ [x]] x)
+                     :eval (fn [_ x] x), :kernel overwrites, :no-gradient "It is a test."})
+      (let [v (d/input 'v [:f64 [2]])
+            f (d/function [v] (op/node name {} [v]) {:mode :debug})
+            e (failure #(f t))]
+        (is (some? (:damo/error (ex-data e))) "it is refused, if not by name")
+        (is (str/includes? (str (ex-message e)) "wrote to its input")))
+      (finally (swap! op/registry dissoc name)))))
+
 (deftest a-wrong-expansion-is-found
   (with-entry :mean {:expand (constantly '[:sum {:axis [0], :keepdims false} ?x])}
     #(let [v (d/input 'v [:f64 [2]]), f (d/function [v] (d/mean v) {:mode :debug})]
