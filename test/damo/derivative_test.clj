@@ -38,7 +38,11 @@
     (is (= 0.0 (slope #(d/sum (d/relu (d/log (d/stack [% %])))) 0.0 mode))))
   (testing "a slope that is infinite where it counts stays infinite or NaN"
     (is (= ##Inf (slope d/sqrt 0.0)))
-    (is (NaN? (slope #(d/sqr (d/sqrt %)) 0.0 :none)))))
+    (is (NaN? (slope #(d/mul (d/sqrt %) (d/tanh (d/sqrt %))) 0.0 :none))))
+  (testing "an even power of a root is smooth"
+    (doseq [f [#(d/sqr (d/sqrt %)) #(d/mul (d/sqrt %) (d/sqrt %)) #(d/pow (d/sqrt %) 2)]
+            mode [:none :fast-run]]
+      (is (= 1.0 (slope f 0.0 mode))))))
 
 (deftest slopes-at-special-points
   (let [rows [[d/abs 0.0 0.0 "|x| at 0"] [d/relu 0.0 0.0 "relu at 0"]

@@ -24,7 +24,8 @@
     [damo.rewrite damo.rules.zeros damo.rules.products damo.rules.moves damo.rules.subtensor
      damo.rules.signs
      damo.rules.choices damo.rules.reducing damo.rules.canonicalize damo.rules.aligned
-     damo.rules.tails damo.rules.powers damo.rules.* damo.diff.node damo.diff.mask
+     damo.rules.tails damo.rules.powers damo.rules.parts damo.rules.smooth damo.rules.*
+     damo.diff.node damo.diff.mask
      damo.diff.batch damo.diff.* damo.diff damo.diff.jacobian
      damo.diff.custom damo.derivative]
     [damo.pass damo.guard damo.schedule damo.lower.collapse damo.lower.scalar

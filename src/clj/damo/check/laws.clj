@@ -233,4 +233,4 @@
      {:name :view-of-dense, :applies (kind? :view), :check dense-views}
      {:name :scalar-instructions, :applies scalar?, :check scalar-instructions}
      {:name :scalar, :applies scalar?, :check scalar-meaning}
-     {:name :slopes, :applies :partials, :check slopes}]))
+     {:name :slopes, :applies #(and (:partials %) (not (:surrogate %))), :check slopes}]))

@@ -5,6 +5,7 @@
   (:require [damo.diff.node :as node]
             [damo.graph :as graph]
             [damo.op :as op]
+            [damo.rules.smooth :as smooth]
             [damo.type :as type])
   (:import [java.util BitSet HashMap]))
 
@@ -46,11 +47,12 @@
     (when (seq terms)
       (reduce #(node/sum! b id %1 %2) terms))))
 
-(defn- expanded-tangent! [b id ^HashMap tangents]
-  (let [args (graph/args-of (graph/node b id))
-        root (node/expansion! b id)
-        known (into {} (for [a args :when (.get tangents a)] [a (.get tangents a)]))
-        ^HashMap found (push-forward! b [root] known (node/bits args))]
+(defn- tangent-of!
+  "The tangent of the root of a template that stands for a node, over these sources; nil when it is
+  zero."
+  [b root sources ^HashMap tangents]
+  (let [known (into {} (for [a sources :when (.get tangents a)] [a (.get tangents a)]))
+        ^HashMap found (push-forward! b [root] known (node/bits sources))]
     (.get found root)))
 
 (defn- tangent!
@@ -67,7 +69,7 @@
                          (cond (number? template) nil
                                template (node/emit-template! b id bindings template)
                                :else (node/no-derivative! b id (first positions))))
-          :else (expanded-tangent! b id tangents))))
+          :else (tangent-of! b (node/expansion! b id) (distinct args) tangents))))
 
 (defn- stretched! [b id tangent]
   (let [[dtype shape] (node/gradient-type b id)
@@ -80,14 +82,17 @@
   "{id tangent} of the nodes between the tangents given, {id tangent}, and the roots; zero tangents
   are left out."
   [b roots given ^BitSet stops]
-  (let [tangents (HashMap. ^java.util.Map given), marked (node/between b roots (keys given) stops)]
+  (let [tangents (HashMap. ^java.util.Map given), marked (node/between b roots (keys given) stops)
+        fixed (into (set (keys given)) (node/members stops))]
     (loop [id (.nextSetBit marked 0)]
       (when (<= 0 id)
         (let [args (graph/args-of (graph/node b id))
               positions (filterv #(.get tangents (nth args %))
                                  (node/connected-positions b id marked))]
-          (when-let [t (and (seq positions) (not (.get stops id))
-                            (tangent! b id positions tangents))]
+          (when-let [t (when (and (seq positions) (not (.get stops id)))
+                         (if-let [{:keys [root sources]} (smooth/instead! b id fixed)]
+                           (tangent-of! b root sources tangents)
+                           (tangent! b id positions tangents)))]
             (node/add-gradient! b tangents id (stretched! b id t))))
         (recur (.nextSetBit marked (inc id)))))
     tangents))

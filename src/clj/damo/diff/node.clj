@@ -158,6 +158,11 @@
   ^BitSet [ids]
   (let [s (BitSet.)] (doseq [id ids] (.set s (int id))) s))
 
+(defn members
+  "The ids in a set."
+  [^BitSet s]
+  (take-while nat-int? (iterate #(.nextSetBit s (inc (int %))) (.nextSetBit s 0))))
+
 (defn- below
   "The set of ids that the roots need, down to `floor`; arguments of `stops` are not followed."
   ^BitSet [b roots floor ^BitSet stops]

@@ -6,7 +6,8 @@
             [damo.diff.node :as node]
             [damo.fail :as fail :refer [fail!]]
             [damo.graph :as graph]
-            [damo.op :as op])
+            [damo.op :as op]
+            [damo.rules.smooth :as smooth])
   (:import [java.util BitSet HashMap]))
 
 (set! *warn-on-reflection* true)
@@ -19,7 +20,7 @@
   (let [[op _ & args] (graph/node b from)
         [dtype shape] (node/gradient-type b (nth args position))
         [_ given] (graph/node-type b id)]
-    (when-not (or (= given shape) (= :elementwise (op/kind op)))
+    (when-not (or (= given shape) (= :elementwise (op/kind op)) (:partials (op/entry op)))
       (fail! :damo.diff/bad-derivative
              (str "the derivative of " (name op) " in argument " position " has the shape "
                   (pr-str given) ", the argument " (pr-str shape))
@@ -48,12 +49,12 @@
            :when (not (and (number? template) (zero? template)))]
        [(nth args i) (fitted! b id i (mask/emit-contribution! b id bindings template))]))))
 
-(defn- expanded-contributions! [b id g positions]
-  (let [args (graph/args-of (graph/node b id))
-        root (node/expansion! b id)
-        wrt (vec (distinct (map #(nth args %) positions)))
-        {:keys [^HashMap grads]} (pull-back! b {root g} {} wrt (node/bits wrt))]
-    (for [a wrt :when (.get grads a)] [a (.get grads a)])))
+(defn- contributions-of!
+  "[source gradient] pairs of what lies between the sources and the root of a template that stands
+  for a node, for its gradient g."
+  [b g root sources]
+  (let [{:keys [^HashMap grads]} (pull-back! b {root g} {} sources (node/bits sources))]
+    (for [a sources :when (.get grads a)] [a (.get grads a)])))
 
 (defn- contributions!
   "[argument gradient] pairs of the arguments at these positions, for gradient g of node id."
@@ -61,7 +62,8 @@
   (node/check-derivable! b id positions)
   (if-let [templates (reverse-templates b id)]
     (declared-contributions! b id g positions templates)
-    (expanded-contributions! b id g positions)))
+    (let [args (graph/args-of (graph/node b id))]
+      (contributions-of! b g (node/expansion! b id) (distinct (map #(nth args %) positions))))))
 
 (defn pull-back!
   "{:grads {id gradient}, :reached ids}: gradients of the nodes between the seeds {id gradient} and
@@ -70,7 +72,8 @@
   [b seeds known wrt ^BitSet stops]
   (let [grads (doto (HashMap. ^java.util.Map seeds) (.putAll known))
         roots (into (vec (keys seeds)) (keys known))
-        marked (node/between b roots wrt stops), reached (node/bits roots)]
+        marked (node/between b roots wrt stops), reached (node/bits roots)
+        fixed (into (set wrt) (concat (keys known) (node/members stops)))]
     (loop [id (.previousSetBit reached (int (reduce max -1 roots)))]
       (when (<= 0 id)
         (when (and (.get marked id) (not (.get stops id)))
@@ -78,7 +81,10 @@
                 positions (node/connected-positions b id marked)]
             (doseq [i positions] (.set reached (int (nth args i))))
             (when-let [g (and (seq positions) (.get grads id))]
-              (doseq [[a h] (contributions! b id g positions) :when (not (contains? known a))]
+              (doseq [[a h] (if-let [{:keys [root sources]} (smooth/instead! b id fixed)]
+                              (contributions-of! b g root (filter #(.get marked (int %)) sources))
+                              (contributions! b id g positions))
+                      :when (not (contains? known a))]
                 (node/add-gradient! b grads a h)))))
         (recur (.previousSetBit reached (dec id)))))
     {:grads grads, :reached (doto reached (.and marked))}))

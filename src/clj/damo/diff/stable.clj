@@ -18,8 +18,8 @@
 
 (def ^:private rules
   "The rules that stabilise, without those that put in the place of an op what it stands for where
-  its derivative is another, as zero-grad is."
-  (let [guarded #(if (= :unfold (:name %))
+  its derivative is another, as that of zero-grad is, or of a part of derivatives."
+  (let [guarded #(if (#{:unfold :part} (:name %))
                    (update % :guards conj (fn [m] (not (derivative-declared? (:op m)))))
                    %)]
     (update stabilize/rules :rules (partial mapv guarded))))

@@ -25,6 +25,7 @@
             [damo.op.linear]
             [damo.op.loss]
             [damo.op.normalize]
+            [damo.op.power]
             [damo.op.quantile]
             [damo.op.reduce]
             [damo.op.shape]

@@ -109,8 +109,7 @@
   0 where y = 0, the one by y is 0 where x = 0."
   {:kind :elementwise, :args [?x ?y], :type :float
    :eval scalar/pow
-   :partials [[:where [:eq ?y 0] 0 [:mul ?y [:pow ?x [:sub ?y 1]]]]
-              [:where [:eq ?x 0] 0 [:mul ?out [:log ?x]]]]
+   :partials [[:power-term {:c [0 1], :k 1, :m 0} ?x ?y] [:power-term {:c [1], :k 0, :m 1} ?x ?y]]
    :slope-ulp {:least 1000
                :by {0 {:of [:mul [:abs [:mul ?y [:pow ?x [:sub ?y 1]]]]     ; y - 1 is rounded
                             [:maximum 1 [:abs [:mul [:sub ?y 1] [:log [:abs ?x]]]]]]
@@ -162,15 +161,20 @@
    :scalar :minimum
    :examples [[[:minimum 1.0 2.0] 1.0] [[:minimum 1.0 ##NaN] ##NaN]]})
 
+;; Between equal bounds x has no influence; the upper one takes the gradient.
+(def ^:private in-bounds '[:logical-and [:ge ?x ?lo] [:le [:maximum ?x ?lo] ?hi]])
+(def ^:private at-hi
+  '[:logical-or [:gt [:maximum ?x ?lo] ?hi] [:logical-and [:ge ?x ?lo] [:eq ?lo ?hi]]])
+
 (defop clip
   "x held between lo and hi, elementwise: minimum(maximum(x, lo), hi). At the bounds x takes the
-  gradient."
+  gradient, unless they are equal."
   {:kind :elementwise, :args [?x ?lo ?hi], :type (typing/same :num)
    :eval (fn [x lo hi] (scalar/minimum (scalar/maximum x lo) hi))
-   :lop [[:where [:logical-and [:ge ?x ?lo] [:le [:maximum ?x ?lo] ?hi]] ?g 0]
+   :lop [[:where [:logical-and [:lt ?lo ?hi] in-bounds] ?g 0]
          [:where [:logical-and [:lt ?x ?lo] [:le ?lo ?hi]] ?g 0]
-         [:where [:gt [:maximum ?x ?lo] ?hi] ?g 0]]
-   :rop [:where [:gt [:maximum ?x ?lo] ?hi] ?dhi [:where [:lt ?x ?lo] ?dlo ?dx]]
+         [:where at-hi ?g 0]]
+   :rop [:where at-hi ?dhi [:where [:lt ?x ?lo] ?dlo ?dx]]
    :scalar [:minimum [:maximum ?x ?lo] ?hi]
    :gen {?lo [-2 -1], ?hi [1 2]}
    :examples [[[:clip 5.0 0.0 1.0] 1.0] [[:clip -5 0 1] 0]]})

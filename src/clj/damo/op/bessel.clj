@@ -55,11 +55,15 @@
    :scalar :i1, :ulp special-ulp, :gen {?x [-30 30]}
    :examples [[[:i1 0.0] 0.0] [[:i1 ##-Inf] ##-Inf]]})
 
+(def ^:private i0e-slope
+  "The template of the derivative of i0e: 0 at 0, where it jumps, and there is a second one, 3/2."
+  '[:where [:eq ?x 0] [:mul 1.5 ?x] [:neg [:mul [:sign ?x] [:i0e-gap ?x]]]])
+
 (defop i0e
-  "e^-|x| I_0(x), elementwise; without overflow."
+  "e^-|x| I_0(x), elementwise; without overflow. Its derivative at 0 is 0."
   {:kind :elementwise, :args [?x], :type :float
    :eval (fn [x] (scalar-bessel/ie 0 x))
-   :partials [[:neg [:mul [:sign ?x] [:i0e-gap ?x]]]]
+   :partials [i0e-slope]
    :slope-ulp special-ulp
    :scalar :i0e, :ulp special-ulp, :gen {?x [-30 30]}
    :examples [[[:i0e 0.0] 1.0] [[:i0e ##Inf] 0.0]]})
@@ -185,7 +189,11 @@
   {:kind :composite, :args [?x], :attrs order-attrs, :type order-type
    :eval (by-order scalar-bessel/ie)
    :expand (in-f64 :i0e :i1e (i-template true))
-   :partials (neighbours :ive 1 [:neg [:mul [:sign ?x] ?out]]), :no-gradient no-higher
+   :partials (fn [{:keys [attrs] :as node}]
+               (if (= 0 (:n attrs))
+                 [i0e-slope]
+                 ((neighbours :ive 1 [:neg [:mul [:sign ?x] ?out]]) node)))
+   :no-gradient no-higher
    :slope-ulp {:f32 4, :f64 12, :of [:i0e ?x]}  ; neighbours cancel far out; for n = 0 see i0e
    :gen order-gen
    :examples [[[:ive {:n 2} 0.0] 0.0] [[:ive {:n 3} ##Inf] 0.0]]})

@@ -97,8 +97,8 @@
   betainc(b, a, 1 - x)."
   {:kind :elementwise, :args [?a ?b ?x], :type :float
    :eval scalar-beta/betainc
-   :partials [nil nil [:exp [:sub [:add [:xlogy [:sub ?a 1] ?x] [:xlog1py [:sub ?b 1] [:neg ?x]]]
-                             [:betaln ?a ?b]]]]
+   :partials [nil nil [:density-term {:of-x {:c [1], :k 1, :m 0}, :of-y {:c [1], :k 1, :m 0}}
+                       ?x [:log ?x] ?a [:sub 1 ?x] [:log1p [:neg ?x]] ?b [:neg [:betaln ?a ?b]]]]
    :no-gradient {0 "the derivative with respect to a has no closed form"
                  1 "the derivative with respect to b has no closed form"}
    :scalar :betainc, :ulp special-ulp, :slope-ulp density-bound

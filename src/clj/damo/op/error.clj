@@ -1,8 +1,11 @@
 (ns damo.op.error
   "The error function and its kin. Elementwise; integers give floats; within 8 units in the last
   place."
-  (:require [damo.op :as op :refer [defop]]
-            [damo.op.error-scalar :as error-scalar]))
+  (:require [damo.array :as array]
+            [damo.op :as op :refer [defop]]
+            [damo.op.error-scalar :as error-scalar]
+            [damo.op.gens :as gens]
+            [damo.op.typing :as typing]))
 
 (set! *warn-on-reflection* true)
 
@@ -98,8 +101,27 @@
   above."
   {:kind :elementwise, :args [?x], :type :float
    :eval (fn [^double x] (error-scalar/log-ndtr x))
-   :partials [[:where [:lt ?x 0]      ; e^(x²/2) would lose digits above 0, as vanishes below
-               [:div (/ 2.0 root-2-pi) [:erfcx [:mul (- (/ root-2)) [:minimum ?x 0]]]]
-               [:div [:mul (/ root-2-pi) [:bell ?x]] [:ndtr [:maximum ?x 0]]]]]
+   :partials [[:log-ndtr-slope ?x]]
    :scalar :log-ndtr, :ulp special, :slope-ulp special
    :examples [[[:log-ndtr ##-Inf] ##-Inf] [[:log-ndtr ##Inf] -0.0]]})
+
+(def ^:private excess
+  "The template of x + φ(x)/Φ(x). Far below 0 the terms cancel; there it is the continued fraction
+  1/(z + 2/(z + 3/(z + …))), z = -x, Abramowitz and Stegun 26.2.14."
+  (let [limit -5, z [:neg [:minimum '?x limit]]
+        fraction (reduce (fn [tail k] [:div k [:add z tail]]) 0 (range 27 0 -1))]
+    [:where [:lt '?x limit] fraction [:add '?x '?out]]))
+
+(defop log-ndtr-slope
+  "φ(x)/Φ(x), the density of the standard normal distribution over ndtr, elementwise: the derivative
+  of log-ndtr, about -x far below 0."
+  {:kind :composite, :args [?x], :part true, :internal true
+   :type (fn [_ [[dtype shape]]] (typing/check-dtype :float dtype) [dtype shape])
+   :eval (fn [_ {:keys [dtype] :as x}] (array/map-elements dtype error-scalar/log-ndtr-slope [x]))
+   :expand (fn [_]
+             [:where [:lt ?x 0]         ; e^(x²/2) would lose digits above 0, as vanishes below
+              [:div (/ 2.0 root-2-pi) [:erfcx [:mul (- (/ root-2)) [:minimum ?x 0]]]]
+              [:div [:mul (/ root-2-pi) [:bell ?x]] [:ndtr [:maximum ?x 0]]]])
+   :partials [[:neg [:mul ?out excess]]], :batch {}
+   :gen (gens/on-shapes (fn [n] [[{} [n]] [{} [2 n]]]))
+   :examples [[[:log-ndtr-slope ##Inf] 0.0]]})

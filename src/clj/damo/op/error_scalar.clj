@@ -113,3 +113,8 @@
   (cond (pos? x) (Math/log1p (- (ndtr (- x))))
         (== x ##-Inf) x
         :else (- (Math/log (* 0.5 (erfcx (/ (- x) (Math/sqrt 2.0))))) (* 0.5 x x))))
+
+(defn log-ndtr-slope
+  "φ(x)/Φ(x), the derivative of log-ndtr."
+  ^double [^double x]
+  (/ (Math/sqrt (/ 2.0 Math/PI)) (erfcx (/ (- x) (Math/sqrt 2.0)))))

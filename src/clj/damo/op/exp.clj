@@ -119,7 +119,7 @@
   "x log y, elementwise; 0 where x is 0, whatever y is but NaN."
   {:kind :elementwise, :args [?x ?y], :type :float
    :eval scalar/xlogy
-   :partials [[:log ?y] [:where [:eq ?x 0] 0 [:div ?x ?y]]]
+   :partials [[:log ?y] [:xdivy ?x ?y]]
    :scalar (typing/widened [:select [:and [:eq ?x 0] [:eq ?y ?y]] 0 [:mul ?x [:log ?y]]])
    :gen {?y [0.1 10]}
    :examples [[[:xlogy 2.0 1.0] 0.0] [[:xlogy 0.0 0.0] 0.0]]})
@@ -128,7 +128,7 @@
   "x log(1 + y), elementwise, accurate for small y; 0 where x is 0, whatever y is but NaN."
   {:kind :elementwise, :args [?x ?y], :type :float
    :eval scalar/xlog1py
-   :partials [[:log1p ?y] [:where [:eq ?x 0] 0 [:div ?x [:add 1 ?y]]]]
+   :partials [[:log1p ?y] [:xdivy ?x [:add 1 ?y]]]
    :scalar (typing/widened [:select [:and [:eq ?x 0] [:eq ?y ?y]] 0 [:mul ?x [:log1p ?y]]])
    :gen {?y [-0.9 10]}
    :examples [[[:xlog1py 2.0 0.0] 0.0] [[:xlog1py 0.0 -1.0] 0.0]]})

@@ -111,27 +111,21 @@
 (defn- as-targets [{[[dtype] [from]] :types}]
   (typing/as-dtype dtype from '?targets))
 
-(defn- log-of-counted
-  "The template of log p, 0 where the target is 0 and p does not count."
-  [node]
-  [:log [:where [:eq (as-targets node) 0] 1 '?p]])
-
 (defn- over-p
   "The template of the derivative of -Σ targets·log p by p, times t."
   [{:keys [types] :as node} t]
   (if (labels? types)
     [:where (at-label node) [:neg [:div t '?p]] 0]
-    (let [targets (as-targets node)]
-      [:where [:eq targets 0] 0 [:neg [:div [:mul t targets] '?p]]])))
+    [:neg [:xdivy [:mul t (as-targets node)] '?p]]))
 
 (defn- categorical-lop [{:keys [types] :as node}]
   (let [g [:expand-dims (last-axis node) '?g]]
-    [(over-p node g) (if (labels? types) 0 [:neg [:mul g (log-of-counted node)]])]))
+    [(over-p node g) (if (labels? types) 0 [:neg [:xlogy g '?p]])]))
 
 (defn- categorical-rop [{:keys [types] :as node}]
   (let [along-p (over-p node '?dp)]
     [:sum (last-axis node)
-     (if (labels? types) along-p [:sub along-p [:mul '?dtargets (log-of-counted node)]])]))
+     (if (labels? types) along-p [:sub along-p [:xlogy '?dtargets '?p]])]))
 
 (defop categorical-cross-entropy
   "The loss -Σ targets·log p of each row: probabilities [… c] and targets, probabilities [… c] too
@@ -142,7 +136,8 @@
              [:neg
               (if (labels? types)
                 [:log [:sum (last-axis node) [:where (at-label node) ?p 0]]]
-                [:sum (last-axis node) [:mul (as-targets node) (log-of-counted node)]])])
+                [:sum (last-axis node)
+                 [:mul (as-targets node) [:log [:where [:eq (as-targets node) 0] 1 ?p]]]])])
    :lop categorical-lop, :rop categorical-rop
    :gen (fn [{:keys [dtype size] :as ctx}]
           (let [shape (gens/variant ctx [[size 3] [3] [2 size 2]])]

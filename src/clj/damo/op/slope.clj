@@ -56,8 +56,8 @@
   "x / √(x² + y²), elementwise, the cosine of the angle of the point (x, y); 0 at the origin."
   {:kind :elementwise, :args [?x ?y], :type :float, :internal true
    :eval (fn [^double x ^double y] (let [h (Math/hypot x y)] (if (zero? h) 0.0 (/ x h))))
-   :partials [[:mul [:over-square ?y ?x] [:over-hypot ?y ?x]]
-              [:neg [:mul [:over-square ?y ?x] ?out]]]
+   :partials [[:div [:sqr [:over-hypot ?y ?x]] [:hypot ?x ?y]]        ; 0/0 at the origin
+              [:neg [:div [:mul ?out [:over-hypot ?y ?x]] [:hypot ?x ?y]]]]
    :slope-ulp {:f32 8, :f64 8, :least 8}
    :scalar (levelled (fn [x y]
                        (let [square [:add [:mul x x] [:mul y y]]]

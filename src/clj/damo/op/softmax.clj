@@ -152,9 +152,7 @@
   {:kind :elementwise, :args [?p ?t], :type :float
    :eval (fn [^double p ^double t]
            (- 0.0 (+ (scalar/xlogy t p) (scalar/xlog1py (- 1.0 t) (- p)))))
-   :partials [[:where [:logical-and [:eq ?p ?t] [:eq [:mul ?p [:sub 1 ?p]] 0]]
-               [:sub 1 [:mul 2 ?p]]     ; certain and right: 1/(1-p) at 0, -1/p at 1
-               [:div [:sub ?p ?t] [:mul ?p [:sub 1 ?p]]]]
+   :partials [[:binary-cross-entropy-slope ?p ?t]
               [:sub [:log [:sub 1 ?p]] [:log ?p]]]
    :scalar [:sub 0 [:select [:eq ?t 0] on-false [:fma ?t [:log ?p] on-false]]]
    :ulp {:of [:maximum [:abs on-true] [:abs on-false]]}    ; they cancel for t outside [0, 1]
@@ -163,6 +161,33 @@
    :gen {?p [0.1 0.9], ?t [0.1 0.9]}
    :examples [[[:binary-cross-entropy 0.5 1.0] (Math/log 2.0)]
               [[:binary-cross-entropy 0.0 0.0] 0.0]]})
+
+(defop binary-cross-entropy-slope
+  "-t/p + (1-t)/(1-p), elementwise, where 0/0 counts as 0: the derivative of binary-cross-entropy by
+  the probabilities, 1 and -1 for a certain and right p."
+  {:kind :composite, :args [?p ?t], :coerce [0 1], :part true, :internal true
+   :batch {:operands :broadcast}
+   :type (fn [_ types]
+           (typing/check-dtype :float (type/dtype-of (first types)))
+           [(type/dtype-of (first types)) (apply type/broadcast-shapes (map type/shape-of types))])
+   :eval (fn [_ {:keys [dtype] :as p} t]
+           (array/map-elements dtype (fn [^double p ^double t]
+                                       (if (#{0.0 1.0} p)
+                                         (- (if (== t 1.0) 0.0 (/ (- 1.0 t) (- 1.0 p)))
+                                            (if (zero? t) 0.0 (/ t p)))
+                                         (/ (- p t) (* p (- 1.0 p)))))
+                               [p t]))
+   :expand (fn [_]
+             [:where [:eq [:mul ?p [:sub 1 ?p]] 0]
+              [:sub [:xdivy [:sub 1 ?t] [:sub 1 ?p]] [:xdivy ?t ?p]]
+              [:div [:sub ?p ?t] [:mul ?p [:sub 1 ?p]]]])
+   :partials [[:add [:xdivy {:n 2} ?t ?p] [:xdivy {:n 2} [:sub 1 ?t] [:sub 1 ?p]]]
+              [:neg [:add [:div 1 ?p] [:div 1 [:sub 1 ?p]]]]]
+   :gen (fn [{:keys [dtype size] :as ctx}]
+          {:attrs {}, :args [(gens/random-array ctx dtype [size] [0.1 0.9])
+                             (gens/random-array ctx dtype (gens/choose ctx [[size] []]) [0 1])]})
+   :examples [[[:binary-cross-entropy-slope 0.5 1.0] -2.0]
+              [[:binary-cross-entropy-slope 0.0 0.0] 1.0]]})
 
 (defn- logistic-loss
   "softplus(x) - t·x without the difference: of a sure and right answer a small loss is left, where

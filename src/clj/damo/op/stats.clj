@@ -124,23 +124,59 @@
    :examples [[[:var [:iota {:shape [4] :axis 0}]] 1.25]
               [[:var {:ddof 1} [:iota {:shape [3] :axis 0}]] 1.0]]})
 
-(defn- nonzero-out
-  "The template of the node, kept, with 1 for 0: a divisor of what is 0 where the node is 0."
-  [attrs]
-  (let [out (typing/keep-axes attrs '?out)] [:where [:eq out 0] 1 out]))
+(defn- power-of-two ^double [k]
+  (Math/scalb 1.0 (int k)))
+
+(defn- root-of-squares
+  "The template of √(Σ t² / d), where (sum t) is the template of a sum. Squares of :f64 leave its
+  range where the root does not, so they are summed at three scales at once, of which one is right;
+  those of narrower floats, when t is computed in :f64, leave nothing."
+  [{[[from]] :types} sum t d]
+  (let [total #(let [x (sum [:sqr %])] (if (= 1 d) x [:div x d])), s (total t)
+        root (fn [k] [:mul (power-of-two k) [:sqrt (total [:mul (power-of-two (- k)) t])]])]
+    (if (= from :f64)
+      [:where [:logical-and [:gt s (power-of-two -900)] [:lt s ##Inf]]
+       [:sqrt s]
+       [:where [:lt s 1] (root -600) (root 600)]]
+      [:sqrt s])))
+
+(defn- euclidean
+  "√Σ x² of doubles; the squares are taken of numbers of which the largest is near 1."
+  ^double [xs]
+  (let [largest (double (reduce scalar/maximum 0.0 (map abs xs)))
+        k (if (and (pos? largest) (Double/isFinite largest)) (Math/getExponent largest) 0)
+        square (fn [^double x] (let [y (Math/scalb x (int (- k)))] (* y y)))]
+    (Math/scalb (Math/sqrt (reduce + 0.0 (map square xs))) (int k))))
+
+(defn- alone-or
+  "The template t where only one element falls together, else u."
+  [node t u]
+  (let [n (count-dim node)]
+    (cond (= n 1) t
+          (integer? n) u
+          :else [:where [:eq (extent-of node) 1] t u])))
 
 (defn- std-slope
-  "The template of ∂std/∂x: deviation / (n·std), 0 where std is 0."
+  "The template of ∂std/∂x: deviation / (n·std), 0 where std is 0, as it always is of one element."
   [{:keys [attrs] :as node}]
-  (let [d (wide node)] [:div (deviation node d) [:mul (nonzero-out attrs) (divisor node d)]]))
+  (let [d (wide node)]
+    [:div [:xdivy (deviation node d) (alone-or node 1 (typing/keep-axes attrs '?out))]
+     (divisor node d)]))
 
 (defop std
-  "The standard deviation over the axes, the root of var. Its derivative where it is 0 is 0."
+  "The standard deviation over the axes, the root of var. Its derivative where it is 0 is 0, its
+  second one is none there."
   {:kind :composite, :args [?x], :attrs with-ddof,
    :call-attrs typing/accumulation, :instead (typing/accumulating :std type/float-of)
    :normalize typing/normal-axes, :type rule
-   :eval (meaning (fn [xs attrs] (Math/sqrt (variance xs attrs))))
-   :expand (fn [node] (rounded node :f64 [:sqrt (variance-template node)]))
+   :eval (meaning (fn [xs {:keys [ddof]}]
+                    (let [m (mean-of xs), n (- (count xs) (double ddof))
+                          size (euclidean (map (fn [^double x] (- x m)) xs))]
+                      (if (zero? size) (Math/sqrt (/ size n)) (/ size (Math/sqrt n))))))
+   :expand (fn [{:keys [attrs] :as node}]
+             (rounded node :f64
+                      (root-of-squares node (fn [t] [:sum (over attrs) t])
+                                       (deviation node :f64) (divisor node :f64))))
    :lop (fn [{:keys [attrs] :as node}] [[:mul (typing/keep-axes attrs ?g) (std-slope node)]])
    :rop (fn [{:keys [attrs] :as node}] [:sum (over attrs) [:mul (std-slope node) ?dx]])
    :gen (gens/with-choices gens/reduction :ddof [0 0.5])
@@ -192,16 +228,33 @@
 
 ;; ## Norms
 
+(defop size-max
+  "The largest of 0 and the elements over the axes, 0 over no elements: of absolute values, the
+  largest."
+  {:kind :reduce, :args [?x], :attrs attributes, :normalize typing/normal-axes, :type rule
+   :internal true
+   :eval (meaning (fn [xs _] (reduce scalar/maximum 0.0 xs)))
+   :no-gradient "what is made of it has a derivative of its own"
+   :combine :maximum, :init (constantly 0)
+   :gen gens/reduction
+   :examples [[[:size-max [:neg [:iota {:shape [3] :axis 0 :dtype :f64}]]] 0.0]]})
+
+(defn- usual-size
+  "The largest size, or 1 when that is no number to divide by."
+  ^double [^double largest]
+  (if (and (pos? largest) (Double/isFinite largest)) largest 1.0))
+
 (defn- norm-of [xs {:keys [ord]}]
   (let [sizes (map (fn [^double x] (Math/abs x)) xs)]
     (condp = ord
       0 (count (remove zero? xs))
       1 (reduce + 0.0 sizes)
-      2 (Math/sqrt (reduce + 0.0 (map * xs xs)))
+      2 (euclidean xs)
       ##Inf ((typing/choosing #(reduce scalar/maximum %)) sizes)
       ##-Inf ((typing/choosing #(reduce scalar/minimum %)) sizes)
-      (Math/pow (reduce + 0.0 (map (fn [^double x] (Math/pow x (double ord))) sizes))
-                (/ (double ord))))))
+      (let [s (usual-size (reduce scalar/maximum 0.0 sizes))]
+        (* s (Math/pow (reduce + 0.0 (map #(Math/pow (/ (double %) s) (double ord)) sizes))
+                       (/ (double ord))))))))
 
 (def ^:private whole-orders #{0.0 1.0 2.0})
 
@@ -218,32 +271,45 @@
 (defn- norm-rule [{:keys [ord] :as attrs} types]
   (if (#{##Inf ##-Inf} ord) (nonempty-rule attrs types) (rule attrs types)))
 
+(defn- power-slope
+  "The template of ∂norm/∂x for an order p: sign x·(|x|/norm)^(p-1). Below 1 it is infinite at 0,
+  where 0 is taken."
+  [x out ord]
+  (let [slope [:mul [:sign x] [:pow [:xdivy [:abs x] out] (dec ord)]]]
+    (if (< 1 ord) slope [:where [:eq x 0] 0 slope])))
+
 (defn- norm-slope
   "The template of ∂norm/∂x; 0 where the norm is 0."
   [{{:keys [ord] :as attrs} :attrs, :as node}]
-  (let [x (operand node)]
+  (let [x (operand node), out (typing/keep-axes attrs '?out)]
     (condp contains? ord
       #{0} [:mul 0 x]
       #{1} [:sign x]
-      #{2} [:div x (nonzero-out attrs)]
-      #{##Inf ##-Inf} [:where [:eq [:abs x] (typing/keep-axes attrs '?out)] [:sign x] 0]
-      [:where [:eq x 0] 0
-       [:mul [:sign x] [:pow [:div [:abs x] (nonzero-out attrs)] (dec ord)]]])))
+      #{2} (alone-or node [:sign x] [:xdivy x out])
+      #{##Inf ##-Inf} [:where [:eq [:abs x] out] [:sign x] 0]
+      (power-slope x out ord))))
+
+(defn- power-norm
+  "The template of (Σ |x|^p)^(1/p) in :f64, of sizes relative to the largest."
+  [{{:keys [ord] :as attrs} :attrs :as node}]
+  (let [x [:abs (operand node :f64)], top [:size-max (over attrs) x]
+        s [:where [:logical-and [:gt top 0] [:lt top ##Inf]] top 1]]
+    [:mul s [:pow [:sum (over attrs) [:pow [:div x (typing/keep-axes attrs s)] ord]] (/ 1.0 ord)]]))
 
 (defn- norm-expansion [{{:keys [ord] :as attrs} :attrs :as node}]
-  (let [x (operand node), wide-x (operand node :f64), sum (fn [t] [:sum (over attrs) t])]
+  (let [x (operand node), sum (fn [t] [:sum (over attrs) t])]
     (condp = ord
       0 (rounded node (sum [:cast {:dtype (wide node)} [:ne x 0]]))
       1 (rounded node (sum [:abs x]))
-      2 (rounded node :f64 [:sqrt (sum [:sqr wide-x])])
+      2 (rounded node :f64 (root-of-squares node sum (operand node :f64) 1))
       ##Inf (rounded node [:max (over attrs) [:abs x]])
       ##-Inf (rounded node [:min (over attrs) [:abs x]])
-      (rounded node :f64 [:pow (sum [:pow [:abs wide-x] ord]) (/ 1.0 ord)]))))
+      (rounded node :f64 (power-norm node)))))
 
 (defop norm
   "The norm of the elements over the axes, taken as one vector: :ord 2 or :fro (Euclidean, default),
   1 (sum of sizes), 0 (how many are not 0), ##Inf or ##-Inf (largest or smallest size), or another
-  order p, (Σ|x|^p)^(1/p). Its derivative where it is 0 is 0."
+  order p, (Σ|x|^p)^(1/p). Its derivative where it is 0 is 0; a second one it has none there."
   {:kind :composite, :args [?x], :normalize norm-attrs
    :attrs (assoc attributes :ord {:default 2, :doc "a number, ##Inf, ##-Inf or :fro"})
    :type norm-rule, :eval (meaning norm-of)

@@ -7,6 +7,7 @@
             [damo.rule :as rule :refer [defrules]]
             [damo.rules.aligned :as aligned]
             [damo.rules.canonicalize :as canonicalize]
+            [damo.rules.parts :as parts]
             [damo.rules.tails :as tails]
             [damo.type :as type]))
 
@@ -255,5 +256,6 @@
   "All rules of this phase, and those of canonicalize, on whose forms they rely."
   (rule/union :stabilize "The same real value, better floating point."
               [canonicalize/rules
-               (rule/union :stabilize "" (concat [logarithms complements sigmoids softmaxes]
-                                                 tails/families [masks]))]))
+               (rule/union :stabilize ""
+                           (concat [parts/rules logarithms complements sigmoids softmaxes]
+                                   tails/families [masks]))]))
