@@ -16,11 +16,16 @@
 ;; The value of a node is a vector, with an element for each sample, or one element for all; nil
 ;; stands for what is not defined.
 
+(defn- oracle
+  "The function on decimals of an op without attributes, or nil."
+  [op attrs]
+  (when (empty? attrs) (exactly/functions op)))
+
 (defn- scalar-function
   "The function of a sequence of decimals that an elementwise op means, or nil."
   [op attrs dtypes]
   (let [{:keys [scalar args kind]} (op/entry op)]
-    (cond (exactly/functions op) #(apply (exactly/functions op) %)
+    (cond (oracle op attrs) #(apply (oracle op attrs) %)
           (and (= kind :elementwise) scalar)
           (let [form (if (fn? scalar) (scalar attrs dtypes) scalar)]
             (exactly/function (cond (= form :identity) (first args)
@@ -59,7 +64,7 @@
           ids (reduce (fn [ids [op attrs & args :as node]]
                         (let [args (mapv ids args), types (mapv #(graph/node-type b %) args)
                               {:keys [kind]} (op/entry op)
-                              template (when (and (= kind :composite) (not (exactly/functions op)))
+                              template (when (and (= kind :composite) (not (oracle op attrs)))
                                          (op/expansion op attrs types
                                                        (graph/type-of g (count ids))))]
                           (conj ids (if template
