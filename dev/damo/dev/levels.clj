@@ -21,8 +21,8 @@
     [damo.given damo.operators damo.transfer damo.accuracy damo.describe damo.catalogue
      damo.counted damo.failing damo.layers damo.rule damo.through damo.factors
      damo.partners damo.eval damo.parse]
-    [damo.rewrite damo.rules.zeros damo.rules.products damo.rules.moves damo.rules.subtensor
-     damo.rules.signs
+    [damo.rewrite damo.rules.zeros damo.rules.products damo.rules.moves damo.rules.portions
+     damo.rules.subtensor damo.rules.signs
      damo.rules.choices damo.rules.reducing damo.rules.canonicalize damo.rules.aligned
      damo.rules.tails damo.rules.powers damo.rules.parts damo.rules.smooth damo.rules.*
      damo.diff.node damo.diff.mask

@@ -141,6 +141,7 @@
           (when (and (nil? more) (vector? f) (= :max (nth f 0)))
             (let [a (of-dim (nth f 2)), r (dissoc e factors)]
               (cond (and (= 1 c) (nonnegative? (scale -1 r))) (positive (plus a r))
+                    (and (= 1 c) (nonnegative? (scale -1 (plus a r)))) (positive r)
                     (not= -1 c) nil
                     (nonnegative? (minus r a)) (minus (positive r) (factor-of f))
                     (nonnegative? (minus a r)) {}))))

@@ -320,10 +320,12 @@
   [trace ids]
   (mapv #(-> % (update :id ids) (update :made (partial into [] (keep ids)))) trace))
 
-(defn- user-counts [{:keys [nodes] :as graph}]
+(defn- user-counts
+  "How many nodes and outputs of a graph use each of its nodes."
+  [{:keys [nodes outputs] :as graph}]
   (let [counts (int-array (count nodes))]
-    (doseq [id (graph/live graph), a (graph/args-of (nth nodes id))]
-      (aset counts (int a) (inc (aget counts (int a)))))
+    (doseq [used [outputs (mapcat #(graph/args-of (nth nodes %)) (graph/live graph))], id used]
+      (aset counts (int id) (inc (aget counts (int id)))))
     counts))
 
 (defn- sweep! [{:keys [^HashMap uses] :as engine} {:keys [nodes notes] :as graph}]

@@ -286,7 +286,8 @@
             part is a guard of its own
   :refuses  [[form types] …], forms like those of the examples, on which a guard keeps the rule from
             being applied; one for each guard at least
-  :share    :sole when the inner nodes must have no other user
+  :share    :sole when the inner nodes must have no other user, :arguments when those that the root
+            is made of must have none
   :keeps    what it promises, one of `promises`
   :except   optional, where the promise does not hold: a vector of names of `exceptions` and of
             conditions, forms over the names of the pattern such as [:eq ?x 0]
@@ -301,8 +302,8 @@
   `(def ~set-name ~doc
      {:name ~(keyword set-name), :doc ~doc, :rules [~@(map rule-code rules)]}))
 
-(defn- sole-users? [m uses]
-  (every? #(<= (long (uses %)) 1) (:inner m)))
+(defn- sole-user? [m share uses]
+  (every? #(<= (long (uses %)) 1) (case share :sole (:inner m), :arguments (:args m))))
 
 (defn- exact?
   "Is the root no float, and no node between it and the names?"
@@ -327,7 +328,7 @@
   [{:keys [matchers share guards build exact]} root uses]
   (some (fn [matcher]
           (when-let [m (matcher root)]
-            (when (and (or (nil? share) (sole-users? m uses))
+            (when (and (or (nil? share) (sole-user? m share uses))
                        (or (nil? exact) (exact? m))
                        (every? #(% m) guards))
               (when-some [template (build m)]

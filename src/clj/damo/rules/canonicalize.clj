@@ -15,6 +15,7 @@
             [damo.rules.reducing :as reducing]
             [damo.rules.signs :as signs]
             [damo.rules.moves :as moves]
+            [damo.rules.portions :as portions]
             [damo.rules.subtensor :as subtensor]
             [damo.rules.zeros :as zeros]
             [damo.type :as type]))
@@ -218,6 +219,6 @@
 (def rules
   "All rules of this phase: the smallest form of a graph in exact arithmetic."
   (rule/union :canonicalize "One form for what can be written in several ways."
-              (concat [zeros/zeros identities signs/signs constants powers choices/choices views
-                       reducing/reducing]
-                      products/families subtensor/families moves/families)))
+              (concat [zeros/zeros identities signs/signs constants powers] choices/families
+                      [views reducing/reducing] products/families subtensor/families
+                      moves/families portions/families)))

@@ -1,7 +1,11 @@
 (ns damo.rules.choices
-  "Casts that convert nothing, choices and comparisons that are decided, choices of choices.
+  "Casts that convert nothing, choices and comparisons that are decided, choices of choices
+  and what is computed of them, bits that are known.
   where(true, x, y) → x."
-  (:require [damo.op.all]
+  (:require [damo.array :as array]
+            [damo.graph :as graph]
+            [damo.op :as op]
+            [damo.op.all]
             [damo.rule :as rule :refer [defrules]]
             [damo.type :as type]))
 
@@ -90,3 +94,105 @@
    :keeps :bits, :why "Nothing to compute."
    :examples [[[:logical-not [:logical-not [:lt x y]]] => [:lt x y]]]
    :refuses [[[:logical-not [:logical-not x]]]]})
+
+;; ## Ops on choices by one condition
+
+(defn- branches
+  "[condition then otherwise] of a choice; of what is the same everywhere [nil id id]; else nil."
+  [{:keys [builder]} id]
+  (let [[op _ c x y] (graph/node builder id)]
+    (cond (= :where op) [c x y]
+          (some? (rule/uniform builder id)) [nil id id])))
+
+(defn- chosen-after
+  "The template of an op on choices by one condition and constants as one choice between its
+  results, when one of these is known at once."
+  [{:keys [op attrs args builder] :as m}]
+  (let [all (mapv #(branches m %) args), conditions (distinct (keep first all))
+        known? (fn [ids] (every? #(some? (rule/uniform builder %)) ids))
+        thens (map second all), others (map peek all)]
+    (when (and (every? some? all) (= 1 (count conditions)) (not= :where op) (not (op/on-host? op))
+               (if (< 1 (count (filter first all)))
+                 (or (known? thens) (known? others))
+                 (and (known? thens) (known? others))))
+      (let [on (fn [ids] (into [op attrs] (map rule/argument) ids))]
+        [:where (rule/argument (first conditions)) (on thens) (on others)]))))
+
+(defrules choices-together
+  "What is computed of choices."
+  {:name :op-of-choices, :lhs :elementwise, :rhs chosen-after, :share :arguments, :keeps :bits
+   :why "One choice instead of two; results of constants are constants."
+   :examples [[[:add [:where [:lt x y] x 1] [:where [:lt x y] y 2]]
+               => [:where [:lt x y] [:add x y] 3.0]]
+              [[:mul [:where [:lt x y] 1.0 2.5] 4.0] => [:where [:lt x y] 4.0 10.0]]]})
+
+;; ## Bits
+
+(defn- all-ones?
+  "Is every bit of ?c set, or ?c true everywhere?"
+  [m ?c]
+  (let [c (rule/number-of m ?c), dtype (rule/dtype-of m ?c)]
+    (if (= :bool dtype) (true? c) (= c (array/convert dtype -1)))))
+
+(defn- no-bit?
+  "Is no bit of ?c set, or ?c false everywhere?"
+  [m ?c]
+  (contains? #{0 false} (rule/number-of m ?c)))
+
+(defn- nonzero?
+  "Is ?c a number that is true?"
+  [m ?c]
+  (let [c (rule/number-of m ?c)] (and (number? c) (not (zero? c)))))
+
+(defrules bits
+  "Bits, and truths of numbers, that are decided."
+  {:name :and-zero, :lhs [:logical-and ?x ?z], :rhs false, :when #(rule/zero? % ?z), :keeps :bits
+   :why "x need not be computed."
+   :examples [[[:logical-and x 0] => [:broadcast-to {:shape [2 3]} false]]]
+   :refuses [[[:logical-and x y]]]}
+  {:name :or-number, :lhs [:logical-or ?x ?c], :rhs true, :when #(nonzero? % ?c), :keeps :bits
+   :why "x need not be computed."
+   :examples [[[:logical-or x 2] => [:broadcast-to {:shape [2 3]} true]]]
+   :refuses [[[:logical-or x 0]]]}
+  {:name :bit-and-none, :lhs [:bit-and ?x ?z], :rhs ?z, :when #(no-bit? % ?z), :keeps :bits
+   :why "x need not be computed.", :types {i [:i64 [2 3]]}
+   :examples [[[:bit-and i 0] => [:broadcast-to {:shape [2 3]} [:const {:type [:i64 []]
+                                                                        :value 0}]]]]
+   :refuses [[[:bit-and i 1]]]}
+  {:name :bit-and-all, :lhs [:bit-and ?x ?c], :rhs ?x, :when #(all-ones? % ?c), :keeps :bits
+   :why "Nothing to compute.", :types {i [:i64 [2 3]]}
+   :examples [[[:bit-and i -1] => i] [[:bit-and [:lt i 2] true] => [:lt i 2]]]
+   :refuses [[[:bit-and i 1]]]}
+  {:name :bit-or-none, :lhs [:bit-or ?x ?z], :rhs ?x, :when #(no-bit? % ?z), :keeps :bits
+   :why "Nothing to compute.", :types {i [:i64 [2 3]]}
+   :examples [[[:bit-or i 0] => i] [[:bit-or [:lt i 2] false] => [:lt i 2]]]
+   :refuses [[[:bit-or i 1]]]}
+  {:name :bit-or-all, :lhs [:bit-or ?x ?c], :rhs ?c, :when #(all-ones? % ?c), :keeps :bits
+   :why "x need not be computed.", :types {i [:i64 [2 3]]}
+   :examples [[[:bit-or i -1] => [:broadcast-to {:shape [2 3]} [:const {:type [:i64 []]
+                                                                        :value -1}]]]]
+   :refuses [[[:bit-or i 1]]]}
+  {:name :bit-xor-none, :lhs [:bit-xor ?x ?z], :rhs ?x, :when #(no-bit? % ?z), :keeps :bits
+   :why "Nothing to compute.", :types {i [:i64 [2 3]]}
+   :examples [[[:bit-xor i 0] => i]], :refuses [[[:bit-xor i 1]]]}
+  {:name :bit-xor-all, :lhs [:bit-xor ?x ?c], :rhs [:bit-not ?x], :when #(all-ones? % ?c)
+   :keeps :bits, :why "One form of turning bits over.", :types {i [:i64 [2 3]]}
+   :examples [[[:bit-xor i -1] => [:bit-not i]]], :refuses [[[:bit-xor i 1]]]}
+  {:name :bit-xor-self, :lhs [:bit-xor ?x ?x], :keeps :bits, :why "x need not be computed."
+   :rhs (fn [m] (if (rule/bools? m ?x) false 0)), :types {i [:i64 [2 3]]}
+   :examples [[[:bit-xor i i] => [:broadcast-to {:shape [2 3]} [:const {:type [:i64 []]
+                                                                        :value 0}]]]]}
+  {:name :xor-self, :lhs [:logical-xor ?x ?x], :rhs false, :keeps :bits
+   :why "x need not be computed."
+   :examples [[[:logical-xor x x] => [:broadcast-to {:shape [2 3]} false]]]}
+  {:name :bit-and-self, :lhs [:bit-and ?x ?x], :rhs ?x, :keeps :bits, :why "Nothing to compute."
+   :types {i [:i64 [2 3]]}, :examples [[[:bit-and i i] => i]]}
+  {:name :bit-or-self, :lhs [:bit-or ?x ?x], :rhs ?x, :keeps :bits, :why "Nothing to compute."
+   :types {i [:i64 [2 3]]}, :examples [[[:bit-or i i] => i]]}
+  {:name :bit-not-bit-not, :lhs [:bit-not [:bit-not ?x]], :rhs ?x, :keeps :bits
+   :why "Nothing to compute.", :types {i [:i64 [2 3]]}
+   :examples [[[:bit-not [:bit-not i]] => i]]})
+
+(def families
+  "The rule sets of this namespace, for damo.rules.canonicalize."
+  [choices choices-together bits])

@@ -37,14 +37,17 @@
          [:transpose {:axes (into order (remove (set order)) (range (count from)))} ?x])])))
 
 (defn- cut-of-reversed
-  "The template of a cut with step 1 of a reversed array, reversed after it was cut."
-  [m ?x axes {:keys [axis start stop step]}]
-  (let [n (nth (rule/shape-of m ?x) axis), turned? (some #{axis} axes)]
-    (cond (not turned?) [:flip {:axis axes} [:slice {:axis axis :start start :stop stop :step step}
-                                             ?x]]
-          (and (= 1 step) (every? integer? [n start stop]))
-          [:flip {:axis axes}
-           [:slice {:axis axis :start (- n stop) :stop (- n start) :step 1} ?x]])))
+  "The template of a cut of a reversed array, reversed after it was cut; in steps of more than 1
+  where it is known how many are taken."
+  [m ?x axes {:keys [axis start stop step] :as cut}]
+  (let [n (nth (rule/shape-of m ?x) axis), turned? (some #{axis} axes)
+        left (when (and (< 1 (long step)) (every? integer? [start stop]) (< start stop))
+               (rem (dec (- stop start)) step))
+        bounds (cond (not turned?) cut
+                     (= 1 step) {:start (type/dim- n stop) :stop (type/dim- n start)}
+                     left {:start (type/dim- n (- stop left)) :stop (type/dim- n start)})]
+    (when bounds
+      [:flip {:axis axes} [:slice (merge cut bounds) ?x]])))
 
 (defrules passing
   "Transposes below reshapes by axes of extent 1, reversals above cuts."
@@ -62,6 +65,8 @@
    :types {x [:f64 [9 2]]}
    :examples [[[:slice {:start 1 :stop 4} [:flip {:axis 0} x]]
                => [:flip {:axis 0} [:slice {:start 5 :stop 8} x]]]
+              [[:slice {:start 1 :stop 7 :step 3} [:flip {:axis 0} x]]
+               => [:flip {:axis 0} [:slice {:start 4 :stop 8 :step 3} x]]]
               [[:slice {:axis 1 :stop 1} [:flip {:axis 0} x]]
                => [:flip {:axis 0} [:slice {:axis 1 :stop 1} x]]]]}
   {:name :slice-transpose
@@ -167,12 +172,14 @@
   "Products with diagonal matrices scale rows or columns."
   {:name :times-diagonal, :lhs [:matmul ?x [:diag {:k 0} ?d]], :rhs [:mul ?x ?d]
    :when #(and (= 1 (rule/rank-of % ?d)) (= 2 (rule/rank-of % ?x))), :keeps :drops-nan
+   :except [:zero-sign]
    :why "One product an element; the zeros need not be added.", :types {d [:f64 [3]]}
    :examples [[[:matmul x [:diag d]] => [:mul x d]]]
    :refuses [[[:matmul x [:diag d]] {d [:f64 [3 3]]}] [[:matmul x [:diag d]] {x [:f64 [3]]}]]}
   {:name :diagonal-times, :lhs [:matmul [:diag {:k 0} ?d] ?x]
    :rhs (fn [m] [:mul [:reshape {:shape [(first (rule/shape-of m ?d)) 1]} ?d] ?x])
    :when #(and (= 1 (rule/rank-of % ?d)) (= 2 (rule/rank-of % ?x))), :keeps :drops-nan
+   :except [:zero-sign]
    :why "One product an element; the zeros need not be added.", :types {d [:f64 [2]]}
    :examples [[[:matmul [:diag d] x] => [:mul [:reshape {:shape [2 1]} d] x]]]
    :refuses [[[:matmul [:diag d] x] {d [:f64 [2 2]]}]

@@ -61,15 +61,6 @@
 
 (defrules cuts
   "Slices and reversals of each other."
-  {:name :slice-rest, :failures :kept, :keeps :bits
-   :lhs [:slice {:axis ?a :start ?s :stop ?t :step ?k}
-         [:slice {:axis ?a :start ?u :stop ?n :step 1} ?x]]
-   :rhs [:slice {:axis ?a :start (type/dim+ ?u ?s) :stop (type/dim+ ?u ?t) :step ?k} ?x]
-   :when #(= (% ?n) (nth (rule/shape-of % ?x) (% ?a)))
-   :why "One view instead of two; that it lies inside means that the first one does."
-   :types {x [:f64 [9 3]]}
-   :examples [[[:slice {:start 2} [:slice {:start 1} x]] => [:slice {:start 3} x]]]
-   :refuses [[[:slice {:start 2} [:slice {:start 1 :stop 8} x]]]]}
   {:name :slice-slice, :keeps :bits
    :lhs [:slice {:axis ?a :start ?s :stop ?t :step ?k}
          [:slice {:axis ?a :start ?u :stop ?v :step ?l} ?x]]

@@ -150,7 +150,8 @@
                => [:where [:ge [:prod {:axis 1} [:sign x]] 0.0]
                    [:sum {:axis 1} [:log [:abs x]]] ##NaN]]]}
   {:name :share-of-exp-sum, :lhs [:div [:exp ?x] [:add ?s ?t]], :within :product
-   :rhs (fn [m] (share-of-sum m ?x ?s ?t)), :keeps :stabilizes, :except [:overflow :underflow]
+   :rhs (fn [m] (share-of-sum m ?x ?s ?t)), :keeps :stabilizes
+   :except [:overflow :underflow [:eq ?x ##-Inf]]
    :why "∞/∞ above 709; gradients of log(e^x + e^y) have this form.", :types {z [:f64 [3]]}
    :examples [[[:div [:exp x] [:add 1 [:exp x]]] => [:sigmoid x]]
               [[:div [:mul y [:exp x]] [:add [:exp x] [:exp y]]] => [:mul y [:sigmoid [:sub x y]]]]
