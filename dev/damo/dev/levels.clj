@@ -10,7 +10,7 @@
   level, what stands to its left. `a.*` stands for all namespaces below a that are not named, and
   `a.**` for such that may also require each other."
   '[[damo.fail damo.file damo.poly damo.type damo.array damo.attribute]
-    [damo.graph damo.expr damo.face damo.tree]
+    [damo.graph damo.expr damo.finite damo.face damo.tree]
     [damo.entry damo.arguments damo.coerce damo.op]
     [damo.op.scalar damo.op.scalar-bessel damo.op.error-scalar damo.op.scalar-gamma
      damo.op.scalar-incomplete damo.op.scalar-beta

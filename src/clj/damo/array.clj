@@ -166,12 +166,14 @@
                   (aset out (+ (* s extent) i) (+ (aget starts s) (* i stride)))))
               out))
           (long-array [offset])
-          (map vector shape strides)))
+          ;; Where one axis is empty, the others may be longer than any array.
+          (if (some zero? shape) [[0 0]] (map vector shape strides))))
 
 (defn indices
   "The index vectors of a shape in row-major order: [2 2] gives [0 0] [0 1] [1 0] [1 1]."
   [shape]
-  (reduce (fn [prefixes extent] (for [p prefixes, i (range extent)] (conj p i))) [[]] shape))
+  (reduce (fn [prefixes extent] (for [p prefixes, i (range extent)] (conj p i)))
+          [[]] (if (some zero? shape) [0] shape)))
 
 (defn from-indices
   "The array of that dtype and shape whose element at an index vector is (f index)."

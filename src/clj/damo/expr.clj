@@ -134,11 +134,13 @@
 
 (defn tensor-constant
   "The expression of a tensor's values: a :const, whose values become part of the graph; one number
-  broadcast when all are equal."
+  broadcast when all are equal, or there are none."
   [^Tensor t]
   (let [[dtype shape :as type] [(keyword (.label ^DType (.dtype t))) (vec (.shape t))]
-        value (if (empty? shape) (.get t) (flatten-value (.get t)))]
-    (if (and (seq shape) (seq value) (apply = value))
+        value (cond (empty? shape) (.get t)
+                    (some zero? shape) [(const-value dtype 0)]
+                    :else (flatten-value (.get t)))]
+    (if (and (seq shape) (apply = value))
       (->Expr :broadcast-to {:shape shape} [(constant [dtype []] (first value))] type nil nil)
       (constant type value))))
 

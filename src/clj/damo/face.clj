@@ -4,7 +4,8 @@
   (guard! 'damo.core) wraps the functions of a namespace in the check."
   (:require [clojure.string :as str]
             [damo.expr :as expr]
-            [damo.fail :as fail :refer [fail!]])
+            [damo.fail :as fail :refer [fail!]]
+            [damo.finite :as finite])
   (:import [damo.tensor Tensor]))
 
 (set! *warn-on-reflection* true)
@@ -69,6 +70,7 @@
   "The function f behind the check of its arguments by its arglists."
   [f function-name arglists]
   (fn [& args]
+    (finite/check! function-name args)
     (check-count! function-name arglists args)
     (check-kinds! function-name arglists args)
     (apply f args)))

@@ -10,6 +10,7 @@
             [damo.coerce :as coerce]
             [damo.expr :as expr]
             [damo.fail :as fail :refer [fail!]]
+            [damo.finite :as finite]
             [damo.graph :as graph]
             [damo.type :as type]))
 
@@ -173,6 +174,7 @@
   "The expression for a call (op-function arg … :attribute value …). Ops marked :fold take any
   number of arguments."
   [op given]
+  (finite/check! op given)
   (expr/explaining
    op given
    (fn []

@@ -10,7 +10,7 @@ import java.util.RandomAccess;
  * The lengths of lists, of which some have no end: a lazy sequence of Clojure is a list whose size
  * is found by walking it, for ever where it is infinite.
  */
-final class Sequences {
+public final class Sequences {
     /** A lazy sequence of more elements is refused; less in a small heap, which it would fill. */
     static final int MOST = (int) Math.min(1 << 22, Runtime.getRuntime().maxMemory() / 256);
 
@@ -25,7 +25,7 @@ final class Sequences {
     private Sequences() { }
 
     /** The length of the list. Throws "bad-data" when it is lazy and has too many elements. */
-    static int length(List<?> list) {
+    public static int length(List<?> list) {
         if (list instanceof RandomAccess || COUNTED.get(list.getClass())) {
             return list.size();
         }
