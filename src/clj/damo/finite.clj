@@ -12,7 +12,7 @@
 (def ^:private most-lists
   "An argument of more lists in lists is refused: what shares its parts, such as [x x] of [y y] of
   …, has few places in memory, and endlessly many for who walks it."
-  (bit-shift-left 1 26))
+  (bit-shift-left 1 24))
 
 (defn- many? [x] (or (coll? x) (sequential? x)))
 
