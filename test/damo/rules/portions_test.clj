@@ -27,7 +27,10 @@
     (d/index (d/atan2 x r) :all [1 nil])
     '(atan2 (slice x :axis 1 :start 1 :step 1 :stop 3) r)
     (d/take (d/atan2 x r) i :axis 1) '(atan2 (take x i :axis [1]) (reshape r :shape [n]))
-    (d/take (d/exp x) i) '(exp (take x i :axis [0])))
+    (d/take (d/exp x) i) '(exp (take x i :axis [0]))
+    (d/take (d/matmul x (d/input 'v [:f64 [3]])) i)
+    '(reshape (matmul (reshape (take x i :axis [0]) :shape [1 3]) (reshape v :shape [3 1]))
+              :shape []))
   (testing "not where the whole is needed"
     (let [whole (d/exp x)]
       (is (= '(add (slice (exp x) :axis 0 :start 0 :step 1 :stop 1)

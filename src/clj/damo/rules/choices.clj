@@ -104,19 +104,25 @@
     (cond (= :where op) [c x y]
           (some? (rule/uniform builder id)) [nil id id])))
 
+(def ^:private undone "Ops that leave nothing to compute where both operands are one."
+  #{:sub :maximum :minimum})
+
+(defn- decided?
+  "Is the op of these nodes known at once, since they are constants or one node?"
+  [b op ids]
+  (or (every? #(some? (rule/uniform b %)) ids)
+      (and (undone op) (apply = ids))))
+
 (defn- chosen-after
   "The template of an op on choices by one condition and constants as one choice between its
-  results, when one of these is known at once."
+  results, when these are known at once; one of them at least where there are two choices."
   [{:keys [op attrs args builder] :as m}]
-  (let [all (mapv #(branches m %) args), conditions (distinct (keep first all))
-        known? (fn [ids] (every? #(some? (rule/uniform builder %)) ids))
-        thens (map second all), others (map peek all)]
-    (when (and (every? some? all) (= 1 (count conditions)) (not= :where op) (not (op/on-host? op))
-               (if (< 1 (count (filter first all)))
-                 (or (known? thens) (known? others))
-                 (and (known? thens) (known? others))))
-      (let [on (fn [ids] (into [op attrs] (map rule/argument) ids))]
-        [:where (rule/argument (first conditions)) (on thens) (on others)]))))
+  (let [all (mapv #(branches m %) args), conditions (distinct (keep first all))]
+    (when (and (every? some? all) (= 1 (count conditions)) (not= :where op) (not (op/on-host? op)))
+      (let [results [(map second all) (map peek all)]
+            on (fn [ids] (into [op attrs] (map rule/argument) ids))]
+        (when ((if (next (filter first all)) some every?) #(decided? builder op %) results)
+          (into [:where (rule/argument (first conditions))] (map on) results))))))
 
 (defrules choices-together
   "What is computed of choices."
@@ -124,6 +130,8 @@
    :why "One choice instead of two; results of constants are constants."
    :examples [[[:add [:where [:lt x y] x 1] [:where [:lt x y] y 2]]
                => [:where [:lt x y] [:add x y] 3.0]]
+              [[:maximum [:where [:lt x y] x z] [:where [:lt x y] y z]]
+               => [:where [:lt x y] [:maximum x y] z]]
               [[:mul [:where [:lt x y] 1.0 2.5] 4.0] => [:where [:lt x y] 4.0 10.0]]]})
 
 ;; ## Bits

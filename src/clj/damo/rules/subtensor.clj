@@ -80,6 +80,14 @@
    :why "Cuts meet: x[i][j] is x[i, j]."
    :examples [[[:slice {:axis 2 :start 1} [:reshape {:shape [2 1 3]} x]]
                => [:reshape {:shape [2 1 2]} [:slice {:axis 1 :start 1} x]]]]}
+  {:name :take-reshape, :lhs [:take {:axis ?a} [:reshape {:shape ?to} ?x] ?i]
+   :rhs (fn [m]
+          (when-let [axis (stretched-axis (rule/shape-of m ?x) (m ?to) (first (m ?a)))]
+            [:reshape {:shape (type/shape-of (:type m))} [:take {:axis [axis]} ?x ?i]]))
+   :keeps :bits, :failures :kept
+   :why "What is read meets what is computed.", :types {i [:i64 [4]]}, :gen {i [0 1]}
+   :examples [[[:take {:axis 1} [:reshape {:shape [1 2 3]} x] i]
+               => [:reshape {:shape [1 4 3]} [:take {:axis 0} x i]]]]}
   {:name :slice-join, :failures :root, :lhs [:slice ?x], :rhs cut-join, :keeps :bits
    :why "The other parts need not be joined."
    :examples [[[:slice {:start 1 :stop 2} [:concatenate x y]] => [:slice {:start 1 :stop 2} x]]
