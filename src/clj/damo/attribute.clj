@@ -31,6 +31,7 @@
   "What a value may be: the predicate, and how messages say it."
   {:flag [boolean? "true or false"]
    :number [number? "a number"]
+   :element [#(or (number? %) (boolean? %)) "a number or a boolean"]
    :integer [int? "an integer"]
    :dim [type/dim? "a dim, an integer of at least 0, a symbol or arithmetic on them"]
    :extents [extents? "a vector of dims, integers, symbols or arithmetic on them"]

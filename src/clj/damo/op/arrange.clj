@@ -263,7 +263,7 @@
   {:kind :composite, :args [?x]
    :attrs {:width {:doc "how many: an integer, [before after], or a pair for each axis"}
            :mode {:default :constant, :doc ":constant, :edge, :reflect, :symmetric or :wrap"}
-           :value {:default 0, :is :number, :doc "the number that mode :constant adds"}}
+           :value {:default 0, :is :element, :doc "the number that mode :constant adds"}}
    :normalize normal-pad, :type padded-type, :eval padded-value, :expand padded-expansion
    :gen (gens/on-shapes
          (fn [n] [[{:width 1} [n]] [{:width [2 0], :value 1} [n 2]]

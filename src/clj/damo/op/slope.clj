@@ -203,3 +203,18 @@
    :ulp {:f32 2, :f64 5}, :slope-ulp "a second derivative, whose terms cancel far out"
    :gen {?x [-30 30]}
    :examples [[[:i0e-gap 0.0] 1.0] [[:i0e-gap ##Inf] 0.0]]})
+
+(defop over-erfcx
+  "1 / erfcx x, which is e^(-x²) / erfc x, elementwise; has derivatives where erfcx is infinite."
+  {:kind :elementwise, :args [?x], :type :float, :internal true
+   :eval (fn [^double x]
+           (if (neg? x)
+             (/ (bell-of 1.0 x) (double (error-scalar/erfc x)))
+             (/ 1.0 (double (error-scalar/erfcx x)))))
+   :partials [[:where [:lt ?x -4]
+               [:mul ?out [:sub [:mul two-over-root-pi ?out] [:mul 2 ?x]]]
+               [:neg [:mul [:sqr [:over-erfcx [:maximum ?x -4]]]
+                      [:erfcx-slope [:maximum ?x -4]]]]]]
+   :scalar [:select [:lt ?x 0] [:div (bell-template 1.0) [:erfc ?x]] [:div 1 [:erfcx ?x]]]
+   :ulp {:f32 8, :f64 8}, :slope-ulp "a second derivative of log erfc"
+   :examples [[[:over-erfcx 0.0] 1.0] [[:over-erfcx ##-Inf] 0.0] [[:over-erfcx ##Inf] ##Inf]]})

@@ -15,7 +15,8 @@
    :rhs (fn [{:keys [op attrs args type builder]}]
           (when (:part (op/entry op))
             (op/expansion op attrs (mapv #(graph/node-type builder %) args) type)))
-   :keeps :bits, :why "Powers to constants become products, quotients cancel, choices are decided."
+   :keeps :stabilizes, :except [:overflow :underflow]
+   :why "Powers to constants become products, quotients cancel, choices are decided."
    :gen {x [1 3], y [1 3]}
    :examples [[[:xdivy x y] => [:where [:eq x 0.0] 0.0 [:div x y]]]
               [[:power-term {:c [0 1] :k 1 :m 0} x 2.0] => [:mul x 2.0]]

@@ -195,26 +195,27 @@
    :when #(nonnegative? (:builder %) (% ?x) most-deep), :keeps :stabilizes
    :except [:overflow :underflow]
    :why "Gradients of log √x have √x twice below, where x may meet its partner."
+   :gen {x [-3 3], y [1 3]}
    :examples [[[:div y [:mul [:sqrt [:exp x]] [:mul y [:sqrt [:exp x]]]]] => [:div 1 [:exp x]]]]
    :refuses [[[:div y [:mul [:sqrt x] [:mul y [:sqrt x]]]]]]}
   {:name :bell-over-erfc, :lhs [:div [:exp ?e] [:erfc ?x]], :within :product
-   :rhs [:div 1 [:erfcx ?x]], :when #(square? % ?e ?x -1), :keeps :stabilizes
+   :rhs [:over-erfcx ?x], :when #(square? % ?e ?x -1), :keeps :stabilizes
    :except [:overflow :underflow]
    :why "0/0 from 27 on; the derivative of log erfc x has this form."
-   :examples [[[:div [:exp [:neg [:sqr x]]] [:erfc x]] => [:div 1 [:erfcx x]]]
-              [[:div [:mul y [:exp [:mul [:neg x] x]]] [:erfc x]] => [:div y [:erfcx x]]]
+   :examples [[[:div [:exp [:neg [:sqr x]]] [:erfc x]] => [:over-erfcx x]]
+              [[:div [:mul y [:exp [:mul [:neg x] x]]] [:erfc x]] => [:mul y [:over-erfcx x]]]
               [[:div [:exp [:mul -0.5 [:sqr x]]] [:erfc [:mul 0.7071067811865476 x]]]
-               => [:div 1 [:erfcx [:mul 0.7071067811865476 x]]]]]
+               => [:over-erfcx [:mul 0.7071067811865476 x]]]]
    :refuses [[[:div [:exp x] [:erfc x]]]]}
   {:name :erfc-over-bell, :lhs [:div [:erfc ?x] [:exp ?e]], :within :product
    :rhs [:erfcx ?x], :when #(square? % ?e ?x -1), :keeps :stabilizes, :why "0/0 from 27 on."
    :examples [[[:div [:erfc x] [:exp [:neg [:sqr x]]]] => [:erfcx x]]]
    :refuses [[[:div [:erfc x] [:exp x]]]]}
   {:name :gauss-over-erfc, :lhs [:div [:gauss ?y] [:erfc ?x]], :within :product
-   :rhs [:div 1 [:erfcx ?x]], :when #(same-square? % ?x ?y), :keeps :stabilizes
+   :rhs [:over-erfcx ?x], :when #(same-square? % ?x ?y), :keeps :stabilizes
    :why "0/0 from 27 on; the derivative of erfc has this form."
-   :examples [[[:div [:mul y [:gauss x]] [:erfc x]] => [:div y [:erfcx x]]]
-              [[:div [:gauss x] [:erfc [:neg x]]] => [:div 1 [:erfcx [:neg x]]]]]
+   :examples [[[:div [:mul y [:gauss x]] [:erfc x]] => [:mul y [:over-erfcx x]]]
+              [[:div [:gauss x] [:erfc [:neg x]]] => [:over-erfcx [:neg x]]]]
    :refuses [[[:div [:gauss y] [:erfc x]]]]}
   {:name :erfc-over-gauss, :lhs [:div [:erfc ?x] [:gauss ?y]], :within :product
    :rhs [:erfcx ?x], :when #(same-square? % ?x ?y), :keeps :stabilizes, :why "0/0 from 27 on."
