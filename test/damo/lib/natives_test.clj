@@ -4,6 +4,7 @@
             [clojure.test :refer [deftest is testing]])
   (:import (damo DamoException)
            (damo.lib Natives Natives$Group)
+           (java.nio ByteBuffer ByteOrder)
            (java.nio.file Files Path)
            (java.nio.file.attribute FileAttribute)))
 
@@ -90,6 +91,41 @@
         e ^DamoException (failure #(Natives/open absent))]
     (is (= "missing-library" (.kind e)))
     (is (re-find #"loader refuses /nowhere/libnone.so" (.getMessage e)))))
+
+(defn- write-library
+  "Writes a library, no more than headers, that wants so many bytes of memory; of 64 bits when the
+  class is 2."
+  [file elf-class ^long bytes]
+  (let [b (doto (ByteBuffer/allocate 4096) (.order ByteOrder/LITTLE_ENDIAN))
+        segment (fn [type at size]
+                  (.putInt b type)
+                  (.putInt b 6)
+                  (run! #(.putLong b %) [at at at (- 4096 at) size 4096]))]
+    (.put b (byte-array [0x7f 0x45 0x4c 0x46 elf-class 1 1 0 0 0 0 0 0 0 0 0]))
+    (.putShort b 3)
+    (.putShort b (if (= "aarch64" (System/getProperty "os.arch")) 183 62))
+    (.putInt b 1)
+    (run! #(.putLong b %) [0 64 0])
+    (.putInt b 0)
+    (run! #(.putShort b %) [64 56 3 64 0 0])
+    (segment 1 0 bytes)
+    (segment 2 1024 1024)
+    (segment 0x6474e551 0 0)
+    (with-open [out (io/output-stream file)] (.write out (.array b)))))
+
+(deftest what-the-loader-says-test
+  (with-cache
+    (fn [folder]
+      (let [file (io/file folder "lib.so"), open #(failure (fn [] (Natives/open (.toPath file))))]
+        (write-library file 1 4096)
+        (let [e ^DamoException (open)]
+          (is (= "missing-library" (.kind e)))
+          (is (re-find #"wrong ELF class.*may be damaged" (.getMessage e))))
+        (write-library file 2 (bit-shift-left 1 46))
+        (let [e ^DamoException (open)]
+          (is (= "out-of-memory" (.kind e)))
+          (is (re-find #"memory is short.*lib.so.*ulimit -v" (.getMessage e)))
+          (is (not (re-find #"damaged" (.getMessage e)))))))))
 
 (deftest unwritable-cache-test
   (with-cache

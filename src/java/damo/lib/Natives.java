@@ -75,26 +75,18 @@ public final class Natives {
             return folder;
         } catch (IOException | URISyntaxException e) {
             throw new DamoException("io", "cannot unpack " + group.files().get(0) + ": " + e
-                    + "; name a writable folder with -Ddamo.cache=FOLDER",
+                    + "; name a writable folder with room for it with -Ddamo.cache=FOLDER",
                     Map.of("group", group.folder()), e);
         }
     }
 
     /**
      * The symbols of a library file, which stays open for ever. Throws kind {@code
-     * "missing-library"} when the system cannot open it.
+     * "missing-library"} when the system cannot open it, {@code "out-of-memory"} when it has no
+     * room for it.
      */
-    @SuppressWarnings("restricted")
     public static SymbolLookup open(Path library) {
-        try {
-            return SymbolLookup.libraryLookup(library, Arena.global());
-        } catch (IllegalArgumentException e) {
-            throw new DamoException("missing-library", "the system's loader refuses " + library
-                    + ": it may be damaged (delete it, it will be unpacked again), lie on a file"
-                    + " system mounted noexec, or need a system library that is not installed (ldd"
-                    + " shows which; LLVM needs libstdc++ and libz)",
-                    Map.of("file", library.toString()), e);
-        }
+        return Loader.open(library);
     }
 
     /**
