@@ -98,9 +98,10 @@
         (str k))))
 
 (deftest attributes-are-checked-by-kind
-  (doseq [[k v] [[:keepdims 7] [:axis 0.5] [:axis "0"] [:axis (range)] [:dtype :f8] [:dtype "f32"]]]
+  (doseq [[k v] [[:keepdims 7] [:axis 0.5] [:axis "0"] [:dtype :f8] [:dtype "f32"]]]
     (is (= :damo.attribute/bad-value (outcome d/sum [x k v])) (pr-str k)))
   (is (= :damo.attribute/bad-value (outcome d/topk [x 2 :largest 1])))
+  (is (= :damo/bad-data (outcome d/sum [x :axis (range)])) "a vector of axes has an end")
   (is (= :value (outcome d/sum [x {:axis 0, :keepdims true}])) "attributes as one map"))
 
 ;; ## Functions
