@@ -152,7 +152,9 @@ public final class Blas {
     }
 
     private static Blas mkl() {
-        Path folder = Natives.unpack(mklFiles());
+        Natives.Group group = mklFiles();
+        Path folder = Natives.unpack(group);
+        Loader.checkRoom(folder, group.files());
         Natives.open(folder.resolve("libiomp5.so"));
         SymbolLookup symbols = Natives.open(folder.resolve("libmkl_rt.so.2"));
         set(symbols, "MKL_Set_Interface_Layer", MKL_LP64);

@@ -1,6 +1,7 @@
 package damo.lib;
 
 import damo.DamoException;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -8,7 +9,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
 
@@ -30,6 +33,24 @@ final class Loader {
             return SymbolLookup.libraryLookup(library, Arena.global());
         } catch (IllegalArgumentException e) {
             throw refused(library, reason(library), e);
+        }
+    }
+
+    /**
+     * Refuses with kind {@code "out-of-memory"} when the process has no addresses left for those
+     * files of a folder all together: a library that opens others itself may end the process then.
+     */
+    static void checkRoom(Path folder, List<String> files) {
+        Path asked = folder;
+        try (Arena arena = Arena.ofConfined()) {
+            for (String file : files) {
+                asked = folder.resolve(file);
+                try (FileChannel channel = FileChannel.open(asked)) {
+                    channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
+                }
+            }
+        } catch (IOException | OutOfMemoryError e) {
+            throw refused(asked, "cannot allocate memory: " + e.getMessage(), e);
         }
     }
 
