@@ -229,15 +229,14 @@
 ;; ## Norms
 
 (defop size-max
-  "The largest of 0 and the elements over the axes, 0 over no elements: of absolute values, the
-  largest."
+  "The largest element over the axes as a float, -Inf over no elements, where `max` has none."
   {:kind :reduce, :args [?x], :attrs attributes, :normalize typing/normal-axes, :type rule
    :internal true
-   :eval (meaning (fn [xs _] (reduce scalar/maximum 0.0 xs)))
+   :eval (meaning (fn [xs _] (reduce scalar/maximum ##-Inf xs)))
    :no-gradient "what is made of it has a derivative of its own"
-   :combine :maximum, :init (constantly 0)
+   :combine :maximum, :init (constantly ##-Inf)
    :gen gens/reduction
-   :examples [[[:size-max [:neg [:iota {:shape [3] :axis 0 :dtype :f64}]]] 0.0]]})
+   :examples [[[:size-max [:iota {:shape [3] :axis 0 :dtype :f64}]] 2.0]]})
 
 (defn- usual-size
   "The largest size, or 1 when that is no number to divide by."
