@@ -304,7 +304,7 @@
   (says :damo.run/unknown-rule
         ["there is no rule or promise :add-zer"
          "  function made at: here"
-         "  try: did you mean :add-zero or :add-neg?"]
+         "  try: did you mean :add-zero or :add-neg or :and-zero?"]
         (d/function [v] (d/sum v) {:mode {:exclude #{:add-zer}}}))
   (is (= 6.0 @((d/function [v] (d/sum v) {:mode :sync}) [[1 2 3]]))))
 

@@ -61,11 +61,13 @@
   (running/close? (tolerance (:dtype value) 0.0) 0.0 value got))
 
 (defn- finite?
-  "Has an example, and all in it, no NaN and no infinity? :nan-guard stops at others."
-  [{:keys [graph env]}]
-  (every? (fn [x] (or (nil? x) (not (type/float-dtype? (:dtype x)))
-                      (every? #(Double/isFinite (double %)) (array/values x))))
-          (:values (running/outcome #(eval/all-values graph env)))))
+  "Has an example, and all in it, no NaN and no infinity? :nan-guard stops at others, and at parts,
+  which choose between forms of which the other may be infinite."
+  [{:keys [graph env op]}]
+  (and (not (:part (op/entry op)))
+       (every? (fn [x] (or (nil? x) (not (type/float-dtype? (:dtype x)))
+                           (every? #(Double/isFinite (double %)) (array/values x))))
+               (:values (running/outcome #(eval/all-values graph env))))))
 
 (defn- counting?
   "Has a graph dimensions that it counts? Their names are those of equal graphs elsewhere."

@@ -129,16 +129,24 @@
 
 (defn- root-of-squares
   "The template of √(Σ t² / d), where (sum t) is the template of a sum. Squares of :f64 leave its
-  range where the root does not, so they are summed at three scales at once, of which one is right;
-  those of narrower floats, when t is computed in :f64, leave nothing."
+  range where the root does not, so large, small and other elements are summed apart, the former two
+  at scales of their own (Blue, A portable Fortran program to find the Euclidean norm of a vector,
+  1978); those of narrower floats, when t is computed in :f64, leave nothing."
   [{[[from]] :types} sum t d]
-  (let [total #(let [x (sum [:sqr %])] (if (= 1 d) x [:div x d])), s (total t)
-        root (fn [k] [:mul (power-of-two k) [:sqrt (total [:mul (power-of-two (- k)) t])]])]
+  (let [total #(let [x (sum [:sqr %])] (if (= 1 d) x [:div x d]))
+        [up down] [(power-of-two 600) (power-of-two -600)]
+        down-twice (fn [x] [:mul down [:mul down x]])
+        large? [:gt [:abs t] (power-of-two 400)], small? [:lt [:abs t] (power-of-two -400)]
+        large (total [:mul down [:where large? t 0]])
+        small (total [:mul up [:where small? t 0]])
+        others (total [:where [:logical-or large? small?] 0 t])]
     (if (= from :f64)
-      [:where [:logical-and [:gt s (power-of-two -900)] [:lt s ##Inf]]
-       [:sqrt s]
-       [:where [:lt s 1] (root -600) (root 600)]]
-      [:sqrt s])))
+      [:where [:gt large 0]
+       [:mul up [:sqrt [:add large (down-twice others)]]]
+       [:where [:eq others 0]
+        [:mul down [:sqrt small]]
+        [:sqrt [:add others (down-twice small)]]]]
+      [:sqrt (total t)])))
 
 (defn- euclidean
   "√Σ x² of doubles; the squares are taken of numbers of which the largest is near 1."
