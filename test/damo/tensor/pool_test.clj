@@ -126,7 +126,8 @@
       (churn sizes)
       (let [before (resident-mib)]
         (churn sizes)
-        (is (< (- (resident-mib) before) 900) (str what ", another 3 GB dropped"))))
+        ;; 640 MB lie in the pool at most, and 512 MB of dropped results wait for a collection.
+        (is (< (- (resident-mib) before) 1400) (str what ", another 3 GB dropped"))))
     (is (< (Tensor/outstandingBytes) (* 2 1024 1024 1024)))))
 
 (deftest what-is-closed
