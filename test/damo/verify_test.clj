@@ -42,6 +42,10 @@
         (is (str/includes? (ex-message e) "reverse mode"))))
     (testing "forward mode"
       (is (= :forward (:mode (ex-data (error-of #(d/verify-grad (wrong by-rop) at)))))))
+    (testing "a derivative that is wrong by a thousandth"
+      (let [nearly {:lop (fn [[x] _ g] (d/mul g x 2.002)), :rop (fn [[x] _ [v]] (d/mul 2.002 v x))}]
+        (is (= ::verify/wrong-derivative
+               (:damo/error (ex-data (error-of #(d/verify-grad (wrong nearly) at))))))))
     (testing "tolerances are the caller's"
       (is (some? (d/verify-grad (wrong by-lop) at {:rel-tol 0.5}))))
     (testing "NaN fails"

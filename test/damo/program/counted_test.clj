@@ -171,6 +171,16 @@
       (is (re-find message (str m)) (str message))
       (is (nil? m)))))
 
+(deftest a-count-is-no-element-of-nothing
+  (let [form (-> positives
+                 (assoc-in [:buffers 3 :size] 'n)
+                 (assoc-in [:kernels 0 :body 2] '[:for q n [:store 2 q c]]))
+        bind #(Bindings/bind (Programs/read (pr-str form)) (long-array [%]))]
+    (is (some? (bind 1)))
+    (is (= ["out-of-bounds" true]
+           (let [[kind text] (programs/refusal #(bind 0))]
+             [kind (some? (re-find #"element 0 of buffer 3, which is empty" (str text)))])))))
+
 (deftest an-output-beyond-its-buffer-is-refused-after-the-call
   (with-open [f (programs/compiled (assoc-in told [:outputs 0 :shape] '[k 3]))]
     (is (= "bad-program" (first (programs/refusal #(programs/call f 2 [1 2 3])))))))

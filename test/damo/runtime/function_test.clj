@@ -51,6 +51,10 @@
         (is (re-find message (str m)) (pr-str args))))
     (is (re-find #"missing: \[y, z\]; unknown: \[w\]"
                  (second (refusal #(.callNamed f {"x" 1 "w" 2})))))
+    (is (= ["arity-mismatch" true]
+           (let [[kind text] (refusal #(.callNamed f {"x" [1] "y" [1]}))]
+             [kind (some? (re-find #"missing: \[z\]" text))]))
+        "a name too few, and none unknown")
     (is (= "bad-data" (first (refusal #(.callN f 0 (object-array [[1] [1] 0]))))))
     (is (= [2.0] (call f [1] [2] 0)) "and the function still works")
     (testing "a closed argument"
@@ -132,6 +136,7 @@
                  [[(Tensor/zeros DType/F64 (long-array [4]))] [[0] [1]] "shape-mismatch"]
                  [[x] [[0 0 0] x] "aliasing"]
                  [[(.slice both 0 3)] [[0 0] (.slice both 2 4)] "aliasing"]
+                 [[(.slice both 1 4)] [[0 0] (.slice both 0 2)] "aliasing"]
                  [[(doto (.copy x) .close)] [[0] [1]] "closed"]]]
           (is (= kind (first (refusal #(apply into! f outs args)))) (str kind)))
         (is (= [11.0 2.0 3.0] @(.value w)))))))
