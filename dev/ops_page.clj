@@ -1,3 +1,3 @@
 ;; Writes docs/ops.md anew: bin/damo script dev/ops_page.clj, from the project's folder.
-(require 'damo.catalogue)
-(spit "docs/ops.md" (damo.catalogue/text))
+(require 'damo.tool.catalogue)
+(spit "docs/ops.md" (damo.tool.catalogue/text))

@@ -3,14 +3,14 @@
   The laws of both modes of every op are in damo.laws.ops-test."
   (:require [clojure.string :as str]
             [clojure.test :refer [deftest is testing]]
-            [damo.array :as array]
-            [damo.check.modes :as modes]
+            [damo.data.array :as array]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
             [damo.diff :as diff]
-            [damo.eval :as eval]
-            [damo.graph :as graph]
+            [damo.laws.modes :as modes]
+            [damo.meaning.eval :as eval]
             [damo.op :as op]
-            [damo.op.all]
-            [damo.type :as type])
+            [damo.ops.all])
   (:import [java.util Random]))
 
 (set! *warn-on-reflection* true)

@@ -4,7 +4,7 @@
   (:require [clojure.string :as str]
             [clojure.test :refer [deftest is testing]]
             [damo.core :as d]
-            [damo.fail :as fail])
+            [damo.data.fail :as fail])
   (:import [clojure.lang ExceptionInfo]
            [damo DamoException]))
 

@@ -2,17 +2,17 @@
   "Tests of what an op is: construction, conversion of arguments, messages, templates."
   (:require [clojure.string :as str]
             [clojure.test :refer [are deftest is testing]]
-            [damo.expr :as expr]
-            [damo.fail :as fail]
-            [damo.graph :as graph]
-            [damo.entry :as entry]
+            [damo.data.expr :as expr]
+            [damo.data.fail :as fail]
+            [damo.data.graph :as graph]
             [damo.op :as op]
-            [damo.op.all]
-            [damo.op.arith :as arith]
-            [damo.op.compare :as compare]
-            [damo.op.exp :as exp]
-            [damo.op.index :as index]
-            [damo.op.reduce :as reduce]))
+            [damo.op.entry :as entry]
+            [damo.ops.all]
+            [damo.ops.fold.reduce :as reduce]
+            [damo.ops.math.arith :as arith]
+            [damo.ops.math.compare :as compare]
+            [damo.ops.math.exp :as exp]
+            [damo.ops.move.index :as index]))
 
 (set! *warn-on-reflection* true)
 
@@ -137,7 +137,7 @@
       (is (= '[:add ?x ?x] (:scalar (op/entry :twice-for-the-test))))
       (is (= :elementwise (op/kind :twice-for-the-test)))
       (finally (reset! op/registry before))))
-  (is (= [::entry/incomplete "the op :half lacks :eval or :expand, what it means"]
+  (is (= [:damo.entry/incomplete "the op :half lacks :eval or :expand, what it means"]
          (error (op/register! {:name :half, :kind :elementwise, :args [], :type :same})))))
 
 (deftest names-of-ops-are-taken-once
@@ -148,16 +148,16 @@
       (op/register! half)
       (testing "again from the same namespace, as when a file is loaded anew"
         (is (= :half-for-the-test (op/register! half))))
-      (is (= [::entry/redefined
+      (is (= [:damo.entry/redefined
               (str "the op :half-for-the-test is defined in my.ops already; choose another name, or"
                    " remove that one first with (remove-op! :half-for-the-test)")]
              (error (op/register! (assoc half :ns 'other.ops)))))
-      (is (= [::entry/redefined "the op :add is one of Damo's own; choose another name"]
+      (is (= [:damo.entry/redefined "the op :add is one of Damo's own; choose another name"]
              (error (op/register! (assoc half :name :add)))))
-      (is (= [::entry/redefined "the op :add is one of Damo's own; it cannot be removed"]
+      (is (= [:damo.entry/redefined "the op :add is one of Damo's own; it cannot be removed"]
              (error (op/remove! :add))))
       (is (= :half-for-the-test (op/remove! :half-for-the-test)))
-      (is (= [::entry/not-defined "there is no op :half-for-the-test to remove"]
+      (is (= [:damo.entry/not-defined "there is no op :half-for-the-test to remove"]
              (error (op/remove! :half-for-the-test))))
       (finally (reset! op/registry before)))))
 

@@ -3,9 +3,9 @@
   refused."
   (:require [clojure.string :as str]
             [clojure.test :refer [deftest is testing]]
-            [damo.graph :as graph]
+            [damo.data.graph :as graph]
             [damo.op :as op]
-            [damo.op.all]
+            [damo.ops.all]
             [damo.rule :as rule :refer [defrules]]))
 
 (set! *warn-on-reflection* true)

@@ -9,7 +9,7 @@
             [damo.bench.stats :as stats]
             [damo.bench.task :as task]
             [damo.cli :as cli]
-            [damo.fail :as fail :refer [fail!]])
+            [damo.data.fail :as fail :refer [fail!]])
   (:import [java.lang.management ManagementFactory]))
 
 (set! *warn-on-reflection* true)

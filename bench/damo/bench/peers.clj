@@ -6,7 +6,7 @@
   value was wrong."
   (:require [clojure.java.io :as io]
             [clojure.string :as str]
-            [damo.fail :as fail :refer [fail!]])
+            [damo.data.fail :as fail :refer [fail!]])
   (:import [java.io File]
            [java.lang ProcessBuilder$Redirect ProcessHandle]
            [java.nio.file Files Path]

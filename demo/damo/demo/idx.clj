@@ -4,7 +4,7 @@
   row-major, 0 paper to 255 ink, labels 0-9. (read-folder \"mnist\") => {:train set, :test set}."
   (:require [clojure.java.io :as java-io]
             [damo.core :as d]
-            [damo.fail :as fail :refer [fail!]]
+            [damo.data.fail :as fail :refer [fail!]]
             [damo.io :as io])
   (:import [damo.tensor Tensor]
            [java.io File]

@@ -4,14 +4,14 @@
   (:require [clojure.java.io :as io]
             [damo.cli :as cli]
             [damo.core :as d]
+            [damo.data.fail :as fail :refer [fail!]]
             [damo.demo.digits :as digits]
             [damo.demo.idx :as idx]
             [damo.demo.model :as model]
             [damo.demo.plots :as plots]
             [damo.demo.progress :as progress]
             [damo.demo.report :as report]
-            [damo.demo.train :as train]
-            [damo.fail :as fail :refer [fail!]]))
+            [damo.demo.train :as train]))
 
 (set! *warn-on-reflection* true)
 

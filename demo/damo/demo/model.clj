@@ -3,8 +3,8 @@
   their first values, the scores, and the functions that train it and use it.
   (functions (build (read-model \"examples/mlp.edn\") 1) 0.1) => {:step f, :predict f}."
   (:require [damo.core :as d]
-            [damo.fail :as fail :refer [fail!]]
-            [damo.graph :as graph])
+            [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.graph :as graph])
   (:import [damo.tensor Tensor]
            [java.util SplittableRandom]))
 

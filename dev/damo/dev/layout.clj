@@ -118,7 +118,7 @@
 ;; ## A file
 
 (defn- table? [path]
-  (or (str/ends-with? path ".edn") (re-find #"/damo/(op|rules)/" path)))
+  (or (str/ends-with? path ".edn") (re-find #"/damo/(ops|rules)/" path)))
 
 (defn of-file
   "All offences of the file at `path`, with the text given, each with its :path. What applies is

@@ -4,7 +4,7 @@
   :hint \"N\", :doc \"passes\"}]; one without :read is a flag. (parse options [\"--epochs\"
   \"2\"]) => {:epochs 2}."
   (:require [clojure.string :as str]
-            [damo.fail :as fail :refer [fail!]])
+            [damo.data.fail :as fail :refer [fail!]])
   (:import [clojure.lang ExceptionInfo]
            [damo DamoException]
            [java.io File FileNotFoundException IOException PrintWriter Writer]

@@ -7,38 +7,38 @@
      print repeat sort take])
   (:require [clojure.core :as clj]
             [clojure.java.io :as io]
-            [damo.attribute :as attribute]
-            [damo.check :as check]
-            [damo.derivative :as derivative]
-            [damo.describe :as describe]
-            [damo.expr :as expr]
-            [damo.face :as face]
-            [damo.fail :as fail :refer [fail!]]
-            [damo.function :as function]
-            [damo.function.copy :as copy]
-            [damo.graph :as graph]
-            [damo.model :as model]
+            [damo.compile.pipeline :as run]
+            [damo.data.attribute :as attribute]
+            [damo.data.expr :as expr]
+            [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
+            [damo.face.derivative :as derivative]
+            [damo.face.function :as function]
+            [damo.face.function.copy :as copy]
+            [damo.face.model :as model]
+            [damo.face.operators :as operators]
+            [damo.face.parameters :as face]
+            [damo.face.parse :as parse]
+            [damo.face.random :as random]
+            [damo.face.substitute :as substitute]
+            [damo.face.tensors :as tensors]
+            [damo.face.verify :as verify]
+            [damo.laws.check :as check]
             [damo.op :as op]
-            [damo.op.all]
-            [damo.op.argmax :as argmax]
-            [damo.op.arrange :as arrange]
-            [damo.op.control :as control]
-            [damo.op.einsum :as einsum]
-            [damo.op.grid :as grid]
-            [damo.op.normalize :as normalize]
-            [damo.op.select :as select]
-            [damo.op.sort :as sort]
-            [damo.op.subtensor :as subtensor]
-            [damo.operators :as operators]
-            [damo.parse :as parse]
-            [damo.random :as random]
-            [damo.rewrite :as rewrite]
-            [damo.run :as run]
-            [damo.substitute :as substitute]
-            [damo.tensors :as tensors]
-            [damo.type :as type]
-            [damo.verify :as verify])
-  (:import [damo.function Compiled]
+            [damo.ops.all]
+            [damo.ops.fold.argmax :as argmax]
+            [damo.ops.fold.sort :as sort]
+            [damo.ops.linear.einsum :as einsum]
+            [damo.ops.move.arrange :as arrange]
+            [damo.ops.move.grid :as grid]
+            [damo.ops.move.mask :as select]
+            [damo.ops.move.subtensor :as subtensor]
+            [damo.ops.nn.normalize :as normalize]
+            [damo.ops.watch.derivative :as control]
+            [damo.rule.engine :as rewrite]
+            [damo.tool.describe :as describe])
+  (:import [damo.face.function Compiled]
            [damo.lib Blas]
            [damo.runtime State]
            [damo.tensor DType Tensor]))
@@ -116,10 +116,10 @@
 
 (defmacro math
   "The body, in which + - * / < > <= >= = not= min max abs mod inc dec zero? pos? neg? not are those
-  of damo.operators: Clojure's for numbers alone, Damo's as soon as an expression, tensor, array or
-  vector is among the arguments. (math (grad (sum (* 0.5 (- x 1) (- x 1))) x))."
+  of damo.face.operators: Clojure's for numbers alone, Damo's as soon as an expression, tensor,
+  array or vector is among the arguments. (math (grad (sum (* 0.5 (- x 1) (- x 1))) x))."
   [& body]
-  `(let [~@(mapcat (fn [s] [s (symbol "damo.operators" (name s))]) operators/names)]
+  `(let [~@(mapcat (fn [s] [s (symbol "damo.face.operators" (name s))]) operators/names)]
      ~@body))
 
 ;; ## Leaves

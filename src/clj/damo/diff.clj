@@ -4,12 +4,12 @@
   the nodes of the derivative added, its ids unchanged. Linear in the nodes that lie between
   what is differentiated and `wrt`; others are not visited.
   (diff/grad g 5 [0] {}) gives node 5 differentiated with respect to node 0."
-  (:require [damo.diff.forward :as forward]
+  (:require [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
+            [damo.diff.forward :as forward]
             [damo.diff.node :as node]
-            [damo.diff.reverse :as reverse]
-            [damo.fail :as fail :refer [fail!]]
-            [damo.graph :as graph]
-            [damo.type :as type])
+            [damo.diff.reverse :as reverse])
   (:import [java.util BitSet HashMap]))
 
 (set! *warn-on-reflection* true)

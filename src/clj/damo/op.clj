@@ -4,15 +4,15 @@
   log1p on expressions. Nodes are made in one place, `construct`, for expressions and for the nodes
   of a builder alike."
   (:require [clojure.string :as str]
-            [damo.entry :as entry]
-            [damo.arguments :as arguments]
-            [damo.attribute :as attribute]
-            [damo.coerce :as coerce]
-            [damo.expr :as expr]
-            [damo.fail :as fail :refer [fail!]]
-            [damo.finite :as finite]
-            [damo.graph :as graph]
-            [damo.type :as type]))
+            [damo.data.attribute :as attribute]
+            [damo.data.expr :as expr]
+            [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.finite :as finite]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
+            [damo.op.arguments :as arguments]
+            [damo.op.coerce :as coerce]
+            [damo.op.entry :as entry]))
 
 (set! *warn-on-reflection* true)
 

@@ -2,7 +2,7 @@
   "What bin/damo repl runs: Clojure's REPL, in which Ctrl-C ends what is being evaluated or printed
   and not the process. (-main) reads from standard input until its end."
   (:require [clojure.main :as main]
-            [damo.fail :refer [fail!]])
+            [damo.data.fail :refer [fail!]])
   (:import [java.io FilterWriter Writer]
            [sun.misc Signal SignalHandler]))
 

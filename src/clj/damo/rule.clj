@@ -6,10 +6,10 @@
   {:name :log1p, :lhs [:log [:add 1 ?x]], :rhs [:log1p ?x], :keeps :value
    :why \"log(1+x) loses an x below 1e-16.\", :examples [[[:log [:add x 1]] => [:log1p x]]]}"
   (:refer-clojure :exclude [float? zero?])
-  (:require [damo.fail :as fail :refer [fail!]]
-            [damo.graph :as graph]
-            [damo.op :as op]
-            [damo.type :as type])
+  (:require [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
+            [damo.op :as op])
   (:import [clojure.lang ILookup]))
 
 (set! *warn-on-reflection* true)
@@ -240,8 +240,8 @@
              {:rule name}))))
 
 (defn- partners
-  "What damo.partners needs to know of the pattern [op p q] of two members: the :heads of p and q,
-  whether both are the :same, and whether op :joins them, in either order."
+  "What damo.rule.partners needs to know of the pattern [op p q] of two members: the :heads of p and
+  q, whether both are the :same, and whether op :joins them, in either order."
   [[op p q]]
   {:heads (mapv #(when (vector? %) (first %)) [p q]), :same (and (name? p) (= p q))
    :joins (boolean (:commutes (op/entry op)))})
@@ -278,8 +278,8 @@
             stands again; a number a constant of any dtype; in attributes, a name the value.
             Commutative ops match in every order. Or a kind of op, or :any: matches each such node
   :within   optional, :product or :sum: the two arguments of the pattern, of :mul or :div, or of
-            :add or :sub, are members of it wherever they stand, see damo.partners; the right side
-  takes
+            :add or :sub, are members of it wherever they stand, see damo.rule.partners; the right
+  side takes
             the place of both, and the others stay
   :rhs      the template, whose attributes may be calls on names; or (fn [match] template or nil)
   :when     optional, a predicate of the match (see type-of, scalar?, number-of …); of #(and …) each

@@ -3,8 +3,8 @@
   same."
   (:require [clojure.string :as str]
             [clojure.test :refer [deftest is testing]]
-            [damo.core :as d]
-            [damo.run :as run])
+            [damo.compile.pipeline :as run]
+            [damo.core :as d])
   (:import (damo.codegen Codegen Codegen$Module)
            (damo.program Programs)))
 

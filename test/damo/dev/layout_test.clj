@@ -67,8 +67,8 @@
   (let [long-text (str (str/join (repeat 401 "x\n")))
         wide (str (str/join (repeat 101 "x")) "\n")]
     (are [path text n] (= n (count (layout/of-file path text)))
-      "src/clj/damo/graph.clj"    long-text 1
-      "src/clj/damo/op/arith.clj" long-text 0
+      "src/clj/damo/data/graph.clj"    long-text 1
+      "src/clj/damo/ops/math/arith.clj" long-text 0
       "docs/a.md"                 long-text 0
       "docs/a.md"                 wide      0
       "src/java/A.java"           wide      1

@@ -4,30 +4,30 @@
 
 (set! *warn-on-reflection* true)
 
-(def ^:private table '[[a b] [c.x c.*] [d d.**]])
+(def ^:private table '[a c.x c d])
 
-(deftest places
-  (is (= [0 1] (levels/place-of table 'b)))
-  (testing "a name goes before a pattern"
-    (is (= [1 0] (levels/place-of table 'c.x)))
-    (is (= [1 1] (levels/place-of table 'c.y))))
-  (is (nil? (levels/place-of table 'cx.y))))
+(deftest folders
+  (is (= 'a (levels/folder-of table 'a)))
+  (is (= 'a (levels/folder-of table 'a.b.c)))
+  (testing "the longest name counts"
+    (is (= 'c.x (levels/folder-of table 'c.x.y)))
+    (is (= 'c (levels/folder-of table 'c.y))))
+  (is (nil? (levels/folder-of table 'ab.c))))
 
 (defn- verdict [name & requires]
   (levels/violations table (merge (into {} (for [r requires] [r {:requires #{}}]))
                                   {name {:requires (set requires)}})))
 
 (deftest downward-requires-are-fine
-  (is (empty? (verdict 'c.y 'a 'b 'c.x)))
-  (is (empty? (verdict 'b 'a)))
+  (is (empty? (verdict 'c.y 'a 'a.b 'c.x 'c.z)))
   (is (empty? (verdict 'd.p 'd.q 'd)))
   (testing "what is outside the project is nobody's business"
     (is (empty? (levels/violations table '{a {:requires #{clojure.string d}}})))))
 
 (deftest upward-requires-are-named
-  (is (= ["a requires b, which is not below it"] (verdict 'a 'b)))
-  (is (= ["c.y requires c.z, which is not below it"] (verdict 'c.y 'c.z)))
-  (is (= ["c.y requires d, which is not below it"] (verdict 'c.y 'd))))
+  (is (= ["a requires c, which lies in a higher folder"] (verdict 'a 'c)))
+  (is (= ["c.x.y requires c.z, which lies in a higher folder"] (verdict 'c.x.y 'c.z)))
+  (is (= ["c.y requires d, which lies in a higher folder"] (verdict 'c.y 'd))))
 
-(deftest every-namespace-needs-a-level
-  (is (= ["e has no level; give it one in damo.dev.levels"] (verdict 'e))))
+(deftest every-namespace-lies-in-a-folder
+  (is (= ["e lies in no folder of the table in damo.dev.levels"] (verdict 'e))))

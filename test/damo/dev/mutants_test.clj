@@ -27,13 +27,13 @@ Testing c.d-test\n\nERROR in c.d-test: its JVM ended with exit status 134 while 
 
 (deftest what-is-no-mutant-is-told
   (let [mutant {:name :m, :file "deps.edn", :replace ":paths [\"src/clj\"", :with ":paths ["
-                :fails '[damo.type-test/shapes-broadcast], :why "Nothing is found."}
+                :fails '[damo.data.type-test/shapes-broadcast], :why "Nothing is found."}
         fault (fn [change] (first (mutants/faults root [(merge mutant change)])))]
     (is (nil? (fault {})))
     (is (= ":m: its text stands 0 times in deps.edn" (fault {:replace "nowhere in this file"})))
     (is (= ":m: its text stands 0 times in no-file" (fault {:file "no-file"})))
     (is (= ":m: it changes nothing" (fault {:with (:replace mutant)})))
-    (doseq [fails '[[one] [damo.type-test/there-is-none] [damo.there-is-none/one]]]
+    (doseq [fails '[[one] [damo.data.type-test/there-is-none] [damo.there-is-none/one]]]
       (is (= ":m: its :fails are no names of tests" (fault {:fails fails}))))
     (is (= ":m: it has no :why" (fault {:why ""})))
     (is (= [":m is there 2 times"] (mutants/faults root [mutant mutant])))))

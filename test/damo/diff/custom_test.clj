@@ -4,9 +4,9 @@
   (:require [clojure.string :as str]
             [clojure.test :refer [deftest is testing]]
             [damo.core :as d]
+            [damo.data.fail :as fail]
             [damo.diff :as diff]
-            [damo.diff.custom :as custom]
-            [damo.fail :as fail]))
+            [damo.diff.custom :as custom]))
 
 (set! *warn-on-reflection* true)
 

@@ -2,10 +2,10 @@
   "Jacobians and Hessians: shapes, both modes, symbolic dimensions, options; batches."
   (:require [clojure.test :refer [deftest is testing]]
             [damo.core :as d]
+            [damo.data.graph :as graph]
             [damo.diff :as diff]
             [damo.diff.batch :as batch]
             [damo.diff.jacobian :as jacobian]
-            [damo.graph :as graph]
             [damo.op :as op]))
 
 (set! *warn-on-reflection* true)

@@ -6,7 +6,7 @@
             [clojure.string :as str]
             [clojure.test :refer [are deftest is testing]]
             [damo.core :as d]
-            [damo.face :as face]
+            [damo.face.parameters :as face]
             [damo.io :as files])
   (:import [clojure.lang ExceptionInfo]
            [damo.tensor Tensor]
@@ -169,5 +169,5 @@ np.savez_compressed(sys.argv[3], a=a, b=np.arange(3, dtype=np.uint16))")
              (slurp (files/write-csv (file "w.csv") t :header [:a "b"]))))
       (is (= @t @(files/read-csv (file "w.csv") :header true))))
     (is (= :damo.face/wrong-arity (error #(files/read-csv))))
-    (is (= ::face/bad-argument (error #(files/read-csv 7))))
-    (is (= ::face/bad-argument (error #(files/write-npz (file "x.npz") {:a 1}))))))
+    (is (= :damo.face/bad-argument (error #(files/read-csv 7))))
+    (is (= :damo.face/bad-argument (error #(files/write-npz (file "x.npz") {:a 1}))))))

@@ -4,7 +4,7 @@
   overflow what the result can hold."
   (:require [clojure.test :refer [deftest is testing]]
             [damo.core :as d]
-            [damo.type :as type]))
+            [damo.data.type :as type]))
 
 (set! *warn-on-reflection* true)
 

@@ -5,7 +5,7 @@
   (:require [clojure.java.io :as io]
             [clojure.test :refer [deftest is]]
             [damo.core :as d]
-            [damo.face :as face]
+            [damo.face.parameters :as face]
             [damo.op :as op]
             [damo.op.gens :as gens])
   (:import [clojure.lang ExceptionInfo]
@@ -169,5 +169,5 @@
         (str s))))
 
 (deftest counts-of-arguments
-  (is (= ::face/wrong-arity (outcome d/grad [])))
-  (is (= ::face/wrong-arity (outcome d/shape-i [x]))))
+  (is (= :damo.face/wrong-arity (outcome d/grad [])))
+  (is (= :damo.face/wrong-arity (outcome d/shape-i [x]))))

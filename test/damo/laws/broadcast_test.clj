@@ -4,11 +4,11 @@
   likewise."
   (:require [clojure.test :refer [deftest is]]
             [clojure.walk :as walk]
-            [damo.array :as array]
-            [damo.eval :as eval]
+            [damo.data.array :as array]
             [damo.laws.examples :as examples]
-            [damo.op.all]
-            [damo.rewrite :as rewrite]
+            [damo.meaning.eval :as eval]
+            [damo.ops.all]
+            [damo.rule.engine :as rewrite]
             [damo.rules.blas :as blas]
             [damo.rules.specialize :as specialize]
             [damo.rules.stabilize :as stabilize])

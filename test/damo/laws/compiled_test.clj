@@ -1,9 +1,9 @@
 (ns damo.laws.compiled-test
-  "Every op of the registry, compiled, against the reference interpreter; see damo.check.compiled."
+  "Every op of the registry, compiled, against the reference interpreter; see damo.laws.compiled."
   (:require [clojure.test :refer [deftest is testing]]
-            [damo.check.compiled :as compiled]
+            [damo.laws.compiled :as compiled]
             [damo.op :as op]
-            [damo.op.all]))
+            [damo.ops.all]))
 
 (set! *warn-on-reflection* true)
 

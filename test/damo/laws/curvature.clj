@@ -2,10 +2,10 @@
   "Derivatives of elementwise graphs of any order, by any sequence of the two modes, at given
   points: (derivatives g [0 1] [[:reverse :forward]] points) is {[:reverse :forward] {[0 1] values
   …}} for a graph of one output over inputs x0, x1, …; values has one double for each point."
-  (:require [damo.array :as array]
+  (:require [damo.data.array :as array]
+            [damo.data.graph :as graph]
             [damo.diff :as diff]
-            [damo.eval :as eval]
-            [damo.graph :as graph]
+            [damo.meaning.eval :as eval]
             [damo.op :as op]))
 
 (set! *warn-on-reflection* true)

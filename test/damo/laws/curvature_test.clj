@@ -5,16 +5,16 @@
   should be is told by differences of decimals of sixty digits from each side: where the sides agree
   it is that, where they do not something between them, where there is no limit no finite number."
   (:require [clojure.test :refer [deftest is]]
-            [damo.array :as array]
-            [damo.check.modes :as modes]
-            [damo.check.running :as running]
-            [damo.eval :as eval]
-            [damo.graph :as graph]
+            [damo.data.array :as array]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
             [damo.laws.curvature :as curvature]
+            [damo.laws.modes :as modes]
+            [damo.laws.running :as running]
             [damo.math.differences :as differences]
+            [damo.meaning.eval :as eval]
             [damo.op :as op]
-            [damo.op.all]
-            [damo.type :as type]))
+            [damo.ops.all]))
 
 (set! *warn-on-reflection* true)
 

@@ -4,7 +4,7 @@
   (:require [clojure.test :refer [deftest is]]
             [clojure.test.check.generators :as gen]
             [damo.core :as d]
-            [damo.type :as type])
+            [damo.data.type :as type])
   (:import [java.util Random]))
 
 (set! *warn-on-reflection* true)

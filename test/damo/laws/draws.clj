@@ -2,13 +2,13 @@
   "Random calls of every op of the registry on nodes of a random graph. What an op asks of its
   arguments is read off its generator: types, ranges, sorted rows, permutations. (call pool seed)
   gives {:op :args {?x0 node …} :template :bound …}, as the steps of damo.laws.graphs do."
-  (:require [damo.array :as array]
-            [damo.check.running :as running]
-            [damo.eval :as eval]
+  (:require [damo.data.array :as array]
+            [damo.data.type :as type]
+            [damo.laws.running :as running]
+            [damo.meaning.eval :as eval]
             [damo.op :as op]
-            [damo.op.all]
             [damo.op.gens :as gens]
-            [damo.type :as type])
+            [damo.ops.all])
   (:import [java.util Random]))
 
 (set! *warn-on-reflection* true)

@@ -3,15 +3,15 @@
   constants folded or not yet, negations, quotients. Where the engine had to stop a rule, the trace
   says so; here that is a failure."
   (:require [clojure.test :refer [deftest is testing]]
-            [damo.graph :as graph]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
             [damo.laws.examples :as examples]
             [damo.op :as op]
-            [damo.op.all]
-            [damo.rewrite :as rewrite]
+            [damo.ops.all]
+            [damo.rule.engine :as rewrite]
             [damo.rules.blas :as blas]
             [damo.rules.specialize :as specialize]
-            [damo.rules.stabilize :as stabilize]
-            [damo.type :as type])
+            [damo.rules.stabilize :as stabilize])
   (:import [java.util Random]))
 
 (set! *warn-on-reflection* true)

@@ -2,13 +2,13 @@
   "The examples of all entries, compiled, in every mode: with their numbers as written, which rules
   may fold, and with them as inputs, which makes code of every op."
   (:require [clojure.test :refer [deftest is]]
-            [damo.array :as array]
-            [damo.check.running :as running]
-            [damo.eval :as eval]
-            [damo.graph :as graph]
+            [damo.data.array :as array]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
+            [damo.laws.running :as running]
+            [damo.meaning.eval :as eval]
             [damo.op :as op]
-            [damo.op.all]
-            [damo.type :as type]))
+            [damo.ops.all]))
 
 (set! *warn-on-reflection* true)
 

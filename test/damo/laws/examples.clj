@@ -1,13 +1,13 @@
 (ns damo.laws.examples
   "The examples of rules as graphs, and whether the rules keep values there as they promise:
   (changed-values rule) is empty for a rule that does."
-  (:require [damo.array :as array]
-            [damo.eval :as eval]
-            [damo.graph :as graph]
+  (:require [damo.data.array :as array]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
+            [damo.meaning.eval :as eval]
             [damo.op :as op]
-            [damo.op.all]
-            [damo.rewrite :as rewrite]
-            [damo.type :as type])
+            [damo.ops.all]
+            [damo.rule.engine :as rewrite])
   (:import [java.util Random]))
 
 (set! *warn-on-reflection* true)

@@ -5,16 +5,16 @@
   3, whose arrays are cut."
   (:require [clojure.string :as str]
             [clojure.test :refer [deftest is]]
-            [damo.array :as array]
-            [damo.check.modes :as modes]
-            [damo.check.running :as running]
+            [damo.data.array :as array]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
             [damo.diff :as diff]
-            [damo.eval :as eval]
-            [damo.graph :as graph]
+            [damo.laws.modes :as modes]
+            [damo.laws.running :as running]
+            [damo.meaning.eval :as eval]
             [damo.op :as op]
-            [damo.op.all]
             [damo.op.gens :as gens]
-            [damo.type :as type]))
+            [damo.ops.all]))
 
 (set! *warn-on-reflection* true)
 

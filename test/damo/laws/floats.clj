@@ -1,7 +1,7 @@
 (ns damo.laws.floats
   "Floats of all magnitudes for the laws that measure errors. (random-float random :f32 [-3 3]) is
   one of any bits, near a point where functions change their course, or of the interval."
-  (:require [damo.array :as array])
+  (:require [damo.data.array :as array])
   (:import [java.util SplittableRandom]))
 
 (set! *warn-on-reflection* true)

@@ -4,18 +4,18 @@
   :updates :inputs :states} as damo.laws.graphs gives it. Values are compared as closely as rounding
   allows (damo.laws.rounding)."
   (:require [clojure.string :as str]
-            [damo.array :as array]
-            [damo.check.running :as running]
-            [damo.counted :as counted]
-            [damo.eval :as eval]
-            [damo.graph :as graph]
+            [damo.compile.pass :as pass]
+            [damo.data.array :as array]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
             [damo.laws.graphs :as graphs]
             [damo.laws.rounding :as rounding]
-            [damo.pass :as pass]
+            [damo.laws.running :as running]
+            [damo.meaning.counted :as counted]
+            [damo.meaning.eval :as eval]
             [damo.rules.canonicalize :as canonicalize]
             [damo.rules.specialize :as specialize]
-            [damo.rules.stabilize :as stabilize]
-            [damo.type :as type]))
+            [damo.rules.stabilize :as stabilize]))
 
 (set! *warn-on-reflection* true)
 
@@ -24,7 +24,7 @@
   '[{n 3, m 2} {n 1, m 4} {n 5, m 1} {n 0, m 3} {n 2, m 0} {n 3, m 3} {n 0, m 0} {n 9, m 17}])
 
 (def modes
-  "The modes of damo.run, and :fast-run with more and with fewer promises."
+  "The modes of damo.compile.pipeline, and :fast-run with more and with fewer promises."
   [:none :fast-run :fast-compile :nan-guard
    {:mode :fast-run, :exclude #{:drops-nan :stabilizes}} {:mode :fast-run, :include #{:bits}}
    {:mode :fast-run, :regroup true}])

@@ -8,14 +8,14 @@
   be, and only exact ones decide anything (comparisons, indices, conversions to integers), so that
   rounding cannot turn a choice over."
   (:require [clojure.test.check.generators :as gen]
-            [damo.array :as array]
-            [damo.counted :as counted]
+            [damo.data.array :as array]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
             [damo.diff :as diff]
-            [damo.graph :as graph]
             [damo.laws.draws :as draws]
             [damo.laws.steps :as steps]
-            [damo.op :as op]
-            [damo.type :as type])
+            [damo.meaning.counted :as counted]
+            [damo.op :as op])
   (:import [java.util Random]))
 
 (set! *warn-on-reflection* true)

@@ -3,8 +3,8 @@
   and for each of its guards it would be to one of them if that guard were not there."
   (:require [clojure.test :refer [deftest is]]
             [damo.laws.examples :as examples]
-            [damo.op.all]
-            [damo.rewrite :as rewrite]
+            [damo.ops.all]
+            [damo.rule.engine :as rewrite]
             [damo.rules.blas :as blas]
             [damo.rules.specialize :as specialize]
             [damo.rules.stabilize :as stabilize]))

@@ -2,15 +2,15 @@
   "Rules at work: the node of an example that a rule rewrites, cut free of what stands around it, as
   a pair of graphs over inputs that are the names of the pattern, what was written and what the rule
   makes. (instance rule types form) = {:written g :made g :match {?x id}}."
-  (:require [damo.array :as array]
-            [damo.eval :as eval]
-            [damo.graph :as graph]
+  (:require [damo.data.array :as array]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
             [damo.laws.examples :as examples]
+            [damo.meaning.eval :as eval]
             [damo.op :as op]
-            [damo.op.all]
-            [damo.rewrite :as rewrite]
+            [damo.ops.all]
             [damo.rule :as rule]
-            [damo.type :as type])
+            [damo.rule.engine :as rewrite])
   (:import [java.util Random]))
 
 (set! *warn-on-reflection* true)

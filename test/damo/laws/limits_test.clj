@@ -3,9 +3,9 @@
   dims and shared variables, many axes. Each compiles and is right, or is refused with the limit
   and what to do."
   (:require [clojure.test :refer [are deftest is testing]]
+            [damo.compile.plan.limit :as limit]
             [damo.core :as d]
-            [damo.plan.limit :as limit]
-            [damo.type :as type]))
+            [damo.data.type :as type]))
 
 (set! *warn-on-reflection* true)
 
@@ -48,7 +48,7 @@
   (let [q (d/input 'q [:f64 (vec (repeat 32 1))])]
     (is (= 2.0 (first (flatten @((d/function [q] (d/exp (d/log (d/transpose q))))
                                  (nth (iterate vector 2.0) 32))))))
-    (is (= ::type/too-many-axes
+    (is (= :damo.type/too-many-axes
            (try (d/expand-dims q :axis 0)
                 (catch clojure.lang.ExceptionInfo e (:damo/error (ex-data e))))))))
 
@@ -59,7 +59,8 @@
 (deftest beyond-a-limit
   (testing "a graph is refused before a program is made of it"
     (are [kind dims memory] (= [kind true] (refused #(limit/check! {:nodes []} dims memory)))
-      ::limit/too-many-dimensions (mapv #(named "n" %) (range 1025)) []
-      ::limit/too-many-arrays [] (repeat 65537 [[:node nil] {:size 1, :kind :temp}])
-      ::limit/size-too-long [] [[[:node nil] {:size (into [:+] (repeat 16385 'n)), :kind :temp}]]))
+      :damo.plan.limit/too-many-dimensions (mapv #(named "n" %) (range 1025)) []
+      :damo.plan.limit/too-many-arrays [] (repeat 65537 [[:node nil] {:size 1, :kind :temp}])
+      :damo.plan.limit/size-too-long
+      [] [[[:node nil] {:size (into [:+] (repeat 16385 'n)), :kind :temp}]]))
   (is (nil? (limit/check! {:nodes []} '[n] [[[:node 0] {:size 'n, :kind :temp}]]))))

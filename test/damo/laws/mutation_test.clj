@@ -2,11 +2,11 @@
   "The laws notice what is wrong: three wrong rules and three wrong derivatives, each of which looks
   right at a glance, are planted here for a moment."
   (:require [clojure.test :refer [deftest is testing]]
-            [damo.check.laws :as laws]
-            [damo.check.modes :as modes]
+            [damo.laws.entry :as laws]
             [damo.laws.examples :as examples]
+            [damo.laws.modes :as modes]
             [damo.op :as op]
-            [damo.op.all]
+            [damo.ops.all]
             [damo.rule :refer [defrules]]))
 
 (set! *warn-on-reflection* true)

@@ -2,10 +2,10 @@
   "Laws over the registry: what holds for every op, on generated calls of all dtypes and awkward
   sizes. A new op needs no test file; it is found here."
   (:require [clojure.test :refer [deftest is]]
-            [damo.check.laws :as laws]
-            [damo.check.modes :as modes]
+            [damo.laws.entry :as laws]
+            [damo.laws.modes :as modes]
             [damo.op :as op]
-            [damo.op.all]))
+            [damo.ops.all]))
 
 (set! *warn-on-reflection* true)
 

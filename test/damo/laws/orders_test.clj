@@ -3,12 +3,12 @@
   Jacobians agree by rows and by columns, derivatives keep narrow dtypes, and every op works on a
   batch."
   (:require [clojure.test :refer [deftest is testing]]
-            [damo.check.modes :as modes]
-            [damo.check.orders :as orders]
-            [damo.check.precision :as precision]
+            [damo.laws.modes :as modes]
+            [damo.laws.orders :as orders]
+            [damo.laws.precision :as precision]
             [damo.op :as op]
-            [damo.op.all]
-            [damo.op.gens :as gens]))
+            [damo.op.gens :as gens]
+            [damo.ops.all]))
 
 (set! *warn-on-reflection* true)
 

@@ -5,17 +5,17 @@
   Sums of whole numbers are the same to the bit; sums of floats are what was written, unless
   regrouping is asked for."
   (:require [clojure.test :refer [deftest is testing]]
-            [damo.array :as array]
             [damo.core :as d]
-            [damo.eval :as eval]
-            [damo.graph :as graph]
+            [damo.data.array :as array]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
             [damo.laws.examples :as examples]
+            [damo.meaning.eval :as eval]
             [damo.op :as op]
-            [damo.op.all]
-            [damo.rewrite :as rewrite]
+            [damo.ops.all]
+            [damo.rule.engine :as rewrite]
             [damo.rules.canonicalize :as canonicalize]
-            [damo.rules.specialize :as specialize]
-            [damo.type :as type])
+            [damo.rules.specialize :as specialize])
   (:import [java.math BigDecimal MathContext]
            [java.util Random]))
 

@@ -2,16 +2,16 @@
   "Each rule keeps values as it promises, over the whole range of each float dtype: extremes,
   subnormal numbers, signed zeros, mixed magnitudes, but where its :except says otherwise."
   (:require [clojure.test :refer [deftest is]]
-            [damo.array :as array]
-            [damo.eval :as eval]
-            [damo.expr :as expr]
-            [damo.graph :as graph]
+            [damo.data.array :as array]
+            [damo.data.expr :as expr]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
             [damo.laws.examples :as examples]
             [damo.laws.instances :as instances]
+            [damo.meaning.eval :as eval]
             [damo.rules.blas :as blas]
             [damo.rules.specialize :as specialize]
-            [damo.rules.stabilize :as stabilize]
-            [damo.type :as type])
+            [damo.rules.stabilize :as stabilize])
   (:import [java.util Random]))
 
 (set! *warn-on-reflection* true)

@@ -4,11 +4,11 @@
   says. A failure prints the smallest graph found, as EDN that damo.laws.fuzz/replay takes."
   (:require [clojure.string :as str]
             [clojure.test :refer [deftest is testing]]
-            [damo.array :as array]
-            [damo.check.running :as running]
-            [damo.eval :as eval]
+            [damo.data.array :as array]
             [damo.laws.graphs :as graphs]
-            [damo.laws.random :as random]))
+            [damo.laws.random :as random]
+            [damo.laws.running :as running]
+            [damo.meaning.eval :as eval]))
 
 (set! *warn-on-reflection* true)
 

@@ -3,11 +3,11 @@
   times with every rounded value moved by some units in its last place, up or down at random. What
   moves little must be met closely; integers, booleans, sizes and failures that change are decided
   by rounding and cannot be compared. (reference g env 3) gives {:values :spread :decided …}."
-  (:require [damo.array :as array]
-            [damo.check.running :as running]
-            [damo.eval :as eval]
-            [damo.op :as op]
-            [damo.type :as type])
+  (:require [damo.data.array :as array]
+            [damo.data.type :as type]
+            [damo.laws.running :as running]
+            [damo.meaning.eval :as eval]
+            [damo.op :as op])
   (:import [java.util Random]))
 
 (set! *warn-on-reflection* true)

@@ -2,20 +2,20 @@
   "Laws over all rules, from their own data: examples fire and give the stated form, types and
   values are kept as each rule promises, no set loops on random graphs."
   (:require [clojure.test :refer [deftest is testing]]
-            [damo.array :as array]
+            [damo.data.array :as array]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
             [damo.diff :as diff]
-            [damo.eval :as eval]
-            [damo.graph :as graph]
             [damo.laws.examples :as examples]
+            [damo.meaning.eval :as eval]
             [damo.op :as op]
-            [damo.op.all]
-            [damo.rewrite :as rewrite]
+            [damo.ops.all]
             [damo.rule :as rule]
+            [damo.rule.engine :as rewrite]
             [damo.rules.blas :as blas]
             [damo.rules.canonicalize :as canonicalize]
             [damo.rules.specialize :as specialize]
-            [damo.rules.stabilize :as stabilize]
-            [damo.type :as type])
+            [damo.rules.stabilize :as stabilize])
   (:import [java.util Random]))
 
 (set! *warn-on-reflection* true)

@@ -3,11 +3,11 @@
   then, of the graph itself, single outputs and nodes that become inputs with the values they had.
   (of-recipe recipe found fails deadline) and (of-graph found deadline) give the smallest
   disagreement found by a time."
-  (:require [damo.array :as array]
-            [damo.check.running :as running]
-            [damo.eval :as eval]
-            [damo.graph :as graph]
-            [damo.laws.fuzz :as fuzz]))
+  (:require [damo.data.array :as array]
+            [damo.data.graph :as graph]
+            [damo.laws.fuzz :as fuzz]
+            [damo.laws.running :as running]
+            [damo.meaning.eval :as eval]))
 
 (set! *warn-on-reflection* true)
 

@@ -3,9 +3,9 @@
   stops and steps, also out of range: reading, writing and the gradient, of extents that are known
   and of symbolic ones."
   (:require [clojure.test :refer [deftest is testing]]
-            [damo.array :as array]
             [damo.core :as d]
-            [damo.eval :as eval]))
+            [damo.data.array :as array]
+            [damo.meaning.eval :as eval]))
 
 (set! *warn-on-reflection* true)
 

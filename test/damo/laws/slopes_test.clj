@@ -4,16 +4,16 @@
   arguments of all magnitudes, against decimals of sixty digits. (print-errors 1000) prints the
   largest errors found."
   (:require [clojure.test :refer [deftest is testing]]
-            [damo.array :as array]
-            [damo.check.running :as running]
+            [damo.data.array :as array]
+            [damo.data.graph :as graph]
             [damo.diff :as diff]
-            [damo.graph :as graph]
             [damo.laws.floats :as floats]
+            [damo.laws.running :as running]
             [damo.math.exactly :as exactly]
             [damo.math.slopes :as slopes]
             [damo.math.ulp :as ulp]
             [damo.op :as op]
-            [damo.op.all])
+            [damo.ops.all])
   (:import (java.util SplittableRandom)))
 
 (set! *warn-on-reflection* true)

@@ -2,7 +2,7 @@
   "What a step of a random graph may do, by families that meet many rules: a function of the pool of
   nodes and three naturals to {:args {?x node …} :template :exact :bound}, or nil when it finds no
   operands. A node is {:id :type :bound :exact}."
-  (:require [damo.type :as type]))
+  (:require [damo.data.type :as type]))
 
 (set! *warn-on-reflection* true)
 

@@ -2,16 +2,16 @@
   "Derivatives of every op in the storage dtypes :f16 and :bf16: they have the dtypes of what they
   belong to, compile, and are near those computed in :f64."
   (:require [clojure.test :refer [deftest is]]
-            [damo.array :as array]
-            [damo.check.modes :as modes]
-            [damo.check.running :as running]
+            [damo.data.array :as array]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
             [damo.diff :as diff]
-            [damo.eval :as eval]
-            [damo.graph :as graph]
+            [damo.laws.modes :as modes]
+            [damo.laws.running :as running]
+            [damo.meaning.eval :as eval]
             [damo.op :as op]
-            [damo.op.all]
             [damo.op.gens :as gens]
-            [damo.type :as type])
+            [damo.ops.all])
   (:import [java.util Random]))
 
 (set! *warn-on-reflection* true)

@@ -2,15 +2,15 @@
   "Replacing inputs of random expressions by others whose dims are known or named otherwise: the
   types are those that the ops derive anew, and the values stay."
   (:require [clojure.test :refer [deftest is]]
-            [damo.check.running :as running]
             [damo.core :as d]
-            [damo.eval :as eval]
-            [damo.expr :as expr]
-            [damo.graph :as graph]
+            [damo.data.expr :as expr]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
+            [damo.face.substitute :as substitute]
             [damo.laws.graphs :as graphs]
-            [damo.op :as op]
-            [damo.substitute :as substitute]
-            [damo.type :as type]))
+            [damo.laws.running :as running]
+            [damo.meaning.eval :as eval]
+            [damo.op :as op]))
 
 (set! *warn-on-reflection* true)
 

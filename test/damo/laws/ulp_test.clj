@@ -4,15 +4,15 @@
   enough to be the oracle of the other laws. :f32 is compared with :eval in double precision, :f64
   with decimals of sixty digits. (print-errors 10000) prints the largest errors found."
   (:require [clojure.test :refer [deftest is]]
-            [damo.array :as array]
-            [damo.graph :as graph]
-            [damo.check.running :as running]
+            [damo.data.array :as array]
+            [damo.data.graph :as graph]
             [damo.laws.floats :as floats]
+            [damo.laws.running :as running]
             [damo.math.exactly :as exactly]
             [damo.math.ulp :as ulp]
             [damo.op :as op]
-            [damo.op.all]
-            [damo.op.gens :as gens])
+            [damo.op.gens :as gens]
+            [damo.ops.all])
   (:import (java.util SplittableRandom)))
 
 (set! *warn-on-reflection* true)

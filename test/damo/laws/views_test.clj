@@ -4,17 +4,17 @@
   depth, and value, gradient and curvature at extreme points are those of the right side, whether
   derivatives are taken of what was written or of what the rules made of it."
   (:require [clojure.test :refer [deftest is testing]]
-            [damo.array :as array]
-            [damo.derivative :as derivative]
-            [damo.eval :as eval]
-            [damo.expr :as expr]
-            [damo.graph :as graph]
+            [damo.data.array :as array]
+            [damo.data.expr :as expr]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
+            [damo.face.derivative :as derivative]
             [damo.laws.examples :as examples]
+            [damo.meaning.eval :as eval]
             [damo.op :as op]
-            [damo.op.all]
-            [damo.rewrite :as rewrite]
-            [damo.rules.stabilize :as stabilize]
-            [damo.type :as type])
+            [damo.ops.all]
+            [damo.rule.engine :as rewrite]
+            [damo.rules.stabilize :as stabilize])
   (:import [java.util Random]))
 
 (set! *warn-on-reflection* true)

@@ -2,11 +2,11 @@
   "Numbers are weak, and so is what is computed of nothing but numbers, nested vectors and extents:
   beside an array of floats it never changes the dtype, in values and in derivatives."
   (:require [clojure.test :refer [deftest is]]
-            [damo.array :as array]
             [damo.core :as d]
+            [damo.data.array :as array]
+            [damo.data.type :as type]
             [damo.op :as op]
-            [damo.op.gens :as gens]
-            [damo.type :as type])
+            [damo.op.gens :as gens])
   (:import [java.util Random]))
 
 (set! *warn-on-reflection* true)

@@ -7,7 +7,7 @@
   (:require [damo.math.decimal :as decimal]
             [damo.math.decimal-gamma :as decimal-gamma]
             [damo.math.digits :refer [add div exact mul sub]]
-            [damo.op.scalar-beta :as scalar-beta]))
+            [damo.scalar.beta :as scalar-beta]))
 
 (set! *warn-on-reflection* true)
 

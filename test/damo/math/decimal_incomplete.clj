@@ -6,7 +6,7 @@
   (:require [damo.math.decimal :as decimal]
             [damo.math.decimal-gamma :as decimal-gamma]
             [damo.math.digits :refer [add div exact mul sub]]
-            [damo.op.scalar-incomplete :as scalar-incomplete]))
+            [damo.scalar.incomplete :as scalar-incomplete]))
 
 (set! *warn-on-reflection* true)
 

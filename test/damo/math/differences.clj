@@ -4,10 +4,10 @@
   inputs x0, x1, … is a function of as many numbers.
   (derivatives g [[0] [0 1]] [[0.0 2.0]]) for x0 log x1 is [{[0] [0.69… 0.69…], [0 1] [0.5 0.5 …]}],
   the limits from all sides."
-  (:require [damo.array :as array]
-            [damo.eval :as eval]
-            [damo.graph :as graph]
+  (:require [damo.data.array :as array]
+            [damo.data.graph :as graph]
             [damo.math.exactly :as exactly]
+            [damo.meaning.eval :as eval]
             [damo.op :as op]))
 
 (set! *warn-on-reflection* true)

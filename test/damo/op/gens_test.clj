@@ -1,9 +1,9 @@
 (ns damo.op.gens-test
   "Tests of generated calls: they are reproducible, cover shapes, and keep to what an op accepts."
   (:require [clojure.test :refer [are deftest is testing]]
-            [damo.array :as array]
-            [damo.op.all]
-            [damo.op.gens :as gens]))
+            [damo.data.array :as array]
+            [damo.op.gens :as gens]
+            [damo.ops.all]))
 
 (set! *warn-on-reflection* true)
 

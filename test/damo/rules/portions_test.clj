@@ -4,8 +4,8 @@
   (:require [clojure.edn :as edn]
             [clojure.test :refer [are deftest is testing]]
             [damo.core :as d]
-            [damo.expr :as expr]
-            [damo.rewrite :as rewrite]
+            [damo.data.expr :as expr]
+            [damo.rule.engine :as rewrite]
             [damo.rules.canonicalize :as canonicalize]))
 
 (set! *warn-on-reflection* true)

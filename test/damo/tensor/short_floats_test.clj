@@ -2,7 +2,7 @@
   "Floats of 16 bits: every value survives, and numbers are rounded once, as reference arrays round
   them by arithmetic."
   (:require [clojure.test :refer [deftest is testing]]
-            [damo.array :as array])
+            [damo.data.array :as array])
   (:import [damo.tensor DType ShortFloats Tensor]))
 
 (set! *warn-on-reflection* true)

@@ -5,12 +5,12 @@
   a way of its own is batched through its expansion; the rest is done element by element where the
   batch is fixed and small.
   (batched b [9] {4 seeds} n) is [9'] with the shape of node 9 and n in front."
-  (:require [damo.diff.node :as node]
-            [damo.fail :as fail :refer [fail!]]
-            [damo.graph :as graph]
+  (:require [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
+            [damo.diff.node :as node]
             [damo.op :as op]
-            [damo.op.indexing :as indexing]
-            [damo.type :as type])
+            [damo.op.indexing :as indexing])
   (:import [java.util BitSet HashMap]))
 
 (set! *warn-on-reflection* true)

@@ -2,14 +2,14 @@
   "Functions of expressions with a derivative of their own: what users write under :lop and :rop
   becomes graphs in the attributes of a :with-derivative node. In: functions of expressions. Out: a
   function of expressions. (with-derivative tanh {:lop (fn [[x] y g] (mul g (sub 1 (sqr y))))})"
-  (:require [damo.diff :as diff]
-            [damo.expr :as expr]
-            [damo.fail :as fail :refer [fail!]]
-            [damo.graph :as graph]
+  (:require [damo.data.expr :as expr]
+            [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
+            [damo.diff :as diff]
             [damo.op :as op]
-            [damo.op.all]
-            [damo.op.control :as control]
-            [damo.type :as type]))
+            [damo.ops.all]
+            [damo.ops.watch.derivative :as control]))
 
 (set! *warn-on-reflection* true)
 

@@ -2,11 +2,11 @@
   "Forward mode: tangents pushed from `wrt` to what is differentiated, node by node, from the forms
   :partials, :linear-in and :rop; an op without one is differentiated through its :expand.
   (push-forward! b [9] {0 tangent} stops) is {0 tangent … 9 id}."
-  (:require [damo.diff.node :as node]
-            [damo.graph :as graph]
+  (:require [damo.data.graph :as graph]
+            [damo.data.type :as type]
+            [damo.diff.node :as node]
             [damo.op :as op]
-            [damo.rules.smooth :as smooth]
-            [damo.type :as type])
+            [damo.rules.smooth :as smooth])
   (:import [java.util BitSet HashMap]))
 
 (set! *warn-on-reflection* true)

@@ -3,13 +3,13 @@
   yet, then batched over the rows of an identity matrix. In: a graph and ids. Out: as damo.diff, the
   graph with the nodes added and the ids of the Jacobians.
   (jacobian g 5 [0] {}) for node 5 of shape [3] and node 0 of [n 2] is one node of shape [3 n 2]."
-  (:require [damo.diff :as diff]
+  (:require [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
+            [damo.diff :as diff]
             [damo.diff.batch :as batch]
             [damo.diff.node :as node]
-            [damo.fail :as fail :refer [fail!]]
-            [damo.graph :as graph]
-            [damo.op :as op]
-            [damo.type :as type]))
+            [damo.op :as op]))
 
 (set! *warn-on-reflection* true)
 

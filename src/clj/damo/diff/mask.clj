@@ -5,10 +5,10 @@
   u and masked afterwards: [:where c [:mul u slope] 0]. In: a node, its gradient, the template of
   its contribution. Out: the id of the contribution. Forward mode needs none of this: there the
   choice comes last."
-  (:require [damo.diff.node :as node]
-            [damo.graph :as graph]
-            [damo.op :as op]
-            [damo.type :as type]))
+  (:require [damo.data.graph :as graph]
+            [damo.data.type :as type]
+            [damo.diff.node :as node]
+            [damo.op :as op]))
 
 (set! *warn-on-reflection* true)
 

@@ -3,11 +3,11 @@
   differentiated, adding contributions. All on a builder; ids in, ids out. New nodes carry the
   source position of the node that they differentiate.
   (uniform! b 3 [:f32 [2]] 0) is the id of two zeros, made for node 3."
-  (:require [damo.expr :as expr]
-            [damo.fail :as fail :refer [fail!]]
-            [damo.graph :as graph]
-            [damo.op :as op]
-            [damo.type :as type])
+  (:require [damo.data.expr :as expr]
+            [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
+            [damo.op :as op])
   (:import [java.util BitSet HashMap]))
 
 (set! *warn-on-reflection* true)

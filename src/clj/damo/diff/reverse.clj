@@ -2,10 +2,10 @@
   "Reverse mode: gradients pulled back from what is differentiated, node by node, from the forms
   :partials, :transpose and :lop; an op without one is differentiated through its :expand.
   (pull-back! b {9 g} {} [0] stops) is {:grads {0 id …} :reached ids}."
-  (:require [damo.diff.mask :as mask]
+  (:require [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.graph :as graph]
+            [damo.diff.mask :as mask]
             [damo.diff.node :as node]
-            [damo.fail :as fail :refer [fail!]]
-            [damo.graph :as graph]
             [damo.op :as op]
             [damo.rules.smooth :as smooth])
   (:import [java.util BitSet HashMap]))

@@ -4,9 +4,9 @@
   those that must stay as they are, such as what is differentiated by. Out: the graph with the
   stable forms added, and what took whose place.
   (forms graph [9] [0]) = {:graph g', :ids {9 14}}, or nil when there is nothing to make stable."
-  (:require [damo.graph :as graph]
+  (:require [damo.data.graph :as graph]
             [damo.op :as op]
-            [damo.rewrite :as rewrite]
+            [damo.rule.engine :as rewrite]
             [damo.rules.stabilize :as stabilize]))
 
 (set! *warn-on-reflection* true)

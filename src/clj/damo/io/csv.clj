@@ -3,11 +3,11 @@
   matrix."
   (:require [clojure.java.io :as io]
             [clojure.string :as str]
-            [damo.attribute :as attribute]
-            [damo.fail :as fail :refer [fail!]]
-            [damo.file :as file]
-            [damo.run :as run]
-            [damo.type :as type])
+            [damo.compile.pipeline :as run]
+            [damo.data.attribute :as attribute]
+            [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.file :as file]
+            [damo.data.type :as type])
   (:import [damo.tensor DType Tensor]
            [java.io BufferedReader InputStream OutputStream]))
 

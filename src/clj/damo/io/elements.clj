@@ -1,10 +1,10 @@
 (ns damo.io.elements
   "The elements of tensors as bytes in files: of either byte order, in chunks, so that no size
   stated by a file takes memory that the file does not fill."
-  (:require [damo.fail :refer [fail!]]
-            [damo.file :as file]
-            [damo.run :as run]
-            [damo.type :as type])
+  (:require [damo.compile.pipeline :as run]
+            [damo.data.fail :refer [fail!]]
+            [damo.data.file :as file]
+            [damo.data.type :as type])
   (:import [damo.tensor DType Tensor]
            [java.io InputStream OutputStream]
            [java.lang.foreign MemorySegment ValueLayout]))

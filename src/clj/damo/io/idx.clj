@@ -3,8 +3,8 @@
   number of axes, their sizes, then the elements, all in big-endian order. (read-idx file) is a
   tensor."
   (:require [clojure.set :as set]
-            [damo.fail :refer [fail!]]
-            [damo.file :as file]
+            [damo.data.fail :refer [fail!]]
+            [damo.data.file :as file]
             [damo.io.elements :as elements])
   (:import [damo.tensor Tensor]
            [java.io InputStream OutputStream]

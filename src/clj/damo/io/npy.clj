@@ -3,11 +3,11 @@
   .npz of several. (read-npy \"a.npy\") is a tensor, (read-npz \"a.npz\") a map {:name tensor}."
   (:require [clojure.java.io :as io]
             [clojure.string :as str]
-            [damo.fail :refer [fail!]]
-            [damo.file :as file]
-            [damo.io.elements :as elements]
-            [damo.run :as run]
-            [damo.type :as type])
+            [damo.compile.pipeline :as run]
+            [damo.data.fail :refer [fail!]]
+            [damo.data.file :as file]
+            [damo.data.type :as type]
+            [damo.io.elements :as elements])
   (:import [damo.tensor DType Tensor]
            [java.io InputStream IOException OutputStream]
            [java.lang.foreign MemorySegment ValueLayout]

@@ -4,12 +4,12 @@
   arguments give equal cases. An entry's :gen is {?x [lo hi] or a dtype} for elementwise ops, else
   a function of a context {:dtype :size :seed :random} to {:attrs … :args [array …]}."
   (:refer-clojure :exclude [case])
-  (:require [damo.array :as array]
-            [damo.fail :as fail :refer [fail!]]
-            [damo.graph :as graph]
+  (:require [damo.data.array :as array]
+            [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
             [damo.op :as op]
-            [damo.op.typing :as typing]
-            [damo.type :as type])
+            [damo.op.typing :as typing])
   (:import [java.util Random]))
 
 (set! *warn-on-reflection* true)

@@ -3,9 +3,9 @@
   schedule and lowering share it. Index arrays for the axes `axes` of x broadcast to one shape B.
   The result has the other axes of x in order, with those of B where the indexed axes were when they
   are neighbours, else in front: (result-shape '[n m k] [1 2] [5]) = [n 5]."
-  (:require [damo.fail :as fail :refer [fail!]]
-            [damo.op.typing :as typing]
-            [damo.type :as type]))
+  (:require [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.type :as type]
+            [damo.op.typing :as typing]))
 
 (set! *warn-on-reflection* true)
 

@@ -3,9 +3,9 @@
   A rule is (fn [attrs types] type); it fails on misfits.
   ((same :num) {} [[:f32 [3 1]] [:f32 [4]]]) = [:f32 [3 4]]."
   (:require [clojure.walk :as walk]
-            [damo.expr :as expr]
-            [damo.fail :as fail :refer [fail!]]
-            [damo.type :as type]))
+            [damo.data.expr :as expr]
+            [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.type :as type]))
 
 (set! *warn-on-reflection* true)
 

@@ -2,11 +2,11 @@
   "Templates for rules that must know that two arrays stand side by side: x and what was summed
   along an axis of x, each behind views of its own. e^x / Σ e^x is a softmax however the sum was
   brought to the shape of x, and a part of one where parts were taken of both."
-  (:require [damo.graph :as graph]
-            [damo.layers :as layers]
+  (:require [damo.data.graph :as graph]
+            [damo.data.type :as type]
             [damo.op :as op]
             [damo.rule :as rule]
-            [damo.type :as type]))
+            [damo.rule.layers :as layers]))
 
 (set! *warn-on-reflection* true)
 

@@ -2,9 +2,9 @@
   "Products that accumulate into shared state, as one call of gemm, gemv or ger instead of a
   product, a scaling and a difference: w - 0.1 xᵀd touches w once. Runs last, on expanded graphs."
   (:require [damo.op :as op]
-            [damo.op.all]
-            [damo.op.blas]
             [damo.op.typing :as typing]
+            [damo.ops.all]
+            [damo.ops.linear.blas]
             [damo.rule :as rule :refer [defrules]]))
 
 (set! *warn-on-reflection* true)

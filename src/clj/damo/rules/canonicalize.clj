@@ -6,19 +6,19 @@
   The forms that come out, on which other rules build: neg stands outside of products; 1/x is a div;
   reductions drop their axes and a reshape puts them back; expand-dims and squeeze are reshapes;
   what is the same everywhere is a 0-d node, broadcast where it must be; x - c is x + (-c)."
-  (:require [damo.graph :as graph]
+  (:require [damo.data.graph :as graph]
+            [damo.data.type :as type]
             [damo.op :as op]
-            [damo.op.all]
+            [damo.ops.all]
             [damo.rule :as rule :refer [defrules]]
             [damo.rules.choices :as choices]
+            [damo.rules.moves :as moves]
+            [damo.rules.portions :as portions]
             [damo.rules.products :as products]
             [damo.rules.reducing :as reducing]
             [damo.rules.signs :as signs]
-            [damo.rules.moves :as moves]
-            [damo.rules.portions :as portions]
             [damo.rules.subtensor :as subtensor]
-            [damo.rules.zeros :as zeros]
-            [damo.type :as type]))
+            [damo.rules.zeros :as zeros]))
 
 (set! *warn-on-reflection* true)
 

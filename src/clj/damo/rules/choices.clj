@@ -2,12 +2,12 @@
   "Casts that convert nothing, choices and comparisons that are decided, choices of choices
   and what is computed of them, bits that are known.
   where(true, x, y) → x."
-  (:require [damo.array :as array]
-            [damo.graph :as graph]
+  (:require [damo.data.array :as array]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
             [damo.op :as op]
-            [damo.op.all]
-            [damo.rule :as rule :refer [defrules]]
-            [damo.type :as type]))
+            [damo.ops.all]
+            [damo.rule :as rule :refer [defrules]]))
 
 (set! *warn-on-reflection* true)
 

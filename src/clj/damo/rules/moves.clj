@@ -3,12 +3,12 @@
   axes of extent 1, reversals above cuts, readings at counted indices are cuts, and joins of one
   array with itself, of what is reduced next, and diagonals that are multiplied by need not be made.
   x[[2 3 4]] → x[2:5]; join(x, x) → x stretched; max(join(x, y)) → max(max x, max y)."
-  (:require [damo.failing :as failing]
-            [damo.graph :as graph]
-            [damo.layers :as layers]
-            [damo.op.all]
+  (:require [damo.data.graph :as graph]
+            [damo.data.type :as type]
+            [damo.meaning.failing :as failing]
+            [damo.ops.all]
             [damo.rule :as rule :refer [defrules]]
-            [damo.type :as type]))
+            [damo.rule.layers :as layers]))
 
 (set! *warn-on-reflection* true)
 

@@ -2,9 +2,9 @@
   "The ops that are there as parts of derivatives, written as what they are, so that other rules see
   the power, the quotient and the choice. Derivatives of higher order are taken before any rule
   runs, of the parts: what these rules write has choices that are wrong to differentiate."
-  (:require [damo.graph :as graph]
+  (:require [damo.data.graph :as graph]
             [damo.op :as op]
-            [damo.op.all]
+            [damo.ops.all]
             [damo.rule :refer [defrules]]))
 
 (set! *warn-on-reflection* true)

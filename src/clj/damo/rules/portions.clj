@@ -3,12 +3,12 @@
   readings at one index move below elementwise ops and into products, where nothing else needs the
   whole; cuts of cuts of symbolic lengths are one where both fail at the same calls.
   (x + y)[i] → x[i] + y[i]; (XM)[i] → X[i]·M."
-  (:require [damo.failing :as failing]
-            [damo.graph :as graph]
+  (:require [damo.data.graph :as graph]
+            [damo.data.type :as type]
+            [damo.meaning.failing :as failing]
             [damo.op :as op]
-            [damo.op.all]
-            [damo.rule :as rule :refer [defrules]]
-            [damo.type :as type]))
+            [damo.ops.all]
+            [damo.rule :as rule :refer [defrules]]))
 
 (set! *warn-on-reflection* true)
 

@@ -1,10 +1,10 @@
 (ns damo.rules.powers
   "Whole powers as products, by squaring; factors and divisors outside of the products and sums that
   they scale; products of absolute values. pow(x, 5) → x·(x²)²; Π s·x → sⁿ·Π x."
-  (:require [damo.op.all]
+  (:require [damo.data.type :as type]
+            [damo.ops.all]
             [damo.rule :as rule :refer [defrules]]
-            [damo.rules.products :as products]
-            [damo.type :as type]))
+            [damo.rules.products :as products]))
 
 (set! *warn-on-reflection* true)
 

@@ -2,10 +2,10 @@
   "Products and sums of any number of members: what stands above and below cancels, constants become
   one, terms come together. (a/b)·(b/c) → a/c. Products do so always, within the range of their
   dtype; sums of floats where a mode asks for it, since they lose digits where terms cancel."
-  (:require [damo.array :as array]
-            [damo.op.all]
-            [damo.rule :as rule :refer [defrules]]
-            [damo.type :as type]))
+  (:require [damo.data.array :as array]
+            [damo.data.type :as type]
+            [damo.ops.all]
+            [damo.rule :as rule :refer [defrules]]))
 
 (set! *warn-on-reflection* true)
 

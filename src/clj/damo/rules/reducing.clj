@@ -1,10 +1,10 @@
 (ns damo.rules.reducing
   "Reductions merged or dropped; a reshape puts kept axes back: Σ over axes of extent 1 → reshape."
-  (:require [damo.graph :as graph]
-            [damo.op.all]
+  (:require [damo.data.graph :as graph]
+            [damo.data.type :as type]
             [damo.op.typing :as typing]
-            [damo.rule :as rule :refer [defrules]]
-            [damo.type :as type]))
+            [damo.ops.all]
+            [damo.rule :as rule :refer [defrules]]))
 
 (set! *warn-on-reflection* true)
 

@@ -1,6 +1,6 @@
 (ns damo.rules.signs
   "Negation outside of products and sums, so that it meets other negations: (-x)·y → -(x·y)."
-  (:require [damo.op.all]
+  (:require [damo.ops.all]
             [damo.rule :as rule :refer [defrules]]))
 
 (set! *warn-on-reflection* true)

@@ -3,9 +3,9 @@
   of it is not: the square of a norm is a sum of squares, also at 0, where the norm has no slope.
   The chain rule would give 0·∞ there. No other use is made of these rules; the value is computed as
   it is written. In: a node. Out: a template of the same function."
-  (:require [damo.graph :as graph]
+  (:require [damo.data.graph :as graph]
             [damo.op :as op]
-            [damo.op.all]
+            [damo.ops.all]
             [damo.rule :as rule :refer [defrules]])
   (:import [damo.op Id]))
 

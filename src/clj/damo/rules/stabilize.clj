@@ -2,14 +2,14 @@
   "The same real value, better floating point: log(1 + e^x) becomes softplus, e^x / Σ e^x softmax,
   and the gradient of the branch that `where` did not take is 0 whatever that branch is. Runs on
   canonical forms, with the rules that make them; before composites are expanded."
-  (:require [damo.graph :as graph]
-            [damo.op.all]
+  (:require [damo.data.graph :as graph]
+            [damo.data.type :as type]
+            [damo.ops.all]
             [damo.rule :as rule :refer [defrules]]
             [damo.rules.aligned :as aligned]
             [damo.rules.canonicalize :as canonicalize]
             [damo.rules.parts :as parts]
-            [damo.rules.tails :as tails]
-            [damo.type :as type]))
+            [damo.rules.tails :as tails]))
 
 (set! *warn-on-reflection* true)
 

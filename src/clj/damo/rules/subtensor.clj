@@ -1,13 +1,13 @@
 (ns damo.rules.subtensor
   "Rules of parts of arrays: cuts of cuts and of joins, writes over writes, reading back what was
-  written. They hold for all values; what may fail is not dropped (see damo.failing).
+  written. They hold for all values; what may fail is not dropped (see damo.meaning.failing).
   x[1:][2:] → x[3:]; 0 with v in a block, plus x → x with v added to the block."
-  (:require [damo.graph :as graph]
+  (:require [damo.data.graph :as graph]
+            [damo.data.type :as type]
             [damo.op :as op]
-            [damo.op.all]
+            [damo.ops.all]
             [damo.rule :as rule :refer [defrules]]
-            [damo.rules.zeros :as zeros]
-            [damo.type :as type]))
+            [damo.rules.zeros :as zeros]))
 
 (set! *warn-on-reflection* true)
 

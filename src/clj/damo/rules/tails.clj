@@ -2,8 +2,8 @@
   "What overflows or vanishes in parts though not as a whole: logarithms of sums of exponentials,
   and factors of a product, wherever they stand in it, of which one grows as the other vanishes.
   (y·e^x)·σ(-x) → y·σ(x); log(e^x + 2·e^y + 1) → logaddexp(logaddexp(x, y + log 2), 0)."
-  (:require [damo.graph :as graph]
-            [damo.op.all]
+  (:require [damo.data.graph :as graph]
+            [damo.ops.all]
             [damo.rule :as rule :refer [defrules]]))
 
 (set! *warn-on-reflection* true)

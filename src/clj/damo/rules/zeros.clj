@@ -2,13 +2,13 @@
   "Zeros that are added and subtracted, and differences turned around, as far as no one sees the
   sign of a zero: -0.0 + 0.0 is 0.0, and 0.0 - 0.0 is not -0.0, which 1/x and atan2 tell apart.
   e^(0 - x) → e^(-x), since e^0.0 is e^-0.0."
-  (:require [damo.array :as array]
-            [damo.eval :as eval]
-            [damo.graph :as graph]
+  (:require [damo.data.array :as array]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
+            [damo.meaning.eval :as eval]
             [damo.op :as op]
-            [damo.op.all]
-            [damo.rule :as rule :refer [defrules]]
-            [damo.type :as type]))
+            [damo.ops.all]
+            [damo.rule :as rule :refer [defrules]]))
 
 (set! *warn-on-reflection* true)
 

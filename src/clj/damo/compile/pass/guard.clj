@@ -1,0 +1,46 @@
+(ns damo.compile.pass.guard
+  "The mode :nan-guard: every floating-point value of a rewritten graph goes through a guard, so
+  that a call stops where a NaN arises and names that expression, not one that it has spread to.
+  Graph in, graph out. (inserted g {:nan true :inf true})"
+  (:require [damo.compile.pass :as pass]
+            [damo.data.fail :refer [fail!]]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
+            [damo.op :as op]
+            [damo.ops.watch.guard]))
+
+(set! *warn-on-reflection* true)
+
+(def options
+  "What a guard refuses, unless a mode says otherwise: as Theano's NanGuardMode, but for large
+  values."
+  {:nan true, :inf true, :big nil})
+
+(defn check-options
+  "The options of a guard in `given`, the others filled in; fails on values that make no sense."
+  [given]
+  (let [{:keys [nan inf big] :as chosen} (merge options (select-keys given (keys options)))]
+    (when-not (and (boolean? nan) (boolean? inf) (or (nil? big) (and (number? big) (pos? big))))
+      (fail! :damo.guard/bad-guard
+             (str "the mode :nan-guard takes :nan and :inf, true or false, and :big, a positive"
+                  " number or nil; given " (pr-str chosen))
+             {:given chosen}))
+    (update chosen :big #(some-> % double))))
+
+(defn- guards?
+  "Is a node a value of its own, floating, that may be anything?"
+  [op type]
+  (and (type/float-dtype? (type/dtype-of type))
+       (not (#{:view :generate :guard} (op/kind op)))
+       (not= op :const)))
+
+(defn inserted
+  "The graph with each floating-point node, inputs and shared variables included, behind a guard
+  that refuses what `opts` says (see `options`). A guard has the source position of its node."
+  [g opts]
+  (pass/sweep g
+              (fn [b _ [op attrs] args {:keys [type] :as note}]
+                (let [id (graph/add-node! b (into [op attrs] args) note)]
+                  (if (guards? op type)
+                    (graph/add-node! b [:guard opts id] note)
+                    id)))))

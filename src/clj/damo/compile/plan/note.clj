@@ -1,0 +1,77 @@
+(ns damo.compile.plan.note
+  "Notes of a program: what a call that fails at a node says of it. The op, its expression and
+  arguments with their types, and where the user wrote it.
+  (notes g [7]) = [{:op \"take\" :expr \"(take x i)\" :file \"a.clj\" :line 3 …}]"
+  (:require [clojure.string :as str]
+            [damo.data.graph :as graph]
+            [damo.op :as op]))
+
+(set! *warn-on-reflection* true)
+
+
+(defn- passed
+  "The node that a guard or a check lets through, as the user wrote it: an index before the extent
+  is added to negative ones."
+  [g id]
+  (let [a (first (graph/args-at g id))
+        [op _ & args] (graph/node-at g a)]
+    (if (and (= :check (op/kind (graph/op-at g id))) (= :where op)) (last args) a)))
+
+(defn graph-text
+  "The expression of node `id` as text, cut with … below `depth` levels."
+  [g id depth]
+  (let [[op {:keys [name value]} & args] (graph/node-at g id)]
+    (cond (#{:guard :check} (op/kind op)) (graph-text g (passed g id) depth)
+          name (str name)
+          (some? value) (if (vector? value) "const" (str value))
+          (and (zero? depth) (seq args)) "…"
+          :else (let [parts (map #(graph-text g % (dec depth)) args)]
+                  (str "(" (str/join " " (cons (clojure.core/name op) parts)) ")")))))
+
+(defn facts
+  "What a failure says of node `id`: the :op, the :expr as text, its :type, :file and :line."
+  [g id]
+  (merge {:op (graph/op-at g id), :expr (graph-text g id 3), :type (graph/type-of g id)}
+         (get-in g [:notes id :src])))
+
+(defn- reader
+  "The first node that reads node `id`, itself or through views; `id` when there is none."
+  [g users id]
+  (let [user (first (users id))]
+    (cond (nil? user) id
+          (= :view (op/kind (graph/op-at g user))) (recur g users user)
+          :else user)))
+
+(defn- counts-from-end?
+  "Is node `id` the check of an index that may be negative, for which the extent was added?"
+  [g id]
+  (and (= :check (op/kind (graph/op-at g id)))
+       (not= (passed g id) (first (graph/args-at g id)))))
+
+(defn note
+  "What a failure of node `id` says of it. A guard speaks of the node that it guards, a check of an
+  index of what reads or writes there."
+  [g users id]
+  (let [{{:keys [file line]} :src} (get-in g [:notes id]), from-end? (counts-from-end? g id)
+        [op {:keys [extent message]} & args] (graph/node-at g id)
+        {:keys [failure kind]} (op/entry op)
+        id (case kind (:guard :require) (first args), :check (reader g users id), id)
+        [op _ & args] (graph/node-at g id)]
+    (cond-> {:op (name (get-in g [:notes id :part-of] op)), :expr (graph-text g id 3)
+             :type (pr-str (graph/type-of g id))
+             :arguments (mapv #(str (graph-text g % 1) " " (pr-str (graph/type-of g %))) args)}
+      (= kind :guard) (assoc :guard true)
+      from-end? (assoc :from-end true)
+      (not= kind :guard) (assoc :message
+                                (cond message message
+                                      failure failure
+                                      extent
+                                      "an index must lie between 0 and the extent of its axis"
+                                      (op/on-host? op) "its kernel failed"
+                                      :else "there is nothing to reduce"))
+      file (assoc :file file :line line))))
+
+(defn notes
+  "The notes of these nodes of a graph, in their order."
+  [g ids]
+  (mapv (partial note g (graph/users g)) ids))

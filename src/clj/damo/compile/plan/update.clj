@@ -1,0 +1,155 @@
+(ns damo.compile.plan.update
+  "Updates of shared state in place. The new value of a state may be written straight over the old
+  one when every reader of the old one has run before, or reads the same element in the same turn of
+  the same loop; otherwise it goes to memory of its own and is copied at the end. Nothing is written
+  over while a later step may still fail, so that a failing call changes nothing."
+  (:require [damo.compile.lower.slots :as slots]
+            [damo.compile.schedule :as schedule]
+            [damo.data.graph :as graph]
+            [damo.op :as op]))
+
+(set! *warn-on-reflection* true)
+
+
+(defn- sinkable?
+  "Does a unit make nothing but new values of state, which no other unit reads?"
+  [{:keys [stored]} updated read-elsewhere {:keys [nodes]}]
+  (every? #(or (not (stored %)) (and (contains? updated %) (not (read-elsewhere %)))) nodes))
+
+(defn- may-fail? [g {:keys [nodes]}]
+  (some #(schedule/may-fail? g %) nodes))
+
+(defn- ready-after
+  "The position in `early` of the last unit that must run before the update unit `late`: one that
+  makes what it reads, reads a state that it writes, or may still fail; -1 when there is none."
+  [g sched updated early late]
+  (let [needed (schedule/bases-read g sched late)
+        written (keep updated (:nodes late))]
+    (reduce (fn [last-one [i {:keys [nodes] :as unit}]]
+              (if (or (some needed nodes)
+                      (some (schedule/bases-read g sched unit) written)
+                      (may-fail? g unit))
+                i
+                last-one))
+            -1 (map-indexed vector early))))
+
+(defn- settled
+  "The units with those that only make new values of state moved to where they may write over the
+  old one, and no further: what the last reader has brought into the cache is still there."
+  [g {:keys [units] :as sched} updated]
+  (let [readers (reduce (fn [m [i unit]]
+                          (reduce #(update %1 %2 (fnil conj #{}) i) m
+                                  (schedule/bases-read g sched unit)))
+                        {} (map-indexed vector units))
+        elsewhere? (fn [i] (fn [id] (some #(not= i %) (readers id))))
+        late? (fn [[i unit]] (sinkable? sched updated (elsewhere? i) unit))
+        numbered (map-indexed vector units)
+        early (mapv second (remove late? numbered))
+        by-place (group-by #(ready-after g sched updated early %)
+                           (map second (filter late? numbered)))]
+    (into (vec (by-place -1))
+          (mapcat (fn [[i unit]] (cons unit (by-place i))))
+          (map-indexed vector early))))
+
+(defn- axes-read
+  "For each way in which node c of a kernel reads state s: the axes of the dims of s, or nil."
+  [g {:keys [layouts]} unit c s]
+  (for [[a positions] (map vector (graph/args-at g c) (schedule/operand-positions g c))
+        :let [{:keys [base map]} (schedule/reading g layouts a)]
+        :when (= base s)]
+    (when (and map positions)
+      (mapv #(when % (get-in unit [:assigned c (nth positions %)])) map))))
+
+(defn- same-turn?
+  "Inside a kernel: does every reader of state s read, in the very turn that writes u, just the
+  element that u replaces?"
+  [g {:keys [layouts stored] :as sched} {:keys [nodes axes-of level] :as unit} u s]
+  (let [deps (slots/kernel-deps g layouts unit)
+        paths (slots/paths unit deps)
+        root? #(or (stored %) (not= :elementwise (op/kind (graph/op-at g %))))
+        needed (slots/evaluations unit deps paths root?)
+        reads? (fn [c] (some #(= s (:base (layouts %))) (graph/args-at g c)))]
+    (every? (fn [c] (and (= (level c) (level u))
+                         (every? #{(axes-of u)} (axes-read g sched unit c s))
+                         (every? #{(paths u)} (cond-> (needed c) (root? c) (conj (paths c))))))
+            (filter reads? nodes))))
+
+(defn- base-of [{:keys [layouts]} id] (:base (layouts id)))
+
+(defn- leaf? [g id] (= :leaf (op/kind (graph/op-at g id))))
+
+(defn- writes-part?
+  "Does the node write parts of its first argument, which it may do where that lies?"
+  [g id]
+  (contains? #{:scatter :patch} (op/kind (graph/op-at g id))))
+
+(defn- over-argument?
+  "May node u write its parts over its first argument, or memory that none of its arguments needs?"
+  [g sched u memory]
+  (let [[x & more] (graph/args-at g u)]
+    (and (or (= x memory) (not= memory (base-of sched x)))
+         (not-any? #(= memory (base-of sched %)) more))))
+
+(defn- in-place?
+  "May node u, made by unit i of `units`, be written over state s?"
+  [g {:keys [layouts] :as sched} units i u s]
+  (let [{:keys [kind] :as unit} (units i)
+        reads-state? #(contains? (schedule/bases-read g sched %) s)
+        later (subvec units (inc i))
+        [c alpha x y :as args] (graph/args-at g u)]
+    (and (not-any? reads-state? later)
+         (not-any? #(may-fail? g %) later)
+         (= (graph/type-of g u) (graph/type-of g s))
+         (case kind
+           :kernel (and (not (may-fail? g unit))
+                        (= :elementwise (op/kind (graph/op-at g u)))
+                        (same-turn? g sched unit u s))
+           :call (and (= 4 (count args))
+                      (= s (:base (layouts c)) c)
+                      (not-any? #(= s (:base (layouts %))) [alpha x y]))
+           :host false
+           :own (if (writes-part? g u)
+                  (over-argument? g sched u s)
+                  (not (reads-state? unit)))))))
+
+;; ## Values written in parts
+
+(defn- last-reader?
+  "Is unit i the last one that reads the memory of node x?"
+  [g sched units i x]
+  (not-any? #(contains? (schedule/bases-read g sched %) x) (subvec units (inc i))))
+
+(defn- heirs
+  "{x u} for each value x that is needed no more once node u has written parts of it."
+  [g {:keys [stored] :as sched} units]
+  (let [output? (set (:outputs g))]
+    (into {} (for [[i {:keys [kind] [u] :nodes}] (map-indexed vector units)
+                   :when (and (= kind :own) (writes-part? g u))
+                   :let [x (first (graph/args-at g u))]
+                   :when (and (stored x) (not (output? x)) (not (leaf? g x))
+                              (over-argument? g sched u x) (last-reader? g sched units i x))]
+               [x u]))))
+
+(defn- with-heirs
+  "`alias` with each value that is written on in parts put where the last one of them lies. Such a
+  value may lie in a state only when it could be written there itself."
+  [g sched units unit-of alias heirs]
+  (reduce (fn [alias [x u]]
+            (let [place (get alias u u)]
+              (if (or (not (leaf? g place))
+                      (in-place? g sched units (unit-of x) x place))
+                (assoc alias x place)
+                alias)))
+          alias (sort-by (comp - key) heirs)))
+
+(defn arrange
+  "{:units in order, :alias {node memory} for nodes that lie in the memory of another one, such as a
+  state that is updated in place, :copies [copy steps]} for `updated`, {node state}."
+  [g {:keys [units] :as sched} updated]
+  (let [units (settled g sched updated)
+        unit-of (into {} (for [[i {:keys [nodes]}] (map-indexed vector units), id nodes] [id i]))
+        in-state (into {} (filter (fn [[u s]] (in-place? g sched units (unit-of u) u s))) updated)]
+    {:units units
+     :alias (with-heirs g sched units unit-of in-state (heirs g sched units))
+     :copies (vec (for [[u s] updated :when (not (in-state u))]
+                    {:do :copy, :from [:node u], :to [:node s], :type (graph/type-of g s)}))}))

@@ -1,0 +1,278 @@
+(ns damo.compile.schedule
+  "Groups the nodes of a prepared graph into units that run one after the other: kernels (one loop
+  nest each), products for the library, and nodes with a nest of their own. Elementwise chains, the
+  reductions over them and what follows from those share one nest when their loops agree.
+  A kernel has axes [dim …], outermost first; a node in it iterates over a prefix of them, its
+  level."
+  (:require [damo.compile.pass :as pass]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
+            [damo.meaning.counted :as counted]
+            [damo.op :as op]
+            [damo.op.indexing :as indexing]))
+
+(set! *warn-on-reflection* true)
+
+(def ^:private max-nodes
+  "Nodes in one kernel. Beyond some forty, LLVM's time grows faster than what fusion saves (measured
+  in Theano's heirs: one giant kernel of a 200-link chain takes a minute)."
+  40)
+
+(def ^:private max-scanned
+  "How many of the latest units a node may join; keeps scheduling linear in the size of the graph."
+  12)
+
+(defn- kind [g id] (op/kind (graph/op-at g id)))
+
+(defn role
+  "What a node is to the schedule: :inline (computed where it is read), :view, :memory (a leaf),
+  :loop, :call, :own or :host (run by a kernel of the application)."
+  [g id]
+  (case (if (op/on-host? (graph/op-at g id)) :host (kind g id))
+    :host :host
+    (:elementwise :reduce :arg-reduce :check :guard :require :gather) :loop
+    :view :view
+    :generate :inline
+    :leaf (if (and (= :const (graph/op-at g id)) (empty? (graph/shape-at g id))) :inline :memory)
+    :contract (if (type/float-dtype? (type/dtype-of (graph/type-of g id))) :call :own)
+    :own))
+
+(defn domain
+  "The dims that a loop node iterates over: those of its argument for reductions, of itself
+  otherwise."
+  [g id]
+  (graph/shape-at g (if (#{:reduce :arg-reduce} (kind g id)) (first (graph/args-at g id)) id)))
+
+;; ## Nodes that may stop a call
+
+(defn reduced-count
+  "The number of elements that a reduction takes together, a dim."
+  [g id]
+  (let [{:keys [axis]} (graph/attrs-at g id)]
+    (apply type/dim* (map (domain g id) (if (integer? axis) [axis] axis)))))
+
+(defn may-fail?
+  "Can the node stop a call? Checks of indices can, and reductions that need an element where the
+  extents do not promise one."
+  [g id]
+  (let [{:keys [kind nonempty]} (op/entry (graph/op-at g id))]
+    (or (#{:check :guard :require :nest} kind)
+        (op/on-host? (graph/op-at g id))
+        (boolean (and nonempty
+                      (let [n (reduced-count g id)] (not (and (integer? n) (pos? n)))))))))
+
+;; ## Reading through views
+;; A reading says how the dims of the node that holds the elements follow from the dims of the node
+;; that is read: a vector with a position, or nil for a dim of extent 1. It exists when the views
+;; between only permute, add, drop or stretch dims.
+
+(defn reading
+  "{:base id :map [position …]} for reading node `id`, through simple views; the base is `id` itself
+  when there are none. When a view is not simple the base is that view's own base, with :map nil:
+  its elements must lie in memory."
+  [g layouts id]
+  (loop [id id, m (vec (range (count (graph/shape-at g id))))]
+    (if (= :view (role g id))
+      (if-let [step (let [[op attrs a] (graph/node-at g id)]
+                     (pass/view-map op attrs (graph/shape-at g a) (graph/shape-at g id)))]
+        (recur (nth (graph/node-at g id) 2) (mapv #(when % (nth m %)) step))
+        {:base (:base (layouts id)), :map nil})
+      {:base id, :map m})))
+
+(defn- aligned
+  "Positions in a domain of that rank for each dim of an operand, right-aligned as broadcasting has
+  it; nil for stretched dims."
+  [operand-shape domain-shape]
+  (let [shift (- (count domain-shape) (count operand-shape))]
+    (vec (map-indexed (fn [k d]
+                       (when-not (and (= d 1) (not= 1 (nth domain-shape (+ k shift)))) (+ k shift)))
+                      operand-shape))))
+
+(defn index-rank
+  "The number of axes that the index arrays of a gather broadcast to."
+  [g id]
+  (let [[_ _ _ & indices] (graph/node-at g id)]
+    (reduce max (map #(count (graph/shape-at g %)) indices))))
+
+(defn- index-positions
+  "Positions in the domain of a gather for each dim of an index array of that shape."
+  [g id own]
+  (let [{:keys [axis]} (graph/attrs-at g id), rank (index-rank g id)
+        at (indexing/place axis)]
+    (mapv #(when % (+ at %)) (aligned own (subvec (domain g id) at (+ at rank))))))
+
+(defn operand-positions
+  "For each argument of a loop node: the positions in its domain of the argument's dims, or nil when
+  it is read at random."
+  [g id]
+  (let [[_ _ & args] (graph/node-at g id)
+        dom (domain g id)]
+    (case (kind g id)
+      (:elementwise :check :guard :require) (mapv #(aligned (graph/shape-at g %) dom) args)
+      (:reduce :arg-reduce) [(vec (range (count dom)))]
+      :gather (into [nil] (map #(index-positions g id (graph/shape-at g %))) (rest args)))))
+
+(defn- reads
+  "What a loop node reads: a seq of {:base id :map positions-in-domain-or-nil}."
+  [g layouts id]
+  (map (fn [a positions]
+         (let [{:keys [base map]} (reading g layouts a)]
+           {:base base, :map (when (and map positions) (mapv #(when % (nth positions %)) map))}))
+       (graph/args-at g id)
+       (operand-positions g id)))
+
+;; ## Joining a kernel
+
+(defn- constrain
+  "The axes that in-kernel operands force on the dims of the domain, {position axis}; nil when they
+  disagree."
+  [{:keys [axes-of]} reads]
+  (reduce (fn [forced [position axis]]
+            (if (= axis (get forced position axis)) (assoc forced position axis) (reduced nil)))
+          {}
+          (for [{:keys [base map]} reads
+                :when (contains? axes-of base)
+                [position axis] (clojure.core/map vector map (axes-of base))
+                :when (and position axis)]
+            [position axis])))
+
+(defn- assign-axes
+  "The axis of each dim of a domain (nil for extent 1) and the kernel's axes, extended at the inner
+  end if need be; nil when the domain does not iterate over a prefix of the axes."
+  [axes dom forced]
+  (let [free (remove (set (vals forced)) (range))
+        [assigned axes _]
+        (reduce (fn [[assigned axes free] [position d]]
+                  (let [axis (get forced position (first free))]
+                    (cond (= d 1) [(conj assigned nil) axes free]
+                          (and (< axis (count axes)) (not= d (nth axes axis))) (reduced nil)
+                          :else [(conj assigned axis)
+                                 (if (= axis (count axes)) (conj axes d) axes)
+                                 (if (contains? forced position) free (rest free))])))
+                [[] axes free] (map-indexed vector dom))
+        used (remove nil? assigned)]
+    (when (and assigned (= (set used) (set (range (count used)))))
+      {:assigned assigned, :axes axes})))
+
+(defn- result-axes [g id assigned]
+  (if (#{:reduce :arg-reduce} (kind g id))
+    (let [{:keys [axis keepdims]} (graph/attrs-at g id)
+          gone (if (integer? axis) #{axis} (set axis))]
+      (vec (keep-indexed (fn [i a] (cond (not (gone i)) [a], keepdims [nil])) assigned)))
+    (mapv vector assigned)))
+
+(defn- place
+  "How a node would lie in a kernel with those axes: its level, the axes of its dims, and the level
+  at which its value is known, nil when only after the kernel (a reduction over outer axes)."
+  [g id {:keys [assigned axes]}]
+  (let [level (count (remove nil? assigned))
+        kept (mapv first (result-axes g id assigned))
+        outer (count (remove nil? kept))]
+    {:axes axes, :assigned assigned, :level level, :axes-of kept
+     :known (cond (not (#{:reduce :arg-reduce} (kind g id))) level
+                  (= (set (remove nil? kept)) (set (range outer))) outer)}))
+
+(defn- joinable
+  "The place of a loop node in a kernel unit, or nil. Operands of the kernel must be known inside
+  it."
+  [g {:keys [axes known nodes] :as unit} id reads]
+  (when (and (= :kernel (:kind unit)) (< (count nodes) max-nodes)
+             (every? (fn [{:keys [base map]}]
+                      (or (not (contains? known base)) (and map (known base)))) reads))
+    (when-let [forced (constrain unit reads)]
+      (when-let [assigned (assign-axes axes (domain g id) forced)]
+        (let [p (place g id assigned)]
+          (when (or (not= :arg-reduce (kind g id)) (:known p))
+            p))))))
+
+(defn- join [unit id {:keys [axes level known axes-of assigned]}]
+  (-> unit
+      (assoc :axes axes)
+      (update :nodes conj id)
+      (update :level assoc id level)
+      (update :known assoc id known)
+      (update :axes-of assoc id axes-of)
+      (update :assigned assoc id assigned)))
+
+(defn- fresh-kernel
+  "A kernel for one node. The axes that an arg-reduction keeps come first, so that it runs along the
+  innermost."
+  [g id]
+  (let [dom (domain g id)
+        {:keys [axis]} (graph/attrs-at g id)
+        order (if (= :arg-reduce (kind g id))
+                (conj (vec (remove #{axis} (range (count dom)))) axis)
+                (range (count dom)))
+        looping (vec (remove #(= 1 (nth dom %)) order))
+        unit {:kind :kernel, :axes (mapv dom looping), :nodes [], :level {}, :known {}, :axes-of
+              {}, :assigned {}}
+        assigned (mapv #(first (keep-indexed (fn [i p] (when (= p %) i)) looping))
+                  (range (count dom)))]
+    (join unit id (place g id {:axes (:axes unit), :assigned assigned}))))
+
+;; ## The schedule
+
+(defn- first-unit
+  "The earliest unit in which a node that reads these bases, and has dims that these binders count,
+  may lie, given the unit of each."
+  [units unit-of reads binders]
+  (reduce (fn [lo {:keys [base map]}]
+            (if-some [u (unit-of base)]
+              (max lo (if (and map (get-in units [u :known base])) u (inc u)))
+              lo))
+          (reduce max 0 (clojure.core/map (comp inc unit-of) binders)) reads))
+
+(defn- schedule-loop [g {:keys [units unit-of needs] :as state} id reads]
+  (let [n (count units)
+        lo (first-unit units unit-of reads (get needs id))
+        candidates (distinct (concat (when (< lo n) [lo]) (range (max lo (- n max-scanned)) n)))
+        found (first (keep (fn [u] (when-let [p (joinable g (units u) id reads)] [u p]))
+                      candidates))]
+    (if-let [[u p] found]
+      (-> state (update-in [:units u] join id p) (assoc-in [:unit-of id] u))
+      (-> state (update :units conj (fresh-kernel g id)) (assoc-in [:unit-of id] n)))))
+
+(defn- schedule-alone [{:keys [units] :as state} id kind]
+  (-> state (update :units conj {:kind kind, :nodes [id]}) (assoc-in [:unit-of id] (count units))))
+
+(defn- stored-nodes
+  "The nodes whose values must lie in memory: outputs, those that are no kernel's, and those that
+  another unit, a product, or a view that is not simple reads."
+  [g layouts {:keys [units unit-of]}]
+  (into (into (set (:outputs g)) (comp (remove #(= :kernel (:kind %))) (mapcat :nodes)) units)
+        (mapcat (fn [{:keys [kind nodes]}]
+                  (for [id nodes
+                        {:keys [base map]} (if (= kind :kernel)
+                                             (reads g layouts id)
+                                             (clojure.core/map #(hash-map :base (:base (layouts %)))
+                                                               (graph/args-at g id)))
+                        :when (and (unit-of base)
+                               (or (nil? map) (not= (unit-of base) (unit-of id))))]
+                    base)))
+        units))
+
+(defn schedule
+  "{:units [unit …] :unit-of {id index} :stored #{id …} :layouts … :needs …} of a prepared graph;
+  :needs is that of damo.meaning.counted. Units:
+  {:kind :kernel :nodes ids
+  :axes dims :level :known :axes-of :assigned (maps by id)}, or {:kind :call | :own | :host :nodes
+  [id]}.
+  Linear in the graph."
+  [g]
+  (let [layouts (pass/layouts g)
+        state (reduce (fn [state id]
+                        (case (role g id)
+                          :loop (schedule-loop g state id (reads g layouts id))
+                          :call (schedule-alone state id :call)
+                          :own (schedule-alone state id :own)
+                          :host (schedule-alone state id :host)
+                          state))
+                      {:units [], :unit-of {}, :needs (counted/needs g)} (counted/order g))]
+    (assoc state :layouts layouts, :stored (stored-nodes g layouts state))))
+
+(defn bases-read
+  "The set of nodes in memory that a unit reads, its own included, and of those that count its
+  dims."
+  [g {:keys [layouts needs]} {:keys [nodes]}]
+  (into (into #{} (for [id nodes, a (graph/args-at g id)] (:base (layouts a))))
+        (mapcat #(get needs %)) nodes))

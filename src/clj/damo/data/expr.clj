@@ -1,0 +1,390 @@
+(ns damo.data.expr
+  "Expressions: immutable nodes that share their arguments, what users hold and op functions return;
+  to and from graphs. An expression knows its type and where it was written. (graph-of [e]) is the
+  flat table, (exprs-of graph) the way back."
+  (:require [clojure.string :as str]
+            [damo.data.array :as array]
+            [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type])
+  (:import [clojure.lang IDeref IPending]
+           [damo DamoException]
+           [damo.runtime State]
+           [damo.tensor DType Tensor]
+           [java.util ArrayDeque IdentityHashMap]))
+
+(set! *warn-on-reflection* true)
+
+(declare value-of text describe facts)
+
+;; `state` is the damo.runtime.State of a shared variable, else nil. Equality is identity: structure
+;; is compared in graphs. Printers ask IPending before they deref.
+(deftype Expr [op attrs args type src state]
+  IDeref
+  (deref [this] (value-of this))
+  IPending
+  (isRealized [_] (some? state))
+  Object
+  (toString [this] (text this)))
+
+(defn expr?
+  "Is x an expression?"
+  [x]
+  (instance? Expr x))
+
+(defn op-of "The op of an expression, a keyword." [^Expr e] (.op e))
+(defn attrs-of "The attributes of an expression, a map." [^Expr e] (.attrs e))
+(defn args-of "The vector of arguments of an expression." [^Expr e] (.args e))
+(defn type-of "The type of an expression, [dtype [dim …]]." [^Expr e] (.type e))
+(defn shape-of "The shape of an expression, [dim …]." [e] (type/shape-of (type-of e)))
+(defn src-of "Where an expression was written, {:file … :line …} or nil." [^Expr e]
+  (not-empty (dissoc (.src e) :written)))
+(defn state-of "The state of a shared variable, nil for other expressions." [^Expr e] (.state e))
+
+;; ## Printing
+
+(defn- literal-text [{:keys [value type]}]
+  (if (vector? value) (str "#const " (pr-str type)) (pr-str value)))
+
+(declare form)
+
+(defn- written-form
+  "The call of a function of ops as the user wrote it."
+  [[function-name & given] depth]
+  (if (zero? depth)
+    '…
+    (cons (symbol (name function-name))
+          (map #(cond (expr? %) (form % (dec depth))
+                      (or (number? %) (keyword? %) (symbol? %) (nil? %) (boolean? %)) %
+                      :else (symbol (fail/value-text %)))
+               given))))
+
+(defn form
+  "The expression as a readable form, (add (dot x w) b), cut with … below `depth` levels."
+  ([e] (form e 3))
+  ([^Expr e depth]
+   (let [attrs (.attrs e)]
+     (case (.op e)
+       (:input :shared) (:name attrs)
+       :const (symbol (literal-text attrs))
+       (if-let [written (:written (.src e))]
+         (written-form written depth)
+         (let [shown (into [] (comp (remove (comp nil? val)) (remove (comp false? val)))
+                      (sort-by key attrs))]
+           (if (and (zero? depth) (seq (.args e)))
+             '…
+             (concat [(symbol (name (.op e)))]
+                     (map #(form % (dec depth)) (.args e))
+                     (mapcat identity shown)))))))))
+
+(defn text
+  "The form of an expression as text, at most 160 characters."
+  [e]
+  (fail/short-text (pr-str (form e))))
+
+(defmethod print-method Expr [^Expr e ^java.io.Writer w]
+  (.write w (str "#damo/expr " (pr-str (.type e)) " " (text e))))
+
+;; A REPL that prints with pprint has loaded it by now.
+(when-let [dispatch (some-> (find-ns 'clojure.pprint) (ns-resolve 'simple-dispatch) deref)]
+  (.addMethod ^clojure.lang.MultiFn dispatch Expr pr))
+
+;; ## Values
+
+(defn- value-of
+  "The value of a shared variable as numbers and nested vectors; fails for other expressions."
+  [^Expr e]
+  (if-let [^State state (.state e)]
+    (try @(.value state)
+         (catch DamoException x (fail! (keyword "damo" (.kind x)) (.what x))))
+    (fail! :damo.expr/no-value
+           (str "an expression has no value of its own" (fail/facts-text (facts e)))
+           (facts e))))
+
+;; ## Constants
+
+(defn- float-value
+  "The number as a float of that dtype; fails when a finite one is beyond its range."
+  [dtype x]
+  (let [near (array/convert dtype x)]
+    (when (and (Double/isInfinite near) (not (Double/isInfinite (double x))))
+      (fail! :damo.expr/constant-out-of-range
+             (str x " is beyond the range of dtype " dtype ", which ends at "
+                  (:hi (type/dtypes dtype)) "; compute with a wider dtype, or write ##Inf")
+             {:value x, :dtype dtype}))
+    near))
+
+(defn const-value
+  "The number or boolean as a constant of that dtype holds it: a float rounded once, a long for
+  integers. Fails when it does not fit."
+  [dtype x]
+  (case (:kind (type/dtypes dtype))
+    :float (float-value dtype (if (boolean? x) (if x 1 0) x))
+    :bool (if (boolean? x) x (not (zero? x)))
+    :int (let [{:keys [lo hi]} (type/dtypes dtype), n (if (boolean? x) (if x 1 0) x)]
+           (when-not (and (== n (bigint n)) (<= lo n hi))
+             (fail! :damo.expr/constant-out-of-range (str x " is no value of dtype " dtype)
+               {:value x, :dtype dtype}))
+           (long n))))
+
+(defn- flatten-value [x]
+  (if (sequential? x) (into [] (mapcat flatten-value) x) [x]))
+
+(defn- constant [type value]
+  (->Expr :const {:type type, :value value} [] type nil nil))
+
+(defn tensor-constant
+  "The expression of a tensor's values: a :const, whose values become part of the graph; one number
+  broadcast when all are equal, or there are none."
+  [^Tensor t]
+  (let [[dtype shape :as type] [(keyword (.label ^DType (.dtype t))) (vec (.shape t))]
+        value (cond (empty? shape) (.get t)
+                    (some zero? shape) [(const-value dtype 0)]
+                    :else (flatten-value (.get t)))]
+    (if (and (seq shape) (apply = value))
+      (->Expr :broadcast-to {:shape shape} [(constant [dtype []] (first value))] type nil nil)
+      (constant type value))))
+
+(defn weakened
+  "The expression with its type as `type/weakened` has it."
+  [^Expr e made-of]
+  (let [type (.type e), changed (type/weakened type made-of)]
+    (if (identical? type changed)
+      e
+      (->Expr (.op e) (.attrs e) (.args e) changed (.src e) (.state e)))))
+
+(defn constant-as
+  "A constant of numbers, or one of them broadcast, in another dtype; fails when one does not fit.
+  nil for other expressions."
+  [^Expr e dtype]
+  (let [{:keys [value]} (.attrs e), shape (type/shape-of (.type e)), read #(const-value dtype %)]
+    (case (.op e)
+      :const (weakened (constant [dtype shape] (if (vector? value) (mapv read value) (read value)))
+                       (type/made-of (.type e)))
+      :broadcast-to (when-let [x (constant-as (first (.args e)) dtype)]
+                      (->Expr :broadcast-to (.attrs e) [x]
+                              (with-meta [dtype shape] (meta (.type e))) (.src e) nil))
+      nil)))
+
+(defn tensor-of
+  "The tensor of a number, nested vectors or a Java array, of that dtype when one is given; fails
+  when they are ragged or would lose precision."
+  ([data] (tensor-of data nil))
+  ([data dtype]
+   (try (if dtype (Tensor/of data (DType/of (name dtype))) (Tensor/of data))
+        (catch DamoException e
+          (fail! (keyword "damo" (.kind e)) (str (.what e) ": " (fail/value-text data)))))))
+
+(defn lift
+  "x as an argument of an op: expressions, numbers and booleans as they are (their dtype, and that
+  of nested vectors of them, depends on their partners); tensors, nested vectors and Java arrays as
+  constants. Fails on anything else."
+  [x]
+  (cond (or (expr? x) (number? x) (boolean? x)) x
+        (instance? Tensor x) (tensor-constant x)
+        (sequential? x) (weakened (tensor-constant (tensor-of x)) :numbers)
+        (and (some? x) (.isArray (class x))) (tensor-constant (tensor-of x))
+        :else (fail! :damo.expr/not-an-expression
+                     (str "an argument is an expression, a number, a nested vector, a Java array or"
+                          " a tensor; got " (pr-str x))
+                     {:given x})))
+
+(defn whole
+  "x as an expression by itself, as `lift` has it; a number or boolean becomes a 0-d constant, :f64,
+  :i64 or :bool."
+  [x]
+  (let [e (lift x)]
+    (if (expr? e) e (weakened (tensor-constant (tensor-of e)) :numbers))))
+
+(defn- check-expr! [x]
+  (when-not (expr? x)
+    (fail! :damo.expr/not-an-expression
+           (str "an expression is needed; got " (pr-str x)) {:given x})))
+
+(declare visit-order)
+
+(defn structure-hash
+  "A number that is equal for expressions of equal structure; linear in what lies below."
+  [e]
+  (let [hashes (IdentityHashMap.)]
+    (doseq [^Expr e (visit-order [e])]
+      (.put hashes e (hash [(.op e) (.attrs e) (mapv #(.get hashes %) (.args e))
+                            (when (.state e) (System/identityHashCode (.state e)))])))
+    (.get hashes e)))
+
+;; ## To graphs
+
+(defn- visit-order
+  "All expressions below `roots`, arguments first, each once; without recursion."
+  [roots]
+  (let [seen (IdentityHashMap.), stack (ArrayDeque.), order (java.util.ArrayList.)]
+    (doseq [r (reverse roots)] (.push stack r))
+    (while (not (.isEmpty stack))
+      (let [^Expr e (.peek stack)
+            todo (remove #(.containsKey seen %) (.args e))]
+        (cond (.containsKey seen e) (.pop stack)
+              (seq todo) (doseq [a (reverse todo)] (.push stack a))
+              :else (do (.put seen e true) (.add order e) (.pop stack)))))
+    order))
+
+(defn- distinct-name [taken name]
+  (if-not (taken name)
+    name
+    (first (remove taken (map #(symbol (str name "-" %)) (iterate inc 2))))))
+
+(defn- leaf-attrs
+  "Attributes of a node; a second shared variable of one name gets a name of its own, for they are
+  different cells."
+  [^Expr e names]
+  (if (= :shared (.op e))
+    (let [name (or (get-in names [:by-state (.state e)])
+                   (distinct-name (:taken names) (:name (.attrs e))))]
+      [(assoc (.attrs e) :name name)
+       (-> names (assoc-in [:by-state (.state e)] name) (update :taken conj name))])
+    [(.attrs e) names]))
+
+(defn- check-inputs!
+  "Fails when another input, of those met before by name, has the name of e and another type."
+  [met e]
+  (let [{:keys [name type]} (attrs-of e), other (get met name)]
+    (when-not (or (nil? other) (= type (type-of other)))
+      (fail! :damo.expr/two-inputs-of-one-name
+             (str "two inputs of different types are called " name "\n  input: " (describe other)
+                  "\n  input: " (describe e))
+             (assoc (facts e) :name name, :types [(type-of other) type])))))
+
+(defn- note-of [^Expr e]
+  (let [src (src-of e)]
+    (cond-> {:type (type/weakened (.type e) nil)}
+      src (assoc :src src))))
+
+(defn- input-names [exprs]
+  (into #{} (comp (filter #(= :input (op-of %))) (map (comp :name attrs-of))) exprs))
+
+(defn- add-expr!
+  "Adds one expression, whose arguments are added already, to the collection of `to-graph`."
+  [{:keys [b ^IdentityHashMap ids]} {:keys [names inputs originals]} ^Expr e]
+  (let [[attrs names] (leaf-attrs e names)
+        node (into [(.op e) attrs] (map #(.get ids %)) (.args e))
+        id (graph/add-node! b node (note-of e))
+        input? (= :input (.op e))]
+    (when input? (check-inputs! inputs e))
+    (.put ids e id)
+    {:names names
+     :inputs (if input? (assoc inputs (:name attrs) e) inputs)
+     :originals (if (originals id) originals (assoc originals id e))}))
+
+(defn to-graph
+  "{:graph g, :id-of (fn [expr] id), :exprs {id expr}, :states {name State}} of expressions, whose
+  ids are the outputs."
+  [exprs]
+  (run! check-expr! exprs)
+  (let [order (visit-order exprs), ids (IdentityHashMap.), b (graph/builder)
+        {:keys [names originals]}
+        (reduce (partial add-expr! {:b b, :ids ids})
+                {:names {:taken (input-names order)}, :inputs {}, :originals {}} order)]
+    {:graph (graph/finish b (mapv #(.get ids %) exprs))
+     :id-of (fn [e] (.get ids e))
+     :exprs originals
+     :states (into {} (map (fn [[state name]] [name state])) (:by-state names))}))
+
+(defn from-graph
+  "The expressions of the outputs of a graph, a vector. `known` maps ids to expressions that stand
+  for those nodes; `states` maps names of shared variables to their states. `adapt`, of an op, its
+  attributes and its type, gives the attributes and the type of the expression."
+  ([graph known states] (from-graph graph known states (fn [_ attrs type] [attrs type])))
+  ([{:keys [nodes outputs notes] :as graph} known states adapt]
+   (let [made (object-array (count nodes))]
+     (doseq [id (graph/live graph)]
+       (let [[op attrs & args] (nth nodes id), {:keys [type src]} (notes id)
+             [attrs* type*] (adapt op attrs type)]
+         (aset made id (or (known id)
+                           (->Expr op attrs* (mapv #(aget made (int %)) args)
+                                   (type/weakened type* nil) src
+                                   (when (= op :shared) (states (:name attrs))))))))
+     (mapv #(aget made (int %)) outputs))))
+
+(defn describe
+  "One line on an expression for messages: its text, type and where it was written. What is no
+  expression is printed as it is."
+  [e]
+  (if-not (expr? e)
+    (fail/value-text e)
+    (str (text e) " " (pr-str (type-of e))
+         (when (src-of e) (str ", written at " (fail/position-text (src-of e)))))))
+
+(defn call-facts
+  "What a failure says of the call of an op: its :arguments as lines, their :types, :attrs, the
+  :expr as text and the :file and :line of `src`."
+  [op attrs args src]
+  (let [arg-form #(if (expr? %) (form % 2) (symbol (fail/value-text %)))
+        options (mapcat identity (if (map? attrs)
+                                   (sort-by (comp str key) attrs)
+                                   (partition-all 2 attrs)))
+        text (binding [*print-length* 64, *print-level* 8]
+               (pr-str (concat [(symbol (name op))] (map arg-form args) options)))]
+    (merge {:arguments (mapv describe args)
+            :types (mapv #(when (expr? %) (type-of %)) args)
+            :attrs (update-vals (if (map? attrs) attrs (into {} (map vec) (partition 2 attrs)))
+                                fail/bounded)
+            :expr (fail/short-text text)}
+           src)))
+
+(defn- dim-text [d]
+  (if (integer? d) (str d) (str "'" (pr-str d))))
+
+(defn- state-form
+  "The form that states that the dim `given` of the expression e is the dim `expected`."
+  [e given expected]
+  (let [shape (map #(if (= given %) expected %) (shape-of e))]
+    (str "(d/specify-shape " (:name (attrs-of e) "…")
+         " [" (str/join " " (map dim-text shape)) "])")))
+
+(defn unlike-dims-advice
+  "What to try when the dims :expected and :given of arguments had to be equal and are not known to
+  be: the form that states it, for the argument with a symbol; nil for failures of another sort."
+  [args {:keys [expected given]}]
+  (let [dim? #(and (some? %) (type/type? [:f32 [%]]))]
+    (when (and (dim? expected) (dim? given) (not (and (integer? expected) (integer? given))))
+      (let [[from to] (if (integer? given) [expected given] [given expected])]
+        (when-let [e (last (filter #(and (expr? %) (some #{from} (shape-of %))) args))]
+          (str "if they are always equal, give them one name, or state it: "
+               (state-form e from to)))))))
+
+(defn facts
+  "What a failure says of an expression: the :op, the :expr as text, its :type, and the :file and
+  :line where it was written."
+  [e]
+  (when (expr? e)
+    (merge {:op (op-of e), :expr (text e), :type (type-of e)} (src-of e))))
+
+(defn explain-node!
+  "Throws the failure `e` of making a node again, with what `facts` says of it: a failure is
+  explained once, by the innermost op."
+  [e op facts]
+  (if (some #(contains? (ex-data e) %) (if (:expr facts) [:expr] [:expr :types]))
+    (throw e)
+    (fail/explain! e (str (name op) ": ") (fail/facts-text facts) (assoc facts :op op))))
+
+(defn explaining
+  "What (make) returns; its failures say that the function named `op` was called with the arguments
+  and attributes `given`, and where, unless they say so of an op inside."
+  [op given make]
+  (try (make)
+       (catch clojure.lang.ExceptionInfo e
+         (let [[args attrs] (split-with (complement keyword?) given)]
+           (explain-node! e op (call-facts op attrs args (fail/source-position)))))))
+
+(defn- as-written
+  "The expression e, made by (function-name given …): it prints so."
+  [^Expr e function-name given]
+  (if (and (expr? e) (not-any? #(identical? e %) given))
+    (->Expr (.op e) (.attrs e) (.args e) (.type e)
+            (assoc (.src e) :written (into [function-name] given)) (.state e))
+    e))
+
+(defn explained
+  "The function f, which makes expressions under the name `op`, with failures as `explaining` has
+  them; an expression that it gives prints as the call that was written."
+  [op f]
+  (fn [& given] (explaining op given #(as-written (apply f given) op given))))

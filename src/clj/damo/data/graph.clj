@@ -1,0 +1,206 @@
+(ns damo.data.graph
+  "The graph: a flat table of interned nodes, plain EDN.
+  {:nodes [[op attrs & argument-ids] …], :outputs [id …], :notes {id {:name … :type … :src …}}};
+  arguments lie to the left. A builder collects nodes inside one function; equal nodes get equal
+  ids, so common subexpressions are found for free."
+  (:require [clojure.edn :as edn]
+            [clojure.java.io :as io]
+            [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.file :as file])
+  (:import [java.io PushbackReader]
+           [java.util ArrayList HashMap]))
+
+(set! *warn-on-reflection* true)
+
+(defn op-of "The op of a node, a keyword." [node] (nth node 0))
+(defn attrs-of "The attributes of a node, a map." [node] (nth node 1))
+(defn args-of "The ids of the arguments of a node." [node] (subvec node 2))
+
+(defn node-at
+  "Node `id` of a graph."
+  [graph id]
+  (nth (:nodes graph) id))
+
+(defn op-at "The op of node `id` of a graph." [graph id] (op-of (node-at graph id)))
+(defn attrs-at "The attributes of node `id` of a graph." [graph id] (attrs-of (node-at graph id)))
+(defn args-at "The ids of the arguments of node `id` of a graph." [graph id]
+  (args-of (node-at graph id)))
+
+(defn type-of
+  "The type of node `id` of a graph."
+  [graph id]
+  (get-in graph [:notes id :type]))
+
+(defn shape-at
+  "The shape of node `id` of a graph."
+  [graph id]
+  (nth (type-of graph id) 1))
+
+;; ## Building
+
+(deftype Builder [^ArrayList nodes ^HashMap ids ^ArrayList notes])
+
+(defn builder
+  "A new, empty builder; mutable, for use inside one function."
+  ^damo.data.graph.Builder []
+  (->Builder (ArrayList.) (HashMap.) (ArrayList.)))
+
+(defn add-node!
+  "The id of the node [op attrs & args] in the builder, new or not. `note` is kept for a new one;
+  {:type …} is needed."
+  ^long [^Builder b node note]
+  (let [^HashMap ids (.ids b)]
+    (if-some [id (.get ids node)]
+      (long id)
+      (let [id (.size ^ArrayList (.nodes b))]
+        (.put ids node id)
+        (.add ^ArrayList (.nodes b) node)
+        (.add ^ArrayList (.notes b) note)
+        id))))
+
+(defn node "Node `id` of a builder." [^Builder b id] (.get ^ArrayList (.nodes b) (int id)))
+
+(defn note "The note of node `id` of a builder." [^Builder b id]
+  (.get ^ArrayList (.notes b) (int id)))
+
+(defn add-note!
+  "Merges more into the note of a node of a builder; what is there already stays."
+  [^Builder b id more]
+  (.set ^ArrayList (.notes b) (int id) (merge more (note b id))))
+
+(defn node-type "The type of node `id` of a builder." [b id] (:type (note b id)))
+
+(defn node-count "The number of nodes of a builder." ^long [^Builder b]
+  (.size ^ArrayList (.nodes b)))
+
+(defn finish
+  "The graph of a builder with these outputs, a vector of ids, and these ids under :keep."
+  ([b outputs] (finish b outputs nil))
+  ([^Builder b outputs kept]
+   (cond-> {:nodes (vec (.nodes b))
+            :outputs (vec outputs)
+            :notes (into {} (map-indexed vector) (.notes b))}
+     (seq kept) (assoc :keep (vec kept)))))
+
+(defn structure-hash
+  "A number that is equal for nodes of equal structure, of one or of several builders; linear in the
+  nodes before `id`."
+  [^Builder b id]
+  (peek (reduce (fn [hashes [op attrs & args]] (conj hashes (hash [op attrs (map hashes args)])))
+                [] (.subList ^ArrayList (.nodes b) 0 (inc (int id))))))
+
+(defn load-graph!
+  "Adds every node of `graph` to the builder; returns the vector old id → new id."
+  [b {:keys [nodes notes]}]
+  (reduce-kv (fn [ids id [op attrs & args]]
+               (conj ids (add-node! b (into [op attrs] (map ids) args) (notes id))))
+             [] nodes))
+
+;; ## Walking
+
+(defn live
+  "A sorted vector of the ids that the outputs need, themselves and those of :keep included. Linear,
+  without recursion."
+  ([graph] (live graph (concat (:outputs graph) (:keep graph))))
+  ([{:keys [nodes]} roots]
+   (let [seen (boolean-array (count nodes))]
+     (doseq [r roots] (aset seen (int r) true))
+     (loop [id (dec (count nodes))]
+       (when (>= id 0)
+         (when (aget seen id)
+           (doseq [a (args-of (nth nodes id))] (aset seen (int a) true)))
+         (recur (dec id))))
+     (filterv #(aget seen (int %)) (range (count nodes))))))
+
+(defn prune
+  "The graph without the nodes that neither an output nor :keep needs; ids are numbered anew, order
+  kept."
+  [{:keys [nodes outputs notes] kept :keep :as graph}]
+  (let [ids (live graph)
+        new-ids (int-array (count nodes))
+        renumber #(long (aget new-ids (int %)))
+        renumbered (fn [node] (into [(op-of node) (attrs-of node)] (map renumber) (args-of node)))]
+    (dotimes [i (count ids)] (aset new-ids (int (nth ids i)) (int i)))
+    (cond-> {:nodes (mapv #(renumbered (nth nodes %)) ids)
+             :outputs (mapv renumber outputs)
+             :notes (into {} (map (fn [id] [(renumber id) (notes id)])) ids)}
+      (seq kept) (assoc :keep (mapv renumber kept)))))
+
+(defn users
+  "A map from id to the vector of ids of live nodes that take it as an argument (once for each
+  use)."
+  [{:keys [nodes] :as graph}]
+  (reduce (fn [m id] (reduce (fn [m a] (update m a (fnil conj []) id)) m (args-of (nth nodes id))))
+          {} (live graph)))
+
+;; ## Checking
+
+(defn- window [nodes id]
+  (vec (for [i (range (max 0 (- id 2)) (min (count nodes) (+ id 3)))] [i (nth nodes i)])))
+
+(defn- node-problem [nodes id]
+  (let [node (nth nodes id)]
+    (cond
+      (not (and (vector? node) (<= 2 (count node)))) "is not a vector [op attrs & argument-ids]"
+      (not (keyword? (op-of node))) "has no op keyword in front"
+      (not (map? (attrs-of node))) "has no attribute map in second place"
+      :else (when-let [a (first (remove #(and (integer? %) (<= 0 %) (< % id)) (args-of node)))]
+              (if (and (integer? a) (<= id a))
+                (str "refers forward to " a " (to itself, or in a cycle)")
+                (str "has the argument " (pr-str a) ", which is no id to its left"))))))
+
+(defn check
+  "The graph itself; fails on the first node that is malformed or refers forward, with its
+  neighbours in :window. Types are checked by damo.op/check-types, which knows the ops."
+  [{:keys [nodes outputs notes] :as graph}]
+  (when-not (and (map? graph) (vector? nodes) (vector? outputs) (or (nil? notes) (map? notes)))
+    (fail! :damo.graph/bad-graph
+           "a graph is a map with the vectors :nodes and :outputs, and a map :notes"
+      {:given (type graph)}))
+  (dotimes [id (count nodes)]
+    (when-let [problem (node-problem nodes id)]
+      (fail! :damo.graph/bad-node
+             (str "node " id " " problem ": " (pr-str (nth nodes id)) "; around it: "
+              (pr-str (window nodes id)))
+             {:id id, :node (nth nodes id), :window (window nodes id)})))
+  (doseq [o outputs]
+    (when-not (and (integer? o) (< -1 o (count nodes)))
+      (fail! :damo.graph/bad-output
+             (str "the output " (pr-str o) " is no node: there are " (count nodes))
+        {:output o})))
+  graph)
+
+;; ## Files
+
+(defn write-graph
+  "Writes a graph as EDN text to `file`, whole or not at all; returns the file."
+  [file graph]
+  (check graph)
+  (file/write-whole! file
+                     (fn [out]
+                       (let [w (io/writer out)]
+                         (binding [*out* w, *print-length* nil, *print-level* nil, *print-meta*
+                                   false, *print-namespace-maps* false]
+                           (prn graph))
+                         (.flush w)))))
+
+(defn read-edn
+  "The one EDN form of a file; never evaluates anything. Fails with the file's name when it is not
+  exactly one form."
+  [file]
+  (with-open [r (PushbackReader. (try (io/reader file)
+                                      (catch java.io.IOException e
+                                        (file/failed! file "read" e))))]
+    (let [opts {:eof ::eof}
+          [form more] (try [(edn/read opts r) (edn/read opts r)]
+                           (catch RuntimeException e
+                             (fail! :damo.graph/not-edn (str file " is not EDN: " (ex-message e))
+                               {:file (str file)} e)))]
+      (when-not (and (= more ::eof) (not= form ::eof))
+        (fail! :damo.graph/not-edn (str file " must hold exactly one EDN form") {:file (str file)}))
+      form)))
+
+(defn read-graph
+  "The graph in `file`, checked for form; never evaluates anything."
+  [file]
+  (check (read-edn file)))

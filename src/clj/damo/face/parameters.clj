@@ -1,0 +1,85 @@
+(ns damo.face.parameters
+  "What public functions may be given: how many arguments, as their arglists say, and of which
+  kinds, which the names of parameters tell: `file` is a file wherever it stands.
+  (guard! 'damo.core) wraps the functions of a namespace in the check."
+  (:require [clojure.string :as str]
+            [damo.data.expr :as expr]
+            [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.finite :as finite])
+  (:import [damo.tensor Tensor]))
+
+(set! *warn-on-reflection* true)
+
+(defn- file? [x]
+  (or (string? x) (instance? java.io.File x) (instance? java.nio.file.Path x)))
+
+(def kinds
+  "By the name of a parameter what it may be: a predicate, and how messages say it. What is not
+  named is checked where it is used."
+  {'file [file? "the name of a file, text or a java.io.File"]
+   'n [int? "an integer"]
+   'id [int? "the number of a node"]
+   'axis [int? "an axis, an integer"]
+   'op [#(or (keyword? %) (symbol? %)) "the name of an op, a keyword"]
+   'xs [sequential? "a vector of vectors"]
+   'points [sequential? "a vector of values, one an argument"]
+   'values [map? "a map of inputs, or their names, and values"]
+   'leaves [map? "a map of names and expressions"]
+   'form [map? "a let form, a map"]
+   'g [map? "a graph, a map {:nodes :outputs :notes}"]
+   't [#(instance? Tensor %)
+       "a tensor; (d/tensor data) makes one, (d/eval e) that of an expression"]
+   'tensors [#(and (map? %) (every? (fn [[k t]] (and (or (ident? k) (string? k))
+                                                     (instance? Tensor t)))
+                                    %))
+             "a map of names and tensors"]
+   'modes [map? "a map {:lop … :rop …}"]
+   'user-fn [fn? "a function of expressions"]})
+
+(defn- facts [given]
+  (merge {:given given} (fail/source-position)))
+
+(defn- arity-text [arglists]
+  (str/join " or " (map #(str "[" (str/join " " %) "]") arglists)))
+
+(defn- takes? [arglist n]
+  (let [[fixed more] (split-with (complement '#{&}) arglist)]
+    (if (seq more) (<= (count fixed) n) (= (count fixed) n))))
+
+(defn- check-count! [function-name arglists args]
+  (let [n (bounded-count 100 args)]
+    (when-not (some #(takes? % n) arglists)
+      (let [facts (facts (vec (take 100 args)))]
+        (fail! :damo.face/wrong-arity
+               (str function-name ": takes the arguments " (arity-text arglists) "; given " n
+                    (fail/facts-text (dissoc facts :given)))
+               facts)))))
+
+(defn- check-kinds! [function-name arglists args]
+  (let [arglist (first (filter #(takes? % (bounded-count 100 args)) arglists))]
+    (doseq [[param arg] (map vector (take-while (complement '#{&}) arglist) args)
+            :let [[allowed? text] (kinds param)]
+            :when (and allowed? (not (allowed? arg)))]
+      (let [facts (facts arg)]
+        (fail! :damo.face/bad-argument
+               (str function-name ": " param " is " text "; got " (expr/describe arg)
+                    (fail/facts-text (dissoc facts :given)))
+               (assoc facts :parameter param))))))
+
+(defn guarded
+  "The function f behind the check of its arguments by its arglists."
+  [f function-name arglists]
+  (fn [& args]
+    (finite/check! function-name args)
+    (check-count! function-name arglists args)
+    (check-kinds! function-name arglists args)
+    (apply f args)))
+
+(defn guard!
+  "Wraps the public functions of a namespace that have arglists in the check of their arguments, but
+  for those of an :op, as their meta data says, which check them in their own way."
+  [ns]
+  (doseq [[function-name v] (ns-publics ns)
+          :let [{:keys [arglists macro op]} (meta v)]
+          :when (and arglists (not macro) (not op))]
+    (alter-var-root v guarded function-name arglists)))

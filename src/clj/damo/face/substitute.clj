@@ -1,0 +1,169 @@
+(ns damo.face.substitute
+  "Expressions in the place of others. Their types are unified: symbols of what is replaced are
+  bound to the dims of what replaces it, and the other way round, everywhere; what neither shows
+  nor rules out is checked in the call. Only a contradiction is refused.
+  (in-place-of [(sum x)] {x y}) = {:exprs [(sum y)] :dims {n 10}} for x of [n] and y of [10]."
+  (:require [damo.data.expr :as expr]
+            [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.graph :as graph]
+            [damo.data.poly :as poly]
+            [damo.data.type :as type]
+            [damo.op :as op]))
+
+(set! *warn-on-reflection* true)
+
+;; ## Dims that are equal
+
+(defn- dim-of
+  "The dim of a polynomial when it can be one, else nil."
+  [p]
+  (let [c (poly/constant p)]
+    (when (or (nil? c) (nat-int? c)) (poly/to-dim p))))
+
+(defn- linear
+  "The coefficient of a symbol that occurs in one term of a polynomial, alone; else nil."
+  [p s]
+  (when (= 1 (count (filter #(contains? (type/dim-symbols (poly/to-dim (conj {} %))) s) p)))
+    (get p [s])))
+
+(defn- solved
+  "[symbol dim] that makes the difference p of two dims zero, for one of these symbols; nil when
+  there is none."
+  [p symbols]
+  (some (fn [s]
+          (when-let [c (linear p s)]
+            (when-let [d (dim-of (poly/scale (/ -1 c) (dissoc p [s])))]
+              [s d])))
+        symbols))
+
+(defn- with-binding [dims s d]
+  (assoc (update-vals dims #(type/substitute {s d} %)) s d))
+
+(defn- never-equal?
+  "Does the difference of two dims show that they are not equal?"
+  [p]
+  (let [c (poly/constant p), unit (poly/content (dissoc p []))]
+    (or (and c (not (zero? c)))
+        (and (integer? (get p [] 0)) (< 1 unit) (not (zero? (mod (get p [] 0) unit))))
+        (poly/nonnegative? (poly/plus p {[] -1}))
+        (poly/nonnegative? (poly/minus {[] -1} p)))))
+
+(defn- equated
+  "The dims with what makes the dims a and b equal, as far as it can be told. `free` says whether a
+  symbol may be bound."
+  [free dims [a b :as pair]]
+  (let [p (poly/of-dim [:- (type/substitute dims a) (type/substitute dims b)])
+        own (filter free (distinct (concat (type/dim-symbols (type/substitute dims a))
+                                           (type/dim-symbols (type/substitute dims b)))))]
+    (if (empty? p)
+      dims
+      (if-let [[s d] (solved p own)]
+        (with-binding dims s d)
+        (if (never-equal? p) (reduced {::contradiction pair}) dims)))))
+
+(defn unified
+  "{symbol dim} that makes the dims of each pair [a b] equal, as far as they show it, those that are
+  a name alone first; {::contradiction [a b]} when that cannot be. `free` says whether a symbol may
+  be bound."
+  [free pairs]
+  (let [named? (fn [[a b]] (or (symbol? a) (symbol? b)))]
+    (reduce (partial equated free) {} (concat (filter named? pairs) (remove named? pairs)
+                                              (filter named? pairs)))))
+
+;; ## Types
+
+(defn- mismatch! [[from to] what data]
+  (fail! :damo.function/given-mismatch
+         (str what "\n  replaced: " (expr/describe from) "\n  by: " (expr/describe to))
+         (merge (expr/facts from) {:from from, :to to} data)))
+
+(defn- check-kinds!
+  "Fails unless an expression may replace another as far as dtype and rank go."
+  [[from to :as pair]]
+  (when-not (and (expr/expr? from) (expr/expr? to))
+    (mismatch! pair "an expression is replaced by an expression" {}))
+  (let [[dtype shape] (expr/type-of from), [other-dtype other] (expr/type-of to)]
+    (when-not (and (= dtype other-dtype) (= (count shape) (count other)))
+      (mismatch! pair "what replaces an expression has its dtype and as many axes" {}))))
+
+(defn- counted
+  "The dims that the nodes of a graph count; they have no other value."
+  [{:keys [nodes]}]
+  (into #{} (comp (filter (fn [[op]] (:counts (op/entry op)))) (keep (comp :as second))) nodes))
+
+(defn- dims-of
+  "The dims that make the types of each pair of expressions equal; fails when they cannot be."
+  [pairs free]
+  (let [shapes (fn [pair] (apply map vector (map expr/shape-of pair)))
+        dims (unified free (mapcat shapes pairs))]
+    (when-let [[a b :as dims] (::contradiction dims)]
+      (mismatch! (first (filter #(some #{dims} (shapes %)) pairs))
+                 (str "the shapes contradict each other: " (pr-str a) " and " (pr-str b)
+                      " are never equal")
+                 {:expected a, :given b}))
+    dims))
+
+;; ## Expressions
+
+(defn- with-dims
+  "Attributes or a type with symbols of dims replaced."
+  [dims x]
+  (cond (symbol? x) (get dims x x)
+        (and (vector? x) (type/dim-ops (first x))) (type/substitute dims x)
+        (vector? x) (mapv #(with-dims dims %) x)
+        :else x))
+
+(defn- adapter
+  "The function that gives the attributes and the type of a node with dims replaced."
+  [dims]
+  (if (empty? dims)
+    (fn [_ attrs type] [attrs type])
+    (fn [op attrs type]
+      [(if (= op :const)
+         attrs
+         (reduce-kv (fn [m k v] (assoc m k (if (#{:name :as} k) v (with-dims dims v)))) {} attrs))
+       (with-dims dims type)])))
+
+(defn- stated
+  "The expression `to` as one of the shape of `from`, dims replaced: where that does not show, a
+  call checks it."
+  [dims from to]
+  (let [shape (with-dims dims (expr/shape-of from))]
+    (if (= shape (expr/shape-of to))
+      to
+      (op/node :specify-shape {:shape shape} [to]))))
+
+(defn in-graph
+  "{:exprs :dims}: the expressions of the outputs of a graph with those in the place of nodes that
+  `known`, {id [from to]}, gives; `states` as `expr/from-graph` takes them."
+  [g known states]
+  (let [pairs (vals known)]
+    (run! check-kinds! pairs)
+    (let [others (expr/to-graph (map second pairs))
+          fixed (into (counted g) (counted (:graph others)))
+          dims (dims-of pairs (complement fixed))
+          adapt (adapter dims)
+          tos (expr/from-graph (:graph others) {} (:states others) adapt)]
+      {:exprs (expr/from-graph g (zipmap (keys known) (map #(stated dims (first %1) %2) pairs tos))
+                               states adapt)
+       :dims dims})))
+
+(defn in-place-of
+  "{:exprs :dims}: the expressions with every use of a key of `givens` replaced by its value, and
+  what symbols of dims were bound to."
+  [exprs givens]
+  (if (empty? givens)
+    {:exprs (vec exprs), :dims {}}
+    (let [froms (filter expr/expr? (keys givens))
+          {:keys [graph id-of states]} (expr/to-graph (into (vec exprs) froms))
+          known (into {} (map (fn [[from to]] [(when (expr/expr? from) (id-of from)) [from to]]))
+                      givens)]
+      (update (in-graph graph known states) :exprs #(vec (take (count exprs) %))))))
+
+(defn input-of
+  "An input with symbols of dims replaced."
+  [dims e]
+  (if (some dims (mapcat type/dim-symbols (expr/shape-of e)))
+    (let [type (with-dims dims (expr/type-of e))]
+      (expr/->Expr :input (assoc (expr/attrs-of e) :type type) [] type (expr/src-of e) nil))
+    e))

@@ -1,0 +1,143 @@
+(ns damo.meaning.counted
+  "Counted dimensions: dims whose value an op finds while a call runs, such as the number of true
+  elements of a mask. The entry of such an op has :counts with :dims, a function of a node that
+  gives {dim largest-value}; the node's :as names the dim. Here: which nodes of a graph count, and
+  an order of the nodes in which every dim is counted before it is mentioned.
+  (binders g) = [{:id 3, :dim k, :max n}]"
+  (:require [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
+            [damo.op :as op]))
+
+(set! *warn-on-reflection* true)
+
+(defn counted-by
+  "What node `id` counts: [{:id :dim :max} …], for most nodes empty. :as may also be a dim that is
+  no symbol, such as 3, and then is only checked."
+  [{:keys [nodes] :as g} id]
+  (let [[op attrs & args] (nth nodes id)]
+    (when-let [{:keys [dims]} (:counts (op/entry op))]
+      (for [[dim largest] (dims {:attrs attrs, :types (mapv #(graph/type-of g %) args)})
+            :when (symbol? dim)]
+        {:id id, :dim dim, :max largest}))))
+
+(defn binders
+  "The live nodes that count, in order: [{:id :dim :max} …]."
+  [g]
+  (into [] (mapcat #(counted-by g %)) (graph/live g)))
+
+(defn mentions
+  "The symbols of dims in the type and the attributes of a node; of a leaf in its type."
+  [{:keys [nodes] :as g} id]
+  (let [[op attrs] (nth nodes id)
+        symbols (fn [x] (filter symbol? (tree-seq vector? seq x)))]
+    (into (set (mapcat type/dim-symbols (type/shape-of (graph/type-of g id))))
+          (when-not (= :leaf (op/kind op)) (mapcat symbols (vals attrs))))))
+
+;; ## Order
+
+(defn- cone
+  "A binder with the :nodes that it needs, itself last, and the counted dims that these mention."
+  [g counted {:keys [id] :as binder}]
+  (let [nodes (graph/live g [id])]
+    (assoc binder :nodes nodes
+           :needs (into #{} (comp (remove #{id}) (mapcat #(mentions g %)) (filter counted))
+                        nodes))))
+
+(defn- sorted-cones
+  "The binders in an order in which each needs only dims that those before it count."
+  [g binders]
+  (loop [waiting (map #(cone g (set (map :dim binders)) %) binders), done [], known #{}]
+    (if (empty? waiting)
+      done
+      (let [{:keys [id dim] :as chosen} (first (filter #(every? known (:needs %)) waiting))]
+        (when-not chosen
+          (fail! :damo.counted/circular-count
+                 (str "the dimension " (:dim (first waiting)) " is needed before it is counted; "
+                      "give the ops that count dimensions different names :as")
+                 {:dims (mapv :dim waiting)}))
+        (recur (remove #(= id (:id %)) waiting) (conj done chosen) (conj known dim))))))
+
+(defn order
+  "The live ids in an order in which arguments and counted dims come first; `graph/live` where
+  nothing is counted."
+  [g]
+  (let [live (graph/live g), found (binders g)]
+    (if (empty? found)
+      live
+      (vec (distinct (concat (mapcat :nodes (sorted-cones g found)) live))))))
+
+(defn counting
+  "{id {:dim :max}} of the nodes that bind a dim: of several that count one, the first; the others
+  are checked against it. `known` are the dims that inputs tell."
+  [g known]
+  (reduce (fn [m {:keys [id dim] :as binder}]
+            (if (or (known dim) (some #(= dim (:dim %)) (vals m)))
+              m
+              (assoc m id (select-keys binder [:dim :max]))))
+          {} (mapcat #(counted-by g %) (order g))))
+
+(defn needs
+  "{id #{binder …}}: the nodes that must have counted before node `id` can run, besides its
+  arguments; nil where nothing is counted."
+  [g]
+  (when (seq (binders g))
+    (let [ids (order g)
+          by-dim (into {} (map (juxt :dim :id)) (rseq (vec (mapcat #(counted-by g %) ids))))]
+      (reduce (fn [m id]
+                (assoc m id (disj (into (into #{} (keep by-dim) (mentions g id))
+                                        (mapcat m) (graph/args-of (nth (:nodes g) id)))
+                                  id)))
+              {} ids))))
+
+;; ## Keeping binders alive
+;; A rule may find that the elements of a mask are not needed, but only how many are true.
+
+(defn keep-binders
+  "The graph with every live node that counts under :keep, so that no pass drops it."
+  [g]
+  (if-let [found (seq (binders g))]
+    (update g :keep (fn [kept] (vec (distinct (concat kept (map :id found))))))
+    g))
+
+(defn- uncounted
+  "The binders, of `found`, of the dims that the nodes below `id` mention and do not count."
+  [g found id]
+  (let [below (graph/live g [id])
+        counted (into #{} (comp (mapcat #(counted-by g %)) (map :dim)) below)
+        mentioned (into #{} (mapcat #(mentions g %)) below)]
+    (vals (into {} (comp (remove (comp counted :dim)) (filter (comp mentioned :dim))
+                         (map (juxt :dim identity)))
+                (rseq found)))))
+
+(defn tied
+  "{:graph g' :ids ids'}: the nodes `ids` of a graph, each with the nodes that count the dims it
+  mentions below it: a gradient of ones of the shape [k] needs no element of x[mask], and must yet
+  be able to tell k. The ids of other nodes stay."
+  [g ids]
+  (let [found (binders g)]
+    (if (empty? found)
+      {:graph g, :ids ids}
+      (let [b (graph/builder)
+            tie (fn [id {binder :id}]
+                  (op/emit! b :counted-with {} [(op/->Id id) (op/->Id binder)] nil))]
+        (graph/load-graph! b g)
+        (let [ids (mapv #(reduce tie % (uncounted g found %)) ids)]
+          {:graph (graph/finish b (:outputs g) (:keep g)), :ids ids})))))
+
+(defn only-needed
+  "The graph that keeps only the nodes that count what its outputs need; `known` are the dims that
+  inputs tell."
+  [g known]
+  (if (empty? (:keep g))
+    g
+    (let [by-dim (group-by :dim (binders g))
+          needed (fn [ids] (into #{} (comp (mapcat #(mentions g %)) (remove known)
+                                           (keep #(:id (first (by-dim %)))))
+                                 (graph/live g ids)))
+          outputs (:outputs g)]
+      (loop [kept #{}]
+        (let [more (into kept (needed (into (vec outputs) kept)))]
+          (if (= more kept)
+            (assoc g :keep (vec (sort kept)))
+            (recur more)))))))

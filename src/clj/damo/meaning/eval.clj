@@ -1,0 +1,190 @@
+(ns damo.meaning.eval
+  "The reference interpreter: graphs evaluated op by op on reference arrays (damo.data.array), by
+  the
+  :eval of each entry, or its kernel or expansion. The oracle of every test, and what folds
+  constants. (run graph {'x array}) gives one array an output."
+  (:require [damo.data.array :as array]
+            [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.graph :as graph]
+            [damo.data.transfer :as transfer]
+            [damo.data.type :as type]
+            [damo.meaning.counted :as counted]
+            [damo.op :as op])
+  (:import [java.util HashMap IdentityHashMap]))
+
+(set! *warn-on-reflection* true)
+
+;; ## One op
+
+(defn- elementwise [{:keys [eval] :as entry} attrs arrays]
+  (let [[dtype _] (op/result-type entry attrs (mapv array/type-of arrays))]
+    (array/map-elements dtype eval arrays)))
+
+(declare run)
+
+(defn- by-expansion
+  "The value of an op that says what it means by :expand alone."
+  [{op :name :as entry} attrs arrays]
+  (let [b (graph/builder)
+        names (mapv #(symbol (str "x" %)) (range (count arrays)))
+        ids (mapv #(op/emit! b :input {:name %1, :type (array/type-of %2)} [] nil) names arrays)
+        type (op/result-type entry attrs (mapv array/type-of arrays))
+        id (op/expand-into! b entry attrs ids type)]
+    (when-not id
+      (fail! :damo.eval/no-meaning
+             (str "the op " op " has no :eval, and its :expand gives nothing for "
+              (pr-str (mapv array/type-of arrays)))
+             {:op op}))
+    (first (run (graph/finish b [id]) (zipmap names arrays)))))
+
+(defn value
+  "The array that the op of an entry gives for arrays; its attributes are in normal form and mention
+  no symbolic dims."
+  [{:keys [kind eval kernel] op :name :as entry} attrs arrays]
+  (cond (= op :const) (let [{[dtype shape] :type, value :value} attrs]
+                        (array/of dtype shape (if (empty? shape) [value] value)))
+        (and eval (= kind :elementwise)) (elementwise entry attrs arrays)
+        eval (apply eval attrs arrays)
+        kernel (transfer/by-kernel kernel op attrs
+                                   (op/result-type entry attrs (mapv array/type-of arrays)) arrays)
+        :else (by-expansion entry attrs arrays)))
+
+(defn constant
+  "The same for an op by its name."
+  [op attrs arrays]
+  (value (op/entry op) attrs arrays))
+
+;; ## Dimensions
+
+(defn- bind-dim [dims name [axis dim extent]]
+  (cond (not (symbol? dim)) dims
+        (= extent (get dims dim extent)) (assoc dims dim extent)
+        :else (fail! :damo.eval/shape-mismatch
+                     (str "axis " axis " of " name " has the extent " extent
+                          ", but the dimension " dim " is " (dims dim) " elsewhere")
+                     {:name name, :axis axis, :dim dim, :expected (dims dim), :given extent})))
+
+(defn- check-value
+  "The array given for a leaf of that name and type, when its dtype and rank fit."
+  [env name [dtype shape]]
+  (let [given (or (get env name)
+                  (fail! :damo.eval/missing-input (str "no array is given for " name "; given are "
+                                                   (pr-str (keys env)))
+                         {:name name}))]
+    (when-not (and (= dtype (:dtype given)) (= (count shape) (count (:shape given))))
+      (fail! :damo.eval/wrong-input (str name " has the type " (pr-str [dtype shape])
+                                     ", given an array of type " (pr-str (array/type-of given)))
+             {:name name, :expected [dtype shape], :given (array/type-of given)}))
+    given))
+
+(defn- leaves
+  "[name type] of the inputs and shared variables that are needed (`live`) or given: an unused input
+  may still give a dimension its extent."
+  [{:keys [nodes]} live env]
+  (let [live? (set live)]
+    (for [[id [op {:keys [name type]}]] (map-indexed vector nodes)
+          :when (and (#{:input :shared} op) (or (live? id) (contains? env name)))]
+      [name type])))
+
+(defn- bind-dims
+  "The map of dimension to extent that the arrays of the leaves give; fails when they disagree."
+  [leaves env]
+  (reduce (fn [dims [name type]]
+            (let [{:keys [shape]} (check-value env name type)]
+              (reduce #(bind-dim %1 name %2) dims (map vector (range) (type/shape-of type) shape))))
+          {} leaves))
+
+(defn- check-shape [dims what [dtype shape] array]
+  (let [expected [dtype (mapv #(type/dim-value dims %) shape)]]
+    (when-not (= expected (array/type-of array))
+      (fail! :damo.eval/wrong-type (str what " must have the type " (pr-str expected)
+                                    (when-not (= shape (second expected))
+                                     (str ", " (pr-str [dtype shape])))
+                                    "; it has " (pr-str (array/type-of array)))
+             {:expected expected, :given (array/type-of array)}))
+    array))
+
+(defn- with-values
+  "An attribute with symbolic dims replaced by their values."
+  [dims x]
+  (cond (symbol? x) (type/dim-value dims x)
+        (and (vector? x) (type/dim-ops (first x))) (type/dim-value dims x)
+        (vector? x) (mapv #(with-values dims %) x)
+        :else x))
+
+;; ## Graphs
+
+(defn- node-value [dims env remember [op attrs] args]
+  (case op
+    (:input :shared) (env (:name attrs))
+    :const (remember op attrs [] #(constant :const attrs []))
+    (let [attrs (reduce-kv (fn [m k v] (assoc m k (if (= k :as) v (with-values dims v))))
+                           {} attrs)]
+      (remember op attrs args #(constant op attrs args)))))
+
+(defn- computed-anew [_ _ _ compute] (compute))
+
+(defn remembering
+  "A function for `all-values` with which graphs that have nodes in common compute them once: what
+  an op gave for an attribute map and these very arrays is remembered."
+  []
+  (let [numbers (IdentityHashMap.), known (HashMap.)
+        number (fn [a] (or (.get numbers a)
+                           (let [n (.size numbers)] (.put numbers a n) n)))]
+    (fn [op attrs args compute]
+      (let [k [op attrs (mapv number args)]]
+        (or (.get known k) (let [value (compute)] (.put known k value) value))))))
+
+(defn- with-counts
+  "The dims with those that the value of a node of that type has just counted."
+  [dims g id [_ shape] {extents :shape}]
+  (reduce (fn [dims {:keys [dim]}]
+            (let [at (.indexOf ^java.util.List shape dim)]
+              (if (or (neg? at) (contains? dims dim)) dims (assoc dims dim (nth extents at)))))
+          dims (counted/counted-by g id)))
+
+(defn- explained
+  "Throws the failure `e` of a node again, with the node's number, op and position in front."
+  [{:keys [nodes notes]} id e]
+  (let [op (graph/op-of (nth nodes id)), {:keys [src type]} (notes id)]
+    (fail/explain! e
+                   (str "node " id ", " (name op)
+                        (when src (str ", written at " (fail/position-text src))) ": ")
+                   ""
+                   (merge {:damo/error :damo.eval/failed, :id id, :op op, :type type} src
+                          (ex-data e)))))
+
+(defn all-values
+  "A vector of the values of all nodes of a graph that its outputs need, by id (nil for the
+  others); see `run`. With `known`, {id array}, each node is computed from these values of its
+  arguments, where there are any. With `adjust`, a function of a node's id, its arguments' values
+  and its value, that gives the value to go on with. `remember` is made by `remembering`."
+  ([graph env] (all-values graph env {}))
+  ([graph env known] (all-values graph env known (fn [_ _ value] value)))
+  ([graph env known adjust] (all-values graph env known adjust computed-anew))
+  ([{:keys [nodes notes] :as graph} env known adjust remember]
+   (let [live (graph/live graph)
+         leaf-types (leaves graph live env)
+         dims (volatile! (bind-dims leaf-types env))
+         values (object-array (count nodes))]
+     (doseq [[name type] leaf-types] (check-shape @dims name type (env name)))
+     (doseq [id (counted/order graph)]
+       (try
+         (let [node (nth nodes id)
+               args (mapv #(or (known %) (aget values (int %))) (graph/args-of node))
+               value (adjust id args (node-value @dims env remember node args))
+               declared (get-in notes [id :type])]
+           (when declared
+             (vswap! dims with-counts graph id declared value)
+             (check-shape @dims "the value" declared value))
+           (aset values id value))
+         (catch clojure.lang.ExceptionInfo e (explained graph id e))))
+     (vec values))))
+
+(defn run
+  "The arrays of the outputs of a graph, a vector. `env` maps the names of inputs and shared
+  variables to arrays, which give the symbolic dims their extents. Every value is rounded to its
+  dtype and checked against the noted type; failures name the node. Linear in the graph and in the
+  work of the ops; no recursion."
+  [graph env]
+  (mapv (all-values graph env) (:outputs graph)))

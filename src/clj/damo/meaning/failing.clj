@@ -1,0 +1,123 @@
+(ns damo.meaning.failing
+  "Which nodes may fail when they run, for rules and the plan: indices that may be out of range, and
+  requirements of dimensions (:requires of an entry) that are not plain. A rule may not drop the
+  computation of such a node: that an index is out of range is an error, also where its value would
+  not matter. (dropped? (flags b) [3] [:neg ?x] {?x 2}) asks that of a replacement."
+  (:require [damo.data.graph :as graph]
+            [damo.data.type :as type]
+            [damo.op :as op])
+  (:import [java.util ArrayList]))
+
+(set! *warn-on-reflection* true)
+
+;; ## Requirements
+
+(defn requirements
+  "The requirements of a node with these attributes and types of arguments that are not plain:
+  [[small large] …], small not to be larger than large. That the quotient [:/ a b] comes out even
+  is that it is not less than 0."
+  [op attrs types]
+  (let [{:keys [kind requires]} (op/entry op)]
+    (when-not (= kind :leaf)
+      (concat (when requires
+                (remove (fn [[small large]] (type/at-most? small large))
+                        (requires {:attrs attrs, :types types})))
+              (for [q (distinct (type/quotients (vals attrs)))
+                    :when (not-any? #{q} (type/quotients (map type/shape-of types)))]
+                [0 q])))))
+
+;; ## Nodes that may fail by themselves
+
+(defn- in-range?
+  "Is a node a constant whose elements are all indices into an axis of that extent?"
+  [b id extent]
+  (let [[op {:keys [value axis]} arg] (graph/node b id)
+        fits? #(and (integer? extent) (<= (- extent) % (dec extent)))]
+    (cond (= op :const) (if (vector? value) (every? fits? value) (fits? value))
+          (= op :iota) (type/at-most? (nth (type/shape-of (graph/node-type b id)) axis) extent)
+          (= :view (op/kind op)) (recur b arg extent))))
+
+(def ^:private kinds-that-check #{:gather :scatter :check})
+
+(defn- indices-may-fail? [b [op {:keys [axis extent]} x & more]]
+  (case (op/kind op)
+    :check (not (in-range? b x extent))
+    (:gather :scatter) (let [shape (type/shape-of (graph/node-type b x))]
+                         (not-every? true? (map #(in-range? b %1 (nth shape %2)) more axis)))
+    false))
+
+(defn- expansion-may-fail?
+  "Does what a composite stands for have a check of indices?"
+  [b [op attrs & args] type]
+  (when-let [expand (and (= :composite (op/kind op)) (:expand (op/entry op)))]
+    (let [template (expand {:attrs attrs, :types (mapv #(graph/node-type b %) args), :type type})]
+      (some #(and (vector? %) (keyword? (first %)) (contains? @op/registry (first %))
+                  (kinds-that-check (op/kind (first %))))
+            (tree-seq vector? seq template)))))
+
+(defn itself?
+  "May the node [op attrs & ids], of that type, fail by itself? Its arguments are in the builder."
+  [b [op attrs & args :as node] type]
+  (boolean (or (indices-may-fail? b node)
+               (expansion-may-fail? b node type)
+               (seq (requirements op attrs (map #(graph/node-type b %) args))))))
+
+;; ## Flags of all nodes of a builder, found once
+
+(deftype Flags [b ^ArrayList own ^ArrayList below])
+
+(defn flags
+  "What is known of the nodes of a builder, found as they are asked for; mutable."
+  [b]
+  (->Flags b (ArrayList.) (ArrayList.)))
+
+(defn- known! [^Flags flags id]
+  (let [^ArrayList own (.own flags), ^ArrayList below (.below flags), b (.b flags)]
+    (while (<= (.size own) (long id))
+      (let [next-id (.size own)
+            fails (itself? b (graph/node b next-id) (graph/node-type b next-id))]
+        (.add own fails)
+        (.add below (boolean (or fails (some #(.get below (int %))
+                                             (graph/args-of (graph/node b next-id))))))))))
+
+(defn- fails-itself? [^Flags flags id]
+  (known! flags id)
+  (.get ^ArrayList (.own flags) (int id)))
+
+(defn may-fail?
+  "May the node or what it needs fail?"
+  [^Flags flags id]
+  (known! flags id)
+  (.get ^ArrayList (.below flags) (int id)))
+
+;; ## What a replacement keeps
+
+(def ^:private max-depth "How far below and above the nodes that a template names is looked." 5)
+
+(defn- named
+  "The ids that a template names, given the bindings of its names."
+  [template bindings]
+  (cond (instance? damo.op.Id template) [(op/id-of template)]
+        (symbol? template) (when-let [id (bindings template)] [id])
+        (vector? template) (mapcat #(named % bindings) (remove map? (rest template)))))
+
+(defn- around [b depth ids]
+  (if (zero? depth)
+    (set ids)
+    (into (set ids)
+          (around b (dec depth) (into #{} (mapcat #(graph/args-of (graph/node b %))) ids)))))
+
+(defn- kept? [^Flags flags kept depth id]
+  (or (contains? kept id)
+      (and (pos? (long depth)) (not (fails-itself? flags id))
+           (every? #(or (not (may-fail? flags %)) (kept? flags kept (dec (long depth)) %))
+                   (graph/args-of (graph/node (.b flags) id))))))
+
+(defn dropped?
+  "Would the template, in the place of a node with these arguments, leave out one that may fail?"
+  [^Flags flags args template bindings]
+  (let [failing (filter #(may-fail? flags %) args)]
+    (and (seq failing)
+         (let [kept (around (.b flags) max-depth (filter #(may-fail? flags %)
+                                                         (named template bindings)))]
+           (not-every? #(kept? flags kept max-depth %) failing)))))

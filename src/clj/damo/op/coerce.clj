@@ -1,0 +1,70 @@
+(ns damo.op.coerce
+  "Which dtype the arguments of an op get: of those that are brought to one, numbers and what is
+  computed of numbers alone give way to the others. (arguments ctx entry [x 0.1]) are x and 0.1 as a
+  constant of its dtype; for contexts see damo.op/construct."
+  (:require [damo.data.expr :as expr]
+            [damo.data.type :as type]))
+
+(set! *warn-on-reflection* true)
+
+(defn literal?
+  "Is x a number or boolean, whose dtype depends on its partners?"
+  [x]
+  (or (number? x) (boolean? x)))
+
+(defn- weak? [{:keys [type-of]} x] (or (literal? x) (some? (type/made-of (type-of x)))))
+
+(defn- constant [{:keys [make]} x dtype]
+  (let [type [dtype []]]
+    (make :const {:type type, :value (expr/const-value dtype x)} []
+          (type/weakened type :numbers))))
+
+(defn- converted [{:keys [type-of make constant-as]} arg dtype]
+  (let [[from shape :as type] (type-of arg), made-of (type/made-of type)]
+    (if (= from dtype)
+      arg
+      (or (when (and made-of constant-as) (constant-as arg dtype))
+          (make :cast {:dtype dtype} [arg] (type/weakened [dtype shape] made-of))))))
+
+(defn- common-dtype [{:keys [type-of] :as ctx} rule args]
+  (let [strong (map (comp type/dtype-of type-of) (remove #(weak? ctx %) args))
+        partner (when (seq strong) (reduce type/promote strong))
+        weak (map #(if (literal? %) (type/weak % partner) (type/beside (type-of %) partner))
+                  (filter #(weak? ctx %) args))
+        dtype (reduce type/promote (cond->> weak partner (cons partner)))]
+    (if (= rule :float) (type/float-of dtype) dtype)))
+
+(defn- coerced
+  "The positions of the arguments that are brought to one dtype."
+  [{:keys [kind coerce]} args]
+  (set (if (or (= coerce :all) (and (nil? coerce) (= kind :elementwise)))
+         (range (count args))
+         coerce)))
+
+(defn arguments
+  "The arguments with numbers made constants, the `coerced` ones brought to one dtype and, of those
+  that :agree, the weak ones to the dtype of the others."
+  [ctx {:keys [type agree] :as entry} args]
+  (let [positions (coerced entry args), agree (set agree)
+        chosen (keep-indexed (fn [i a] (when (or (positions i) (agree i)) a)) args)
+        dtype (when (seq chosen) (common-dtype ctx type chosen))]
+    (vec (map-indexed (fn [i a]
+                        (cond (literal? a) (constant ctx a (if (or (positions i) (agree i))
+                                                             dtype
+                                                             (type/weak a nil)))
+                              (or (positions i) (and (agree i) (weak? ctx a)))
+                              (converted ctx a dtype)
+                              :else a))
+                      args))))
+
+(defn made-of
+  "What a node is made of: :numbers or :extents when the arguments that decide its dtype are made of
+  nothing else and no attribute names a dtype, else nil."
+  [{:keys [name] :as entry} {:keys [dtype acc-dtype]} types]
+  (let [positions (into (coerced entry types) (:agree entry))
+        parts (map type/made-of (if (seq positions) (keep-indexed #(when (positions %1) %2) types)
+                                    types))]
+    (cond (= name :dim) :extents
+          (or dtype acc-dtype (empty? parts) (some nil? parts)) nil
+          (some #{:extents} parts) :extents
+          :else :numbers)))

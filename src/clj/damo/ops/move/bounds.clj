@@ -1,0 +1,53 @@
+(ns damo.ops.move.bounds
+  "Bounds of slices that are expressions: sums and products of integers, dims and unknown values, as
+  polynomials, so that the distance of two is seen where it does not depend on a value: from 600 i
+  to 600 (i + 1) it is 600. (span (mul i 600) (mul (add i 1) 600)) = 600."
+  (:require [damo.data.expr :as expr]
+            [damo.data.graph :as graph]
+            [damo.data.poly :as poly]
+            [damo.data.type :as type]))
+
+(set! *warn-on-reflection* true)
+
+(defn- unknown
+  "The name of what node `id` gives, which is no name of a dim."
+  [id]
+  (symbol "?" (str id)))
+
+(defn- node-poly
+  "The polynomial of a node, given those of the nodes before it."
+  [types polys id [op {:keys [value dim dtype]} & args]]
+  (let [[p q] (map polys args), from (when (seq args) (first (types (first args))))]
+    (case op
+      :const (if (integer? value) (poly/of-dim value) (poly/of-dim (unknown id)))
+      :dim (poly/of-dim dim)
+      :add (poly/plus p q)
+      :sub (poly/minus p q)
+      :mul (poly/times p q)
+      :neg (poly/scale -1 p)
+      :cast (if (and (type/int-dtype? from) (type/holds? dtype from)) p (poly/of-dim (unknown id)))
+      (poly/of-dim (unknown id)))))
+
+(defn- polys
+  "The polynomials of 0-d integer expressions, over dims and one name for each unknown value."
+  [exprs]
+  (let [{:keys [nodes outputs notes]} (:graph (expr/to-graph exprs))
+        all (reduce-kv (fn [ps id node] (conj ps (node-poly (comp :type notes) ps id node))) []
+                       nodes)]
+    (map all outputs)))
+
+(defn- known
+  "The dim of a polynomial without unknown values, nil where it has some or is below 0."
+  [p]
+  (let [d (poly/to-dim p)]
+    (when-not (or (some namespace (type/dim-symbols d)) (and (integer? d) (neg? d))) d)))
+
+(defn as-dim
+  "The dim that a 0-d integer expression is, nil when it depends on a value."
+  [e]
+  (known (first (polys [e]))))
+
+(defn span
+  "The dim stop - start of 0-d integer expressions, nil when it depends on a value."
+  [start stop]
+  (known (apply poly/minus (reverse (polys [start stop])))))

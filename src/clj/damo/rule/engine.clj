@@ -1,0 +1,381 @@
+(ns damo.rule.engine
+  "The engine that applies rules. One sweep over the graph, arguments first: each node is emitted
+  into a new builder on arguments that are simplified already, and the first rule that applies
+  replaces it; right sides are emitted the same way. Constants are folded. Graph in; graph and trace
+  out.
+  (rewrite/run graph [canonicalize] {}) = {:graph g', :trace [{:rule :log1p …} …]}
+
+  A sweep ends whatever the rules are. A rule is not applied where it would make a node that is
+  being rewritten (rules that undo each other), where right sides grow inside each other, or where
+  the sweep ran out of fuel; the trace says so. What nests deeper than the stack is meant to hold is
+  left for another sweep."
+  (:require [damo.data.array :as array]
+            [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
+            [damo.meaning.eval :as eval]
+            [damo.meaning.failing :as failing]
+            [damo.op :as op]
+            [damo.rule :as rule]
+            [damo.rule.factors :as factors]
+            [damo.rule.layers :as layers]
+            [damo.rule.partners :as partners]
+            [damo.rule.through :as through])
+  (:import [java.util ArrayList HashMap HashSet]))
+
+(set! *warn-on-reflection* true)
+
+(def ^:private max-depth
+  "How deep right sides may rewrite inside each other in one sweep; each level takes some 3 KB of
+  the stack."
+  100)
+
+(def ^:private max-sweeps
+  "How many sweeps follow each other while right sides nest deeper than that."
+  20)
+
+(def ^:private max-folded
+  "The largest number of elements of a constant that folding makes."
+  256)
+
+;; ## Which rules run
+
+(defn- rule-index
+  "A function from an op to {:rules [rule …] :ops #{op …}}: those of the rules that may apply to its
+  nodes, as through/selected has them."
+  [rules]
+  (let [by-head (group-by :head rules), of-op (HashMap.)]
+    (fn [op]
+      (or (.get of-op op)
+          (let [heads [op [:within (factors/group-of op)] (op/kind op) :any]
+                found (through/selected (into [] (mapcat by-head) heads))]
+            (.put of-op op found)
+            found)))))
+
+;; ## The state of a sweep
+;; `ids` remembers every node that was asked for, rewritten or not; `uses` counts the users of the
+;; nodes emitted; `active` holds the nodes that are being rewritten; `firing` is the stack of their
+;; rules, frames {:rule name, :refused volatile, true when the rule must not be applied after all};
+;; `deep` is an entry for the trace when something was left because the stack was full.
+
+(defrecord Engine [b failing parts partners rules-of ids uses active trace firing deep fuel fold
+                   distances])
+
+(defn- engine [rule-sets {:keys [fuel fold] :or {fold true} :as opts} nodes]
+  (let [b (graph/builder), rules (keep #(rule/wanted opts %) (mapcat :rules rule-sets))]
+    (->Engine b (failing/flags b) (factors/parts b) (partners/partners-of rules) (rule-index rules)
+              (HashMap.) (HashMap.) (HashSet.) (ArrayList.) (volatile! ()) (volatile! nil)
+              (volatile! (or fuel (+ 1000 (* 20 (long nodes))))) fold (ArrayList.))))
+
+(declare emit-node!)
+
+(defn- emitter [{:keys [b] :as engine} note]
+  (let [make (fn [op attrs args type]
+               (op/->Id (emit-node! engine op attrs (mapv op/id-of args) (assoc note :type type))))
+        ctx (assoc (op/builder-context b note) :make make)]
+    (fn [op attrs args] (op/id-of (op/construct ctx op attrs args)))))
+
+;; ## Replacements have the type of what they replace
+
+(defn- stretches? [from to]
+  (let [missing (- (count to) (count from))]
+    (and (<= 0 missing) (every? true? (map #(or (= %1 1) (= %1 %2)) from (drop missing to))))))
+
+(defn- scalar-constant! [engine x dtype note]
+  (emit-node! engine :const {:type [dtype []], :value (array/convert dtype x)} []
+              (assoc note :type [dtype []])))
+
+(defn- conform!
+  "The id, cast and broadcast to the type; fails when that is not possible, naming the rule."
+  [{:keys [b] :as engine} id [dtype shape] note rule-name]
+  (let [emit (emitter engine note), [from given] (graph/node-type b id)]
+    (when-not (stretches? given shape)
+      (fail! :damo.rewrite/bad-rule
+             (str "the rule " rule-name " made a node of shape " (pr-str given)
+              " in the place of one of shape " (pr-str shape))
+             {:rule rule-name, :expected [dtype shape], :given [from given]}))
+    (let [cast-id (if (= from dtype) id (emit :cast {:dtype dtype} [(op/->Id id)]))]
+      (if (= given shape) cast-id (emit :broadcast-to {:shape shape} [(op/->Id cast-id)])))))
+
+;; ## Constant folding
+
+(defn- constant-array [b id]
+  (let [{:keys [value] [dtype shape] :type} (graph/attrs-of (graph/node b id))]
+    (array/of dtype shape (if (vector? value) value [value]))))
+
+(defn- foldable? [b op args [_ shape]]
+  (and (seq args)
+       (not (#{:leaf :generate} (op/kind op)))
+       (not (:kernel (op/entry op)))
+       (not= op :broadcast-to)
+       (every? #(= :const (graph/op-of (graph/node b %))) args)
+       (every? integer? shape)
+       (<= (long (type/size shape)) (long max-folded))))
+
+(defn- folded!
+  "The id of the constant that (op args) is, or nil. A failure, such as an index out of range or
+  whatever the code of a user's op throws, is left for the call, which reports it with the place in
+  the user's code."
+  [{:keys [b] :as engine} op attrs args {:keys [type] :as note}]
+  (when (foldable? b op args type)
+    (when-let [values (try (array/values (eval/constant op attrs (mapv #(constant-array b %) args)))
+                           (catch Exception _)
+                           (catch StackOverflowError _))]
+      (if (and (seq values) (apply = values))
+        (let [scalar (scalar-constant! engine (first values) (type/dtype-of type) note)]
+          (conform! engine scalar type note "constant folding"))
+        (emit-node! engine :const {:type type, :value values} [] note)))))
+
+;; ## What the trace says
+
+(defn- form-of [b id depth]
+  (let [[op {:keys [name value]} & args] (graph/node b id)]
+    (case op
+      (:input :shared) name
+      :const (if (vector? value) '… value)
+      (if (zero? depth)
+        '…
+        (cons (symbol (clojure.core/name op)) (map #(form-of b % (dec depth)) args))))))
+
+(defn- shown
+  "The node (op args) as a form, made when someone looks at it."
+  [b op args]
+  (lazy-seq (cons (symbol (clojure.core/name op)) (map #(form-of b % 2) args))))
+
+(defn- after
+  "What stands in the place of a rewritten node, as a form."
+  [b id]
+  (let [[op _ & args] (graph/node b id)]
+    (if (= :leaf (op/kind op)) (form-of b id 2) (shown b op (map identity args)))))
+
+(def stops
+  "Why a rule may not have been applied, though it matched."
+  {:cycle "it makes what another rule, or it, turns back"
+   :growth "it makes ever more of what it matches"
+   :fuel "too many rules were applied before"
+   :depth "too many rules nest inside each other"})
+
+(defn stop-text
+  "An entry of the trace with :stopped as a line of text."
+  [{:keys [rule stopped before]}]
+  (str "before " (name rule) ": " (stops stopped) ", at " (pr-str before)))
+
+(defn- stopped!
+  "Adds to the trace that a rule was not applied to the node (op args), and why; nil."
+  [{:keys [b ^ArrayList trace]} rule-name why op args]
+  (.add trace {:rule rule-name, :stopped why, :before (shown b op args), :made []})
+  nil)
+
+;; ## Firing
+
+(defn- replacement!
+  "The id of a right side, of the type of what it replaces; a number is a constant of its dtype."
+  [engine m template [dtype _ :as type] note rule-name]
+  (let [made (op/instantiate! (emitter engine note) m template)
+        id (if (or (number? template) (boolean? template))
+             (scalar-constant! engine made dtype note)
+             made)]
+    (conform! engine id type note rule-name)))
+
+(defn- cone
+  "How many nodes these need, themselves included."
+  [b ids]
+  (let [seen (HashSet.), more (ArrayList. ^java.util.Collection (vec ids))]
+    (while (not (.isEmpty more))
+      (let [id (.remove more (dec (.size more)))]
+        (when (.add seen id) (.addAll more (graph/args-of (graph/node b id))))))
+    (.size seen)))
+
+(defn- refusal
+  "Why what a rule made, node `id`, must not take the place of the node on these arguments, or nil:
+  a node came back while it was being rewritten; or right sides fill the stack and grow."
+  [{:keys [b firing deep]} {:keys [refused]} id args]
+  (cond @refused :cycle
+        (and (empty? @firing) @deep (< (inc (long (cone b args))) (long (cone b [id])))) :growth))
+
+(defn- fire!
+  "The id of what a rule puts in the place of the node (op args), nil when it must not."
+  [{:keys [b firing fuel deep ^ArrayList trace] :as engine} {:keys [name]} [m template] op args
+   note]
+  (vswap! fuel dec)
+  (let [frame {:rule name, :refused (volatile! false)}, deep-before @deep
+        _ (vswap! firing conj frame)
+        start (graph/node-count b), place (.size trace)
+        _ (.add trace nil)              ; kept free, so that entries stand in the order of firing
+        id (replacement! engine m template (:type note) (dissoc note :type) name)
+        _ (vswap! firing rest)
+        why (refusal engine frame id args)]
+    (if why
+      (do (.clear (.subList trace place (.size trace)))
+          (vreset! deep deep-before)
+          (stopped! engine name why op args))
+      (do (.set trace place
+                {:rule name, :id id, :made (vec (range start (graph/node-count b)))
+                 :before (shown b op args), :after (after b id)})
+          id))))
+
+(defn- keeps-failures?
+  "Does what a rule found leave out no node that may fail?"
+  [{:keys [b failing]} {:keys [failures]} op attrs args {:keys [type]} [m template]]
+  (or (= :kept failures)
+      (and (or (= :root failures) (not (failing/itself? b (into [op attrs] args) type)))
+           (not (failing/dropped? failing args template m)))))
+
+(defn- held-back?
+  "Is there no fuel, or no room on the stack, to apply a rule to the node (op args)?"
+  [{:keys [b firing fuel deep] :as engine} {:keys [name]} op args]
+  (cond (<= (long @fuel) 0) (do (when (zero? (long @fuel)) (stopped! engine name :fuel op args))
+                                (vswap! fuel min -1)
+                                true)
+        (<= (long max-depth) (count @firing))
+        (vreset! deep {:rule name, :stopped :depth, :before (shown b op args), :made []})))
+
+(defn- try-rule [{:keys [parts partners]} rule root count-of]
+  (if (:within rule)
+    (partners/try-rule parts partners rule root count-of)
+    (rule/try-rule rule root count-of)))
+
+(defn- tried!
+  "The id of what the rule puts in the place of a node, nil where it does not apply."
+  [{:keys [b ^HashMap uses] :as engine} rule {:keys [op attrs args note]}]
+  (let [root (rule/view b op attrs args (:type note))]
+    (when-let [found (try-rule engine rule root #(.getOrDefault uses % 0))]
+      (when (and (keeps-failures? engine rule op attrs args note found)
+                 (not (held-back? engine rule op args)))
+        (fire! engine rule found op args note)))))
+
+(defn- tried-through-views!
+  "The same for other ways to write the node, as damo.rule.through has them: where the rule applies
+  to one part of a join at least."
+  [engine rule others note]
+  (let [emit (emitter engine (dissoc note :type))]
+    (some (fn [{:keys [path parts], [join attrs] :join}]
+            (let [made (mapv #(tried! engine rule (assoc % :note (assoc note :type (:type %))))
+                             parts)]
+              (when (some some? made)
+                (let [whole #(or %1 (emit (:op %2) (:attrs %2) (mapv op/->Id (:args %2))))
+                      ids (mapv whole made parts)]
+                  (layers/wrapped emit path
+                                  (if join (emit join attrs (mapv op/->Id ids)) (first ids)))))))
+          others)))
+
+(defn- through-views
+  "The other ways to write a node. Rules that fire on the way leave no trace, constants stay as they
+  are, and what would undo the rules at work is not among them."
+  [{:keys [b firing distances ^ArrayList trace] :as engine} ops {:keys [note] :as node}]
+  (let [before (.size trace), frame {:rule :through-views, :refused (volatile! false)}
+        _ (vswap! firing conj frame)
+        cx {:b b, :emit (emitter (assoc engine :fold :never) (dissoc note :type)), :note note
+            :distances distances}
+        others (vec (through/candidates cx ops node))]
+    (vswap! firing rest)
+    (.clear (.subList trace before (.size trace)))
+    (when-not @(:refused frame) others)))
+
+(defn- rewritten! [{:keys [rules-of] :as engine} op attrs args note]
+  (let [{:keys [rules ops]} (rules-of op), node {:op op, :attrs attrs, :args args, :note note}
+        others (delay (through-views engine ops node))]
+    (some (fn [{:keys [through] :as rule}]
+            (or (tried! engine rule node)
+                (when (and through (seq @others))
+                  (tried-through-views! engine rule @others note))))
+          rules)))
+
+(defn- sorted-arguments
+  "The arguments, of a commutative op in one order, so that x·y and y·x are one node: 0-d ones
+  first, then by age."
+  [b op [x y :as args]]
+  (let [scalar? (fn [id] (empty? (type/shape-of (graph/node-type b id))))]
+    (if (and (:commutes (op/entry op))
+             (not= x y)
+             (if (= (scalar? x) (scalar? y)) (< (long y) (long x)) (scalar? y)))
+      [y x]
+      args)))
+
+(defn- in-progress!
+  "The id of a node that is being rewritten already, as it is; what made it is refused."
+  [{:keys [b firing]} node note]
+  (some-> (first @firing) :refused (vreset! true))
+  (graph/add-node! b node note))
+
+(defn- emit-node!
+  "The id of what the node (op attrs args) becomes. Where constants are not folded, those are that
+  rules make: so that rules for constants end."
+  [{:keys [b ^HashMap ids ^HashSet active fold firing] :as engine} op attrs args note]
+  (let [args (sorted-arguments b op args), node (into [op attrs] args)]
+    (or (when (and (false? fold) (seq @firing)) (folded! engine op attrs args note))
+        (.get ids node)
+        (if (.add active node)
+          (let [id (or (when (true? fold) (folded! engine op attrs args note))
+                       (rewritten! engine op attrs args note)
+                       (graph/add-node! b node note))]
+            (.remove active node)
+            (.put ids node id)
+            id)
+          (in-progress! engine node note)))))
+
+;; ## The sweep
+
+(defn- renumbered
+  "The trace with its ids mapped; ids that are gone become nil, or are left out of :made."
+  [trace ids]
+  (mapv #(-> % (update :id ids) (update :made (partial into [] (keep ids)))) trace))
+
+(defn- user-counts
+  "How many nodes and outputs of a graph use each of its nodes."
+  [{:keys [nodes outputs] :as graph}]
+  (let [counts (int-array (count nodes))]
+    (doseq [used [outputs (mapcat #(graph/args-of (nth nodes %)) (graph/live graph))], id used]
+      (aset counts (int id) (inc (aget counts (int id)))))
+    counts))
+
+(defn- sweep! [{:keys [^HashMap uses] :as engine} {:keys [nodes notes] :as graph}]
+  (let [^ints users (user-counts graph)]
+    (reduce (fn [ids id]
+              (let [[op attrs :as node] (nth nodes id)
+                    new-id (emit-node! engine op attrs (mapv ids (graph/args-of node)) (notes id))]
+                (.merge uses new-id (aget users (int id))
+                        (reify java.util.function.BiFunction (apply [_ x y] (+ (int x) (int y)))))
+                (assoc! ids id new-id)))
+            (transient {}) (graph/live graph))))
+
+(defn- swept
+  "One sweep: {:graph :trace :ids} as `run` has them; :more, an entry for the trace, where right
+  sides nested too deep; :fuel that is left."
+  [{:keys [nodes outputs] kept :keep :as graph} rule-sets {:keys [trace] :as opts}]
+  (let [{:keys [b deep fuel] :as engine} (engine rule-sets opts (count nodes))
+        ids (persistent! (sweep! engine graph))
+        full (graph/finish b (mapv ids outputs) (mapv ids kept))
+        alive (zipmap (graph/live full) (range))]
+    {:graph (graph/prune full), :more @deep, :fuel @fuel
+     :ids (comp alive ids)
+     :trace (into (renumbered trace (comp alive ids)) (renumbered (vec (:trace engine)) alive))}))
+
+(defn run
+  "{:graph graph' :trace [entry …] :ids (fn [id] id')}: the graph rewritten by a sweep with the
+  rules of these sets, or some where right sides nest deep; :ids tells what became of each node, nil
+  where nothing needs that.
+  Options: :include and :exclude, sets of names of rules and of rule/promises, and :regroup say
+  which rules run, see rule/wanted; :fuel, how many may fire (default 1000 + 20 a node); :fold false
+  folds only the constants that rules make; :trace, of earlier sweeps.
+  An entry is {:rule name, :before form, :after form, :id of the result, :made [id …]}; the ids are
+  those of graph', nil where a node is gone. An entry with :stopped, a key of `stops`, tells of a
+  rule that was not applied. Outputs keep their types."
+  ([graph rule-sets] (run graph rule-sets {}))
+  ([graph rule-sets opts]
+   (loop [{:keys [trace ids more fuel] :as result} (swept graph rule-sets opts), sweeps 1]
+     (if (and more (pos? (long fuel)) (< sweeps (long max-sweeps)))
+       (recur (-> (swept (:graph result) rule-sets (assoc opts :trace trace, :fuel fuel))
+                  (update :ids comp ids))
+              (inc sweeps))
+       (cond-> (dissoc result :more :fuel)
+         (and more (= sweeps (long max-sweeps))) (update :trace conj more))))))
+
+(defn why
+  "The entries of the trace, in order, of the rules that made node `id` of the rewritten graph."
+  [trace graph id]
+  (when-not (< -1 id (count (:nodes graph)))
+    (fail! :damo.rewrite/no-such-node
+           (str "there is no node " id " in a graph of " (count (:nodes graph)))
+           {:id id}))
+  (filterv #(and (:id %) (or (= id (:id %)) (some #{id} (:made %)))) trace))

@@ -1,0 +1,118 @@
+(ns damo.compile.plan.update-test
+  "Updates in place: the legal cases, each illegal one, and that both give the right values."
+  (:require [clojure.test :refer [deftest is testing]]
+            [damo.compile.pass :as pass]
+            [damo.compile.plan.update :as update]
+            [damo.compile.schedule :as schedule]
+            [damo.data.array :as array]
+            [damo.data.graph :as graph]
+            [damo.face.parse :as parse]
+            [damo.laws.graphs :as graphs]
+            [damo.laws.running :as running]
+            [damo.meaning.eval :as eval]
+            [damo.ops.all]
+            [damo.ops.linear.blas]))
+
+(set! *warn-on-reflection* true)
+
+(def ^:private leaves
+  '{:inputs {x [:f64 [3 3]], y [:f64 [3 3]], i [:i64 [3]], r [:f64 [3]]}
+    :params {w {:type [:f64 [3 3]]}, w2 {:type [:f64 [3 3]]}, v {:type [:f64 [3]]}}})
+
+(defn- built
+  "{:graph :updates} of :let pairs, expressions of outputs, and new values {state expression}."
+  [lets outputs news]
+  (let [named (fn [prefix es] (map-indexed (fn [k e] [(symbol (str prefix k)) e]) es))]
+    {:graph (parse/parse (assoc leaves :let lets
+                                :outputs (into (array-map) (concat (named "out" outputs)
+                                                                   (named "new" (vals news))))))
+     :updates (zipmap (keys news) (iterate inc (count outputs)))}))
+
+(defn- in-place
+  "The set of states whose new values are written over the old ones."
+  [{:keys [graph updates]}]
+  (let [g (pass/prepare graph)
+        state-ids (into {} (for [[id [op {:keys [name]}]] (map-indexed vector (:nodes g))
+                                 :when (= op :shared)] [name id]))
+        updated (into {} (for [[s k] updates] [(nth (:outputs g) k) (state-ids s)]))
+        {:keys [alias]} (update/arrange g (schedule/schedule g) updated)]
+    (into #{} (for [[s k] updates :when (alias (nth (:outputs g) k))] s))))
+
+(defn- random-env []
+  (let [env (graphs/env 3 '{n 3, m 3})]
+    {'x (env 'e), 'y (env 'u), 'r (env 'c)
+     'i (array/of :i64 [3] [2 0 -1]), 'v (array/of :f64 [3] [1 -2 3])
+     'w (array/of :f64 [3 3] (range 9)), 'w2 (array/of :f64 [3 3] (range 10 19))}))
+
+(defn- right?
+  "Does the compiled graph give the outputs and leave the states that the reference says?"
+  [{:keys [graph updates] :as g}]
+  (let [env (random-env)
+        expected (eval/run graph env)
+        c (running/compile graph (assoc g :inputs (vec (:inputs leaves))
+                                        :states (vec (update-vals (:params leaves) :type))))
+        close? (fn [x y] (running/close? 1e-12 20.0 x y))]
+    (try
+      (let [got (running/call! c env), after (running/state-values c)]
+        (and (every? true? (map close? expected got))
+             (every? (fn [[s x]] (close? (if-let [k (updates s)] (expected k) (env s)) x)) after)))
+      (finally (running/close! c)))))
+
+(def ^:private cases
+  "[what lets outputs new-values states-in-place]"
+  '[["elementwise, each element from itself" [] [] {w [:sub w [:mul 0.1 x]]} #{w}]
+    ["through a chain" [h [:tanh [:add w x]]] [] {w [:add w [:mul h h]]} #{w}]
+    ["states swapped in one loop" [] [] {w w2, w2 w} #{w w2}]
+    ["momentum: one new value from another" [m [:add [:mul 0.9 w2] x]] [] {w2 m, w [:sub w m]}
+     #{w w2}]
+    ["the old value is an output, too" [] [w] {w [:add w x]} #{w}]
+    ["readers that run before" [] [[:matmul w x]] {w [:add w x]} #{w}]
+    ["a product that accumulates" [] [] {w [:gemm w -0.1 x y]} #{w}]
+    ["a product that reads another state" [] [] {w [:gemm w -0.1 w2 y], w2 [:neg w2]} #{w w2}]
+    ["joined from others" [] [w]
+     {w [:concatenate {:axis 0} [:slice {:start 1} x] [:slice {:start 2} y]]} #{w}]
+    ["joined from its own rows" [] []
+     {w [:concatenate {:axis 0} [:slice {:start 1} w] [:slice {:start 2} y]]} #{}]
+    ["a block of itself" [] [] {w [:inc-slice {:start [1 0]} w [:slice {:stop 2} x]]} #{w}]
+    ["a block from its own values, computed before" [] []
+     {w [:inc-slice {:start [1 0]} w [:mul 2 [:slice {:stop 2} w]]]} #{w}]
+    ["a block from its own rows" [] [] {w [:set-slice {:start [1 0]} w [:slice {:stop 2} w]]} #{}]
+    ["rows at indices" [] [] {w [:inc-at w i [:mul 2 x]]} #{w}]
+    ["rows at indices from rows at indices" [] []
+     {w [:set-at w i [:mul 2 [:take w i]]]} #{w}]
+    ["rows at indices from its own memory" [] [] {w [:set-at w i [:transpose w]]} #{}]
+    ["written twice" [] []
+     {w [:inc-at [:set-slice {:start [1 0]} w [:slice {:stop 2} x]] i x]} #{w}]
+    ["written twice, read in between" [h [:inc-at w i x]] [[:sum h]]
+     {w [:inc-slice {:stop [1 nil]} h [:slice {:stop 1} [:mul 2 h]]]} #{w}]
+    ["a block of another state" [] []
+     {w [:inc-slice {:start [1 0]} w2 [:slice {:stop 2} x]], w2 [:neg w2]} nil]
+    ["transposed reading in the same loop" [] [] {w [:add w [:transpose w]]} #{}]
+    ["a row of the state in every row" [] [] {w [:add w [:slice {:axis 0 :start 0 :stop 1} w]]} #{}]
+    ["a sum of the row beside the row" [] []
+     {w [:sub w [:sum {:axis 1 :keepdims true} w]]} #{}]
+    ["states swapped, one transposed" [] [] {w w2, w2 [:transpose w]} nil]
+    ["a later product reads the old value" [u [:mul 2 w]] [[:matmul u w]] {w u} #{}]
+    ["a later check may fail" [u [:mul 2 w]]
+     [[:take r [:cast {:dtype :i64} [:sum {:axis 0} [:mul 0 u]]]]] {w u} #{}]
+    ["a check in the same loop may fail" [] [] {v [:add v [:take r i]]} #{}]
+    ["a reduction over outer axes" [] [] {v [:sum {:axis 0} x]} #{}]
+    ["a product whose factor is the state" [] [] {w [:gemm w 0.5 w x]} #{}]
+    ["a product with another addend" [] [] {w [:gemm w2 0.5 x y]} #{}]
+    ["a plain product of the state" [] [] {w [:matmul w x]} #{}]])
+
+(deftest updates-in-place-are-legal-and-right
+  (doseq [[what lets outputs news expected] cases
+          :let [g (built lets outputs news)]]
+    (testing what
+      (when expected (is (= expected (in-place g))))
+      (is (right? g)))))
+
+(deftest random-updates-that-are-in-place-are-many
+  (let [found (for [recipe (graphs/recipes 80 21)
+                    :let [{:keys [graph updates]} (graphs/graph recipe)
+                          leaf? (fn [s] (some #(= s (:name (graph/attrs-of %)))
+                                              (:nodes (pass/prepare graph))))]
+                    :when (and (seq updates) (every? leaf? (keys updates)))]
+                (count (in-place {:graph graph, :updates updates})))]
+    (is (< 10 (reduce + found)) "so the laws of random graphs test them")))
