@@ -5,7 +5,6 @@
   a graph and what it was compiled for. Out: a function that is run around each call.
   ((checks graph spec) call inputs states) is (call), or a failure that names the culprit."
   (:require [clojure.string :as str]
-            [damo.compile.pass :as pass]
             [damo.compile.pipeline :as run]
             [damo.compile.plan :as plan]
             [damo.compile.plan.note :as note]
@@ -14,7 +13,6 @@
             [damo.data.graph :as graph]
             [damo.data.transfer :as transfer]
             [damo.data.type :as type]
-            [damo.meaning.counted :as counted]
             [damo.meaning.eval :as eval]
             [damo.op :as op]
             [damo.rule.engine :as rewrite])
@@ -92,20 +90,6 @@
 
 ;; ## Rules: the graph before and after each sweep
 
-(defn- stages
-  "The graph of each step of compilation: [{:what text, :graph g, :ids old-id→id or nil, :trace
-  entries} …]; the first is what the user wrote."
-  [g mode]
-  (let [{:keys [before after] :as options} (run/mode-options mode)
-        options (select-keys options run/rule-options)
-        sweep (fn [stages [rules own]]
-                (let [r (rewrite/run (:graph (peek stages)) [rules] (merge options own))]
-                  (conj stages (assoc r :what (str "the rules " (name (:name rules)))))))
-        first-pass (reduce sweep [{:what "the user", :graph (counted/keep-binders g)}] before)
-        expanded (conj first-pass {:what "the expansion of composite ops"
-                                   :graph (pass/expand (:graph (peek first-pass)))})]
-    (reduce sweep expanded after)))
-
 (defn- rule-text
   "What changed a value: the rules that fired, with what they replaced, or the whole sweep."
   [firings what]
@@ -118,11 +102,11 @@
 (defn- check-node!
   "Fails when the value of an old node is not that of the node it became, unless infinities or NaN
   took part: rules may keep finite values only. Returns whether they did."
-  [{old :graph, old-values :values} {:keys [ids trace values what]} tainted id]
+  [{old :graph, old-values :values} {:keys [ids fired values what]} tainted id]
   (let [args (graph/args-of (nth (:nodes old) id)), x (old-values id), y (values (ids id))
         near (keep old-values args)
         unsafe? (or (some tainted args) (not (finite? x)) (not-every? finite? near))
-        firings (filterv #(= (ids id) (:id %)) trace)]
+        firings (filterv #(= (ids id) (:id %)) fired)]
     (when-let [d (and (not unsafe?) y (difference :rule x y near))]
       (blame! :damo.debug/wrong-rule (rule-text firings what) old id d
               {:rules (mapv :rule firings), :firings firings}
@@ -232,7 +216,7 @@
   [g {:keys [inputs state outputs updates states mode] :as spec}]
   (check-deterministic! g spec)
   (let [whole #(-> % (plan/with-leaves :input inputs) (plan/with-leaves :shared state))
-        steps (mapv #(update % :graph whole) (stages g mode))
+        steps (mapv #(update % :graph whole) (run/stages g mode))
         parts {:stages steps, :machine (node-machine (:graph (peek steps)) spec)}
         updated (map key (sort-by val updates))
         now (fn [] (update-vals states (fn [^State s] (transfer/->array (.value s)))))]

@@ -91,22 +91,40 @@
       (:exclude options) (update :exclude set)
       (= base :nan-guard) (assoc :guard (guard/check-options options)))))
 
-(defn- rewritten [result sweeps options]
-  (reduce (fn [{:keys [graph trace]} [rules own-options]]
-            (rewrite/run graph [rules] (merge options own-options {:trace trace})))
-          result sweeps))
+(def ^:private expansion "the expansion of composite ops")
+
+(defn- swept
+  "The stages with the one that these rules make of the last of them."
+  [options stages [rules own-options]]
+  (let [{:keys [graph trace]} (peek stages)
+        next-stage (rewrite/run graph [rules] (merge options own-options {:trace trace}))]
+    (conj stages (assoc next-stage
+                   :what (str "the rules " (name (:name rules)))
+                   :fired (subvec (:trace next-stage) (count trace))))))
+
+(defn stages
+  "What a mode makes of a graph, step by step: [{:what text, :graph g, :trace [firing …]} …]. The
+  first is what the user wrote; a sweep of rules has besides the :ids old-id → id or nil, and what
+  :fired in it. :trace is what fired since composites were expanded, or before, with the ids of this
+  graph."
+  [graph mode]
+  (let [{:keys [before after] :as options} (mode-options mode)
+        swept (partial swept (select-keys options rule-options))
+        written {:what "the user", :graph (counted/keep-binders graph), :trace []}
+        rewritten (reduce swept [written] before)
+        expanded {:what expansion, :trace []
+                  :graph (pass/expand (:graph (peek rewritten)))}]
+    (reduce swept (conj rewritten expanded) after)))
 
 (defn optimized
   "{:graph g' :trace [firing …]}: a graph after the rules of a mode, composites expanded.
   `:rewritten` is the same after the first rules, before composites are expanded."
   [graph mode]
-  (let [{:keys [before after] :as options} (mode-options mode)
-        options (select-keys options rule-options)
-        first-pass (rewritten {:graph (counted/keep-binders graph), :trace []} before options)
-        second-pass (rewritten {:graph (pass/expand (:graph first-pass)), :trace []} after options)]
-    {:graph (:graph second-pass)
-     :trace (into (:trace first-pass) (:trace second-pass))
-     :rewritten first-pass}))
+  (let [[before after] (split-with #(not= (:what %) expansion) (stages graph mode))
+        [rewritten last-one] (map #(select-keys (last %) [:graph :trace]) [before after])]
+    {:graph (:graph last-one)
+     :trace (into (:trace rewritten) (:trace last-one))
+     :rewritten rewritten}))
 
 (defn program-of
   "{:program map, :graph g, :trace …, :rewritten …} of a graph; `spec` as damo.compile.plan/program
