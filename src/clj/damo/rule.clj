@@ -9,7 +9,8 @@
   (:require [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
             [damo.data.type :as type]
-            [damo.op :as op])
+            [damo.op :as op]
+            [damo.rule.shape :as shape])
   (:import [clojure.lang ILookup]))
 
 (set! *warn-on-reflection* true)
@@ -81,22 +82,44 @@
 
 (defn scalar? "Is what a name matched without axes?" [m ?x] (empty? (shape-of m ?x)))
 
-(defn matched
-  "A match from [name value] pairs, or nil when one name matched two different things. The functions
-  that `defrules` makes call it."
-  [^View root inner pairs]
-  (reduce (fn [m [s x]]
-            (let [x (if (instance? View x) (.id ^View x) x)]
-              (if (= x (get m s x)) (assoc m s x) (reduced nil))))
-          {:builder (.b root), :op (.op root), :attrs (.attrs root), :args (.args root)
-           :type (.type root)
-           :inner (mapv #(.id ^View %) inner)}
-          pairs))
+(defn- bound
+  "The names of [name value] pairs with their values, added to the match m; nil when one name has
+  two different values."
+  [m pairs]
+  (reduce (fn [m [s x]] (if (= x (get m s x)) (assoc m s x) (reduced nil))) m pairs))
+
+(defn- match-of [^View root]
+  {:builder (.b root), :op (.op root), :attrs (.attrs root), :args (.args root)
+   :type (.type root), :inner []})
+
+(defn- with-attributes
+  "The match m with the names in attribute patterns of a node bound; nil when one does not fit."
+  [m ^View node patterns]
+  (reduce-kv (fn [m k x]
+               (let [found (find (.attrs node) k)]
+                 (or (cond (nil? found) nil
+                           (shape/name? x) (bound m [[x (val found)]])
+                           (= x (val found)) m)
+                     (reduced nil))))
+             m patterns))
+
+(defn matcher
+  "The function from a node, as `view` has it, to its match with a pattern, or nil; `shape-fn` is
+  the function of its shape, and the pattern is given as `shape/of` takes it apart."
+  [shape-fn {:keys [ops numbers names attrs]}]
+  (let [fits (shape-fn ops numbers)]
+    (fn [root]
+      (when-let [[nodes args] (fits root)]
+        (some-> (assoc (match-of root) :inner (mapv #(.id ^View %) (subvec nodes 1)))
+                (bound (map (fn [s x] [s (.id ^View x)]) names args))
+                (as-> m (reduce (fn [m [node patterns]]
+                                  (or (with-attributes m node patterns) (reduced nil)))
+                                m (map vector nodes attrs))))))))
 
 (defn matched-kind
   "The match of a node by its kind: the names are those of the op's own arguments."
   [^View root]
-  (matched root [] (op/bindings (.op root) (.args root))))
+  (bound (match-of root) (op/bindings (.op root) (.args root))))
 
 (defn node-of
   "The node [op attrs & ids] that a name matched."
@@ -127,8 +150,6 @@
 
 ;; ## Patterns
 
-(defn- name? [x] (and (symbol? x) (= \? (first (name x)))))
-
 (defn- parts [[op & more]]
   (if (map? (first more)) [op (first more) (rest more)] [op {} more]))
 
@@ -143,62 +164,33 @@
           all (if (:commutes (op/entry op)) (mapcat (fn [[x y]] [[x y] [y x]]) each) each)]
       (distinct (map #(into [op attrs] %) all)))))
 
-(defn- attribute-pattern
-  "[core.match pattern, {symbol name}] of an attribute's pattern: a name or a literal."
-  [x]
-  (if (name? x) (let [s (gensym "attr")] [s {s x}]) [x {}]))
-
-(declare node-pattern)
-
-(defn- argument-pattern
-  "[core.match pattern, {symbol name}, inner symbols] of an argument's pattern."
-  [x]
-  (cond (name? x) (let [s (gensym "arg")] [s {s x} []])
-        (vector? x) (let [[p names inner] (node-pattern x), s (gensym "inner")]
-                      [(list p :as s) names (conj inner s)])
-        :else [{:number (if (number? x) (double x) x)} {} []]))
-
-(defn- node-pattern [pattern]
-  (let [[op attrs args] (parts pattern)
-        found (map argument-pattern args), given (update-vals attrs attribute-pattern)]
-    [(cond-> (into {:op op} (map-indexed (fn [i [p]] [(keyword (str i)) p])) found)
-       (seq attrs) (assoc :attrs (update-vals given first))
-       (= :variadic (:args (op/entry op))) (assoc :n (count args)))
-     (into {} (mapcat second) (concat found (vals given)))
-     (into [] (mapcat #(nth % 2)) found)]))
-
-(defn- one-row
-  "The code of a core.match with one row, without its backtracking, which one row does not need. The
-  library is loaded here, when rules are compiled, so that programs start without it."
-  [v pattern action]
-  (let [clj-form (requiring-resolve 'clojure.core.match/clj-form)
-        no-backtrack (requiring-resolve 'clojure.core.match/*no-backtrack*)]
-    (with-bindings {no-backtrack true}
-      (clj-form [v] [[pattern] action :else nil]))))
-
-(defn- matcher-code [pattern]
-  (let [v (gensym "node"), [p names inner] (node-pattern pattern)]
-    `(fn [~v] ~(one-row v p `(matched ~v ~inner ~(mapv (fn [[s x]] [`(quote ~x) s]) names))))))
+(defn- matcher-codes
+  "The codes of the matchers of a pattern, one a variant; `own` has the names of the functions of
+  shapes that are not common."
+  [own pattern]
+  (vec (for [variant (variants pattern)
+             :let [{:keys [shape] :as taken-apart} (shape/of variant)]]
+         `(matcher ~(own shape `(shape/by-shape '~shape)) '~(dissoc taken-apart :shape)))))
 
 ;; ## Right sides
 
 (defn- template-code [template]
   (let [[op attrs args] (parts template)]
     (into [op attrs] (map #(cond (vector? %) (template-code %)
-                                 (name? %) `(quote ~%)
+                                 (shape/name? %) `(quote ~%)
                                  :else %))
           args)))
 
 (defn- build-code
   "The code of the function from a match to a template."
   [rhs]
-  (if (or (seq? rhs) (and (symbol? rhs) (not (name? rhs))))
+  (if (or (seq? rhs) (and (symbol? rhs) (not (shape/name? rhs))))
     rhs
-    (let [m (gensym "m"), names (filter name? (tree-seq coll? seq rhs))]
+    (let [m (gensym "m"), names (filter shape/name? (tree-seq coll? seq rhs))]
       `(fn [~m]
          (let [~@(mapcat (fn [s] [s `(get ~m '~s)]) (distinct names))]
            ~(cond (vector? rhs) (template-code rhs)
-                  (name? rhs) `(quote ~rhs)
+                  (shape/name? rhs) `(quote ~rhs)
                   :else rhs))))))
 
 ;; ## Rules
@@ -243,7 +235,7 @@
   "What damo.rule.partners needs to know of the pattern [op p q] of two members: the :heads of p and
   q, whether both are the :same, and whether op :joins them, in either order."
   [[op p q]]
-  {:heads (mapv #(when (vector? %) (first %)) [p q]), :same (and (name? p) (= p q))
+  {:heads (mapv #(when (vector? %) (first %)) [p q]), :same (and (shape/name? p) (= p q))
    :joins (boolean (:commutes (op/entry op)))})
 
 (defn- guards-code
@@ -256,20 +248,29 @@
           (mapv #(list head params %) (rest body))
           :else [condition])))
 
-(defn- rule-code [{:keys [lhs rhs within], condition :when, :as rule}]
+(defn- rule-code [own {:keys [lhs rhs within], condition :when, :as rule}]
   (check-rule! rule)
-  (let [names (distinct (filter name? (tree-seq coll? seq [lhs rhs condition])))]
+  (let [names (distinct (filter shape/name? (tree-seq coll? seq [lhs rhs condition])))]
     `(let [~@(mapcat (fn [s] [s `(quote ~s)]) names)]
        (merge '~(dissoc rule :when)
               {:head ~(cond within [:within within]
                             (vector? lhs) (first lhs)
                             :else lhs)
                :matchers ~(if (vector? lhs)
-                            (mapv matcher-code (variants lhs))
+                            (matcher-codes own lhs)
                             [`matched-kind])
                :guards ~(guards-code condition)
                :build ~(build-code rhs)}
               '~(when within (partners lhs))))))
+
+(defn- own-shapes
+  "{shape symbol} of the shapes of rules that are not common."
+  [rules]
+  (zipmap (for [{:keys [lhs]} rules, variant (when (vector? lhs) (variants lhs))
+                :let [{:keys [shape]} (shape/of variant)]
+                :when (not (shape/common shape))]
+            shape)
+          (map #(symbol (str "shape" %)) (range))))
 
 (defmacro defrules
   "Defines a rule set {:name :doc :rules [rule …]}. Keys of a rule:
@@ -299,8 +300,10 @@
   :examples [[left => right] …], forms over inputs x, y …
   :types    optional, the inputs' types {x [:f64 [2 3]]}; :gen their ranges {x [lo hi]}"
   [set-name doc & rules]
-  `(def ~set-name ~doc
-     {:name ~(keyword set-name), :doc ~doc, :rules [~@(map rule-code rules)]}))
+  (let [own (own-shapes rules)]
+    `(def ~set-name ~doc
+       (let* [~@(mapcat (fn [[shape s]] [s (shape/code shape)]) own)]
+         {:name ~(keyword set-name), :doc ~doc, :rules [~@(map #(rule-code own %) rules)]}))))
 
 (defn- sole-user? [m share uses]
   (every? #(<= (long (uses %)) 1) (case share :sole (:inner m), :arguments (:args m))))

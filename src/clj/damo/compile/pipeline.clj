@@ -38,11 +38,14 @@
      :nan-guard (assoc fast-run :guard guard/options)
      :debug fast-run}))
 
+(defn rules
+  "The rules of all modes."
+  []
+  (mapcat :rules [stabilize/rules canonicalize/rules specialize/rules blas/rules]))
+
 (def ^:private rule-names
   "What :include and :exclude may hold: the names of the rules and their promises."
-  (delay (into (set (keys rule/promises))
-               (comp (mapcat :rules) (map :name))
-               [stabilize/rules canonicalize/rules specialize/rules blas/rules])))
+  (delay (into (set (keys rule/promises)) (map :name) (rules))))
 
 (defn- check-names!
   "Fails unless :include or :exclude of a mode, under `k`, is a collection of known names."
