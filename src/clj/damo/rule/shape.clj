@@ -57,7 +57,8 @@
   node, as damo.rule/view has it, that gives [nodes arguments], in preorder, or nil."
   [shape]
   (let [counts (atom {"op" 0, "number" 0, "node" 0, "arg" 0})
-        next! (fn [prefix] (symbol (str prefix (dec (get (swap! counts update prefix inc) prefix)))))
+        next! (fn [prefix]
+                (symbol (str prefix (dec (get (swap! counts update prefix inc) prefix)))))
         pattern (row next! shape)
         [ops numbers nodes args] (for [prefix ["op" "number" "node" "arg"]]
                                    (mapv #(symbol (str prefix %)) (range (@counts prefix))))]
