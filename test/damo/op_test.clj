@@ -83,7 +83,7 @@
   "The nodes of a builder in which f made something of the input x, of id 0."
   [f]
   (let [b (graph/builder)]
-    (graph/add-node! b '[:input {:name x}] {:type '[:f32 [n]]})
+    (graph/add-node! b '[:input {:name x}] '[:f32 [n]] nil)
     (f b)
     (:nodes (graph/finish b []))))
 
@@ -106,7 +106,8 @@
 (deftest new-nodes-carry-the-note
   (let [b (graph/builder)
         id (op/emit! b :iota {:shape [3]} [] {:src {:file "m.clj", :line 4}})]
-    (is (= {:src {:file "m.clj", :line 4}, :type [:i64 [3]]} (graph/note b id)))))
+    (is (= {:src {:file "m.clj", :line 4}} (graph/note b id)))
+    (is (= [:i64 [3]] (graph/node-type b id)))))
 
 ;; ## Types of whole graphs
 
@@ -115,8 +116,8 @@
     (is (= '[:f32 [n]] (graph/type-of (op/check-types g) 1)))
     (are [change kind text] (let [[k message] (error (op/check-types (change g)))]
                               (and (= k kind) (str/includes? (str message) text)))
-      #(assoc-in % [:notes 1 :type] [:f32 []]) ::op/wrong-note
-      "node 1, [:sum {:axis [1]} 0] is noted as [:f32 []] but is [:f32 [n]]"
+      #(assoc-in % [:types 1] [:f32 []]) ::op/wrong-note
+      "node 1, [:sum {:axis [1]} 0] is said to be [:f32 []] but is [:f32 [n]]"
       #(assoc-in % [:nodes 1] [:sum {:axis [2]} 0]) :damo.type/bad-axis
       "node 1, [:sum {:axis [2]} 0]"
       #(assoc-in % [:nodes 1] [:sum {:axes [1]} 0]) ::op/unknown-attribute ":axes"

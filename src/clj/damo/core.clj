@@ -175,7 +175,7 @@
 
 (defn graph
   "The graph of an expression or a vector of them as plain EDN: {:nodes [[op attrs & ids] …]
-  :outputs [id …] :notes {id {:type … :src …}}}."
+  :types [type …] :outputs [id …] :notes {id {:src …}}}."
   [e]
   (graph/check (:graph (expr/to-graph (if (sequential? e) (mapv expr/whole e) [(expr/whole e)])))))
 

@@ -214,7 +214,7 @@
    :hash-of (fn [arg] (graph/structure-hash b (id-of arg)))
    :make (fn [op attrs args type]
            (->Id (graph/add-node! b (into [op attrs] (map id-of) args)
-                                  (assoc note :type (type/weakened type nil)))
+                                  (type/weakened type nil) note)
                  (type/made-of type)))
    :weaken (fn [arg made-of] (->Id (id-of arg) made-of))
    :facts (fn [_ attrs args]
@@ -311,9 +311,9 @@
 (defn check-types
   "The graph with every type derived anew; fails when an op, an attribute or a type does not fit,
   naming the node."
-  [{:keys [nodes notes] :as graph}]
+  [{:keys [nodes] given :types :as graph}]
   (let [types (object-array (count nodes))]
-    (reduce-kv (fn [g id [op attrs & args]]
+    (reduce-kv (fn [_ id [op attrs & args]]
                  (let [entry (entry op)
                        arg-types (mapv #(aget types (int %)) args)
                        type (try (check-arity entry args)
@@ -322,15 +322,15 @@
                                    (fail/explain!
                                     e (str "node " id ", " (pr-str (nodes id)) ": ")
                                     (str "\n  argument types: " (pr-str arg-types)) {:id id})))
-                       noted (get-in notes [id :type])]
-                   (when-not (or (nil? noted) (= noted type))
-                     (fail! ::wrong-note
-                       (str "node " id ", " (pr-str (nodes id)) " is noted as " (pr-str noted)
+                       said (get given id)]
+                   (when-not (or (nil? said) (= said type))
+                     (fail! :damo.op/wrong-note
+                       (str "node " id ", " (pr-str (nodes id)) " is said to be " (pr-str said)
                             " but is " (pr-str type))
-                            {:id id, :expected type, :given noted}))
-                   (aset types id type)
-                   (assoc-in g [:notes id :type] type)))
-               graph nodes)))
+                            {:id id, :expected type, :given said}))
+                   (aset types id type)))
+               nil nodes)
+    (assoc graph :types (vec types) :notes (:notes graph {}))))
 
 ;; ## Errors of derivatives
 

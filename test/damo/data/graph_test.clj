@@ -15,24 +15,23 @@
 
 (def ^:private tower
   {:nodes '[[:input {:name x, :type [:f32 []]}] [:add {} 0 0] [:exp {} 0] [:add {} 1 1]]
-   :outputs [3]
-   :notes {0 {:type [:f32 []]}, 1 {:type [:f32 []]}, 2 {:type [:f32 []]}, 3 {:type [:f32 []]}}})
+   :types [[:f32 []] [:f32 []] [:f32 []] [:f32 []]], :outputs [3], :notes {}})
 
 (deftest equal-nodes-get-equal-ids
   (let [b (graph/builder)
-        x (graph/add-node! b '[:input {:name x}] {:src {:line 1}})
-        y (graph/add-node! b [:exp {} x] {})
-        z (graph/add-node! b [:exp {} x] {:src {:line 9}})]
+        x (graph/add-node! b '[:input {:name x}] [:f32 []] {:src {:line 1}})
+        y (graph/add-node! b [:exp {} x] [:f32 []] nil)
+        z (graph/add-node! b [:exp {} x] [:f32 []] {:src {:line 9}})]
     (is (= [0 1 1] [x y z]))
     (is (= 2 (graph/node-count b)))
     (testing "notes are no part of identity; the first stays"
-      (is (= {0 {:src {:line 1}}, 1 {}} (:notes (graph/finish b [y])))))
-    (graph/add-note! b 0 {:src {:line 5}, :type [:f32 []]})
-    (is (= {:src {:line 1}, :type [:f32 []]} (graph/note b 0)))))
+      (is (= {0 {:src {:line 1}}} (:notes (graph/finish b [y])))))
+    (graph/add-note! b 0 {:src {:line 5}, :name 'x})
+    (is (= {:src {:line 1}, :name 'x} (graph/note b 0)))))
 
 (deftest a-graph-joins-a-builder
   (let [b (graph/builder)]
-    (graph/add-node! b [:zeros {}] {})
+    (graph/add-node! b [:zeros {}] [:f32 []] nil)
     (is (= [1 2 3 4] (graph/load-graph! b tower)))
     (is (= [:add {} 2 2] (graph/node b 4)))
     (is (= [1 2 3 4] (graph/load-graph! b tower)))))
@@ -64,6 +63,9 @@
     [[:exp 3]] [0] :damo.graph/bad-node "has no attribute map in second place"
     [[:exp {}]] [1] :damo.graph/bad-output "the output 1 is no node: there are 1"
     nil [0] :damo.graph/bad-graph "a graph is a map with the vectors :nodes and :outputs")
+  (is (= [:damo.graph/bad-graph (str "the :types of a graph are a vector with one for each node;"
+                                 " there are 1 nodes")]
+         (error (graph/check {:nodes [[:a {}]], :types [], :outputs []}))))
   (testing "the neighbours of the bad node are shown"
     (is (= [[0 [:a {}]] [1 [:b {} 2]] [2 [:c {}]] [3 [:d {}]]]
            (try (graph/check {:nodes [[:a {}] [:b {} 2] [:c {}] [:d {}] [:e {}]], :outputs []})
@@ -83,6 +85,14 @@
     (testing "whatever the printing is set to"
       (binding [*print-length* 2, *print-level* 2] (graph/write-graph file tower))
       (is (= tower (graph/read-graph file))))))
+
+(deftest a-graph-written-before-types-were-a-column-is-read
+  (let [file (temp-file), old (dissoc tower :types)]
+    (spit file (pr-str (assoc old :notes (into {} (for [id (range 4)] [id {:type [:f32 []]}])))))
+    (is (= tower (graph/read-graph file)))
+    (spit file (pr-str (assoc old :notes {0 {:type [:f32 []], :src {:line 3}}, 2 {:name 'y}})))
+    (is (= (assoc tower :types [[:f32 []] nil nil nil], :notes {0 {:src {:line 3}}, 2 {:name 'y}})
+           (graph/read-graph file)) "a type that is not noted is derived by check-types")))
 
 (deftest files-that-are-no-graph
   (let [file (temp-file)]

@@ -71,8 +71,8 @@
 
 (defn- counting?
   "Has a graph dimensions that it counts? Their names are those of equal graphs elsewhere."
-  [{{:keys [notes]} :graph}]
-  (some #(some (complement integer?) (second (:type %))) (vals notes)))
+  [{{:keys [types]} :graph}]
+  (some #(some (complement integer?) (second %)) types))
 
 (defn- problems
   "What differs in a mode: all examples are one function, but each that counts a function of its

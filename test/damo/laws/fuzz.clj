@@ -199,7 +199,7 @@
   (leaves {:updates updates
            :graph (-> (graph/prune (assoc graph :keep (tellers graph)))
                       (dissoc :keep)
-                      (update :notes update-vals #(select-keys % [:type])))}))
+                      (assoc :notes {}))}))
 
 (defn environment
   "{name array} of what a disagreement shows under :env."

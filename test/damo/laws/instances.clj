@@ -58,10 +58,10 @@
   (let [c (graph/builder)
         copy (fn [ids id]
                (conj ids (if-let [[s type] (inputs id)]
-                           (graph/add-node! c [:input {:name s, :type type}] {:type type})
+                           (graph/add-node! c [:input {:name s, :type type}] type nil)
                            (let [[op attrs & args] (graph/node b id)]
                              (graph/add-node! c (into [op attrs] (map ids) args)
-                                              (graph/note b id))))))
+                                              (graph/node-type b id) (graph/note b id))))))
         ids (reduce copy [] (range (inc root)))]
     (graph/prune (graph/finish c [(ids root)]))))
 

@@ -15,9 +15,8 @@
                                [:mul {} 4 2] [:const {:type [:f32 []], :value 2.0}] [:mul {} 6 0]
                                [:mul {} 5 7]]
                        :outputs [8]
-                       :notes {0 {:type [:f32 [m]]}, 1 {:type [:f32 []]}, 2 {:type [:f32 []]}
-                               3 {:type [:f32 [1]]}, 4 {:type [:f32 [m]]}, 5 {:type [:f32 [m]]}
-                               6 {:type [:f32 []]}, 7 {:type [:f32 [m]]}, 8 {:type [:f32 [m]]}}}
+                       :types [[:f32 [m]] [:f32 []] [:f32 []] [:f32 [1]] [:f32 [m]] [:f32 [m]]
+                               [:f32 []] [:f32 [m]] [:f32 [m]]]}
                :mode {:mode :fast-run, :exclude #{:strip-broadcast}}
                :env {q [[:f32 [2]] [-4.0 1.0]]}}))))
 
@@ -26,12 +25,11 @@
              '{:graph {:nodes [[:const {:type [:f64 []], :value 1.0}] [:broadcast-to {:shape []} 0]
                                [:neg {} 1] [:input {:name x, :type [:f64 []]}] [:add {} 2 3]]
                        :outputs [4]
-                       :notes {0 {:type [:f64 []]}, 1 {:type [:f64 []]}, 2 {:type [:f64 []]}
-                               3 {:type [:f64 []]}, 4 {:type [:f64 []]}}}
+                       :types [[:f64 []] [:f64 []] [:f64 []] [:f64 []] [:f64 []]]}
                :mode :fast-run, :env {x [[:f64 []] 6.0]}}))))
 
 (deftest polygamma-of-whole-numbers-makes-no-infinity-on-the-way
   (is (nil? (fuzz/replay
              '{:graph {:nodes [[:input {:name x, :type [:f32 [n]]}] [:polygamma {:n 2} 0]]
-                       :outputs [1], :notes {0 {:type [:f32 [n]]}, 1 {:type [:f32 [n]]}}}
+                       :outputs [1], :types [[:f32 [n]] [:f32 [n]]]}
                :mode :nan-guard, :env {x [[:f32 [2]] [0.5 4.0]]}}))))

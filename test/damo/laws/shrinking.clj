@@ -61,7 +61,7 @@
 (defn- cut
   "The disagreement with node `id` an input instead, whose value it is given."
   [{:keys [graph env] :as f} id value]
-  (let [{:keys [type]} (get-in graph [:notes id]), s (symbol (str "x" id))]
+  (let [type (graph/type-of graph id), s (symbol (str "x" id))]
     (assoc f
            :graph (assoc-in graph [:nodes id] [:input {:name s, :type type}])
            :env (assoc env s [(array/type-of value) (array/nested value)]))))

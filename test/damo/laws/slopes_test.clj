@@ -57,7 +57,7 @@
 ;; ## The machine's answers
 
 (defn- input! [b name type]
-  (graph/add-node! b [:input {:name name :type type}] {:type type}))
+  (graph/add-node! b [:input {:name name :type type}] type nil))
 
 (defn- arguments-of
   "The positions by which an op is differentiated."

@@ -55,7 +55,7 @@
   (let [input (fn [i {:keys [dtype]}]
                 (let [type [dtype [n]]]
                   (op/->Id (graph/add-node! b [:input {:name (symbol (str (name op) i)) :type type}]
-                                            {:type type}))))]
+                                            type nil))))]
     (op/emit! b op attrs (vec (map-indexed input args)) nil)))
 
 (defn- env-of [op {:keys [args]} rows]

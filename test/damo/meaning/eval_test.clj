@@ -78,8 +78,8 @@
 
 (deftest deep-graphs-need-no-stack
   (let [b (graph/builder), type [:i64 []]
-        one (graph/add-node! b [:const {:type type, :value 1}] {:type type})
-        add (fn [id _] (graph/add-node! b [:add {} id one] {:type type}))
+        one (graph/add-node! b [:const {:type type, :value 1}] type nil)
+        add (fn [id _] (graph/add-node! b [:add {} id one] type nil))
         top (reduce add one (range 100000))]
     (is (= [100001] (map array/nested (eval/run (graph/finish b [top]) {}))))))
 

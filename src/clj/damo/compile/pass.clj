@@ -11,19 +11,19 @@
 (set! *warn-on-reflection* true)
 
 (defn sweep
-  "A graph made anew, node by node: (emit-node b id node arg-ids note) returns the new id of each
+  "A graph made anew, node by node: (emit-node b node arg-ids type note) returns the new id of each
   live node."
-  [{:keys [nodes outputs notes] kept :keep :as graph} emit-node]
+  [{:keys [nodes types outputs notes] kept :keep :as graph} emit-node]
   (let [b (graph/builder)
         ids (reduce (fn [ids id]
                       (let [node (nodes id)]
-                        (assoc ids id (emit-node b id node (mapv ids (graph/args-of node))
-                                       (notes id)))))
+                        (assoc ids id (emit-node b node (mapv ids (graph/args-of node))
+                                       (types id) (get notes id)))))
                     {} (graph/live graph))]
     (graph/prune (graph/finish b (mapv ids outputs) (mapv ids kept)))))
 
-(defn- keep-node! [b node args note]
-  (graph/add-node! b (into [(graph/op-of node) (graph/attrs-of node)] args) note))
+(defn- keep-node! [b node args type note]
+  (graph/add-node! b (into [(graph/op-of node) (graph/attrs-of node)] args) type note))
 
 ;; ## Composites
 
@@ -33,21 +33,21 @@
   (fn [op attrs args]
     (let [ctx (op/builder-context b note)
           make (fn [op attrs args type]
-                 (op/->Id (expand-node! b op attrs (mapv op/id-of args) (assoc note :type type))))]
+                 (op/->Id (expand-node! b op attrs (mapv op/id-of args) type note)))]
       (op/id-of (op/construct (assoc ctx :make make) op attrs args)))))
 
-(defn- expand-node! [b op attrs args {:keys [type] :as note}]
+(defn- expand-node! [b op attrs args type note]
   (let [types (mapv #(graph/node-type b %) args)]
     (if-let [template (op/expansion op attrs types type)]
-      (op/instantiate! (expanding-emit b (-> note (dissoc :type) (update :part-of #(or % op))))
+      (op/instantiate! (expanding-emit b (update note :part-of #(or % op)))
                        (op/bindings op args) template)
-      (graph/add-node! b (into [op attrs] args) note))))
+      (graph/add-node! b (into [op attrs] args) type note))))
 
 (defn expand
   "The graph with every composite op replaced by the ops that define it; their notes have the op
   that they are :part-of."
   [graph]
-  (sweep graph (fn [b _ [op attrs] args note] (expand-node! b op attrs args note))))
+  (sweep graph (fn [b [op attrs] args type note] (expand-node! b op attrs args type note))))
 
 ;; ## Storage dtypes
 
@@ -56,11 +56,11 @@
   has no other floats, and sums of many terms need more digits."
   [graph]
   (sweep graph
-         (fn [b _ [op attrs :as node] args {:keys [type] :as note}]
+         (fn [b [op attrs :as node] args type note]
            (if-let [template (and (#{:contract :scatter} (op/kind op))
                                   (op/widened op attrs (mapv #(graph/node-type b %) args) type))]
-             (op/instantiate! (op/emitter b (dissoc note :type)) (op/bindings op args) template)
-             (keep-node! b node args note)))))
+             (op/instantiate! (op/emitter b note) (op/bindings op args) template)
+             (keep-node! b node args type note)))))
 
 ;; ## Indices
 
@@ -81,7 +81,7 @@
   [b note i extent]
   (if (= :check (op/kind (graph/op-of (graph/node b i))))
     i
-    (op/instantiate! (op/emitter b (dissoc note :type)) {'?i i} (check-template extent))))
+    (op/instantiate! (op/emitter b note) {'?i i} (check-template extent))))
 
 (defn- with-checked-indices! [b {:keys [axis]} [from to] args note]
   (let [shape (type/shape-of (graph/node-type b (first args)))]
@@ -96,10 +96,10 @@
   end, then a check."
   [graph]
   (sweep graph
-         (fn [b _ [op attrs :as node] args note]
+         (fn [b [op attrs :as node] args type note]
            (let [found (indexed-range op args)]
              (keep-node! b node (if found (with-checked-indices! b attrs found args note) args)
-                         note)))))
+                         type note)))))
 
 ;; ## Layouts
 
@@ -149,13 +149,13 @@
 
 (defn- add-laid-out!
   "Adds a node with that layout, dense when nil; returns its id."
-  [{:keys [b layouts]} node args note layout]
-  (let [id (keep-node! b node args note)]
+  [{:keys [b layouts]} node args type note layout]
+  (let [id (keep-node! b node args type note)]
     (vswap! layouts assoc id (or layout (dense b id)))
     id))
 
 (defn- copied! [{:keys [b layouts]} id note]
-  (let [copy (op/emit! b :copy {} [(op/->Id id)] (dissoc note :type))]
+  (let [copy (op/emit! b :copy {} [(op/->Id id)] note)]
     (vswap! layouts assoc copy (dense b copy))
     copy))
 
@@ -189,12 +189,12 @@
     (when (or (not (generated? b a)) (view-map op attrs in out))
       (view-layout op attrs in out (@layouts a)))))
 
-(defn- add-view! [writer [op attrs :as node] args {:keys [type] :as note}]
+(defn- add-view! [writer [op attrs :as node] args type note]
   (let [out (type/shape-of type)]
     (if-let [layout (layout-of-view writer op attrs args out)]
-      (add-laid-out! writer node args note layout)
+      (add-laid-out! writer node args type note layout)
       (let [copy [(copied! writer (first args) note)]]
-        (add-laid-out! writer node copy note (layout-of-view writer op attrs copy out))))))
+        (add-laid-out! writer node copy type note (layout-of-view writer op attrs copy out))))))
 
 (defn- matrix-ok?
   "Can BLAS take a matrix with these strides? One of the last two must be 1, none of them 0, and
@@ -213,13 +213,13 @@
           (map #(if (usable? %) % (copied! writer % note)))
           (take-last 2 args))))
 
-(defn- add-materialized! [writer [op :as node] args note]
+(defn- add-materialized! [writer [op :as node] args type note]
   (case (op/kind op)
-    :view (add-view! writer node args note)
-    :contract (add-laid-out! writer node (product-operands writer args note) note nil)
-    :gather (add-laid-out! writer node (update args 0 #(in-memory! writer % note)) note nil)
-    (add-laid-out! writer node (if (op/on-host? op) (mapv #(dense! writer % note) args) args) note
-                   nil)))
+    :view (add-view! writer node args type note)
+    :contract (add-laid-out! writer node (product-operands writer args note) type note nil)
+    :gather (add-laid-out! writer node (update args 0 #(in-memory! writer % note)) type note nil)
+    (add-laid-out! writer node (if (op/on-host? op) (mapv #(dense! writer % note) args) args)
+                   type note nil)))
 
 (defn- own-outputs
   "The outputs, each in memory of its own: behind leaves, views and repeated outputs comes a copy."
@@ -229,18 +229,19 @@
               (conj done (if (and (own? id) (not (some #{id} done)))
                            id
                            (graph/add-node! b [:copy {:output (count done)} id]
-                                            (graph/note b id)))))
+                                            (graph/node-type b id) (graph/note b id)))))
             [] outputs)))
 
 (defn materialize
   "The graph with a :copy before every view that cannot address its elements (a reshape of a
   transposed matrix), before operands of products whose strides BLAS cannot take, before generated
   values that are gathered from, and behind outputs that are leaves, views or output twice."
-  [{:keys [nodes outputs notes] kept :keep :as graph}]
+  [{:keys [nodes types outputs notes] kept :keep :as graph}]
   (let [writer {:b (graph/builder), :layouts (volatile! {})}
         ids (reduce (fn [ids id]
                       (let [node (nodes id), args (mapv ids (graph/args-of node))]
-                        (assoc ids id (add-materialized! writer node args (notes id)))))
+                        (assoc ids id (add-materialized! writer node args (types id)
+                                                         (get notes id)))))
                     {} (graph/live graph))]
     (graph/prune (graph/finish (:b writer) (own-outputs (:b writer) (map ids outputs))
                                (mapv ids kept)))))

@@ -166,7 +166,7 @@
                 (cond-> (update g :keep (fnil conj []) id)
                   (not (present port-name))
                   (-> (update :nodes conj [op {:name port-name, :type type}])
-                      (assoc-in [:notes id] {:type type})))))
+                      (update :types conj type)))))
             g ports)))
 
 (defn- laid-out

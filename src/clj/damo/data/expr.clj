@@ -254,9 +254,7 @@
              (assoc (facts e) :name name, :types [(type-of other) type])))))
 
 (defn- note-of [^Expr e]
-  (let [src (src-of e)]
-    (cond-> {:type (type/weakened (.type e) nil)}
-      src (assoc :src src))))
+  (when-let [src (src-of e)] {:src src}))
 
 (defn- input-names [exprs]
   (into #{} (comp (filter #(= :input (op-of %))) (map (comp :name attrs-of))) exprs))
@@ -266,7 +264,7 @@
   [{:keys [b ^IdentityHashMap ids]} {:keys [names inputs originals]} ^Expr e]
   (let [[attrs names] (leaf-attrs e names)
         node (into [(.op e) attrs] (map #(.get ids %)) (.args e))
-        id (graph/add-node! b node (note-of e))
+        id (graph/add-node! b node (type/weakened (.type e) nil) (note-of e))
         input? (= :input (.op e))]
     (when input? (check-inputs! inputs e))
     (.put ids e id)
@@ -293,11 +291,11 @@
   for those nodes; `states` maps names of shared variables to their states. `adapt`, of an op, its
   attributes and its type, gives the attributes and the type of the expression."
   ([graph known states] (from-graph graph known states (fn [_ attrs type] [attrs type])))
-  ([{:keys [nodes outputs notes] :as graph} known states adapt]
+  ([{:keys [nodes types outputs notes] :as graph} known states adapt]
    (let [made (object-array (count nodes))]
      (doseq [id (graph/live graph)]
-       (let [[op attrs & args] (nth nodes id), {:keys [type src]} (notes id)
-             [attrs* type*] (adapt op attrs type)]
+       (let [[op attrs & args] (nth nodes id), {:keys [src]} (get notes id)
+             [attrs* type*] (adapt op attrs (types id))]
          (aset made id (or (known id)
                            (->Expr op attrs* (mapv #(aget made (int %)) args)
                                    (type/weakened type* nil) src

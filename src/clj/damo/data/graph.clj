@@ -1,8 +1,9 @@
 (ns damo.data.graph
   "The graph: a flat table of interned nodes, plain EDN.
-  {:nodes [[op attrs & argument-ids] …], :outputs [id …], :notes {id {:name … :type … :src …}}};
-  arguments lie to the left. A builder collects nodes inside one function; equal nodes get equal
-  ids, so common subexpressions are found for free."
+  {:nodes [[op attrs & argument-ids] …], :types [type …], :outputs [id …], :notes {id {:src …}}};
+  arguments lie to the left, the types are those of the nodes, in their order, and notes tell where
+  a node comes from: :name, :src, :part-of. A builder collects nodes inside one function; equal
+  nodes get equal ids, so common subexpressions are found for free."
   (:require [clojure.edn :as edn]
             [clojure.java.io :as io]
             [damo.data.fail :as fail :refer [fail!]]
@@ -29,7 +30,7 @@
 (defn type-of
   "The type of node `id` of a graph."
   [graph id]
-  (get-in graph [:notes id :type]))
+  (get (:types graph) id))
 
 (defn shape-at
   "The shape of node `id` of a graph."
@@ -38,23 +39,24 @@
 
 ;; ## Building
 
-(deftype Builder [^ArrayList nodes ^HashMap ids ^ArrayList notes])
+(deftype Builder [^ArrayList nodes ^HashMap ids ^ArrayList types ^ArrayList notes])
 
 (defn builder
   "A new, empty builder; mutable, for use inside one function."
   ^damo.data.graph.Builder []
-  (->Builder (ArrayList.) (HashMap.) (ArrayList.)))
+  (->Builder (ArrayList.) (HashMap.) (ArrayList.) (ArrayList.)))
 
 (defn add-node!
-  "The id of the node [op attrs & args] in the builder, new or not. `note` is kept for a new one;
-  {:type …} is needed."
-  ^long [^Builder b node note]
+  "The id of the node [op attrs & args], of that type, in the builder, new or not; `note` is kept
+  for a new one."
+  ^long [^Builder b node type note]
   (let [^HashMap ids (.ids b)]
     (if-some [id (.get ids node)]
       (long id)
       (let [id (.size ^ArrayList (.nodes b))]
         (.put ids node id)
         (.add ^ArrayList (.nodes b) node)
+        (.add ^ArrayList (.types b) type)
         (.add ^ArrayList (.notes b) note)
         id))))
 
@@ -68,7 +70,8 @@
   [^Builder b id more]
   (.set ^ArrayList (.notes b) (int id) (merge more (note b id))))
 
-(defn node-type "The type of node `id` of a builder." [b id] (:type (note b id)))
+(defn node-type "The type of node `id` of a builder." [^Builder b id]
+  (.get ^ArrayList (.types b) (int id)))
 
 (defn node-count "The number of nodes of a builder." ^long [^Builder b]
   (.size ^ArrayList (.nodes b)))
@@ -78,8 +81,9 @@
   ([b outputs] (finish b outputs nil))
   ([^Builder b outputs kept]
    (cond-> {:nodes (vec (.nodes b))
+            :types (vec (.types b))
             :outputs (vec outputs)
-            :notes (into {} (map-indexed vector) (.notes b))}
+            :notes (into {} (keep-indexed (fn [id note] (when (seq note) [id note]))) (.notes b))}
      (seq kept) (assoc :keep (vec kept)))))
 
 (defn structure-hash
@@ -91,9 +95,9 @@
 
 (defn load-graph!
   "Adds every node of `graph` to the builder; returns the vector old id → new id."
-  [b {:keys [nodes notes]}]
+  [b {:keys [nodes types notes]}]
   (reduce-kv (fn [ids id [op attrs & args]]
-               (conj ids (add-node! b (into [op attrs] (map ids) args) (notes id))))
+               (conj ids (add-node! b (into [op attrs] (map ids) args) (get types id) (notes id))))
              [] nodes))
 
 ;; ## Walking
@@ -112,19 +116,27 @@
          (recur (dec id))))
      (filterv #(aget seen (int %)) (range (count nodes))))))
 
+(defn- renumbered
+  "The graph of these ids alone, which are numbered anew, in their order."
+  [{:keys [nodes types outputs notes] kept :keep} ids]
+  (let [new-ids (int-array (count nodes))
+        renumber #(long (aget new-ids (int %)))
+        moved (fn [node] (into [(op-of node) (attrs-of node)] (map renumber) (args-of node)))]
+    (dotimes [i (count ids)] (aset new-ids (int (nth ids i)) (int i)))
+    (cond-> {:nodes (mapv #(moved (nth nodes %)) ids)
+             :types (mapv #(get types %) ids)
+             :outputs (mapv renumber outputs)
+             :notes (into {} (keep (fn [id] (when-let [n (get notes id)] [(renumber id) n]))) ids)}
+      (seq kept) (assoc :keep (mapv renumber kept)))))
+
 (defn prune
   "The graph without the nodes that neither an output nor :keep needs; ids are numbered anew, order
-  kept."
-  [{:keys [nodes outputs notes] kept :keep :as graph}]
-  (let [ids (live graph)
-        new-ids (int-array (count nodes))
-        renumber #(long (aget new-ids (int %)))
-        renumbered (fn [node] (into [(op-of node) (attrs-of node)] (map renumber) (args-of node)))]
-    (dotimes [i (count ids)] (aset new-ids (int (nth ids i)) (int i)))
-    (cond-> {:nodes (mapv #(renumbered (nth nodes %)) ids)
-             :outputs (mapv renumber outputs)
-             :notes (into {} (map (fn [id] [(renumber id) (notes id)])) ids)}
-      (seq kept) (assoc :keep (mapv renumber kept)))))
+  kept. The graph itself where all are needed."
+  [graph]
+  (let [ids (live graph)]
+    (if (= (count ids) (count (:nodes graph)))
+      graph
+      (renumbered graph ids))))
 
 (defn users
   "A map from id to the vector of ids of live nodes that take it as an argument (once for each
@@ -149,14 +161,31 @@
                 (str "refers forward to " a " (to itself, or in a cycle)")
                 (str "has the argument " (pr-str a) ", which is no id to its left"))))))
 
+(defn- types-from-notes
+  "A graph as it was written before types were a column, with those of its notes under :types."
+  [{:keys [nodes types notes] :as graph}]
+  (if (and (vector? nodes) (nil? types) (map? notes) (some :type (filter map? (vals notes))))
+    (assoc graph
+           :types (mapv #(get-in notes [% :type]) (range (count nodes)))
+           :notes (into {} (keep (fn [[id note]] (when-let [n (not-empty (dissoc note :type))]
+                                                   [id n])))
+                        notes))
+    graph))
+
 (defn check
-  "The graph itself; fails on the first node that is malformed or refers forward, with its
-  neighbours in :window. Types are checked by damo.op/check-types, which knows the ops."
-  [{:keys [nodes outputs notes] :as graph}]
+  "The graph itself, or one written before types were a column as graphs are now; fails on the first
+  node that is malformed or refers forward, with its neighbours in :window. Types are checked by
+  damo.op/check-types, which knows the ops."
+  [{:keys [nodes types outputs notes] :as graph}]
   (when-not (and (map? graph) (vector? nodes) (vector? outputs) (or (nil? notes) (map? notes)))
     (fail! :damo.graph/bad-graph
            "a graph is a map with the vectors :nodes and :outputs, and a map :notes"
       {:given (type graph)}))
+  (when-not (or (nil? types) (and (vector? types) (= (count types) (count nodes))))
+    (fail! :damo.graph/bad-graph
+           (str "the :types of a graph are a vector with one for each node; there are "
+                            (count nodes) " nodes")
+           {:given (type types)}))
   (dotimes [id (count nodes)]
     (when-let [problem (node-problem nodes id)]
       (fail! :damo.graph/bad-node
@@ -168,7 +197,7 @@
       (fail! :damo.graph/bad-output
              (str "the output " (pr-str o) " is no node: there are " (count nodes))
         {:output o})))
-  graph)
+  (types-from-notes graph))
 
 ;; ## Files
 

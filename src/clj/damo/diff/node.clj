@@ -26,17 +26,17 @@
 (defn describe-node
   "The expression of a node, three levels deep, its type and source position, for messages."
   [b id]
-  (let [{:keys [type src]} (graph/note b id), [op {:keys [name]}] (graph/node b id)]
+  (let [{:keys [src]} (graph/note b id), [op {:keys [name]}] (graph/node b id)]
     (str (when (symbol? name) (str (clojure.core/name op) " "))
-         (pr-str (form b id 3)) " " (pr-str type)
+         (pr-str (form b id 3)) " " (pr-str (graph/node-type b id))
          (when src (str ", written at " (fail/position-text src))))))
 
 (defn facts
   "What a failure says of a node: its :id, :op, :type, the :expr as text, :file and :line."
   [b id]
-  (let [{:keys [type src]} (graph/note b id)]
-    (merge {:id id, :op (graph/op-of (graph/node b id)), :type type, :expr (pr-str (form b id 3))}
-           src)))
+  (merge {:id id, :op (graph/op-of (graph/node b id)), :type (graph/node-type b id)
+          :expr (pr-str (form b id 3))}
+         (:src (graph/note b id))))
 
 (defn emit-template!
   "The id of a template, a vector or a name; its nodes carry the source position of node `from`."

@@ -35,9 +35,9 @@
 
 (defn- cut-off
   "The graph of one output, in which the nodes `cuts` below it are inputs."
-  [{:keys [nodes notes] :as graph} output cuts]
+  [{:keys [nodes] :as graph} output cuts]
   (assoc (reduce #(assoc-in %1 [:nodes %2]
-                            [:input {:name (stand-in %2), :type (:type (notes %2))}])
+                            [:input {:name (stand-in %2), :type (graph/type-of graph %2)}])
                  (dissoc graph :keep)
                  (filter #(and (not= output %) (seq (graph/args-of (nth nodes %)))) cuts))
          :outputs [output]))
@@ -45,11 +45,12 @@
 (defn- added!
   "The id of the output of a graph that is added to a builder, nodes for the inputs that stand in
   for them."
-  [b {:keys [nodes notes outputs]} ids]
+  [b {:keys [nodes types notes outputs]} ids]
   (let [by-name (into {} (map (fn [[id now]] [(stand-in id) now])) ids)
         add (fn [own [op attrs & args]]
               (or (when (= op :input) (by-name (:name attrs)))
-                  (graph/add-node! b (into [op attrs] (map own) args) (notes (count own)))))]
+                  (let [n (count own)]
+                    (graph/add-node! b (into [op attrs] (map own) args) (types n) (get notes n)))))]
     (nth (reduce #(conj %1 (add %1 %2)) [] nodes) (first outputs))))
 
 (defn- depends-as-before?

@@ -26,7 +26,7 @@
    'values [map? "a map of inputs, or their names, and values"]
    'leaves [map? "a map of names and expressions"]
    'form [map? "a let form, a map"]
-   'g [map? "a graph, a map {:nodes :outputs :notes}"]
+   'g [map? "a graph, a map {:nodes :types :outputs :notes}"]
    't [#(instance? Tensor %)
        "a tensor; (d/tensor data) makes one, (d/eval e) that of an expression"]
    'tensors [#(and (map? %) (every? (fn [[k t]] (and (or (ident? k) (string? k))

@@ -58,7 +58,7 @@
         (and (vector? x) (keyword? (first x)))
         (let [[op & more] x
               [attrs args] (if (map? (first more)) [(first more) (rest more)] [{} more])]
-          (op/emitted! b op attrs (vec (flatten (map #(argument b env %) args))) {}))
+          (op/emitted! b op attrs (vec (flatten (map #(argument b env %) args))) nil))
         :else (fail! :damo.parse/bad-expression
                (str "an expression is a name, a number or [op attrs? argument …], got " (pr-str x))
                      {:expression x})))
@@ -85,7 +85,7 @@
 (defn- named-expression [b env entry-name x]
   (let [a (argument b env x)
         id (if (number? a)
-             (op/->Id (op/emit! b :const {:type [:f64 []], :value (double a)} [] {}) :numbers)
+             (op/->Id (op/emit! b :const {:type [:f64 []], :value (double a)} [] nil) :numbers)
              a)]
     (graph/add-note! b (op/id-of id) {:name entry-name})
     id))

@@ -145,13 +145,13 @@
 
 (defn- explained
   "Throws the failure `e` of a node again, with the node's number, op and position in front."
-  [{:keys [nodes notes]} id e]
-  (let [op (graph/op-of (nth nodes id)), {:keys [src type]} (notes id)]
+  [{:keys [nodes types notes]} id e]
+  (let [op (graph/op-of (nth nodes id)), {:keys [src]} (get notes id)]
     (fail/explain! e
                    (str "node " id ", " (name op)
                         (when src (str ", written at " (fail/position-text src))) ": ")
                    ""
-                   (merge {:damo/error :damo.eval/failed, :id id, :op op, :type type} src
+                   (merge {:damo/error :damo.eval/failed, :id id, :op op, :type (get types id)} src
                           (ex-data e)))))
 
 (defn all-values
@@ -162,7 +162,7 @@
   ([graph env] (all-values graph env {}))
   ([graph env known] (all-values graph env known (fn [_ _ value] value)))
   ([graph env known adjust] (all-values graph env known adjust computed-anew))
-  ([{:keys [nodes notes] :as graph} env known adjust remember]
+  ([{:keys [nodes] :as graph} env known adjust remember]
    (let [live (graph/live graph)
          leaf-types (leaves graph live env)
          dims (volatile! (bind-dims leaf-types env))
@@ -173,7 +173,7 @@
          (let [node (nth nodes id)
                args (mapv #(or (known %) (aget values (int %))) (graph/args-of node))
                value (adjust id args (node-value @dims env remember node args))
-               declared (get-in notes [id :type])]
+               declared (graph/type-of graph id)]
            (when declared
              (vswap! dims with-counts graph id declared value)
              (check-shape @dims "the value" declared value))

@@ -175,7 +175,7 @@
       (:classes attrs) (update :classes dim))))
 
 (defn- input! [b name type]
-  (op/->Id (graph/add-node! b [:input {:name name, :type type}] {:type type})))
+  (op/->Id (graph/add-node! b [:input {:name name, :type type}] type nil)))
 
 (defn graph
   "{:graph g :env {name array}} of a case: its arguments are the inputs x0, x1 …, its value the

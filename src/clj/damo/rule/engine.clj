@@ -71,7 +71,7 @@
 
 (defn- emitter [{:keys [b] :as engine} note]
   (let [make (fn [op attrs args type]
-               (op/->Id (emit-node! engine op attrs (mapv op/id-of args) (assoc note :type type))))
+               (op/->Id (emit-node! engine op attrs (mapv op/id-of args) type note)))
         ctx (assoc (op/builder-context b note) :make make)]
     (fn [op attrs args] (op/id-of (op/construct ctx op attrs args)))))
 
@@ -82,8 +82,7 @@
     (and (<= 0 missing) (every? true? (map #(or (= %1 1) (= %1 %2)) from (drop missing to))))))
 
 (defn- scalar-constant! [engine x dtype note]
-  (emit-node! engine :const {:type [dtype []], :value (array/convert dtype x)} []
-              (assoc note :type [dtype []])))
+  (emit-node! engine :const {:type [dtype []], :value (array/convert dtype x)} [] [dtype []] note))
 
 (defn- conform!
   "The id, cast and broadcast to the type; fails when that is not possible, naming the rule."
@@ -116,7 +115,7 @@
   "The id of the constant that (op args) is, or nil. A failure, such as an index out of range or
   whatever the code of a user's op throws, is left for the call, which reports it with the place in
   the user's code."
-  [{:keys [b] :as engine} op attrs args {:keys [type] :as note}]
+  [{:keys [b] :as engine} op attrs args type note]
   (when (foldable? b op args type)
     (when-let [values (try (array/values (eval/constant op attrs (mapv #(constant-array b %) args)))
                            (catch Exception _)
@@ -124,7 +123,7 @@
       (if (and (seq values) (apply = values))
         (let [scalar (scalar-constant! engine (first values) (type/dtype-of type) note)]
           (conform! engine scalar type note "constant folding"))
-        (emit-node! engine :const {:type type, :value values} [] note)))))
+        (emit-node! engine :const {:type type, :value values} [] type note)))))
 
 ;; ## What the trace says
 
@@ -196,13 +195,13 @@
 (defn- fire!
   "The id of what a rule puts in the place of the node (op args), nil when it must not."
   [{:keys [b firing fuel deep ^ArrayList trace] :as engine} {:keys [name]} [m template] op args
-   note]
+   type note]
   (vswap! fuel dec)
   (let [frame {:rule name, :refused (volatile! false)}, deep-before @deep
         _ (vswap! firing conj frame)
         start (graph/node-count b), place (.size trace)
         _ (.add trace nil)              ; kept free, so that entries stand in the order of firing
-        id (replacement! engine m template (:type note) (dissoc note :type) name)
+        id (replacement! engine m template type note name)
         _ (vswap! firing rest)
         why (refusal engine frame id args)]
     (if why
@@ -216,7 +215,7 @@
 
 (defn- keeps-failures?
   "Does what a rule found leave out no node that may fail?"
-  [{:keys [b failing]} {:keys [failures]} op attrs args {:keys [type]} [m template]]
+  [{:keys [b failing]} {:keys [failures]} op attrs args type [m template]]
   (or (= :kept failures)
       (and (or (= :root failures) (not (failing/itself? b (into [op attrs] args) type)))
            (not (failing/dropped? failing args template m)))))
@@ -237,21 +236,20 @@
 
 (defn- tried!
   "The id of what the rule puts in the place of a node, nil where it does not apply."
-  [{:keys [b ^HashMap uses] :as engine} rule {:keys [op attrs args note]}]
-  (let [root (rule/view b op attrs args (:type note))]
+  [{:keys [b ^HashMap uses] :as engine} rule {:keys [op attrs args type note]}]
+  (let [root (rule/view b op attrs args type)]
     (when-let [found (try-rule engine rule root #(.getOrDefault uses % 0))]
-      (when (and (keeps-failures? engine rule op attrs args note found)
+      (when (and (keeps-failures? engine rule op attrs args type found)
                  (not (held-back? engine rule op args)))
-        (fire! engine rule found op args note)))))
+        (fire! engine rule found op args type note)))))
 
 (defn- tried-through-views!
   "The same for other ways to write the node, as damo.rule.through has them: where the rule applies
   to one part of a join at least."
   [engine rule others note]
-  (let [emit (emitter engine (dissoc note :type))]
+  (let [emit (emitter engine note)]
     (some (fn [{:keys [path parts], [join attrs] :join}]
-            (let [made (mapv #(tried! engine rule (assoc % :note (assoc note :type (:type %))))
-                             parts)]
+            (let [made (mapv #(tried! engine rule (assoc % :note note)) parts)]
               (when (some some? made)
                 (let [whole #(or %1 (emit (:op %2) (:attrs %2) (mapv op/->Id (:args %2))))
                       ids (mapv whole made parts)]
@@ -265,15 +263,16 @@
   [{:keys [b firing distances ^ArrayList trace] :as engine} ops {:keys [note] :as node}]
   (let [before (.size trace), frame {:rule :through-views, :refused (volatile! false)}
         _ (vswap! firing conj frame)
-        cx {:b b, :emit (emitter (assoc engine :fold :never) (dissoc note :type)), :note note
+        cx {:b b, :emit (emitter (assoc engine :fold :never) note), :note note
             :distances distances}
         others (vec (through/candidates cx ops node))]
     (vswap! firing rest)
     (.clear (.subList trace before (.size trace)))
     (when-not @(:refused frame) others)))
 
-(defn- rewritten! [{:keys [rules-of] :as engine} op attrs args note]
-  (let [{:keys [rules ops]} (rules-of op), node {:op op, :attrs attrs, :args args, :note note}
+(defn- rewritten! [{:keys [rules-of] :as engine} op attrs args type note]
+  (let [{:keys [rules ops]} (rules-of op)
+        node {:op op, :attrs attrs, :args args, :type type, :note note}
         others (delay (through-views engine ops node))]
     (some (fn [{:keys [through] :as rule}]
             (or (tried! engine rule node)
@@ -294,25 +293,25 @@
 
 (defn- in-progress!
   "The id of a node that is being rewritten already, as it is; what made it is refused."
-  [{:keys [b firing]} node note]
+  [{:keys [b firing]} node type note]
   (some-> (first @firing) :refused (vreset! true))
-  (graph/add-node! b node note))
+  (graph/add-node! b node type note))
 
 (defn- emit-node!
   "The id of what the node (op attrs args) becomes. Where constants are not folded, those are that
   rules make: so that rules for constants end."
-  [{:keys [b ^HashMap ids ^HashSet active fold firing] :as engine} op attrs args note]
+  [{:keys [b ^HashMap ids ^HashSet active fold firing] :as engine} op attrs args type note]
   (let [args (sorted-arguments b op args), node (into [op attrs] args)]
-    (or (when (and (false? fold) (seq @firing)) (folded! engine op attrs args note))
+    (or (when (and (false? fold) (seq @firing)) (folded! engine op attrs args type note))
         (.get ids node)
         (if (.add active node)
-          (let [id (or (when (true? fold) (folded! engine op attrs args note))
-                       (rewritten! engine op attrs args note)
-                       (graph/add-node! b node note))]
+          (let [id (or (when (true? fold) (folded! engine op attrs args type note))
+                       (rewritten! engine op attrs args type note)
+                       (graph/add-node! b node type note))]
             (.remove active node)
             (.put ids node id)
             id)
-          (in-progress! engine node note)))))
+          (in-progress! engine node type note)))))
 
 ;; ## The sweep
 
@@ -329,11 +328,12 @@
       (aset counts (int id) (inc (aget counts (int id)))))
     counts))
 
-(defn- sweep! [{:keys [^HashMap uses] :as engine} {:keys [nodes notes] :as graph}]
+(defn- sweep! [{:keys [^HashMap uses] :as engine} {:keys [nodes types notes] :as graph}]
   (let [^ints users (user-counts graph)]
     (reduce (fn [ids id]
               (let [[op attrs :as node] (nth nodes id)
-                    new-id (emit-node! engine op attrs (mapv ids (graph/args-of node)) (notes id))]
+                    new-id (emit-node! engine op attrs (mapv ids (graph/args-of node))
+                                       (types id) (get notes id))]
                 (.merge uses new-id (aget users (int id))
                         (reify java.util.function.BiFunction (apply [_ x y] (+ (int x) (int y)))))
                 (assoc! ids id new-id)))

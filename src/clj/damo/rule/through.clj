@@ -138,7 +138,7 @@
 
 (defn- with-views-down
   "The node on arguments whose views are moved down, nil where there are none."
-  [{:keys [b] :as cx} op attrs args {:keys [type]}]
+  [{:keys [b] :as cx} op attrs args type]
   (let [sunk-args (mapv #(sunk cx [] % max-depth) args)]
     (when (not= sunk-args args)
       {:path [], :parts [{:op op, :attrs attrs, :args sunk-args, :type type}]})))
@@ -213,15 +213,15 @@
         args))
 
 (defn candidates
-  "Other ways to write the node {:op :attrs :args :note}: maps of its :parts, which are [:op :attrs
+  "Other ways to write the node {:op :attrs :args :type}: maps of its :parts, which are [:op :attrs
   :args :type] as it is, the :join [op attrs] of these when there are several, and the :path of
   layers that belongs around all. `cx` is {:b builder, :emit (fn [op attrs args] id) that applies
   rules to what it makes, :note note, :distances a list that is kept from call to call}; `ops` are
   those of `selected`."
-  [{:keys [b distances] :as cx} ops {:keys [op attrs args note]}]
+  [{:keys [b distances] :as cx} ops {:keys [op attrs args type]}]
   (when (and (some #(< (long (distance b distances %)) (long max-depth)) args)
              (views-near? b ops args max-depth))
-    (let [down (with-views-down cx op attrs args note)]
+    (let [down (with-views-down cx op attrs args type)]
       (remove nil? [down
                     (with-views-up cx op attrs args)
                     (when down (with-views-up cx op attrs (:args (first (:parts down)))))]))))

@@ -150,8 +150,7 @@
                     [:gt {} 0 0]
                     [:flatnonzero {:as k} 2]
                     [:add {} 1 3]]
-           :notes '{0 {:type [:f64 [n]]}, 1 {:type [:i64 [k]]}, 2 {:type [:bool [n]]}
-                    3 {:type [:i64 [k]]}, 4 {:type [:i64 [k]]}}
+           :types '[[:f64 [n]] [:i64 [k]] [:bool [n]] [:i64 [k]] [:i64 [k]]]
            :outputs [4]}]
     (is (= [0 2 3 1 4] (counted/order g)))
     (is (= '[{:id 3, :dim k, :max n}] (counted/binders g)))

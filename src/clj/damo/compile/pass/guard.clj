@@ -39,8 +39,8 @@
   that refuses what `opts` says (see `options`). A guard has the source position of its node."
   [g opts]
   (pass/sweep g
-              (fn [b _ [op attrs] args {:keys [type] :as note}]
-                (let [id (graph/add-node! b (into [op attrs] args) note)]
+              (fn [b [op attrs] args type note]
+                (let [id (graph/add-node! b (into [op attrs] args) type note)]
                   (if (guards? op type)
-                    (graph/add-node! b [:guard opts id] note)
+                    (graph/add-node! b [:guard opts id] type note)
                     id)))))

@@ -31,8 +31,8 @@
 (defn- polys
   "The polynomials of 0-d integer expressions, over dims and one name for each unknown value."
   [exprs]
-  (let [{:keys [nodes outputs notes]} (:graph (expr/to-graph exprs))
-        all (reduce-kv (fn [ps id node] (conj ps (node-poly (comp :type notes) ps id node))) []
+  (let [{:keys [nodes types outputs]} (:graph (expr/to-graph exprs))
+        all (reduce-kv (fn [ps id node] (conj ps (node-poly types ps id node))) []
                        nodes)]
     (map all outputs)))
 
