@@ -10,21 +10,6 @@
 
 (set! *warn-on-reflection* true)
 
-(defn sweep
-  "A graph made anew, node by node: (emit-node b node arg-ids type note) returns the new id of each
-  live node."
-  [{:keys [nodes types outputs notes] kept :keep :as graph} emit-node]
-  (let [b (graph/builder)
-        ids (reduce (fn [ids id]
-                      (let [node (nodes id)]
-                        (assoc ids id (emit-node b node (mapv ids (graph/args-of node))
-                                       (types id) (get notes id)))))
-                    {} (graph/live graph))]
-    (graph/prune (graph/finish b (mapv ids outputs) (mapv ids kept)))))
-
-(defn- keep-node! [b node args type note]
-  (graph/add-node! b (into [(graph/op-of node) (graph/attrs-of node)] args) type note))
-
 ;; ## Composites
 
 (declare expand-node!)
@@ -47,7 +32,9 @@
   "The graph with every composite op replaced by the ops that define it; their notes have the op
   that they are :part-of."
   [graph]
-  (sweep graph (fn [b [op attrs] args type note] (expand-node! b op attrs args type note))))
+  (graph/sweep graph
+               (fn [g id] (:expand (op/entry (graph/op-at g id))))
+               (fn [b [op attrs] args type note] (expand-node! b op attrs args type note))))
 
 ;; ## Storage dtypes
 
@@ -55,22 +42,22 @@
   "The graph with products and additions at indices of storage dtypes computed in :f32: the library
   has no other floats, and sums of many terms need more digits."
   [graph]
-  (sweep graph
-         (fn [b [op attrs :as node] args type note]
-           (if-let [template (and (#{:contract :scatter} (op/kind op))
-                                  (op/widened op attrs (mapv #(graph/node-type b %) args) type))]
-             (op/instantiate! (op/emitter b note) (op/bindings op args) template)
-             (keep-node! b node args type note)))))
+  (graph/sweep graph
+               (fn [g id] (and (#{:contract :scatter} (op/kind (graph/op-at g id)))
+                               (some #(type/storage-dtype? (type/dtype-of (graph/type-of g %)))
+                                     (graph/args-at g id))))
+               (fn [b [op attrs] args type note]
+                 (->> (op/widened op attrs (mapv #(graph/node-type b %) args) type)
+                      (op/instantiate! (op/emitter b note) (op/bindings op args))))))
 
 ;; ## Indices
 
 (defn- indexed-range
-  "The arguments of a node that are indices, [from to); nil when it has none."
+  "The arguments of a gather or scatter that are indices, [from to)."
   [op args]
   (case (op/kind op)
     :gather [1 (count args)]
-    :scatter [1 (dec (count args))]
-    nil))
+    :scatter [1 (dec (count args))]))
 
 (defn- check-template [extent]
   [:check-index {:extent extent}
@@ -95,11 +82,11 @@
   "The graph with every index operand of gathers and scatters wrapped: negative ones count from the
   end, then a check."
   [graph]
-  (sweep graph
-         (fn [b [op attrs :as node] args type note]
-           (let [found (indexed-range op args)]
-             (keep-node! b node (if found (with-checked-indices! b attrs found args note) args)
-                         type note)))))
+  (graph/sweep graph
+               (fn [g id] (#{:gather :scatter} (op/kind (graph/op-at g id))))
+               (fn [b [op attrs :as node] args type note]
+                 (let [checked (with-checked-indices! b attrs (indexed-range op args) args note)]
+                   (graph/keep-node! b node checked type note)))))
 
 ;; ## Layouts
 
@@ -150,7 +137,7 @@
 (defn- add-laid-out!
   "Adds a node with that layout, dense when nil; returns its id."
   [{:keys [b layouts]} node args type note layout]
-  (let [id (keep-node! b node args type note)]
+  (let [id (graph/keep-node! b node args type note)]
     (vswap! layouts assoc id (or layout (dense b id)))
     id))
 
@@ -236,15 +223,11 @@
   "The graph with a :copy before every view that cannot address its elements (a reshape of a
   transposed matrix), before operands of products whose strides BLAS cannot take, before generated
   values that are gathered from, and behind outputs that are leaves, views or output twice."
-  [{:keys [nodes types outputs notes] kept :keep :as graph}]
-  (let [writer {:b (graph/builder), :layouts (volatile! {})}
-        ids (reduce (fn [ids id]
-                      (let [node (nodes id), args (mapv ids (graph/args-of node))]
-                        (assoc ids id (add-materialized! writer node args (types id)
-                                                         (get notes id)))))
-                    {} (graph/live graph))]
-    (graph/prune (graph/finish (:b writer) (own-outputs (:b writer) (map ids outputs))
-                               (mapv ids kept)))))
+  [graph]
+  (let [{:keys [b] :as writer} {:b (graph/builder), :layouts (volatile! {})}
+        ids (graph/sweep! graph (fn [_ node args type note]
+                                  (add-materialized! writer node args type note)))]
+    (:graph (graph/swept b graph ids (own-outputs b (map ids (:outputs graph)))))))
 
 (defn prepare
   "A graph of primitives, ready for the schedule; see the namespace."

@@ -129,14 +129,73 @@
              :notes (into {} (keep (fn [id] (when-let [n (get notes id)] [(renumber id) n]))) ids)}
       (seq kept) (assoc :keep (mapv renumber kept)))))
 
-(defn prune
-  "The graph without the nodes that neither an output nor :keep needs; ids are numbered anew, order
-  kept. The graph itself where all are needed."
+(defn pruned
+  "{:graph g' :now (fn [id] id')}: the graph without the nodes that neither an output nor :keep
+  needs, numbered anew in their order, and the number of each now, nil for those left out. The graph
+  itself where all are needed."
   [graph]
   (let [ids (live graph)]
     (if (= (count ids) (count (:nodes graph)))
-      graph
-      (renumbered graph ids))))
+      {:graph graph, :now identity}
+      (let [now (delay (zipmap ids (range)))]
+        {:graph (renumbered graph ids), :now #(@now %)}))))
+
+(defn prune
+  "The graph without the nodes that neither an output nor :keep needs, as `pruned` has it."
+  [graph]
+  (:graph (pruned graph)))
+
+;; ## Sweeps
+;; Every pass over a graph is one: its live nodes are emitted into a builder, arguments first.
+
+(defn sweep!
+  "The vector of what becomes of the nodes of a graph, ids in a builder, nil for those that nothing
+  needs: (emit! id node argument-ids type note) gives the new id of each, arguments first."
+  [{:keys [nodes types notes] :as graph} emit!]
+  (let [ids (object-array (count nodes))]
+    (doseq [id (live graph)]
+      (let [node (nth nodes id)]
+        (aset ids (int id) (emit! id node (mapv #(aget ids (int %)) (args-of node))
+                                  (get types id) (get notes id)))))
+    (vec ids)))
+
+(defn- unchanged?
+  "Did a sweep emit each node of the graph as it was, and nothing else?"
+  [b {:keys [nodes]} ids]
+  (and (= (count nodes) (node-count b))
+       (every? #(and (= % (nth ids %)) (= (nth nodes %) (node b %))) (range (count nodes)))))
+
+(defn swept
+  "{:graph g' :now (fn [id] id')}: the graph of a builder after a sweep, `pruned`, with these
+  outputs and what became of :keep; `graph` itself where the sweep changed nothing."
+  ([b graph ids] (swept b graph ids (mapv ids (:outputs graph))))
+  ([b graph ids outputs]
+   (let [kept (mapv ids (:keep graph))]
+     (if (and (= outputs (:outputs graph))
+              (= kept (vec (:keep graph)))
+              (unchanged? b graph ids))
+       {:graph graph, :now identity}
+       (pruned (finish b outputs kept))))))
+
+(defn keep-node!
+  "Emits a node of a sweep into a builder as it is, on new arguments; returns its id."
+  [b [op attrs] args type note]
+  (add-node! b (into [op attrs] args) type note))
+
+(defn sweep
+  "The graph with what (change! b node argument-ids type note) gives, an id, in the place of each
+  node for which (changes? graph id) holds, without what nothing needs; the graph itself where
+  nothing changes."
+  [graph changes? change!]
+  (let [changing (into #{} (filter #(changes? graph %)) (live graph))]
+    (if (empty? changing)
+      (prune graph)
+      (let [b (builder)]
+        (->> (fn [id node args type note]
+               ((if (changing id) change! keep-node!) b node args type note))
+             (sweep! graph)
+             (swept b graph)
+             :graph)))))
 
 (defn users
   "A map from id to the vector of ids of live nodes that take it as an argument (once for each

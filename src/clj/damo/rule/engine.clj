@@ -21,7 +21,8 @@
             [damo.rule.layers :as layers]
             [damo.rule.partners :as partners]
             [damo.rule.through :as through])
-  (:import [java.util ArrayList HashMap HashSet]))
+  (:import [java.util ArrayList HashMap HashSet]
+           [java.util.function BiFunction]))
 
 (set! *warn-on-reflection* true)
 
@@ -328,28 +329,23 @@
       (aset counts (int id) (inc (aget counts (int id)))))
     counts))
 
-(defn- sweep! [{:keys [^HashMap uses] :as engine} {:keys [nodes types notes] :as graph}]
-  (let [^ints users (user-counts graph)]
-    (reduce (fn [ids id]
-              (let [[op attrs :as node] (nth nodes id)
-                    new-id (emit-node! engine op attrs (mapv ids (graph/args-of node))
-                                       (types id) (get notes id))]
-                (.merge uses new-id (aget users (int id))
-                        (reify java.util.function.BiFunction (apply [_ x y] (+ (int x) (int y)))))
-                (assoc! ids id new-id)))
-            (transient {}) (graph/live graph))))
+(defn- sweep! [{:keys [^HashMap uses] :as engine} graph]
+  (let [^ints users (user-counts graph), sum (reify BiFunction (apply [_ x y] (+ (int x) (int y))))]
+    (graph/sweep! graph (fn [id [op attrs] args type note]
+                          (let [new-id (emit-node! engine op attrs args type note)]
+                            (.merge uses new-id (aget users (int id)) sum)
+                            new-id)))))
 
 (defn- swept
   "One sweep: {:graph :trace :ids} as `run` has them; :more, an entry for the trace, where right
   sides nested too deep; :fuel that is left."
-  [{:keys [nodes outputs] kept :keep :as graph} rule-sets {:keys [trace] :as opts}]
+  [{:keys [nodes] :as graph} rule-sets {:keys [trace] :as opts}]
   (let [{:keys [b deep fuel] :as engine} (engine rule-sets opts (count nodes))
-        ids (persistent! (sweep! engine graph))
-        full (graph/finish b (mapv ids outputs) (mapv ids kept))
-        alive (zipmap (graph/live full) (range))]
-    {:graph (graph/prune full), :more @deep, :fuel @fuel
-     :ids (comp alive ids)
-     :trace (into (renumbered trace (comp alive ids)) (renumbered (vec (:trace engine)) alive))}))
+        swept-to (sweep! engine graph)
+        {:keys [graph now]} (graph/swept b graph swept-to)
+        ids #(some-> (get swept-to %) now)]
+    {:graph graph, :more @deep, :fuel @fuel, :ids ids
+     :trace (into (renumbered trace ids) (renumbered (vec (:trace engine)) now))}))
 
 (defn run
   "{:graph graph' :trace [entry …] :ids (fn [id] id')}: the graph rewritten by a sweep with the

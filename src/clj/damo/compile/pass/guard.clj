@@ -2,8 +2,7 @@
   "The mode :nan-guard: every floating-point value of a rewritten graph goes through a guard, so
   that a call stops where a NaN arises and names that expression, not one that it has spread to.
   Graph in, graph out. (inserted g {:nan true :inf true})"
-  (:require [damo.compile.pass :as pass]
-            [damo.data.fail :refer [fail!]]
+  (:require [damo.data.fail :refer [fail!]]
             [damo.data.graph :as graph]
             [damo.data.type :as type]
             [damo.op :as op]
@@ -38,9 +37,8 @@
   "The graph with each floating-point node, inputs and shared variables included, behind a guard
   that refuses what `opts` says (see `options`). A guard has the source position of its node."
   [g opts]
-  (pass/sweep g
-              (fn [b [op attrs] args type note]
-                (let [id (graph/add-node! b (into [op attrs] args) type note)]
-                  (if (guards? op type)
-                    (graph/add-node! b [:guard opts id] type note)
-                    id)))))
+  (graph/sweep g
+               (fn [g id] (guards? (graph/op-at g id) (graph/type-of g id)))
+               (fn [b node args type note]
+                 (let [id (graph/keep-node! b node args type note)]
+                   (graph/add-node! b [:guard opts id] type note)))))
