@@ -3,14 +3,18 @@
   and copies where a view cannot do."
   (:require [clojure.test :refer [are deftest is testing]]
             [damo.compile.pass :as pass]
+            [damo.compile.pass.guard :as guard]
             [damo.data.array :as array]
             [damo.data.graph :as graph]
             [damo.data.type :as type]
             [damo.face.parse :as parse]
+            [damo.laws.graphs :as graphs]
             [damo.meaning.eval :as eval]
             [damo.op :as op]
             [damo.ops.all]
-            [damo.ops.linear.blas]))
+            [damo.ops.linear.blas]
+            [damo.rule.engine :as engine]
+            [damo.rules.canonicalize :as canonicalize]))
 
 (set! *warn-on-reflection* true)
 
@@ -133,3 +137,22 @@
         {:keys [nodes outputs]} (pass/prepare g)]
     (is (apply distinct? outputs))
     (is (= [:exp :copy :copy :copy] (map #(first (nodes %)) outputs)))))
+
+;; ## Passes that change nothing
+
+(def ^:private passes
+  {:expand pass/expand, :widen pass/widen, :check-indices pass/check-indices
+   :materialize pass/materialize, :prepare pass/prepare, :guard #(guard/inserted % guard/options)
+   :rules #(:graph (engine/run % [canonicalize/rules]))})
+
+(deftest a-pass-that-changes-nothing-gives-the-graph-itself
+  (let [twice (for [recipe (graphs/recipes 12 5), [pass-name pass] passes
+                    :let [once (pass (graph/prune (:graph (graphs/graph recipe))))
+                          again (pass once)]]
+                [pass-name (cond (identical? once again) :itself
+                                 (= (:nodes once) (:nodes again)) :copied
+                                 :else :changed)])]
+    (is (empty? (filter (comp #{:copied} second) twice)))
+    (is (= (disj (set (keys passes)) :guard)
+           (into #{} (keep (fn [[pass-name how]] (when (= :itself how) pass-name))) twice))
+        "a guard comes behind whatever is not guarded, guarded values themselves included")))

@@ -4,7 +4,8 @@
             [clojure.test :refer [are deftest is testing]]
             [damo.compile.pipeline :as run]
             [damo.core :as d]
-            [damo.data.fail :as fail])
+            [damo.data.fail :as fail]
+            [damo.data.graph :as graph])
   (:import [damo DamoException]))
 
 (set! *warn-on-reflection* true)
@@ -54,3 +55,22 @@
     (is (= ["two by three" {:damo/error :damo/shape-mismatch, :input 'x}]
            [(fail/what e) (dissoc (ex-data e) :try)]))
     (is (instance? DamoException (first (.getSuppressed ^Throwable e))))))
+
+(defn- tables-made
+  "How many tables of nodes (f) makes."
+  [f]
+  (let [made (atom 0), finish graph/finish, renumbered @#'graph/renumbered]
+    (with-redefs-fn {#'graph/finish (fn ([b outputs] (swap! made inc) (finish b outputs nil))
+                                        ([b outputs kept]
+                                         (swap! made inc)
+                                         (finish b outputs kept)))
+                     #'graph/renumbered (fn [g ids] (swap! made inc) (renumbered g ids))}
+      f)
+    @made))
+
+(deftest tables-are-not-made-for-nothing
+  (let [x (d/input 'x [:f32 ['n 784]]), y (d/input 'y [:i64 ['n]])
+        w (d/shared 'w (d/zeros [784 10] :f32))
+        loss (d/mean (d/cross-entropy (d/dot x w) y))]
+    (testing "one for the gradient, one of what is asked for, and one a pass that changes something"
+      (is (>= 8 (tables-made #(d/function [x y] (d/grad loss w))))))))

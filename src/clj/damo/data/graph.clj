@@ -243,7 +243,7 @@
   (when-not (or (nil? types) (and (vector? types) (= (count types) (count nodes))))
     (fail! :damo.graph/bad-graph
            (str "the :types of a graph are a vector with one for each node; there are "
-                            (count nodes) " nodes")
+                (count nodes) " nodes")
            {:given (type types)}))
   (dotimes [id (count nodes)]
     (when-let [problem (node-problem nodes id)]
