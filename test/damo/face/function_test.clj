@@ -6,7 +6,8 @@
             [clojure.test :refer [are deftest is testing]]
             [damo.compile.pipeline :as run]
             [damo.core :as d]
-            [damo.face.function :as function])
+            [damo.face.function :as function]
+            [damo.runtime.programs :as programs])
   (:import [damo.tensor Tensor]
            [java.util.concurrent Callable Executors Future]))
 
@@ -307,6 +308,24 @@
     (let [n (d/shared 'n 0), f (d/function [] n {:updates {n (d/add n 1)}})]
       (is (= (range 200) (sort (in-threads 200 (fn [_] @(f))))))
       (is (= 200 @(d/value n))))))
+
+(deftest every-kind-of-step-is-explained
+  (let [x (d/input 'x [:f64 ['n]]), w (d/input 'w [:f64 [3 3]])
+        text (with-out-str
+               (d/explain (d/function [x w] [(d/flatnonzero x :as 'k)
+                                             (d/dot w w)])))]
+    (is (re-find #"(?m)^  count   k from buffer \d+$" text))
+    (is (re-find #"(?m)^  product \[3 3\] x \[3 3\]$" text))
+    (is (re-find #"(?m)^  kernel  \S+ on buffers \[\d" text))
+    (is (not (str/includes? text "nil"))))
+  (is (= ["block" "  kernel  copy-a on buffers [0 2]" "  kernel  copy-b on buffers [1 3]"
+          "block"
+          (str "  call    dgesv with "
+               (pr-str (get-in programs/solve [:steps 1 :steps 0 :args])))]
+         (mapcat (partial @#'function/step-lines (:kernels programs/solve))
+                 (:steps programs/solve))))
+  (is (thrown? IllegalArgumentException (@#'function/step-lines [] {:do :dance}))
+      "a new kind needs words of its own"))
 
 (deftest what-is-printed
   (let [x (x-input), f (d/function [x] (d/sum (d/mul x 1)) {:name "total"})]

@@ -67,3 +67,22 @@
     (testing "nothing to see is nothing to clear"
       (is (= #{} (open (program :out '[[:for i n [:store 1 i [:load 0 i]]]] through-a-temporary)
                        [0 2]))))))
+
+(deftest what-a-host-kernel-writes
+  (let [form (fn [shape size]
+               (-> (program :out [] [])
+                   (assoc :counted '[{:dim k :max n}]
+                          :notes [{:op "half"}]
+                          :kernels '[{:name "some" :params [[:f32 :in] [:i64 :out]]
+                                      :body [[:store 1 0 [:cast :i64 [:load 0 0]]]]}
+                                     {:name "copy" :params [[:f32 :in] [:f32 :out]]
+                                      :body [[:for a n [:store 1 a [:load 0 a]]]]}]
+                          :steps [{:do :kernel :kernel 0 :args [0 4]}
+                                  '{:do :count :dim k :buffer 4 :note 0}
+                                  {:do :host :op "half" :ins [] :out {:buffer 2 :shape shape}
+                                   :note 0}
+                                  {:do :kernel :kernel 1 :args [2 3]}])
+                   (update :buffers conj '{:dtype :i64 :size 1 :kind :temp})
+                   (assoc-in [:buffers 2 :size] size)))]
+    (is (= #{3} (open (form '[n] 'n))) "all of an array, whose shape is known")
+    (is (= #{3 2} (open (form '[k] 'k))) "the beginning that was counted, though more is read")))

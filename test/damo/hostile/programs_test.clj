@@ -29,7 +29,7 @@
 
 (def ^:private corpus
   (into [sample/program sample/one-buffer programs/dot programs/take-add programs/axpy
-         programs/total]
+         programs/total programs/solve]
         (map #(edn/read-string (slurp (io/file root "test/golden" %))))
         ["layer-norm.edn" "mlp-step.edn"]))
 

@@ -6,7 +6,7 @@
             [damo.program.sample :as sample])
   (:import (damo DamoException Limits)
            (damo.program Instructions Kernel Kernel$Const Kernel$For Kernel$Let Program
-                         Program$Buffer Program$Gemm Program$Port Programs)
+                         Program$Buffer Program$Port Programs Step$Gemm)
            (damo.tensor DType)))
 
 (set! *warn-on-reflection* true)
@@ -30,7 +30,7 @@
     (is (= [true false] [(.written ^Program$Port (.get (.state p) 1))
                          (.written ^Program$Port (.get (.state p) 0))]))
     (is (= [0 1 0] (vec (.data ^Program$Buffer (.get (.buffers p) 5)))))
-    (is (instance? Program$Gemm (.get (.steps p) 0)))
+    (is (instance? Step$Gemm (.get (.steps p) 0)))
     (is (= [{"op" "take", "expr" "(take y i)", "file" "a.clj", "line" 3}] (.notes p)))))
 
 (deftest expressions-have-dtypes
@@ -159,10 +159,10 @@
    [#(update % :steps subvec 0 2) #"buffer 6: no step writes this output"]
    [(at [:steps 0 :dtype] :i64) #"a :gemm is of :f32 or :f64, found :i64"]
    [(at [:steps 0 :dtype] :f64) #":a, buffer 0, is of :f32, expected :f64"]
-   [(at [:steps 0 :beta] 1.0) #"operand :c, buffer 3, with :beta not 0, is read before"]
+   [(at [:steps 0 :beta] 1.0) #"operand :c \(:beta is not 0\), buffer 3, is read before"]
    [(at [:steps 0 :c :buffer] 0) #"operand :c, buffer 0, is written, but it is of kind :input"]
    [#(-> % (assoc-in [:steps 0 :c :buffer] 2) (assoc-in [:steps 0 :alpha] {:buffer 2}))
-    #"operand :c shares buffer 2 with another operand"]
+    #"operand :c shares buffer 2 with :alpha"]
    [(at [:steps 0 :a :strides] [1]) #"expected two :strides of :a"]
    [(at [:steps 0 :alpha] {:buffer 3}) #":alpha, buffer 3, is read before any step"]
    [(at [:steps 0 :alpha] "1") #"expected a map, found \"1\""]

@@ -77,6 +77,30 @@
                       [:store 1 0 s]]}]
     :steps [{:do :kernel :kernel 0 :args [0 1]}]})
 
+(def solve
+  "x [n 2], the solutions of a x = b, in two blocks: a and b are copied, then a routine works on the
+  copies, which are by columns. A matrix a that has no inverse fails with note 0."
+  '{:damo/program 1 :name "solve" :dims [n]
+    :buffers [{:dtype :f64 :size [:* n n] :kind :input} {:dtype :f64 :size [:* 2 n] :kind :input}
+              {:dtype :f64 :size [:* n n] :kind :temp} {:dtype :f64 :size [:* 2 n] :kind :output}
+              {:dtype :i32 :size n :kind :output}]
+    :inputs [{:name "a" :dtype :f64 :shape [n n] :buffer 0}
+             {:name "b" :dtype :f64 :shape [2 n] :buffer 1}]
+    :outputs [{:name "x" :dtype :f64 :shape [2 n] :buffer 3}
+              {:name "pivots" :dtype :i32 :shape [n] :buffer 4}]
+    :kernels [{:name "copy-a" :params [[:f64 :in] [:f64 :out]]
+               :body [[:for i [:* n n] [:store 1 i [:load 0 i]]]]}
+              {:name "copy-b" :params [[:f64 :in] [:f64 :out]]
+               :body [[:for i [:* 2 n] [:store 1 i [:load 0 i]]]]}]
+    :steps [{:do :block :steps [{:do :kernel :kernel 0 :args [0 2]}
+                                {:do :kernel :kernel 1 :args [1 3]}]}
+            {:do :block
+             :steps [{:do :call :routine "dgesv"
+                      :args {:n n :nrhs 2 :a {:buffer 2} :lda [:max 1 n] :pivots {:buffer 4}
+                             :b {:buffer 3} :ldb [:max 1 n]}
+                      :note 0}]}]
+    :notes [{:op "solve" :expr "(solve a b)" :message "the matrix has no inverse"}]})
+
 (defn compiled
   "The function of a program form, with these states by name."
   (^Function [form] (compiled form {}))

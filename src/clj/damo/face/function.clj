@@ -208,11 +208,16 @@
                    (let [call #(.callInto core (into-array Tensor buffers) args)]
                      (if around (around call args) (call)))))))
 
-(defn- step-text [kernels {:keys [do kernel args m n k op]}]
+(defn- step-lines
+  "A step of a program as lines: what it runs on what; steps inside of it are indented."
+  [kernels {:keys [do kernel args m n k op dim buffer routine steps]}]
   (case do
-    :kernel (str "kernel  " (:name (nth kernels kernel)) " on buffers " args)
-    :host (str "host    " op ", a kernel of the application")
-    (str "product [" (pr-str m) " " (pr-str k) "] x [" (pr-str k) " " (pr-str n) "]")))
+    :kernel [(str "kernel  " (:name (nth kernels kernel)) " on buffers " args)]
+    :gemm [(str "product [" (pr-str m) " " (pr-str k) "] x [" (pr-str k) " " (pr-str n) "]")]
+    :count [(str "count   " dim " from buffer " buffer)]
+    :host [(str "host    " op ", a kernel of the application")]
+    :call [(str "call    " routine " with " (pr-str args))]
+    :block (into ["block"] (map #(str "  " %)) (mapcat #(step-lines kernels %) steps))))
 
 (defn explain
   "Prints the rules that fired while f was compiled, how often each, and the steps of its program."
@@ -222,7 +227,7 @@
     (doseq [[rule times] (sort-by (comp str key) (frequencies (map :rule (remove :stopped trace))))]
       (println (str "  rule    " (name rule) (when (< 1 times) (str " × " times)))))
     (run! #(println (str "  stopped " (rewrite/stop-text %))) (filter :stopped trace))
-    (doseq [step (:steps program)] (println (str "  " (step-text (:kernels program) step))))))
+    (run! #(println (str "  " %)) (mapcat #(step-lines (:kernels program) %) (:steps program)))))
 
 (defn wrap
   "A compiled function around one of the core, with results in that form. `around`, which may be

@@ -1,6 +1,7 @@
 package damo.codegen;
 
 import damo.program.Program;
+import damo.program.Step;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -45,6 +46,8 @@ final class CallWriter {
     private final Products products;
     private final CountWriter counts;
     private final List<String> parts = new ArrayList<>();
+    /** How many steps are written: they are, in preorder. */
+    private int written;
 
     private CallWriter(Program program, List<Usage> usages, Polls polls, Products products) {
         this.program = program;
@@ -57,41 +60,51 @@ final class CallWriter {
     /** The text of both functions; {@code usages} are those of the program's kernels. */
     static String write(Program program, List<Usage> usages, Polls polls, Products products) {
         CallWriter writer = new CallWriter(program, usages, polls, products);
-        int steps = program.steps().size();
-        int span = 1;
-        while (steps > (long) span * MANY) {
-            span *= MANY;
-        }
-        Lines call = writer.range(0, steps, span);
+        Lines call = writer.all(program.steps());
         return String.join("\n", writer.parts) + (writer.parts.isEmpty() ? "" : "\n")
                 + "define i32 @damo_call" + PARAMETERS + "#2 {\n" + call.text() + "}\n\n" + REPEAT;
     }
 
+    /** The body of a function for all of these steps. */
+    private Lines all(List<Step> steps) {
+        int span = 1;
+        while (steps.size() > (long) span * MANY) {
+            span *= MANY;
+        }
+        return range(steps, span);
+    }
+
     /**
-     * The body of a function for the steps from {@code from} up to {@code to}: the steps, when
-     * {@code span} is 1; else calls of functions for {@code span} steps each, which are written
-     * before.
+     * The body of a function for these steps: the steps, when {@code span} is 1; else calls of
+     * functions for {@code span} steps each, which are written before.
      */
-    private Lines range(int from, int to, int span) {
+    private Lines range(List<Step> steps, int span) {
         Lines lines = new Lines();
         if (span == 1) {
-            StepWriter writer = new StepWriter(program, usages, products, counts, lines);
-            for (int i = from; i < to; i++) {
-                if (polls.before(i)) {
+            StepWriter writer = new StepWriter(program, usages, products, counts, lines,
+                    inner -> function(all(inner)));
+            for (Step step : steps) {
+                int number = written++;
+                if (polls.before(number)) {
                     lines.stopIfAsked();
                 }
-                writer.write(i);
+                writer.write(number, step);
             }
         } else {
-            for (int i = from; i < to; i += span) {
-                Lines inner = range(i, Math.min(to, i + span), span / MANY);
-                String name = "@damo_steps." + parts.size();
-                parts.add("define internal i32 " + name + PARAMETERS + "#0 {\n" + inner.text()
-                        + "}\n");
-                lines.returnUnlessZero(lines.value("call i32 ", name, PARAMETERS));
+            for (int i = 0; i < steps.size(); i += span) {
+                String call = function(range(steps.subList(i, Math.min(steps.size(), i + span)),
+                        span / MANY));
+                lines.returnUnlessZero(lines.value("call i32 ", call));
             }
         }
         lines.add("ret i32 0");
         return lines;
+    }
+
+    /** Writes a function with that body, and gives a call of it without the type. */
+    private String function(Lines body) {
+        String name = "@damo_steps." + parts.size();
+        parts.add("define internal i32 " + name + PARAMETERS + "#0 {\n" + body.text() + "}\n");
+        return name + PARAMETERS;
     }
 }

@@ -23,11 +23,12 @@ public final class Codegen {
 
     /**
      * An LLVM module: its text; the texts of further modules that define what it calls, each of
-     * which can be compiled by itself; the names of the functions of the BLAS and the application
-     * that it declares; and those of other functions that it declares, each with the module that
-     * defines it. The latter are the same, name for name, in all modules for one width of vectors.
+     * which can be compiled by itself; the functions of libraries and of the application that it
+     * declares, each with its library, which is "" for the application; and those of other
+     * functions that it declares, each with the module that defines it. The latter are the same,
+     * name for name, in all modules for one width of vectors.
      */
-    public record Module(String text, List<String> parts, List<String> externals,
+    public record Module(String text, List<String> parts, Map<String, String> externals,
                          Map<String, Module> shared) {
         /** All texts of the module, its own first. */
         public List<String> texts() {
@@ -56,6 +57,7 @@ public final class Codegen {
                 .append('\n').append(together ? kernels.getFirst() : declarations(program, usages))
                 .append(call).append('\n').append(products.declarations())
                 .append(Foreign.hostDeclaration(program))
+                .append(RoutineWriter.declarations(program))
                 .append(attributes(vectorBits));
         List<String> parts = together ? List.of()
                 : kernels.stream().map(part -> part + attributes(vectorBits)).toList();

@@ -2,6 +2,7 @@ package damo.codegen;
 
 import damo.program.Program;
 import damo.program.Size;
+import damo.program.Step;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.Map;
@@ -22,11 +23,7 @@ final class CountWriter {
         program.counted().forEach(c -> pending.add(c.dim()));
         program.buffers().forEach(b -> keepDifference(b.size()));
         program.outputs().forEach(p -> p.shape().forEach(this::keepDifference));
-        for (Program.Step step : program.steps()) {
-            if (step instanceof Program.Gemm g) {
-                g.sizes().forEach(this::keepDifference);
-            }
-        }
+        program.all().forEach(step -> step.sizes().forEach(this::keepDifference));
     }
 
     /** How many dimensions the steps written so far have counted: the first ones of the program. */
@@ -45,7 +42,7 @@ final class CountWriter {
      * Appends the step to {@code lines}, given the address of its buffer; {@code dims}, which
      * {@code sizes} reads, gets the dimension.
      */
-    void write(Program.Count step, Lines lines, SizeWriter sizes, Map<String, String> dims,
+    void write(Step.Count step, Lines lines, SizeWriter sizes, Map<String, String> dims,
                String buffer) {
         int position = counted();
         String max = sizes.write(program.counted().get(position).max());

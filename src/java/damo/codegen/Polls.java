@@ -4,6 +4,7 @@ import damo.program.Kernel;
 import damo.program.Program;
 import damo.program.Size;
 import damo.program.StateWrites;
+import damo.program.Step;
 import java.util.List;
 
 /**
@@ -23,14 +24,15 @@ final class Polls {
 
     private Polls(Program p) {
         this.end = StateWrites.first(p);
-        this.every = p.steps().size() / MOST + 1;
+        List<Step> steps = p.all();
+        this.every = steps.size() / MOST + 1;
         this.kernels = new boolean[p.kernels().size()];
         for (int k = 0; k < kernels.length; k++) {
             kernels[k] = nested(p.kernels().get(k).body());
         }
-        for (Program.Step step : p.steps().subList(end, p.steps().size())) {
-            if (step instanceof Program.RunKernel r) {
-                kernels[r.kernel()] = false;
+        for (Step step : steps.subList(end, steps.size())) {
+            if (step instanceof Step.RunKernel r) {
+                kernels[r.number()] = false;
             }
         }
     }

@@ -1,7 +1,7 @@
 package damo.codegen;
 
-import damo.program.Program;
 import damo.program.Size;
+import damo.program.Step;
 import java.util.function.IntFunction;
 
 /**
@@ -25,11 +25,11 @@ final class ProductWriter {
     }
 
     /** The operands of one step that do not change in its batch loops. */
-    private record Fixed(Program.Gemm g, String m, String n, String k, String alpha, String beta,
+    private record Fixed(Step.Gemm g, String m, String n, String k, String alpha, String beta,
                          String aStrides, String bRow, String bCol, String cRow) { }
 
     /** Appends the step. */
-    void write(Program.Gemm g) {
+    void write(Step.Gemm g) {
         String type = Types.value(g.dtype());
         Fixed f = new Fixed(g, "i64 " + sizes.write(g.m()), "i64 " + sizes.write(g.n()),
                 "i64 " + sizes.write(g.k()), type + " " + factor(g, g.alpha()),
@@ -41,7 +41,7 @@ final class ProductWriter {
                 sizes.write(g.c().offset()));
     }
 
-    private String factor(Program.Gemm g, Program.Scale s) {
+    private String factor(Step.Gemm g, Step.Scale s) {
         return s.buffer() < 0 ? Types.literal(g.dtype(), Double.doubleToRawLongBits(s.value()))
                 : lines.value("load ", Types.memory(g.dtype()), ", ptr ",
                         buffers.apply(s.buffer()));
@@ -53,7 +53,7 @@ final class ProductWriter {
             product(f, element(f, f.g.a(), a), element(f, f.g.b(), b), element(f, f.g.c(), c));
             return;
         }
-        Program.Batch loop = f.g.batch().get(depth);
+        Step.Batch loop = f.g.batch().get(depth);
         String i = lines.fresh();
         String some = depth == 0 ? some(f) : null;
         lines.loop(i, sizes.write(loop.extent()), some, () -> batch(f, depth + 1,
@@ -71,7 +71,7 @@ final class ProductWriter {
         return lines.value("add nsw i64 ", offset, ", ", step);
     }
 
-    private String element(Fixed f, Program.Operand o, String offset) {
+    private String element(Fixed f, Step.Operand o, String offset) {
         return "ptr " + lines.value("getelementptr inbounds ", Types.memory(f.g.dtype()), ", ptr ",
                 buffers.apply(o.buffer()), ", i64 ", offset);
     }

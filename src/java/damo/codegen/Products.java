@@ -1,8 +1,8 @@
 package damo.codegen;
 
 import damo.DamoException;
-import damo.program.Program;
 import damo.program.Size;
+import damo.program.Step;
 import damo.tensor.DType;
 import java.io.IOException;
 import java.io.InputStream;
@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -59,29 +60,30 @@ final class Products {
         share(name, "i64, i64, i64, {T}, ptr, i64, i64, ptr, i64, i64, {T}, ptr, i64", t,
                 () -> TEMPLATE.replace("{t}", t.label()).replace("{T}", Types.value(t))
                         .replace("{s}", letter),
-                Stream.of("gemv", "ger", "gemm").map(f -> "cblas_" + letter + f).toList());
+                Stream.of("gemv", "ger", "gemm").collect(Collectors.toMap(
+                        f -> "cblas_" + letter + f, f -> "blas")));
         return "@" + name;
     }
 
     /** Whether the step has a function of its own: n is a small constant, B has rows. */
-    boolean narrow(Program.Gemm g) {
+    boolean narrow(Step.Gemm g) {
         return g.dtype().floating() && g.n() instanceof Size.Int n
                 && NarrowProduct.fits(g.dtype(), n.value(), vectorBits)
                 && g.b().colStride().equals(new Size.Int(1));
     }
 
     /** The name (with {@code @}) of that function; see {@link NarrowProduct#write}. */
-    String requireNarrow(Program.Gemm g) {
+    String requireNarrow(Step.Gemm g) {
         int n = (int) ((Size.Int) g.n()).value();
         int rows = vectorBits >= 512 ? ROWS_WIDE : ROWS;
         String name = NarrowProduct.name(g.dtype(), n);
         share(name, "i64, i64, {T}, ptr, i64, i64, ptr, i64, {T}, ptr, i64", g.dtype(),
-                () -> NarrowProduct.write(g.dtype(), n, rows), List.of());
+                () -> NarrowProduct.write(g.dtype(), n, rows), Map.of());
         return "@" + name;
     }
 
     private void share(String name, String parameters, DType t, Supplier<String> text,
-                       List<String> externals) {
+                       Map<String, String> externals) {
         if (!shared.containsKey(name)) {
             String whole = text.get() + METADATA + Codegen.attributes(vectorBits);
             shared.put(name, new Codegen.Module(whole, List.of(), externals, Map.of()));

@@ -1,10 +1,11 @@
 package damo.codegen;
 
-import damo.program.Kernel;
 import damo.program.Program;
+import damo.program.Step;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 
 /** Steps of a program, one after the other, in one function that has the call's parameters. */
 final class StepWriter {
@@ -17,36 +18,54 @@ final class StepWriter {
     private final Map<Integer, String> loaded = new HashMap<>();
     private final SizeWriter sizes;
     private final ProductWriter products;
+    private final RoutineWriter routines;
     private final CountWriter counts;
+    private final Function<List<Step>, String> functions;
 
-    /** Writes to {@code lines}; loads the dimensions that are known by then, for all steps. */
+    /**
+     * Writes to {@code lines}; loads the dimensions that are known by then, for all steps. {@code
+     * functions} gives the call of a function that runs the steps inside of a step.
+     */
     StepWriter(Program program, List<Usage> usages, Products products, CountWriter counts,
-               Lines lines) {
+               Lines lines, Function<List<Step>, String> functions) {
         this.program = program;
         this.usages = usages;
         this.lines = lines;
         this.sizes = new SizeWriter(lines, dims);
         this.products = new ProductWriter(lines, sizes, this::buffer, products);
+        this.routines = new RoutineWriter(lines, sizes, this::buffer);
         this.counts = counts;
+        this.functions = functions;
         // LLVM drops those that nothing uses.
         for (int i = 0; i < program.dims().size(); i++) {
             dims.put(program.dims().get(i), load("i64", "%dims", i));
         }
-        for (int i = 0; i < counts.counted(); i++) {
-            dims.put(program.counted().get(i).dim(),
-                    load("i64", "%dims", program.dims().size() + i));
+        loadCounted();
+    }
+
+    /** Appends a step, which has that number. */
+    void write(int number, Step step) {
+        loaded.clear();
+        switch (step) {
+            case Step.RunKernel s -> kernel(s);
+            case Step.Gemm s -> products.write(s);
+            case Step.Count s -> counts.write(s, lines, sizes, dims, buffer(s.buffer()));
+            case Step.RunHost ignored -> lines.returnUnlessZero(lines.value("call i32 @",
+                    Foreign.HOST, "(i32 ", Integer.toString(number), ")"));
+            case Step.Call s -> routines.write(s);
+            case Step.Block s -> {
+                lines.returnUnlessZero(lines.value("call i32 ", functions.apply(s.inner())));
+                loadCounted();
+            }
         }
     }
 
-    /** Appends step number {@code i} of the program. */
-    void write(int i) {
-        loaded.clear();
-        switch (program.steps().get(i)) {
-            case Program.RunKernel s -> kernel(s);
-            case Program.Gemm s -> products.write(s);
-            case Program.Count s -> counts.write(s, lines, sizes, dims, buffer(s.buffer()));
-            case Program.RunHost ignored -> lines.returnUnlessZero(lines.value("call i32 @",
-                    Foreign.HOST, "(i32 ", Integer.toString(i), ")"));
+    /** Dimensions that the steps so far have counted, in other functions too. */
+    private void loadCounted() {
+        for (int i = 0; i < counts.counted(); i++) {
+            int position = program.dims().size() + i;
+            dims.computeIfAbsent(program.counted().get(i).dim(),
+                    dim -> load("i64", "%dims", position));
         }
     }
 
@@ -60,9 +79,8 @@ final class StepWriter {
         return lines.value("load ", type, ", ptr ", address);
     }
 
-    private void kernel(Program.RunKernel step) {
-        Kernel kernel = program.kernels().get(step.kernel());
-        Usage usage = usages.get(step.kernel());
+    private void kernel(Step.RunKernel step) {
+        Usage usage = usages.get(step.number());
         StringBuilder args = new StringBuilder();
         for (int buffer : step.args()) {
             args.append(args.isEmpty() ? "" : ", ").append("ptr ").append(buffer(buffer));
@@ -70,7 +88,7 @@ final class StepWriter {
         for (String dim : usage.dims()) {
             args.append(args.isEmpty() ? "" : ", ").append("i64 ").append(dims.get(dim));
         }
-        String name = Codegen.kernelName(step.kernel(), kernel);
+        String name = Codegen.kernelName(step.number(), step.kernel());
         if (!usage.stops()) {
             lines.add("call void ", name, "(", args.toString(), ")");
             return;

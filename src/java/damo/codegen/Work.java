@@ -36,7 +36,7 @@ public final class Work {
      */
     public static void check(Program program, long budget) {
         Work work = new Work();
-        long total = STEP * (long) program.steps().size();
+        long total = STEP * (long) program.all().size();
         long most = 0;
         Kernel largest = null;
         for (Kernel kernel : program.kernels()) {

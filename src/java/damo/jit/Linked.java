@@ -2,7 +2,7 @@ package damo.jit;
 
 import damo.DamoException;
 import damo.codegen.Codegen;
-import damo.lib.Blas;
+import damo.lib.Libraries;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -24,8 +24,8 @@ final class Linked implements AutoCloseable {
 
     /**
      * Compiles a module and links it with what it declares: functions of the application, whose
-     * addresses are {@code given} by name, and of the BLAS. Throws kind {@code "codegen"} with
-     * LLVM's message, {@code "missing-library"} when the BLAS or one of its functions is absent.
+     * addresses are {@code given} by name, and of libraries. Throws kind {@code "codegen"} with
+     * LLVM's message, {@code "missing-library"} when a library or one of its functions is absent.
      */
     static Linked link(Codegen.Module module, Map<String, Long> given) {
         List<Long> objects = objects(module.texts());
@@ -83,8 +83,8 @@ final class Linked implements AutoCloseable {
     /** The addresses of what a module declares; functions that it shares are compiled if new. */
     private static Map<String, Long> addresses(Codegen.Module module, Map<String, Long> given) {
         Map<String, Long> addresses = new LinkedHashMap<>();
-        module.externals().forEach(name -> addresses.put(name, given.containsKey(name)
-                ? given.get(name) : Blas.get().address(name).address()));
+        module.externals().forEach((name, library) -> addresses.put(name, library.isEmpty()
+                ? given.get(name) : Libraries.address(library, name).address()));
         module.shared().forEach((name, definition) -> {
             Linked code = SHARED.get(name);
             if (code == null) {

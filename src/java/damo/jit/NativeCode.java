@@ -41,7 +41,7 @@ public final class NativeCode implements AutoCloseable {
      * their symbols ({@link damo.codegen.Foreign}); they must stay valid as long as the code.
      */
     public static NativeCode compile(Program program, Map<String, Long> addresses) {
-        if (program.steps().stream().anyMatch(step -> step instanceof Program.Gemm)) {
+        if (program.all().stream().anyMatch(step -> "blas".equals(step.library()))) {
             Blas.preload();
         }
         Host host = Host.get();
@@ -50,7 +50,7 @@ public final class NativeCode implements AutoCloseable {
 
     /** The same for IR text that defines {@code damo_call} and {@code damo_repeat} itself. */
     public static NativeCode compile(String ir) {
-        return link(new Codegen.Module(ir, List.of(), List.of(), Map.of()), Map.of());
+        return link(new Codegen.Module(ir, List.of(), Map.of(), Map.of()), Map.of());
     }
 
     private static NativeCode link(Codegen.Module module, Map<String, Long> addresses) {

@@ -34,8 +34,11 @@ public final class Arena {
         Arrays.fill(offsets, -1);
         Arrays.fill(first, Integer.MAX_VALUE);
         Arrays.fill(last, -1);
-        for (int s = 0; s < p.steps().size(); s++) {
-            mention(p.steps().get(s), s);
+        List<Step> steps = p.all();
+        for (int s = 0; s < steps.size(); s++) {
+            for (Access a : steps.get(s).accesses()) {
+                mention(a.buffer(), s);
+            }
         }
         int[] temps = new int[n];
         int k = 0;
@@ -68,37 +71,9 @@ public final class Arena {
         return total;
     }
 
-    private void mention(Program.Step step, int s) {
-        switch (step) {
-            case Program.RunKernel k -> {
-                List<Integer> args = k.args();
-                for (int i = 0; i < args.size(); i++) {
-                    mention(args.get(i), s);
-                }
-            }
-            case Program.RunHost h -> {
-                mention(h.out().buffer(), s);
-                List<Program.HostArg> ins = h.ins();
-                for (int i = 0; i < ins.size(); i++) {
-                    mention(ins.get(i).buffer(), s);
-                }
-            }
-            case Program.Gemm g -> {
-                mention(g.a().buffer(), s);
-                mention(g.b().buffer(), s);
-                mention(g.c().buffer(), s);
-                mention(g.alpha().buffer(), s);
-                mention(g.beta().buffer(), s);
-            }
-            case Program.Count c -> mention(c.buffer(), s);
-        }
-    }
-
     private void mention(int id, int step) {
-        if (id >= 0) {
-            first[id] = Math.min(first[id], step);
-            last[id] = step;
-        }
+        first[id] = Math.min(first[id], step);
+        last[id] = step;
     }
 
     /** Largest first, then by id, so that the layout is the same for equal programs. */

@@ -38,7 +38,7 @@ public final class Bindings {
         List<long[]> inputs = shapes(p.inputs(), sizes, ranges, elements, "input ");
         List<long[]> state = shapes(p.state(), sizes, ranges, elements, "state ");
         List<long[]> outputs = shapes(p.outputs(), sizes, ranges, elements, "output ");
-        double work = checkSteps(p, ranges, sizes, elements);
+        double work = new StepBounds(p, ranges, sizes, elements).check();
         if (work > MOST_WORK && !Double.isInfinite(work)) {
             throw new DamoException("too-much-work", "in " + p.name() + ": a call would take some "
                     + String.format("%.1e", work) + " steps of computation, more than a machine"
@@ -187,7 +187,7 @@ public final class Bindings {
     }
 
     /** The product of the axes; 0 when one is 0, however large the others. */
-    private static long count(long[] shape, String what) {
+    static long count(long[] shape, String what) {
         long count = 1;
         for (long axis : shape) {
             if (axis == 0) {
@@ -204,72 +204,6 @@ public final class Bindings {
             }
         }
         return count;
-    }
-
-    /** Checks all steps; gives the work of them, see {@link Binding}. */
-    private static double checkSteps(Program p, Ranges ranges, SizeValues sizes, long[] elements) {
-        KernelBounds[] known = new KernelBounds[p.kernels().size()];
-        double work = 0;
-        for (int s = 0; s < p.steps().size(); s++) {
-            switch (p.steps().get(s)) {
-                case Program.Gemm g -> work += GemmBounds.check(s, g, sizes, ranges, elements);
-                case Program.RunKernel k -> {
-                    int id = k.kernel();
-                    if (known[id] == null) {
-                        known[id] = KernelBounds.analyse(id, p.kernels().get(id), ranges);
-                    }
-                    work += known[id].work();
-                    checkArguments(p, s, k, known[id].reach(), sizes, elements);
-                }
-                case Program.Count c -> checkCount(s, c, elements);
-                case Program.RunHost h -> {
-                    work = Double.POSITIVE_INFINITY;
-                    checkHost(s, h, sizes, ranges, elements);
-                }
-            }
-        }
-        return work;
-    }
-
-    private static void checkCount(int step, Program.Count c, long[] elements) {
-        if (elements[c.buffer()] < 1) {
-            throw new DamoException("out-of-bounds", "step " + step + ", a :count: the value is "
-                    + "element 0 of buffer " + c.buffer() + ", which is empty",
-                    Map.of("step", step, "buffer", c.buffer()));
-        }
-    }
-
-    /** What a host kernel sees of a buffer is all of it; with counted dims, what was counted. */
-    private static void checkHost(int step, Program.RunHost h, SizeValues sizes, Ranges ranges,
-            long[] elements) {
-        for (Program.HostArg arg : h.all()) {
-            String what = "step " + step + ", " + h.op() + ", buffer " + arg.buffer();
-            long[] shape = arg.shape().stream().mapToLong(d -> sizes.of(d, () -> what)).toArray();
-            boolean open = arg.shape().stream().anyMatch(ranges::counted);
-            if (!open && count(shape, what) != elements[arg.buffer()]) {
-                throw new DamoException("bad-program", "bad program: " + what + " has "
-                        + elements[arg.buffer()] + " elements, but the shape "
-                        + Arrays.toString(shape));
-            }
-        }
-    }
-
-    private static void checkArguments(Program p, int step, Program.RunKernel k,
-            KernelBounds.Reach[] reach, SizeValues sizes, long[] elements) {
-        for (int i = 0; i < reach.length; i++) {
-            int buffer = k.args().get(i);
-            if (reach[i].max >= elements[buffer]) {
-                Kernel kernel = p.kernels().get(k.kernel());
-                String place = "step " + step + ", "
-                        + KernelBounds.place(k.kernel(), kernel, reach[i].path);
-                String message = place + ": index " + Sizes.show(reach[i].index) + " of parameter "
-                        + i + " reaches " + reach[i].max + ", but buffer " + buffer + " has "
-                        + elements[buffer] + " elements, "
-                        + sizes.explain(p.buffers().get(buffer).size());
-                throw new DamoException("out-of-bounds", message, Map.of("where", place,
-                        "index", reach[i].max, "buffer", buffer, "elements", elements[buffer]));
-            }
-        }
     }
 
     private static Arena arena(Program p, long[] bytes) {

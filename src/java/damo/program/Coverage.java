@@ -9,7 +9,7 @@ import java.util.Map;
 /**
  * Which temporaries and outputs of a program may be read, or handed out, before every element was
  * written. What is shown to be written whole is a buffer whose first use is a dense store in plain
- * loops, a product with {@code :beta 0}, or a host step.
+ * loops, or what another step writes densely.
  */
 public final class Coverage {
     private final Program program;
@@ -39,7 +39,7 @@ public final class Coverage {
      */
     public static boolean[] open(Program program, Binding binding) {
         Coverage c = new Coverage(program, binding.dims(), binding.elements());
-        program.steps().forEach(c::step);
+        program.all().forEach(c::step);
         for (int id = 0; id < c.settled.length; id++) {
             c.read(id);
         }
@@ -60,50 +60,35 @@ public final class Coverage {
         read(id);
     }
 
-    private void step(Program.Step step) {
-        switch (step) {
-            case Program.RunKernel r -> kernel(r);
-            case Program.Gemm g -> {
-                read(g.a().buffer());
-                read(g.b().buffer());
-                read(g.alpha().buffer());
-                read(g.beta().buffer());
-                written(g.c().buffer(), dense(g));
+    private void step(Step step) {
+        List<Access> accesses = step.accesses();
+        for (Access a : accesses) {
+            if (!a.mode().writes()) {
+                read(a.buffer());
             }
-            case Program.Count c -> read(c.buffer());
-            case Program.RunHost h -> {
-                h.ins().forEach(in -> read(in.buffer()));
-                written(h.out().buffer(), true);
+        }
+        for (int i = 0; i < accesses.size(); i++) {
+            Access a = accesses.get(i);
+            if (a.mode().writes()) {
+                long first = step instanceof Step.RunKernel k ? kernel(k).first[i]
+                        : a.mode() == Access.Mode.WRITE ? dense(a.region()) : 0;
+                written(a.buffer(), first >= elements[a.buffer()]);
             }
         }
     }
 
-    private void kernel(Program.RunKernel step) {
-        int id = step.kernel();
-        Kernel kernel = program.kernels().get(id);
+    private Written kernel(Step.RunKernel step) {
+        int id = step.number();
         if (known[id] == null) {
-            known[id] = new Written(kernel, ranges);
+            known[id] = new Written(step.kernel(), ranges);
         }
-        for (int p = 0; p < step.args().size(); p++) {
-            int buffer = step.args().get(p);
-            if (kernel.params().get(p).access() == Kernel.Access.IN) {
-                read(buffer);
-            } else {
-                written(buffer, known[id].first[p] >= elements[buffer]);
-            }
-        }
+        return known[id];
     }
 
-    /** Whether a product writes the elements 0 … m·n-1 of each of its batches, which follow. */
-    private boolean dense(Program.Gemm g) {
-        if (g.beta().buffer() >= 0 || g.beta().value() != 0 || value(g.c().offset()) != 0) {
-            return false;
-        }
-        List<long[]> loops = new ArrayList<>();
-        loops.add(new long[] {value(g.n()), value(g.c().colStride())});
-        loops.add(new long[] {value(g.m()), value(g.c().rowStride())});
-        g.batch().forEach(b -> loops.add(new long[] {value(b.extent()), value(b.c())}));
-        return dense(loops) >= elements[g.c().buffer()];
+    /** How many elements from 0 on the region has, each of them; 0 when it leaves any out. */
+    private long dense(Access.Region region) {
+        return value(region.offset()) != 0 ? 0 : dense(region.axes().stream()
+                .map(axis -> new long[] {value(axis.extent()), value(axis.stride())}).toList());
     }
 
     /** The value of a size, -1 when it is known during the call only. */
@@ -143,11 +128,12 @@ public final class Coverage {
             this.first = new long[kernel.params().size()];
             this.early = new boolean[first.length];
             this.ranges = ranges;
-            ranges.clear();
+            int mark = ranges.mark();
             for (Kernel.Stmt s : kernel.body()) {
                 loads(s);
                 stores(s, true);
             }
+            ranges.release(mark);
             for (int p = 0; p < first.length; p++) {
                 first[p] = early[p] ? 0 : first[p];
             }

@@ -1,6 +1,7 @@
 package damo.program;
 
 import damo.DamoException;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -9,13 +10,13 @@ import java.util.Map;
  */
 final class GemmBounds {
     private final int step;
-    private final Program.Gemm gemm;
+    private final Step.Gemm gemm;
     private final SizeValues sizes;
     private final Ranges ranges;
     private final long[] elements;
     private boolean runs = true;
 
-    private GemmBounds(int step, Program.Gemm gemm, SizeValues sizes, Ranges ranges,
+    private GemmBounds(int step, Step.Gemm gemm, SizeValues sizes, Ranges ranges,
                        long[] elements) {
         this.step = step;
         this.gemm = gemm;
@@ -29,7 +30,7 @@ final class GemmBounds {
      * kind "out-of-bounds" (an operand beyond its buffer, or a layout that is not a product's),
      * "bad-size" or "size-overflow".
      */
-    static double check(int step, Program.Gemm gemm, SizeValues sizes, Ranges ranges,
+    static double check(int step, Step.Gemm gemm, SizeValues sizes, Ranges ranges,
             long[] elements) {
         return new GemmBounds(step, gemm, sizes, ranges, elements).check();
     }
@@ -38,26 +39,27 @@ final class GemmBounds {
         long m = size(gemm.m(), ":m");
         long n = size(gemm.n(), ":n");
         double work = (double) m * n * size(gemm.k(), ":k");
-        for (Program.Batch b : gemm.batch()) {
+        for (Step.Batch b : gemm.batch()) {
             long extent = size(b.extent(), ":batch extent");
             runs &= extent > 0;
             work *= extent;
         }
         runs &= m > 0 && n > 0;
-        operand(":a", gemm.a(), gemm.m(), gemm.k());
-        operand(":b", gemm.b(), gemm.k(), gemm.n());
-        operand(":c", gemm.c(), gemm.m(), gemm.n());
+        List<Access> uses = gemm.accesses();
+        operand(":a", gemm.a(), gemm.m(), gemm.k(), uses.get(0));
+        operand(":b", gemm.b(), gemm.k(), gemm.n(), uses.get(1));
+        operand(":c", gemm.c(), gemm.m(), gemm.n(), uses.getLast());
         scale(":alpha", gemm.alpha());
         scale(":beta", gemm.beta());
         return work;
     }
 
     /** Every size is evaluated, also where nothing is touched: native code evaluates it too. */
-    private void operand(String name, Program.Operand o, Size rows, Size cols) {
+    private void operand(String name, Step.Operand o, Size rows, Size cols, Access use) {
         size(o.offset(), name + " offset");
         size(o.rowStride(), name + " row stride");
         size(o.colStride(), name + " column stride");
-        for (Program.Batch b : gemm.batch()) {
+        for (Step.Batch b : gemm.batch()) {
             size(stride(b, name), name + " batch stride");
         }
         if (!runs || size(rows, name) == 0 || size(cols, name) == 0) {
@@ -65,26 +67,15 @@ final class GemmBounds {
         }
         try {
             layout(name, o, rows, cols);
-            ranges.clear();
-            Affine where = ranges.of(o.offset()).plus(steps(rows, o.rowStride()))
-                    .plus(steps(cols, o.colStride()));
-            for (Program.Batch b : gemm.batch()) {
-                where = where.plus(steps(b.extent(), stride(b, name)));
-            }
-            reach(name, o.buffer(), where);
+            reach(name, o.buffer(), ranges.reach(use.region()));
         } catch (ArithmeticException e) {
             throw new DamoException("size-overflow", "step " + step + ", a :gemm: the extent of "
                     + name + " overflows 64 bits", Map.of("step", step, "buffer", o.buffer()));
         }
     }
 
-    private static Size stride(Program.Batch b, String operand) {
+    private static Size stride(Step.Batch b, String operand) {
         return operand.equals(":a") ? b.a() : operand.equals(":b") ? b.b() : b.c();
-    }
-
-    /** How far one goes along an axis: a loop variable of that extent times the stride. */
-    private Affine steps(Size extent, Size stride) {
-        return ranges.product(ranges.bind("", ranges.of(extent)), ranges.of(stride));
     }
 
     private boolean always(Size size, long value) {
@@ -96,7 +87,7 @@ final class GemmBounds {
         return ranges.max(ranges.of(size)) <= 1;
     }
 
-    private void layout(String name, Program.Operand o, Size rows, Size cols) {
+    private void layout(String name, Step.Operand o, Size rows, Size cols) {
         boolean unit = always(o.colStride(), 1) || atMostOne(cols);
         boolean apart = atMostOne(rows)
                 || ranges.min(ranges.of(o.rowStride()).minus(ranges.of(cols))) >= 0;
@@ -110,18 +101,17 @@ final class GemmBounds {
         }
     }
 
-    private void reach(String name, int buffer, Affine where) {
-        if (ranges.min(where) < 0) {
+    private void reach(String name, int buffer, long[] reach) {
+        if (reach[0] < 0) {
             throw fail(name + " may begin before its buffer " + buffer);
         }
-        long last = ranges.max(where);
-        if (last >= elements[buffer]) {
-            throw fail(name + " reaches element " + last + ", but buffer " + buffer + " has "
+        if (reach[1] >= elements[buffer]) {
+            throw fail(name + " reaches element " + reach[1] + ", but buffer " + buffer + " has "
                     + elements[buffer]);
         }
     }
 
-    private void scale(String name, Program.Scale s) {
+    private void scale(String name, Step.Scale s) {
         if (s.buffer() >= 0 && elements[s.buffer()] < 1) {
             throw fail(name + " is element 0 of buffer " + s.buffer() + ", which is empty");
         }

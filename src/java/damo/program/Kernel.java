@@ -6,6 +6,16 @@ import java.util.stream.Stream;
 
 /** A small imperative program over buffers: the loop IR of docs/program.md. */
 public record Kernel(String name, List<Param> params, List<Stmt> body) {
+    /** Whether some statement may end the call. */
+    public boolean fails() {
+        return fails(body);
+    }
+
+    private static boolean fails(List<Stmt> body) {
+        return body.stream().anyMatch(s -> s instanceof Require || s instanceof Index
+                || fails(s.inner()));
+    }
+
     /** How a kernel uses a parameter. */
     public enum Access { IN, OUT, INOUT }
 

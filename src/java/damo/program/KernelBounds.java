@@ -41,9 +41,10 @@ final class KernelBounds {
      * of kind "size-overflow" for an index that may overflow 64 bits.
      */
     static KernelBounds analyse(int id, Kernel kernel, Ranges ranges) {
-        ranges.clear();
+        int mark = ranges.mark();
         KernelBounds b = new KernelBounds(id, kernel, ranges);
         b.body(kernel.body());
+        ranges.release(mark);
         return b;
     }
 

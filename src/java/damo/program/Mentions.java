@@ -2,10 +2,9 @@ package damo.program;
 
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 
-/** Which names the sizes and indices of a kernel or a product mention, its own variables too. */
+/** Which names the sizes and indices of a kernel mention, its own variables too. */
 final class Mentions {
     private final Set<String> names = new HashSet<>();
 
@@ -23,30 +22,6 @@ final class Mentions {
         Mentions m = new Mentions();
         m.body(kernel.body());
         return m.names;
-    }
-
-    /** The names in the sizes of a product. */
-    static Set<String> of(Program.Gemm gemm) {
-        Mentions m = new Mentions();
-        gemm.sizes().forEach(m::size);
-        return m.names;
-    }
-
-    /** The names in the shapes and the attributes of a host step. */
-    static Set<String> of(Program.RunHost step) {
-        Mentions m = new Mentions();
-        step.all().forEach(arg -> arg.shape().forEach(m::size));
-        m.values(step.attrs());
-        return m.names;
-    }
-
-    private void values(Object form) {
-        switch (form) {
-            case Edn.Symbol s -> names.add(s.name());
-            case Map<?, ?> map -> map.values().forEach(this::values);
-            case List<?> list -> list.forEach(this::values);
-            case null, default -> { }
-        }
     }
 
     private void body(List<Kernel.Stmt> body) {

@@ -1,6 +1,5 @@
 package damo.program;
 
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -15,14 +14,9 @@ public final class Needs {
     }
 
     /** The steps that host kernels run, in order. */
-    public static List<Program.RunHost> hosts(Program p) {
-        List<Program.RunHost> hosts = new ArrayList<>();
-        for (Program.Step step : p.steps()) {
-            if (step instanceof Program.RunHost h) {
-                hosts.add(h);
-            }
-        }
-        return hosts;
+    public static List<Step.RunHost> hosts(Program p) {
+        return p.all().stream().filter(Step.RunHost.class::isInstance)
+                .map(Step.RunHost.class::cast).toList();
     }
 
     /**

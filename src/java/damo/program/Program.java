@@ -47,54 +47,8 @@ public record Program(
         }
     }
 
-    /** One entry of the sequence that a call runs. */
-    public sealed interface Step permits RunKernel, Gemm, Count, RunHost { }
-
-    /** Runs kernel number {@code kernel} on these buffers. */
-    public record RunKernel(int kernel, List<Integer> args) implements Step { }
-
-    /** C = alpha A B + beta C, repeated over {@code batch}. */
-    public record Gemm(DType dtype, Size m, Size n, Size k, Scale alpha, Scale beta,
-                       Operand a, Operand b, Operand c, List<Batch> batch) implements Step {
-        /** Every size in it. */
-        public List<Size> sizes() {
-            List<Size> all = new ArrayList<>(List.of(m, n, k));
-            for (Operand o : List.of(a, b, c)) {
-                all.addAll(List.of(o.offset, o.rowStride, o.colStride));
-            }
-            batch.forEach(l -> all.addAll(List.of(l.extent, l.a, l.b, l.c)));
-            return all;
-        }
+    /** All steps, those inside of others too: the position of each is its number. */
+    public List<Step> all() {
+        return Step.preorder(steps);
     }
-
-    /**
-     * Runs the kernel that the application gives for the op {@code op}: reads {@code ins}, writes
-     * {@code out}; {@code attrs} is a map of EDN values. Note number {@code note} says what it is.
-     */
-    public record RunHost(String op, Map<?, ?> attrs, List<HostArg> ins, HostArg out, int note)
-            implements Step {
-        /** The inputs, then the output. */
-        public List<HostArg> all() {
-            List<HostArg> all = new ArrayList<>(ins);
-            all.add(out);
-            return all;
-        }
-    }
-
-    /** A dense array at the beginning of a buffer, as such a kernel sees it. */
-    public record HostArg(int buffer, List<Size> shape) { }
-
-    /** Element 0 of {@code buffer} becomes the value of the counted dimension. */
-    public record Count(String dim, int buffer, int note) implements Step { }
-
-    /**
-     * A factor: the number {@code value}, or element 0 of {@code buffer} when that is not negative.
-     */
-    public record Scale(double value, int buffer) { }
-
-    /** A matrix inside a buffer; offset and strides in elements. */
-    public record Operand(int buffer, Size offset, Size rowStride, Size colStride) { }
-
-    /** One loop around a matrix product, with the strides of its operands. */
-    public record Batch(Size extent, Size a, Size b, Size c) { }
 }

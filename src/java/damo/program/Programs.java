@@ -63,7 +63,7 @@ public final class Programs {
         }
         StepReader reader = new StepReader(buffers, kernels, state, counted, notes.size(),
                 this::checkDim);
-        List<Program.Step> steps = reader.read(f.list("steps"));
+        List<Step> steps = reader.read(f.list("steps"));
         return new Program(f.string("name"), List.copyOf(dims), List.copyOf(counted),
                 requirements(f.optionalList("requires"), notes.size()),
                 buffers, inputs, state, outputs,

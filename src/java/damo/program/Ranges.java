@@ -19,8 +19,6 @@ final class Ranges {
     private final Map<String, Affine> names = new HashMap<>();
     private Affine[] upper = new Affine[16];
     private int variables;
-    /** So many of the variables are counted dimensions, which stay. */
-    private final int counted;
     private final Set<String> countedNames = new HashSet<>();
 
     /** With these values of the program's dimensions; counted ones lie anywhere in 0 … max. */
@@ -34,15 +32,19 @@ final class Ranges {
             bind(c.dim(), of(c.max()).plus(Affine.of(1)));
             countedNames.add(c.dim());
         }
-        this.counted = variables;
+    }
+
+    /** How many variables are bound at this moment, for {@link #release}. */
+    int mark() {
+        return variables;
     }
 
     /**
-     * Forgets all variables of a kernel. Their names may be bound again, and must be before they
-     * are used.
+     * Forgets the variables that were bound since. Their names may be bound again, and must be
+     * before they are used.
      */
-    void clear() {
-        variables = counted;
+    void release(int mark) {
+        variables = mark;
     }
 
     /** Whether the size mentions a counted dimension. */
@@ -107,6 +109,21 @@ final class Ranges {
         return x.lo();
     }
 
+    /**
+     * The smallest and the largest element that a region reaches, if no axis is empty; throws as
+     * {@link #of}.
+     */
+    long[] reach(Access.Region region) {
+        int mark = mark();
+        Affine where = of(region.offset());
+        for (Access.Axis axis : region.axes()) {
+            where = where.plus(product(bind("", of(axis.extent())), of(axis.stride())));
+        }
+        long[] reach = {min(where), max(where)};
+        release(mark);
+        return reach;
+    }
+
     private Affine apply(Size.Op op, Affine x, Affine y) {
         if (x.constant() && y.constant()) {
             return Affine.of(Sizes.apply(op, x.lo(), y.lo()));
@@ -122,8 +139,7 @@ final class Ranges {
         };
     }
 
-    /** The product. */
-    Affine product(Affine x, Affine y) {
+    private Affine product(Affine x, Affine y) {
         if (y.constant() || x.constant()) {
             return y.constant() ? x.times(y.lo()) : y.times(x.lo());
         }

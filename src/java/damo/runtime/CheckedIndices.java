@@ -1,8 +1,9 @@
 package damo.runtime;
 
+import damo.program.Access;
 import damo.program.Kernel;
-import damo.program.Program;
 import damo.program.Size;
+import damo.program.Step;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -13,20 +14,15 @@ import java.util.Map;
  * order.
  */
 final class CheckedIndices {
-    private final Program program;
     private final Map<Integer, Size> extents = new HashMap<>();
 
-    CheckedIndices(Program program) {
-        this.program = program;
-    }
-
     /** Whether an {@code :index} of the kernel may fail, given the steps that were told before. */
-    boolean mayFail(Program.RunKernel step) {
-        List<Kernel.Stmt> body = program.kernels().get(step.kernel()).body();
+    boolean mayFail(Step.RunKernel step) {
+        List<Kernel.Stmt> body = step.kernel().body();
         return mayFail(body, step, new HashMap<>());
     }
 
-    private boolean mayFail(List<Kernel.Stmt> body, Program.RunKernel step,
+    private boolean mayFail(List<Kernel.Stmt> body, Step.RunKernel step,
                             Map<String, Kernel.Expr> named) {
         for (Kernel.Stmt s : body) {
             boolean fails = switch (s) {
@@ -47,40 +43,35 @@ final class CheckedIndices {
         return false;
     }
 
-    private boolean checked(Kernel.Index i, Program.RunKernel step,
+    private boolean checked(Kernel.Index i, Step.RunKernel step,
                             Map<String, Kernel.Expr> named) {
         Kernel.Expr value = i.value() instanceof Kernel.Ref r ? named.get(r.name()) : i.value();
-        List<Kernel.Param> params = program.kernels().get(step.kernel()).params();
+        List<Kernel.Param> params = step.kernel().params();
         return value instanceof Kernel.Load l
                 && params.get(l.param()).access() == Kernel.Access.IN
                 && i.extent().equals(extents.get(step.args().get(l.param())));
     }
 
     /** Takes in what a step stores. */
-    void tell(Program.Step step) {
-        switch (step) {
-            case Program.RunKernel r -> stored(r);
-            case Program.Gemm g -> extents.remove(g.c().buffer());
-            case Program.RunHost h -> extents.remove(h.out().buffer());
-            case Program.Count c -> { }
+    void tell(Step step) {
+        for (Access a : step.accesses()) {
+            if (a.mode().writes()) {
+                extents.remove(a.buffer());
+            }
+        }
+        if (step instanceof Step.RunKernel r) {
+            stored(r);
         }
     }
 
-    private void stored(Program.RunKernel step) {
-        Kernel kernel = program.kernels().get(step.kernel());
-        Map<String, Size> indices = new HashMap<>();
+    private void stored(Step.RunKernel step) {
         Map<Integer, Size> found = new HashMap<>();
-        collect(kernel.body(), indices, found);
-        for (int p = 0; p < step.args().size(); p++) {
-            if (kernel.params().get(p).access() != Kernel.Access.IN) {
-                Size extent = found.get(p);
-                if (extent == null) {
-                    extents.remove(step.args().get(p));
-                } else {
-                    extents.put(step.args().get(p), extent);
-                }
+        collect(step.kernel().body(), new HashMap<>(), found);
+        found.forEach((param, extent) -> {
+            if (extent != null) {
+                extents.put(step.args().get(param), extent);
             }
-        }
+        });
     }
 
     /** The extent of the indices that each parameter is given, null for one given anything else. */

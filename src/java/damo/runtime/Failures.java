@@ -2,39 +2,80 @@ package damo.runtime;
 
 import damo.DamoException;
 import damo.program.Edn;
+import damo.program.Kernel;
 import damo.program.Notes;
 import damo.program.Program;
+import damo.program.Step;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
 /** Native failures as exceptions: which expression, written where, and the values at fault. */
 final class Failures {
-    private Failures() { }
+    private final Program program;
+    /** For each note, whether a {@code :require} or a step refers to it, and not an index. */
+    private final boolean[] requirements;
+    /** The routines that report a failure with a note, by note. */
+    private final Map<Integer, String> routines = new HashMap<>();
+
+    Failures(Program program) {
+        this.program = program;
+        this.requirements = new boolean[program.notes().size()];
+        program.kernels().forEach(k -> markRequirements(k.body()));
+        for (Step step : program.all()) {
+            if (step.reports() >= 0) {
+                requirements[step.reports()] = true;
+            }
+            if (step instanceof Step.Call c) {
+                routines.put(c.note(), c.routine().name());
+            }
+        }
+    }
+
+    private void markRequirements(List<Kernel.Stmt> body) {
+        for (Kernel.Stmt s : body) {
+            if (s instanceof Kernel.Require r) {
+                requirements[r.note()] = true;
+            }
+            markRequirements(s.inner());
+        }
+    }
 
     /**
      * The exception for a failed call: kind "index-out-of-bounds", "requirement-failed" for a
-     * {@code :require}, or "not-finite" for one whose note is of a guard; its data has the note's
-     * entries, value and extent of an index, element and value of a guard.
+     * {@code :require} or a step, or "not-finite" for one whose note is of a guard; its data has
+     * the note's entries, value and extent of an index, element and value of a guard, what a
+     * routine reported.
      */
-    static DamoException of(Program p, boolean[] requirements, long note, long value, long extent) {
-        boolean known = note >= 0 && note < p.notes().size();
-        Map<String, Object> about = known ? p.notes().get((int) note) : Map.of();
+    DamoException of(long note, long value, long extent) {
+        boolean known = note >= 0 && note < program.notes().size();
+        Map<String, Object> about = known ? program.notes().get((int) note) : Map.of();
         Map<String, Object> data = new LinkedHashMap<>(about);
-        data.put("function", p.name());
+        data.put("function", program.name());
         if (Boolean.TRUE.equals(about.get("guard"))) {
-            return notFinite(p, about, data, value, Double.longBitsToDouble(extent));
+            return notFinite(program, about, data, value, Double.longBitsToDouble(extent));
         }
-        boolean required = known && requirements[(int) note];
-        if (!required) {
-            boolean fromEnd = Boolean.TRUE.equals(data.remove("from-end"));
-            long index = fromEnd && value < 0 ? value - extent : value;
-            data.put("value", index);
-            data.put("extent", extent);
-            return new DamoException("index-out-of-bounds", Notes.message(p.name(), about,
-                    outside(index, fromEnd ? -extent : 0, extent)), data);
+        if (!known || !requirements[(int) note]) {
+            return outOfBounds(about, data, value, extent);
         }
-        return new DamoException("requirement-failed", Notes.message(p.name(), about, ""), data);
+        String routine = routines.get((int) note);
+        if (routine != null) {
+            data.put("routine", routine);
+            data.put("reported", value);
+        }
+        return new DamoException("requirement-failed", Notes.message(program.name(), about,
+                routine == null ? "" : routine + " reported " + value), data);
+    }
+
+    private DamoException outOfBounds(Map<String, Object> about, Map<String, Object> data,
+                                      long value, long extent) {
+        boolean fromEnd = Boolean.TRUE.equals(data.remove("from-end"));
+        long index = fromEnd && value < 0 ? value - extent : value;
+        data.put("value", index);
+        data.put("extent", extent);
+        return new DamoException("index-out-of-bounds", Notes.message(program.name(), about,
+                outside(index, fromEnd ? -extent : 0, extent)), data);
     }
 
     /** The exception for a value that a guard refuses: kind "not-finite". */
@@ -59,7 +100,7 @@ final class Failures {
      * The exception for a kernel of the application that threw: kind "host-kernel", with the note,
      * the attributes and the types of inputs and output in its data.
      */
-    static DamoException host(Program p, Program.RunHost step, List<String> inputs, String output,
+    static DamoException host(Program p, Step.RunHost step, List<String> inputs, String output,
                               Throwable cause) {
         Map<String, Object> note = p.notes().get(step.note());
         Map<String, Object> data = new LinkedHashMap<>(note);

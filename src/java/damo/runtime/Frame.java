@@ -310,7 +310,7 @@ final class Frame implements AutoCloseable {
         long note = words.getAtIndex(ValueLayout.JAVA_LONG, failureAt);
         long value = words.getAtIndex(ValueLayout.JAVA_LONG, failureAt + 1);
         long extent = words.getAtIndex(ValueLayout.JAVA_LONG, failureAt + 2);
-        return Failures.of(program, plan.requirements, note, value, extent);
+        return plan.failures.of(note, value, extent);
     }
 
     private MemorySegment[] lenders(Tensor[] outputs) {

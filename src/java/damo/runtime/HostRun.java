@@ -4,6 +4,7 @@ import damo.DamoException;
 import damo.program.Binding;
 import damo.program.HostValues;
 import damo.program.Program;
+import damo.program.Step;
 import damo.tensor.DType;
 import damo.tensor.Tensor;
 import java.lang.foreign.Arena;
@@ -22,6 +23,7 @@ import java.util.Map;
 final class HostRun {
     private final Plan plan;
     private final Program program;
+    private final List<Step> steps;
     /** The frame's table: addresses of the buffers, then dimensions. */
     private final MemorySegment words;
     private final Interruption interruption;
@@ -40,9 +42,10 @@ final class HostRun {
         this.interruption = interruption;
         this.plan = plan;
         this.program = plan.program();
+        this.steps = program.all();
         this.words = words;
         this.attributes =
-                new ArrayList<>(Collections.nCopies(program.steps().size(), null));
+                new ArrayList<>(Collections.nCopies(steps.size(), null));
         this.names = new ArrayList<>(program.dims());
         program.counted().forEach(c -> names.add(c.dim()));
         this.dims = new long[names.size()];
@@ -63,14 +66,14 @@ final class HostRun {
 
     /** Runs the kernel of a step. */
     void step(int number) throws Exception {
-        Program.RunHost step = (Program.RunHost) program.steps().get(number);
+        Step.RunHost step = (Step.RunHost) steps.get(number);
         readDims();
         if (attributes.get(number) == null) {
             attributes.set(number, values.attributes(step.attrs()));
         }
         try (Arena arena = Arena.ofConfined()) {
             List<Tensor> inputs = new ArrayList<>(step.ins().size());
-            for (Program.HostArg in : step.ins()) {
+            for (Step.HostArg in : step.ins()) {
                 MemorySegment data = memory(in, arena).asReadOnly();
                 inputs.add(Tensor.wrap(data, dtype(in), values.shape(in.shape())));
             }
@@ -107,7 +110,7 @@ final class HostRun {
     }
 
     @SuppressWarnings("restricted")
-    private MemorySegment memory(Program.HostArg arg, Arena arena) {
+    private MemorySegment memory(Step.HostArg arg, Arena arena) {
         long bytes = dtype(arg).bytes();
         for (long extent : values.shape(arg.shape())) {
             bytes = Math.multiplyExact(bytes, extent);
@@ -120,7 +123,7 @@ final class HostRun {
         return MemorySegment.ofAddress(address).reinterpret(bytes, arena, null);
     }
 
-    private DType dtype(Program.HostArg arg) {
+    private DType dtype(Step.HostArg arg) {
         return program.buffers().get(arg.buffer()).dtype();
     }
 
@@ -150,7 +153,7 @@ final class HostRun {
         return "[:" + dtype.label() + " " + Arrays.toString(shape).replace(",", "") + "]";
     }
 
-    private String type(Program.HostArg arg) {
+    private String type(Step.HostArg arg) {
         return type(dtype(arg), values.shape(arg.shape()));
     }
 
@@ -165,7 +168,7 @@ final class HostRun {
         if (failure == null) {
             return null;
         }
-        Program.RunHost step = (Program.RunHost) program.steps().get(failedStep);
+        Step.RunHost step = (Step.RunHost) steps.get(failedStep);
         List<String> inputs = step.ins().stream().map(this::type).toList();
         Throwable cause = failure;
         failure = null;

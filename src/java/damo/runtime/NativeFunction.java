@@ -1,12 +1,10 @@
 package damo.runtime;
 
 import damo.DamoException;
-import damo.lib.Blas;
-import damo.lib.Natives;
+import damo.lib.Libraries;
 import damo.tensor.DType;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 
 /**
@@ -46,12 +44,7 @@ public final class NativeFunction implements OpKernel {
      * Libraries stay open. Throws "missing-library" when there is no such library or function.
      */
     public static MemorySegment symbol(String library, String function) {
-        return library.equals("blas") ? Blas.get().address(function)
-                : Natives.named(library).find(function).orElseThrow(() ->
-                        new DamoException("missing-library", "the library "
-                                + (library.isEmpty() ? "of the C language" : library)
-                                + " has no function " + function,
-                                Map.of("library", library, "function", function)));
+        return Libraries.address(library, function);
     }
 
     static DamoException bad(String message) {

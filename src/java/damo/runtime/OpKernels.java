@@ -5,6 +5,7 @@ import damo.program.Kernel;
 import damo.program.Needs;
 import damo.program.Notes;
 import damo.program.Program;
+import damo.program.Step;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -34,7 +35,7 @@ public interface OpKernels {
      */
     default Map<String, OpKernel> require(Program p) {
         Map<String, OpKernel> found = new LinkedHashMap<>();
-        for (Program.RunHost step : Needs.hosts(p)) {
+        for (Step.RunHost step : Needs.hosts(p)) {
             OpKernel kernel = found(p, step.op(), Notes.place(p.notes().get(step.note())));
             if (!(kernel instanceof HostKernel)) {
                 throw mismatch(p, step.op(), "whole arrays", "a native function of scalars");

@@ -31,7 +31,7 @@ final class Plan implements AutoCloseable {
     /** Whether written states must be saved before one call, or before several. */
     final boolean savesOne;
     final boolean savesMany;
-    final boolean[] requirements;
+    final Failures failures;
     /** Whether the program is trusted to write all of its temporaries and outputs. */
     final boolean vouched;
     /** Whether some step runs a kernel of the application. */
@@ -61,7 +61,7 @@ final class Plan implements AutoCloseable {
         this.locks = new StateLocks(states, written);
         this.savesOne = Effects.failsAfterWrite(program);
         this.savesMany = Effects.writes(program);
-        this.requirements = Effects.requirements(program);
+        this.failures = new Failures(program);
         this.inputDtypes = program.inputs().stream().map(Program.Port::dtype).toArray(DType[]::new);
         this.inputBuffers = buffers(program.inputs());
         this.outputBuffers = buffers(program.outputs());

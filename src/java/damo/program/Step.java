@@ -1,0 +1,294 @@
+package damo.program;
+
+import damo.tensor.DType;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Stream;
+
+/**
+ * One entry of the sequence that a call runs. A step says itself what it touches and what it holds,
+ * so that whatever walks steps does it the same way for all kinds; only reading, checking and
+ * translating them know kinds. Steps are numbered in preorder: a step before those that it holds.
+ */
+public sealed interface Step {
+    /** How it uses memory, apart from the steps that it holds. */
+    List<Access> accesses();
+
+    /** The steps that it holds, in order. */
+    default List<Step> inner() {
+        return List.of();
+    }
+
+    /** The sizes that a call works out for it, apart from those of kernels. */
+    default List<Size> sizes() {
+        return List.of();
+    }
+
+    /** The names of dimensions in it, and of its kernel's variables. */
+    default Set<String> mentions() {
+        Set<String> names = new HashSet<>();
+        sizes().forEach(size -> SizeValues.collect(size, names));
+        return names;
+    }
+
+    /** The note with which native code reports that it failed; -1 when it cannot, or by kernels. */
+    default int reports() {
+        return -1;
+    }
+
+    /** Whether it may end the call, apart from the steps that it holds. */
+    default boolean fails() {
+        return reports() >= 0;
+    }
+
+    /** The library that it calls: {@code "blas"}; null for none. */
+    default String library() {
+        return null;
+    }
+
+    /** All steps of a list, in preorder: the position of each is its number. */
+    static List<Step> preorder(List<Step> steps) {
+        if (steps.stream().allMatch(step -> step.inner().isEmpty())) {
+            return steps;
+        }
+        List<Step> all = new ArrayList<>();
+        for (Step step : steps) {
+            all.add(step);
+            all.addAll(preorder(step.inner()));
+        }
+        return all;
+    }
+
+    /** Runs kernel number {@code number}, which is {@code kernel}, on these buffers. */
+    record RunKernel(int number, Kernel kernel, List<Integer> args, List<Access> accesses)
+            implements Step {
+        /** The same; its accesses are those of the kernel. */
+        public RunKernel(int number, Kernel kernel, List<Integer> args) {
+            this(number, kernel, args, accesses(kernel, args));
+        }
+
+        private static List<Access> accesses(Kernel kernel, List<Integer> args) {
+            List<Access> all = new ArrayList<>();
+            for (int i = 0; i < args.size(); i++) {
+                all.add(new Access("argument " + i, args.get(i),
+                        switch (kernel.params().get(i).access()) {
+                            case IN -> Access.Mode.READ;
+                            case OUT -> Access.Mode.WRITE;
+                            case INOUT -> Access.Mode.MIXED;
+                        }, null));
+            }
+            return List.copyOf(all);
+        }
+
+        @Override
+        public Set<String> mentions() {
+            return Mentions.of(kernel);
+        }
+
+        @Override
+        public boolean fails() {
+            return kernel.fails();
+        }
+    }
+
+    /** C = alpha A B + beta C, repeated over {@code batch}. */
+    record Gemm(DType dtype, Size m, Size n, Size k, Scale alpha, Scale beta,
+                Operand a, Operand b, Operand c, List<Batch> batch, List<Access> accesses)
+            implements Step {
+        /** The same; its accesses follow from the rest. */
+        public Gemm(DType dtype, Size m, Size n, Size k, Scale alpha, Scale beta,
+                    Operand a, Operand b, Operand c, List<Batch> batch) {
+            this(dtype, m, n, k, alpha, beta, a, b, c, batch, Stream.of(
+                    Stream.of(a.access("a", Access.Mode.READ, m, k, batch, Batch::a),
+                            b.access("b", Access.Mode.READ, k, n, batch, Batch::b)),
+                    alpha.access("alpha"), beta.access("beta"),
+                    Stream.of(beta.zero() ? c.access("c", Access.Mode.WRITE, m, n, batch, Batch::c)
+                            : c.access("c (:beta is not 0)", Access.Mode.UPDATE, m, n, batch,
+                                    Batch::c))).flatMap(s -> s).toList());
+        }
+
+        @Override
+        public List<Size> sizes() {
+            List<Size> all = new ArrayList<>(List.of(m, n, k));
+            for (Operand o : List.of(a, b, c)) {
+                all.addAll(List.of(o.offset, o.rowStride, o.colStride));
+            }
+            batch.forEach(l -> all.addAll(List.of(l.extent, l.a, l.b, l.c)));
+            return all;
+        }
+
+        @Override
+        public String library() {
+            return "blas";
+        }
+    }
+
+    /**
+     * A factor: the number {@code value}, or element 0 of {@code buffer} when that is not negative.
+     */
+    record Scale(double value, int buffer) {
+        /** Whether it is the number 0. */
+        public boolean zero() {
+            return buffer < 0 && value == 0;
+        }
+
+        /** Its use of memory, if any. */
+        Stream<Access> access(String name) {
+            return buffer < 0 ? Stream.of() : Stream.of(new Access(":" + name, buffer,
+                    Access.Mode.READ, Access.Region.ELEMENT));
+        }
+    }
+
+    /** A matrix inside a buffer; offset and strides in elements. */
+    record Operand(int buffer, Size offset, Size rowStride, Size colStride) {
+        /** Its use of memory, with those extents, and repeated with those strides. */
+        Access access(String name, Access.Mode mode, Size rows, Size cols, List<Batch> batch,
+                      Function<Batch, Size> stride) {
+            List<Access.Axis> axes = new ArrayList<>();
+            axes.add(new Access.Axis(rows, rowStride));
+            axes.add(new Access.Axis(cols, colStride));
+            batch.forEach(l -> axes.add(new Access.Axis(l.extent, stride.apply(l))));
+            return new Access("operand :" + name, buffer, mode,
+                    new Access.Region(offset, List.copyOf(axes)));
+        }
+    }
+
+    /** One loop around a matrix product, with the strides of its operands. */
+    record Batch(Size extent, Size a, Size b, Size c) { }
+
+    /** Element 0 of {@code buffer} becomes the value of the counted dimension. */
+    record Count(String dim, int buffer, int note) implements Step {
+        @Override
+        public List<Access> accesses() {
+            return List.of(new Access(":buffer", buffer, Access.Mode.READ, Access.Region.ELEMENT));
+        }
+
+        @Override
+        public int reports() {
+            return note;
+        }
+    }
+
+    /**
+     * Runs the kernel that the application gives for the op {@code op}: reads {@code ins}, writes
+     * {@code out}; {@code attrs} is a map of EDN values. Note number {@code note} says what it is.
+     */
+    record RunHost(String op, Map<?, ?> attrs, List<HostArg> ins, HostArg out, int note)
+            implements Step {
+        /** The inputs, then the output. */
+        public List<HostArg> all() {
+            List<HostArg> all = new ArrayList<>(ins);
+            all.add(out);
+            return all;
+        }
+
+        @Override
+        public List<Access> accesses() {
+            List<Access> all = new ArrayList<>();
+            ins.forEach(in -> all.add(in.access("input " + all.size(), Access.Mode.READ)));
+            all.add(out.access("the output", Access.Mode.WRITE));
+            return all;
+        }
+
+        @Override
+        public List<Size> sizes() {
+            return all().stream().flatMap(arg -> arg.shape.stream()).toList();
+        }
+
+        @Override
+        public Set<String> mentions() {
+            Set<String> names = Step.super.mentions();
+            symbols(attrs, names);
+            return names;
+        }
+
+        private static void symbols(Object form, Set<String> names) {
+            switch (form) {
+                case Edn.Symbol s -> names.add(s.name());
+                case Map<?, ?> map -> map.values().forEach(value -> symbols(value, names));
+                case List<?> list -> list.forEach(part -> symbols(part, names));
+                case null, default -> { }
+            }
+        }
+
+        @Override
+        public boolean fails() {
+            return true;
+        }
+    }
+
+    /** A dense array at the beginning of a buffer, as such a kernel sees it. */
+    record HostArg(int buffer, List<Size> shape) {
+        /** The use of all of it. */
+        Access access(String what, Access.Mode mode) {
+            return new Access(what, buffer, mode, Access.Region.dense(shape));
+        }
+    }
+
+    /**
+     * Calls a routine of a library with these sizes, choices, numbers and places by the names of
+     * its parameters. Fails with the note when the routine reports a failure.
+     */
+    record Call(Routine routine, Map<String, Size> sizesByName, Map<String, Long> choices,
+                Map<String, Scale> numbers, Map<String, Place> places, int note,
+                List<Access> accesses) implements Step {
+        /** The same; its accesses are those of the routine. */
+        public Call(Routine routine, Map<String, Size> sizes, Map<String, Long> choices,
+                    Map<String, Scale> numbers, Map<String, Place> places, int note) {
+            this(routine, sizes, choices, numbers, places, note, Stream.concat(
+                    routine.params().stream(), Stream.ofNullable(routine.result()))
+                    .flatMap(p -> switch (p) {
+                        case Routine.Array a -> Stream.of(places.get(a.name()).access(a, sizes));
+                        case Routine.Value v -> Stream.of(places.get(v.name()).access(v));
+                        case Routine.Param other when numbers.containsKey(other.name()) ->
+                                numbers.get(other.name()).access(other.name());
+                        default -> Stream.<Access>of();
+                    }).toList());
+        }
+
+        @Override
+        public List<Size> sizes() {
+            return Stream.concat(sizesByName.values().stream(),
+                    places.values().stream().map(Place::offset)).toList();
+        }
+
+        @Override
+        public int reports() {
+            return routine.reports() ? note : -1;
+        }
+
+        @Override
+        public String library() {
+            return routine.library();
+        }
+    }
+
+    /** Where in a buffer something begins, in elements. */
+    record Place(int buffer, Size offset) {
+        /** The use of an array that begins there. */
+        Access access(Routine.Array array, Map<String, Size> sizes) {
+            return new Access("argument :" + array.name(), buffer, array.mode(),
+                    new Access.Region(offset, array.axes().stream().map(axis -> new Access.Axis(
+                            Routine.replaced(axis.extent(), sizes::get),
+                            Routine.replaced(axis.stride(), sizes::get))).toList()));
+        }
+
+        /** The use of the one element there. */
+        Access access(Routine.Value value) {
+            return new Access("argument :" + value.name(), buffer, Access.Mode.WRITE,
+                    new Access.Region(offset, List.of()));
+        }
+    }
+
+    /** Several steps that run one after the other. */
+    record Block(List<Step> inner) implements Step {
+        @Override
+        public List<Access> accesses() {
+            return List.of();
+        }
+    }
+}

@@ -1,0 +1,153 @@
+package damo.program;
+
+import damo.tensor.DType;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.BiFunction;
+
+/** The grammar of each kind of step, apart from what others have written. */
+final class StepForms {
+    private static final Set<String> KERNEL_KEYS = Set.of("do", "kernel", "args");
+    private static final Set<String> HOST_KEYS = Set.of("do", "op", "attrs", "ins", "out", "note");
+    private static final Set<String> COUNT_KEYS = Set.of("do", "dim", "buffer", "note");
+    private static final Set<String> GEMM_KEYS = Set.of("do", "dtype", "m", "n", "k", "alpha",
+            "beta", "a", "b", "c", "batch");
+    private static final Set<String> CALL_KEYS = Set.of("do", "routine", "args", "note");
+    private static final Set<String> BLOCK_KEYS = Set.of("do", "steps");
+
+    private final StepParts parts;
+    private final List<Kernel> kernels;
+    private final int notes;
+    private final BiFunction<List<?>, Where, List<Step>> inner;
+
+    /** {@code inner} reads the steps that a step holds; there are so many notes. */
+    StepForms(StepParts parts, List<Kernel> kernels, int notes,
+              BiFunction<List<?>, Where, List<Step>> inner) {
+        this.parts = parts;
+        this.kernels = kernels;
+        this.notes = notes;
+        this.inner = inner;
+    }
+
+    /** The step that the form stands for, read by itself; throws through {@code where}. */
+    Step read(Object form, Where where) {
+        Object what = form instanceof Map<?, ?> m ? m.get(new Edn.Keyword("do")) : null;
+        return switch (what instanceof Edn.Keyword k ? k.name() : "") {
+            case "kernel" -> kernel(new Fields(form, where, KERNEL_KEYS), where);
+            case "gemm" -> gemm(new Fields(form, where, GEMM_KEYS), where);
+            case "count" -> count(new Fields(form, where, COUNT_KEYS), where);
+            case "host" -> host(new Fields(form, where, HOST_KEYS), where);
+            case "call" -> call(new Fields(form, where, CALL_KEYS), where);
+            case "block" -> new Step.Block(inner.apply(new Fields(form, where, BLOCK_KEYS)
+                    .list("steps"), where));
+            default -> throw where.expected("a step, {:do :kernel …}, {:do :gemm …}, {:do :count …}"
+                    + ", {:do :host …}, {:do :call …} or {:do :block …}", form);
+        };
+    }
+
+    private Step call(Fields f, Where where) {
+        String name = f.string("routine");
+        Routine routine = Routines.of(name);
+        if (routine == null) {
+            throw where.bad("there is no routine " + Edn.write(name) + "; calls.edn has "
+                    + String.join(" ", Routines.all().keySet()));
+        }
+        int note = routine.reports() || f.optional("note") != null ? f.id("note", notes) : -1;
+        return new CallReader(routine, f.required("args"), parts, where).read(note);
+    }
+
+    private Step count(Fields f, Where where) {
+        if (!(f.required("dim") instanceof Edn.Symbol s)) {
+            throw where.expected(":dim to be a symbol", f.required("dim"));
+        }
+        int id = parts.buffer(f, ":buffer", DType.I64, where);
+        return new Step.Count(s.name(), id, f.id("note", notes));
+    }
+
+    private Step kernel(Fields f, Where where) {
+        int id = f.id("kernel", kernels.size());
+        List<Kernel.Param> params = kernels.get(id).params();
+        List<?> forms = f.list("args");
+        if (forms.size() != params.size()) {
+            throw where.bad("kernel " + id + " has " + params.size() + " parameters, found "
+                    + forms.size() + " arguments");
+        }
+        List<Integer> args = new ArrayList<>();
+        for (Object form : forms) {
+            int arg = Fields.id(form, parts.buffers().size(), "a buffer's id", where);
+            checkArgument(arg, args.size(), params.get(args.size()), where);
+            args.add(arg);
+        }
+        Set<Integer> different = new HashSet<>(args);
+        if (different.size() != args.size()) {
+            throw where.bad("the arguments of a kernel are all different buffers, found " + args);
+        }
+        return new Step.RunKernel(id, kernels.get(id), List.copyOf(args));
+    }
+
+    private void checkArgument(int arg, int position, Kernel.Param param, Where where) {
+        String what = "argument " + position + ", buffer " + arg + ",";
+        DType dtype = parts.buffers().get(arg).dtype();
+        if (dtype != param.dtype()) {
+            throw where.bad(what + " is of :" + dtype.label() + ", the parameter of :"
+                    + param.dtype().label());
+        }
+    }
+
+    private Step host(Fields f, Where where) {
+        Object attrs = f.optional("attrs");
+        if (attrs != null && !(attrs instanceof Map<?, ?>)) {
+            throw where.expected(":attrs to be a map", attrs);
+        }
+        List<Step.HostArg> ins = new ArrayList<>();
+        for (Object form : f.list("ins")) {
+            ins.add(hostArg(form, where));
+        }
+        return new Step.RunHost(Fields.opName(f.required("op"), where),
+                attrs == null ? Map.of() : (Map<?, ?>) attrs, List.copyOf(ins),
+                hostArg(f.required("out"), where), f.id("note", notes));
+    }
+
+    private Step.HostArg hostArg(Object form, Where where) {
+        Fields f = new Fields(form, where, Set.of("buffer", "shape"));
+        List<Size> shape = new ArrayList<>();
+        for (Object extent : f.list("shape")) {
+            shape.add(parts.size(extent, where));
+        }
+        return new Step.HostArg(f.id("buffer", parts.buffers().size()), List.copyOf(shape));
+    }
+
+    private Step gemm(Fields f, Where where) {
+        DType dtype = f.dtype("dtype");
+        if (!dtype.floating() || dtype.storage()) {
+            throw where.bad("a :gemm is of :f32 or :f64, found :" + dtype.label());
+        }
+        Step.Operand a = operand(f.required("a"), "a", dtype, where);
+        Step.Operand b = operand(f.required("b"), "b", dtype, where);
+        Step.Operand c = operand(f.required("c"), "c", dtype, where);
+        Step.Scale alpha = parts.scale(f.required("alpha"), "alpha", dtype, where);
+        Step.Scale beta = parts.scale(f.required("beta"), "beta", dtype, where);
+        List<Step.Batch> batch = new ArrayList<>();
+        for (Object form : f.optionalList("batch")) {
+            Fields g = new Fields(form, where, Set.of("extent", "a", "b", "c"));
+            batch.add(new Step.Batch(parts.size(g, "extent", where), parts.size(g, "a", where),
+                    parts.size(g, "b", where), parts.size(g, "c", where)));
+        }
+        return new Step.Gemm(dtype, parts.size(f, "m", where), parts.size(f, "n", where),
+                parts.size(f, "k", where), alpha, beta, a, b, c, List.copyOf(batch));
+    }
+
+    private Step.Operand operand(Object form, String name, DType dtype, Where where) {
+        Fields f = new Fields(form, where, Set.of("buffer", "offset", "strides"));
+        int id = parts.buffer(f, ":" + name, dtype, where);
+        List<?> strides = f.list("strides");
+        if (strides.size() != 2) {
+            throw where.expected("two :strides of :" + name, strides);
+        }
+        return new Step.Operand(id, parts.size(f, "offset", where),
+                parts.size(strides.get(0), where), parts.size(strides.get(1), where));
+    }
+}
