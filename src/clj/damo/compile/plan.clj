@@ -9,6 +9,7 @@
             [damo.compile.plan.host :as host]
             [damo.compile.plan.limit :as limit]
             [damo.compile.plan.note :as note]
+            [damo.compile.plan.order :as order]
             [damo.compile.plan.product :as product]
             [damo.compile.plan.require :as require]
             [damo.compile.plan.update :as update]
@@ -233,4 +234,4 @@
       true (merge (all-ports g spec buffer-of))
       (seq bound) (assoc :requires (require/entries bound note-of))
       (seq counted) (assoc :counted counted)
-      true (with-meta {:nodes (nodes-of-buffers memory)}))))
+      true (-> order/ordered (with-meta {:nodes (nodes-of-buffers memory)})))))
