@@ -9,6 +9,7 @@
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.finite :as finite]
             [damo.data.graph :as graph]
+            [damo.data.kinds :as kinds]
             [damo.data.type :as type]
             [damo.op.arguments :as arguments]
             [damo.op.coerce :as coerce]
@@ -124,16 +125,33 @@
                                         (mapv #(constructed ctx bindings %) args)))
         :else template))
 
+(defn normal-attrs
+  "The attributes of a node in normal form, by their kinds and by the entry's :normalize."
+  [{:keys [normalizer normalize]} attrs types]
+  (let [attrs (if normalizer (normalizer attrs types) attrs)]
+    (if normalize (normalize attrs types) attrs)))
+
+(defn dims-in
+  "The dims in the attributes of a node of an op, integers left out; `types` are a delay of the
+  types of its arguments and of its own."
+  [op attrs types]
+  (kinds/dims (:attrs (entry op)) attrs types))
+
+(defn with-dims
+  "The attributes of a node of an op with (f dim) for each dim in them that is no integer."
+  [f op attrs types]
+  (kinds/with-dims f (:attrs (entry op)) attrs types))
+
 (defn- made
   "The node of checked attributes and arguments, or what the entry has :instead of it."
-  [{:keys [type-of make weaken] :as ctx} {:keys [name normalize call-attrs instead] :as entry}
+  [{:keys [type-of make weaken] :as ctx} {:keys [name call-attrs instead] :as entry}
    attrs args]
   (let [types (mapv type-of args), part (coerce/made-of entry attrs types)
         template (when instead (instead attrs types))
         attrs (if call-attrs (apply dissoc attrs (keys call-attrs)) attrs)]
     (if template
       (weaken (constructed ctx (bindings name args) template) part)
-      (let [attrs (if normalize (normalize attrs types) attrs)]
+      (let [attrs (normal-attrs entry attrs types)]
         (make name attrs args
               (type/weakened (type/check-rank (result-type entry attrs types)) part))))))
 

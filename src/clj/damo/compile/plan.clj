@@ -135,13 +135,15 @@
   "Every symbol must be a whole dim of some input or shared variable, else no call can tell its
   value."
   [g dims]
-  (doseq [id (graph/live g)
-          d (mapcat type/dim-symbols (type/shape-of (graph/type-of g id)))
-          :when (not (some #{d} dims))]
+  (doseq [id (graph/live g), d (counted/mentions g id) :when (not (some #{d} dims))
+          :let [type (graph/type-of g id)]]
     (fail! :damo.plan/free-dimension
            (str "nothing tells the dimension " d
-                ": no input or shared variable has it as an axis of its own; it appears in the"
-                " type " (pr-str (graph/type-of g id)) (fail/facts-text (note/facts g id)))
+                ": no input or shared variable has it as an axis of its own; it appears in the "
+                (if (contains? (type/symbols type) d)
+                  (str "type " (pr-str type))
+                  (str "attributes of " (pr-str (graph/op-at g id))))
+                (fail/facts-text (note/facts g id)))
            (assoc (note/facts g id) :dim d))))
 
 (defn- bound-dimensions [leaves]

@@ -288,17 +288,18 @@
 
 (defn from-graph
   "The expressions of the outputs of a graph, a vector. `known` maps ids to expressions that stand
-  for those nodes; `states` maps names of shared variables to their states. `adapt`, of an op, its
-  attributes and its type, gives the attributes and the type of the expression."
-  ([graph known states] (from-graph graph known states (fn [_ attrs type] [attrs type])))
-  ([{:keys [nodes types outputs notes] :as graph} known states adapt]
+  for those nodes; `states` maps names of shared variables to their states. `adapt`, of the
+  graph and an id, gives the attributes and the type of the expression."
+  ([graph known states]
+   (from-graph graph known states (fn [g id] [(graph/attrs-at g id) (graph/type-of g id)])))
+  ([{:keys [nodes outputs notes] :as graph} known states adapt]
    (let [made (object-array (count nodes))]
      (doseq [id (graph/live graph)]
        (let [[op attrs & args] (nth nodes id), {:keys [src]} (get notes id)
-             [attrs* type*] (adapt op attrs (types id))]
+             [own type] (adapt graph id)]
          (aset made id (or (known id)
-                           (->Expr op attrs* (mapv #(aget made (int %)) args)
-                                   (type/weakened type* nil) src
+                           (->Expr op own (mapv #(aget made (int %)) args)
+                                   (type/weakened type nil) src
                                    (when (= op :shared) (states (:name attrs))))))))
      (mapv #(aget made (int %)) outputs))))
 

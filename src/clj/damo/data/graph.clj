@@ -37,6 +37,11 @@
   [graph id]
   (nth (type-of graph id) 1))
 
+(defn types-at
+  "The types of the arguments of node `id` of a graph, and its own."
+  [graph id]
+  (conj (mapv #(type-of graph %) (args-at graph id)) (type-of graph id)))
+
 ;; ## Building
 
 (deftype Builder [^ArrayList nodes ^HashMap ids ^ArrayList types ^ArrayList notes])

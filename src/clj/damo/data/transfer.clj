@@ -3,10 +3,10 @@
   (->array (->tensor (array/of :f32 [2] [1 2]))) is that array again."
   (:require [damo.data.array :as array]
             [damo.data.fail :refer [fail!]])
-  (:import [damo.program Edn$Keyword Edn$Symbol]
+  (:import [damo.program Edn Edn$Keyword Edn$Symbol]
            [damo.runtime HostCall HostKernel]
            [damo.tensor DType Tensor]
-           [java.util List Map]))
+           [java.util List Map Set]))
 
 (set! *warn-on-reflection* true)
 
@@ -57,6 +57,7 @@
         (instance? Edn$Symbol x) (symbol (.name ^Edn$Symbol x))
         (instance? Map x) (into {} (map (fn [[k v]] [(->clojure k) (->clojure v)])) x)
         (instance? List x) (mapv ->clojure x)
+        (instance? Set x) (into #{} (map ->clojure) x)
         :else x))
 
 (defn attributes
@@ -64,7 +65,11 @@
   [^Map m]
   (into {} (map (fn [[k v]] [(keyword k) (->clojure v)])) m))
 
-(defn- by-name [attrs] (into {} (map (fn [[k v]] [(subs (str k) 1) v])) attrs))
+(defn- by-name
+  "Attributes as the core gives them to kernels that are written in Java."
+  [attrs]
+  (let [text (binding [*print-length* nil, *print-level* nil, *print-meta* false] (pr-str attrs))]
+    (update-keys (Edn/read text) #(.name ^Edn$Keyword %))))
 
 ;; ## Kernels
 

@@ -286,15 +286,24 @@
 ;; ## Types
 
 (def dim-ops
-  "The operations of dims; :/ is the quotient that must come out even."
-  #{:+ :* :- :quot :/ :mod :max :min})
+  "The operations of dims, as docs/program.md has them, and how many operands they take; :/ is the
+  quotient that must come out even."
+  {:+ :many, :* :many, :- 2, :quot 2, :/ 2, :max 2, :min 2})
+
+(defn- operands? [op operands]
+  (if (= :many (dim-ops op)) (seq operands) (= (dim-ops op) (count operands))))
 
 (defn dim?
   "Is d a dim, an integer of at least 0, a symbol or arithmetic on dims?"
   [d]
   (or (and (integer? d) (<= 0 d Long/MAX_VALUE))
       (and (symbol? d) (nil? (namespace d)))
-      (and (vector? d) (dim-ops (first d)) (every? dim? (rest d)))))
+      (and (vector? d) (operands? (first d) (rest d)) (every? dim? (rest d)))))
+
+(defn symbols
+  "The set of symbols of dims that a type mentions."
+  [type]
+  (into #{} (filter symbol?) (tree-seq vector? seq type)))
 
 (defn type?
   "Is x a type, [dtype [dim …]]?"
@@ -312,13 +321,23 @@
            {:rank (count shape), :most (.most Limits/RANK)}))
   type)
 
+(defn- dim-problem
+  "What is wrong with the operation of x, which stands in a dim; nil when that is not at fault."
+  [x]
+  (let [[op & ds] (when (vector? x) x), arity (dim-ops op)]
+    (cond (or (not (keyword? op)) (operands? op ds)) nil
+          arity (str "; " op " takes " (if (= :many arity) "one or more" "two") " operands: " x)
+          :else (str "; dims have no operation " op ", only " (vec (sort (keys dim-ops)))))))
+
 (defn check
   "The type itself; fails with advice when it is none."
   [x]
   (when-not (type? x)
     (fail! :damo.type/bad-type
            (str "a type looks like [:f32 [n 784]]: a dtype of " (vec (sort (keys dtypes)))
-                " and a vector of dimensions, integers or symbols; got " (pr-str x))
+                " and a vector of dimensions, integers or symbols; got " (pr-str x)
+                (when (and (vector? x) (vector? (second x)))
+                  (some dim-problem (mapcat #(tree-seq vector? rest %) (second x)))))
            {:given x}))
   (check-rank x))
 

@@ -7,6 +7,7 @@
   (batched b [9] {4 seeds} n) is [9'] with the shape of node 9 and n in front."
   (:require [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
+            [damo.data.kinds :as kinds]
             [damo.data.type :as type]
             [damo.diff.node :as node]
             [damo.op :as op]
@@ -44,28 +45,46 @@
 (defn- emit [b from op attrs ids]
   (op/emit! b op attrs (mapv op/->Id ids) (select-keys (graph/note b from) [:src])))
 
-;; ## Ways, by kind
-;; Each is a function [b id attrs operands n] → id, or nil when it does not apply.
+;; ## Attributes
 
 (defn- shifted [axis]
   (if (integer? axis) (inc axis) (mapv inc axis)))
 
+(def ^:private changed
+  "What the words that kinds of attributes have for a batch of n, and entries under :batch, make of
+  an attribute."
+  {:axes-behind (fn [axes _] (shifted axes))
+   :order-behind (fn [order _] (into [0] (shifted order)))
+   :shape-behind (fn [shape n] (into [n] shape))
+   :starts-behind (fn [starts _] (into [0] starts))
+   :steps-behind (fn [steps _] (into [1] steps))})
+
+(defn- behind
+  "The attributes of node `id` on a batch of n, the batch axis in front; nil where one that says
+  where axes are is nil."
+  [b id n]
+  (let [[op attrs] (graph/node b id), {:keys [batch] schemas :attrs} (op/entry op)
+        words (merge (kinds/behind schemas) (when (map? batch) (dissoc batch :operands)))]
+    (when (every? #(some? (attrs %)) (keys words))
+      (reduce-kv (fn [attrs k word] (update attrs k (changed word) n)) attrs words))))
+
+;; ## Ways, by kind
+;; Each is a function [b id operands n] → id, or nil when it does not apply.
+
 (defn- broadcasting
   "Elementwise: operands are aligned at the last axis, so that the batch must stand before them
   all."
-  [b id attrs operands _]
-  (let [rank (count (shape-of b id))]
-    (emit b id (graph/op-of (graph/node b id)) attrs
+  [b id operands _]
+  (let [rank (count (shape-of b id)), [op attrs] (graph/node b id)]
+    (emit b id op attrs
           (mapv (fn [{:keys [batched id]}] (if batched (in-front b id batched rank) id))
                 operands))))
 
 (defn- along-shifted-axis
   "Ops of an :axis that take all operands with the batch axis in front."
-  [b id attrs operands n]
-  (when (:axis attrs)
-    (emit b id (graph/op-of (graph/node b id)) (update attrs :axis shifted)
-          (mapv #(spread b id % n) operands))))
-
+  [b id operands n]
+  (when-let [attrs (behind b id n)]
+    (emit b id (graph/op-of (graph/node b id)) attrs (mapv #(spread b id % n) operands))))
 (defn- axes-to
   "The template of t with its axis `from` moved to `to`."
   [rank from to t]
@@ -82,9 +101,9 @@
 
 (defn- reading
   "Gather at indices that are the same for the whole batch."
-  [b id attrs [x & indices] n]
+  [b id [x & indices] n]
   (when (not-any? :batched indices)
-    (let [attrs (update attrs :axis shifted)
+    (let [attrs (behind b id n)
           taken (emit b id (graph/op-of (graph/node b id)) attrs
                       (into [(spread b id x n)] (map :id) indices))
           place (batch-place b (:axis attrs) indices)]
@@ -95,8 +114,8 @@
 
 (defn- writing
   "Scatter at indices that are the same for the whole batch."
-  [b id attrs [x & more] n]
-  (let [indices (butlast more), attrs (update attrs :axis shifted)]
+  [b id [x & more] n]
+  (let [indices (butlast more), attrs (behind b id n)]
     (when (not-any? :batched indices)
       (let [y (spread b id (last more) n), place (batch-place b (:axis attrs) indices)
             moved (if (zero? place)
@@ -116,32 +135,24 @@
 
 (defn- of-matrices
   "Products of two stacks of matrices: their leading axes broadcast."
-  [b id attrs [x y :as operands] n]
-  (let [ranks (mapv #(count (shape-of b (:id %))) operands), rank (reduce max ranks)]
+  [b id [x y :as operands] n]
+  (let [[op attrs] (graph/node b id)
+        ranks (mapv #(count (shape-of b (:id %))) operands), rank (reduce max ranks)]
     (cond (not (and (= 2 (count operands)) (every? #(< 1 %) ranks))) nil
           (and (:batched x) (not (:batched y)) (= [2 2] ranks)) (rows-together b id operands n)
-          :else (emit b id (graph/op-of (graph/node b id)) attrs
+          :else (emit b id op attrs
                       (mapv (fn [{:keys [batched id]}]
                               (if batched (in-front b id batched rank) id))
                             operands)))))
 
 ;; ## Ways that entries declare
 
-(def ^:private changed-attributes
-  "What the words under :batch in an entry make of an attribute for a batch of n."
-  {:axes-behind (fn [axes _] (shifted axes))
-   :order-behind (fn [order _] (into [0] (shifted order)))
-   :shape-behind (fn [shape n] (into [n] shape))
-   :starts-behind (fn [starts _] (into [0] starts))
-   :steps-behind (fn [steps _] (into [1] steps))})
-
-(defn- as-declared [b id attrs declared operands n]
-  (let [attrs (reduce-kv (fn [attrs k word] (update attrs k (changed-attributes word) n))
-                         attrs (dissoc declared :operands))
-        rank (count (shape-of b id))
-        operand (fn [x] (let [x (spread b id x n)]
-                          (if (= :broadcast (:operands declared)) (in-front b id x rank) x)))]
-    (emit b id (graph/op-of (graph/node b id)) attrs (mapv operand operands))))
+(defn- as-declared [b id declared operands n]
+  (when-let [attrs (behind b id n)]
+    (let [rank (count (shape-of b id))
+          operand (fn [x] (let [x (spread b id x n)]
+                            (if (= :broadcast (:operands declared)) (in-front b id x rank) x)))]
+      (emit b id (graph/op-of (graph/node b id)) attrs (mapv operand operands)))))
 
 ;; ## Choosing a way
 
@@ -187,8 +198,8 @@
               :scatter writing
               :contract of-matrices
               nil)]
-    (or (when (map? batch) (as-declared b id attrs batch operands n))
-        (when way (way b id attrs operands n))
+    (or (when (map? batch) (as-declared b id batch operands n))
+        (when way (way b id operands n))
         (through-template b id operands n)
         (element-by-element b id attrs operands n))))
 

@@ -106,29 +106,25 @@
 ;; ## Expressions
 
 (defn- with-dims
-  "Attributes or a type with symbols of dims replaced."
-  [dims x]
-  (cond (symbol? x) (get dims x x)
-        (and (vector? x) (type/dim-ops (first x))) (type/substitute dims x)
-        (vector? x) (mapv #(with-dims dims %) x)
-        :else x))
+  "The type with symbols of dims replaced as {symbol dim} says."
+  [dims [dtype shape]]
+  [dtype (mapv #(type/substitute dims %) shape)])
 
 (defn- adapter
   "The function that gives the attributes and the type of a node with dims replaced."
   [dims]
   (if (empty? dims)
-    (fn [_ attrs type] [attrs type])
-    (fn [op attrs type]
-      [(if (= op :const)
-         attrs
-         (reduce-kv (fn [m k v] (assoc m k (if (#{:name :as} k) v (with-dims dims v)))) {} attrs))
-       (with-dims dims type)])))
+    (fn [g id] [(graph/attrs-at g id) (graph/type-of g id)])
+    (fn [g id]
+      [(op/with-dims #(type/substitute dims %) (graph/op-at g id) (graph/attrs-at g id)
+                     (delay (graph/types-at g id)))
+       (with-dims dims (graph/type-of g id))])))
 
 (defn- stated
   "The expression `to` as one of the shape of `from`, dims replaced: where that does not show, a
   call checks it."
   [dims from to]
-  (let [shape (with-dims dims (expr/shape-of from))]
+  (let [shape (type/shape-of (with-dims dims (expr/type-of from)))]
     (if (= shape (expr/shape-of to))
       to
       (op/node :specify-shape {:shape shape} [to]))))

@@ -72,9 +72,10 @@
 (defn- declared-types [{:keys [name]}]
   (problems name dtypes :types #(of-type? % (array/type-of (value-of %)))))
 
-(defn- normal-attributes [{:keys [name normalize]}]
+(defn- normal-attributes [{:keys [name] :as entry}]
   (problems name [:f32 :i64 :bool] :normal-attributes
-            (fn [{:keys [attrs args]}] (= attrs (normalize attrs (mapv array/type-of args))))))
+            (fn [{:keys [attrs args]}]
+              (= attrs (op/normal-attrs entry attrs (mapv array/type-of args))))))
 
 (defn- commutes [{:keys [name]}]
   (let [law #(same-array? (value-of %) (value-of (update % :args reverse)))]
@@ -118,7 +119,8 @@
 (defn- edn-graphs [{:keys [name]}]
   (problems name [:f32 :i32 :bool] :edn
             (fn [c] (let [{:keys [graph]} (gens/graph c)]
-                      (= graph (graph/check (edn/read-string (pr-str graph))))))))
+                      (= (pr-str graph)
+                         (pr-str (graph/check (edn/read-string (pr-str graph)))))))))
 
 ;; ## Views
 

@@ -28,11 +28,9 @@
 
 (defn mentions
   "The symbols of dims in the type and the attributes of a node; of a leaf in its type."
-  [{:keys [nodes] :as g} id]
-  (let [[op attrs] (nth nodes id)
-        symbols (fn [x] (filter symbol? (tree-seq vector? seq x)))]
-    (into (set (mapcat type/dim-symbols (type/shape-of (graph/type-of g id))))
-          (when-not (= :leaf (op/kind op)) (mapcat symbols (vals attrs))))))
+  [g id]
+  (into (type/symbols (graph/type-of g id)) (mapcat type/dim-symbols)
+        (op/dims-in (graph/op-at g id) (graph/attrs-at g id) (delay (graph/types-at g id)))))
 
 ;; ## Order
 

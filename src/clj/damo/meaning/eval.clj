@@ -104,23 +104,15 @@
              {:expected expected, :given (array/type-of array)}))
     array))
 
-(defn- with-values
-  "An attribute with symbolic dims replaced by their values."
-  [dims x]
-  (cond (symbol? x) (type/dim-value dims x)
-        (and (vector? x) (type/dim-ops (first x))) (type/dim-value dims x)
-        (vector? x) (mapv #(with-values dims %) x)
-        :else x))
-
 ;; ## Graphs
 
-(defn- node-value [dims env remember [op attrs] args]
-  (case op
-    (:input :shared) (env (:name attrs))
-    :const (remember op attrs [] #(constant :const attrs []))
-    (let [attrs (reduce-kv (fn [m k v] (assoc m k (if (= k :as) v (with-values dims v))))
-                           {} attrs)]
-      (remember op attrs args #(constant op attrs args)))))
+(defn- node-value [g dims env remember id args]
+  (let [[op attrs] (graph/node-at g id)]
+    (case op
+      (:input :shared) (env (:name attrs))
+      :const (remember op attrs [] #(constant :const attrs []))
+      (let [attrs (op/with-dims #(type/dim-value dims %) op attrs (delay (graph/types-at g id)))]
+        (remember op attrs args #(constant op attrs args))))))
 
 (defn- computed-anew [_ _ _ compute] (compute))
 
@@ -170,9 +162,8 @@
      (doseq [[name type] leaf-types] (check-shape @dims name type (env name)))
      (doseq [id (counted/order graph)]
        (try
-         (let [node (nth nodes id)
-               args (mapv #(or (known %) (aget values (int %))) (graph/args-of node))
-               value (adjust id args (node-value @dims env remember node args))
+         (let [args (mapv #(or (known %) (aget values (int %))) (graph/args-at graph id))
+               value (adjust id args (node-value graph @dims env remember id args))
                declared (graph/type-of graph id)]
            (when declared
              (vswap! dims with-counts graph id declared value)

@@ -22,7 +22,7 @@
       (concat (when requires
                 (remove (fn [[small large]] (type/at-most? small large))
                         (requires {:attrs attrs, :types types})))
-              (for [q (distinct (type/quotients (vals attrs)))
+              (for [q (distinct (type/quotients (op/dims-in op attrs (delay types))))
                     :when (not-any? #{q} (type/quotients (map type/shape-of types)))]
                 [0 q])))))
 

@@ -3,8 +3,8 @@
   derivative forms; and the registry of those that passed. (check! {:name :half :kind :elementwise
   …}) returns the entry or fails, saying what is missing."
   (:require [clojure.string :as str]
-            [damo.data.attribute :as attribute]
-            [damo.data.fail :as fail :refer [fail!]]))
+            [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.kinds :as kinds]))
 
 (set! *warn-on-reflection* true)
 
@@ -17,7 +17,8 @@
 
 (def ^:private user-keys
   "The keys that the entry of a user's op may have; those of the other kinds are for Damo's own."
-  #{:name :doc :ns :kind :args :attrs :all-attrs :call-attrs :instead :normalize :type :coerce
+  #{:name :doc :ns :kind :args :attrs :all-attrs :call-attrs :instead :normalize
+    :normalizer :type :coerce
     :agree :fold :commutes :eval :kernel :native :expand :scalar :ulp :slope-ulp :partials
     :linear-in :transpose :lop :rop :no-gradient :gen :examples :combine :init :nonempty :better
     :view :wide :write :step :before :requires :surrogate :batch})
@@ -175,10 +176,12 @@
   [{:keys [name] :as new}]
   (check! new)
   (check-new! new)
-  (let [kinds (if (built-in? new) attribute/with-kinds identity)
-        attrs (kinds (:attrs new)), call-attrs (kinds (:call-attrs new))]
+  (let [own? (built-in? new)
+        [attrs call-attrs] (map #(kinds/with-kinds (:kind new) own? (% new)) [:attrs :call-attrs])
+        normalizer (kinds/normalizer attrs)]
     (swap! registry assoc name
            (cond-> (assoc new :attrs attrs)
+             normalizer (assoc :normalizer normalizer)
              (seq call-attrs) (assoc :call-attrs call-attrs
                                      :all-attrs (merge attrs call-attrs)))))
   name)

@@ -3,6 +3,7 @@
   derivatives, examples, and a table that shows what an op lacks. (text) is the page, (holes) what
   is missing, as sentences."
   (:require [clojure.string :as str]
+            [damo.data.kinds :as kinds]
             [damo.data.type :as type]
             [damo.op :as op]
             [damo.op.accuracy :as accuracy]
@@ -80,7 +81,8 @@
   (concat
    [(str "### " (name op)) "" (str "`" (form-text entry) "`") ""
     (str/replace doc #"\s+" " ") ""]
-   (for [[k {:keys [doc]}] (sort-by key (merge attrs call-attrs))] (str "- `" k "`: " doc))
+   (for [[k {:keys [doc] :as schema}] (sort-by key (merge attrs call-attrs))]
+     (str "- `" k "`, " (:says (kinds/kind schema)) ": " doc))
    [(str "- Dtypes: " (str/join " " (map #(str "`" % "`") (dtypes-of entry))))]
    (when-let [bound (accuracy/of-value entry)] [(str "- Error: at most " bound)])
    [(str "- Derivative: " (derivative-text entry))]

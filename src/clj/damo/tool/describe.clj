@@ -2,6 +2,7 @@
   "What is known of an op, as text for people: (describe :log1p)."
   (:require [clojure.string :as str]
             [damo.data.fail :as fail]
+            [damo.data.kinds :as kinds]
             [damo.op :as op]
             [damo.op.accuracy :as accuracy]))
 
@@ -36,8 +37,8 @@
     (println (str "  " doc))
     (some->> (runs-as entry) (str "  runs as ") println)
     (doseq [[k {:keys [doc default] :as schema}] (merge attrs call-attrs)]
-      (println (str "  " k " " doc (when (contains? schema :default)
-                                     (str " (default " (pr-str default) ")")))))
+      (println (str "  " k ", " (:says (kinds/kind schema)) ": " doc
+                    (when (contains? schema :default) (str " (default " (pr-str default) ")")))))
     (doseq [k [:partials :linear-in :lop :rop :no-gradient] :let [form (get entry k)] :when
             (some? form)]
       (println (str "  " k " " (if (fn? form) "computed from the node" (pr-str form)))))

@@ -175,10 +175,11 @@ public sealed interface Step {
 
     /**
      * Runs the kernel that the application gives for the op {@code op}: reads {@code ins}, writes
-     * {@code out}; {@code attrs} is a map of EDN values. Note number {@code note} says what it is.
+     * {@code out}; {@code attrs} is a map of EDN values, {@code sized} one of such that hold sizes.
+     * Note number {@code note} says what it is.
      */
-    record RunHost(String op, Map<?, ?> attrs, List<HostArg> ins, HostArg out, int note)
-            implements Step {
+    record RunHost(String op, Map<?, ?> attrs, Map<?, ?> sized, List<HostArg> ins, HostArg out,
+                   int note) implements Step {
         /** The inputs, then the output. */
         public List<HostArg> all() {
             List<HostArg> all = new ArrayList<>(ins);
@@ -202,7 +203,7 @@ public sealed interface Step {
         @Override
         public Set<String> mentions() {
             Set<String> names = Step.super.mentions();
-            symbols(attrs, names);
+            symbols(sized, names);
             return names;
         }
 

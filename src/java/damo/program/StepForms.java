@@ -11,7 +11,8 @@ import java.util.function.BiFunction;
 /** The grammar of each kind of step, apart from what others have written. */
 final class StepForms {
     private static final Set<String> KERNEL_KEYS = Set.of("do", "kernel", "args");
-    private static final Set<String> HOST_KEYS = Set.of("do", "op", "attrs", "ins", "out", "note");
+    private static final Set<String> HOST_KEYS = Set.of("do", "op", "attrs", "sizes", "ins",
+            "out", "note");
     private static final Set<String> COUNT_KEYS = Set.of("do", "dim", "buffer", "note");
     private static final Set<String> GEMM_KEYS = Set.of("do", "dtype", "m", "n", "k", "alpha",
             "beta", "a", "b", "c", "batch");
@@ -98,17 +99,40 @@ final class StepForms {
     }
 
     private Step host(Fields f, Where where) {
-        Object attrs = f.optional("attrs");
-        if (attrs != null && !(attrs instanceof Map<?, ?>)) {
-            throw where.expected(":attrs to be a map", attrs);
+        Map<?, ?> attrs = attributes(f, "attrs", where);
+        Map<?, ?> sized = attributes(f, "sizes", where);
+        for (Object key : sized.keySet()) {
+            if (attrs.containsKey(key)) {
+                throw where.bad(key + " stands in :attrs and in :sizes");
+            }
         }
+        sized.values().forEach(form -> checkSizes(form, where));
         List<Step.HostArg> ins = new ArrayList<>();
         for (Object form : f.list("ins")) {
             ins.add(hostArg(form, where));
         }
         return new Step.RunHost(Fields.opName(f.required("op"), where),
-                attrs == null ? Map.of() : (Map<?, ?>) attrs, List.copyOf(ins),
-                hostArg(f.required("out"), where), f.id("note", notes));
+                attrs, sized, List.copyOf(ins), hostArg(f.required("out"), where),
+                f.id("note", notes));
+    }
+
+    private static Map<?, ?> attributes(Fields f, String key, Where where) {
+        return switch (f.optional(key)) {
+            case null -> Map.of();
+            case Map<?, ?> map -> map;
+            case Object other -> throw where.expected(":" + key + " to be a map", other);
+        };
+    }
+
+    /** An attribute that holds sizes: one, an integer or nil, or a vector of such. */
+    private void checkSizes(Object form, Where where) {
+        boolean call = form instanceof List<?> list && !list.isEmpty()
+                && list.get(0) instanceof Edn.Keyword;
+        if (form instanceof List<?> list && !call) {
+            list.forEach(each -> checkSizes(each, where));
+        } else if (form != null && !(form instanceof Long)) {
+            parts.size(form, where);
+        }
     }
 
     private Step.HostArg hostArg(Object form, Where where) {

@@ -104,15 +104,17 @@ final class Failures {
                               Throwable cause) {
         Map<String, Object> note = p.notes().get(step.note());
         Map<String, Object> data = new LinkedHashMap<>(note);
+        Map<Object, Object> attributes = new LinkedHashMap<>(step.attrs());
+        attributes.putAll(step.sized());
         data.put("function", p.name());
         data.put("op", step.op());
-        data.put("attributes", Edn.write(step.attrs()));
+        data.put("attributes", Edn.write(attributes));
         data.put("inputs", inputs);
         data.put("output", output);
         String what = cause instanceof DamoException e ? e.what() : cause.toString();
         return new DamoException("host-kernel", "in " + p.name() + ": the kernel of the op "
                 + step.op() + " failed: " + what
-                + (step.attrs().isEmpty() ? "" : "\n  attributes: " + Edn.write(step.attrs()))
+                + (attributes.isEmpty() ? "" : "\n  attributes: " + Edn.write(attributes))
                 + "\n  inputs: " + String.join(" ", inputs) + "\n  output: " + output
                 + Notes.place(note), data, cause);
     }

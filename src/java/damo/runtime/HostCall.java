@@ -1,6 +1,8 @@
 package damo.runtime;
 
 import damo.tensor.Tensor;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -25,7 +27,8 @@ public final class HostCall {
     /** A call outside compiled functions, for trying a kernel; the tensors are the caller's. */
     public static HostCall of(String op, Map<String, Object> attributes, List<Tensor> inputs,
                               Tensor output) {
-        return new HostCall(op, Map.copyOf(attributes), List.copyOf(inputs), output);
+        return new HostCall(op, Collections.unmodifiableMap(new LinkedHashMap<>(attributes)),
+                List.copyOf(inputs), output);
     }
 
     /** The name of the op. */

@@ -69,7 +69,7 @@ final class HostRun {
         Step.RunHost step = (Step.RunHost) steps.get(number);
         readDims();
         if (attributes.get(number) == null) {
-            attributes.set(number, values.attributes(step.attrs()));
+            attributes.set(number, values.attributes(step));
         }
         try (Arena arena = Arena.ofConfined()) {
             List<Tensor> inputs = new ArrayList<>(step.ins().size());

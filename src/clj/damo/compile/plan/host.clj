@@ -3,7 +3,8 @@
   (step cx id) is such a step for a node, with memory keys that `resolve-buffers` replaces."
   (:require [damo.data.fail :refer [fail!]]
             [damo.data.graph :as graph]
-            [damo.data.type :as type]))
+            [damo.data.type :as type]
+            [damo.op :as op]))
 
 (set! *warn-on-reflection* true)
 
@@ -15,18 +16,26 @@
 (defn- plain?
   "Is x data that a program can hold?"
   [x]
-  (cond (vector? x) (every? plain? x)
+  (cond (or (vector? x) (set? x)) (every? plain? x)
         (map? x) (every? plain? (mapcat identity x))
-        :else (or (nil? x) (boolean? x) (int? x) (float? x) (string? x) (keyword? x)
+        :else (or (nil? x) (boolean? x) (int? x) (float? x) (string? x) (char? x) (keyword? x)
                   (symbol? x))))
 
 (defn- check-attrs! [op attrs]
   (doseq [[k v] attrs :when (not (plain? v))]
     (fail! :damo.plan.host/bad-attribute
            (str "the attribute " k " of the op " op " is " (pr-str v) "; attributes are plain data:"
-                " numbers, booleans, strings, keywords, symbols, and vectors and maps of them"
+                " numbers, booleans, strings, keywords, symbols, and vectors, sets and maps of"
+                " them"
                 "\n  try: give arrays as arguments, and choose functions by a keyword")
            {:op op, :attribute k, :given v})))
+
+(defn- sized
+  "{false {attribute data}, true {attribute dims}}: the attributes of a node that a call leaves as
+  they are, and those in which it gives dims their values."
+  [op attrs types]
+  (reduce-kv (fn [m k x] (assoc-in m [(boolean (seq (op/dims-in op {k x} types))) k] x))
+             {false {}} attrs))
 
 (defn step
   "The :host step of a node; inputs and output are {:memory key :shape dims}. Fails with
@@ -34,11 +43,13 @@
   [{:keys [g sched note-of]} id]
   (let [[op attrs & args] (nth (:nodes g) id)
         _ (check-attrs! op attrs)
+        {plain false, sizes true} (sized op attrs (delay (graph/types-at g id)))
         array (fn [a base] {:memory [:node base], :shape (type/shape-of (graph/type-of g a))})
         ins (mapv #(array % (:base ((:layouts sched) %))) args)
         out (array id id)]
-    {:do :host, :op (op-name op), :attrs attrs, :ins ins, :out out, :note (note-of id)
-     :args (mapv :memory (conj ins out))}))
+    (cond-> {:do :host, :op (op-name op), :attrs plain, :ins ins, :out out, :note (note-of id)
+             :args (mapv :memory (conj ins out))}
+      sizes (assoc :sizes sizes))))
 
 (defn resolve-buffers
   "The step with buffer ids in place of memory keys."

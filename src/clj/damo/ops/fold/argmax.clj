@@ -10,14 +10,9 @@
 (set! *warn-on-reflection* true)
 
 (def ^:private attributes
-  {:axis {:default nil, :doc "the axis to search along; nil: all elements, in row-major order"}
+  {:axis {:default nil, :is :axis-or-all
+          :doc "the axis to search along; nil: all elements, in row-major order"}
    :keepdims {:default false, :doc "true: the axis stays, with extent 1"}})
-
-(defn- normalize
-  "The axis counted from the front; the only axis instead of nil."
-  [{:keys [axis] :as attrs} [[_ shape]]]
-  (assoc attrs :axis (cond axis (type/axis-index (count shape) axis)
-                           (= 1 (count shape)) 0)))
 
 (defn- rule [{:keys [axis keepdims]} [[_ shape]]]
   (let [axes (type/axis-indices (count shape) axis)]
@@ -57,7 +52,7 @@
 (defop argmax
   "The index of the largest element along the axis, :i64; the first of equals, the first NaN if
   any."
-  {:kind :arg-reduce, :args [?x], :attrs attributes, :normalize normalize, :type rule
+  {:kind :arg-reduce, :args [?x], :attrs attributes, :type rule
    :eval (meaning >)
    :lop [0], :rop 0
    :better :gt, :nonempty true, :expand (along-one-axis :argmax)
@@ -67,7 +62,7 @@
 (defop argmin
   "The index of the smallest element along the axis, :i64; the first of equals, the first NaN if
   any."
-  {:kind :arg-reduce, :args [?x], :attrs attributes, :normalize normalize, :type rule
+  {:kind :arg-reduce, :args [?x], :attrs attributes, :type rule
    :eval (meaning <)
    :lop [0], :rop 0
    :better :lt, :nonempty true, :expand (along-one-axis :argmin)

@@ -21,17 +21,12 @@
   {:default false, :doc "true: from the last element to the first"})
 
 (def ^:private attributes
-  {:axis {:default nil, :doc "the axis to run along; nil: all elements, in row-major order"}
+  {:axis {:default nil, :is :axis-or-all
+          :doc "the axis to run along; nil: all elements, in row-major order"}
    :reverse reverse-attr})
 
 (def ^:private one-axis
-  {:axis {:default -1, :doc "the axis to run along"}, :reverse reverse-attr})
-
-(defn- normalize
-  "The axis counted from the front; the only axis instead of nil."
-  [{:keys [axis] :as attrs} [[_ shape]]]
-  (assoc attrs :axis (cond axis (type/axis-index (count shape) axis)
-                           (= 1 (count shape)) 0)))
+  {:axis {:default -1, :is :axis, :doc "the axis to run along"}, :reverse reverse-attr})
 
 (defn- rule
   "The type rule for dtypes in `group`; `result` gives the dtype of the result."
@@ -107,7 +102,7 @@
   back by one, :fill at the end."
   {:kind :cumulate, :args [?x]
    :attrs (assoc one-axis :fill {:default 0, :doc "the number that moves in"})
-   :normalize typing/normal-axis, :type (rule :any identity)
+   :type (rule :any identity)
    :eval (running identity (fn [{:keys [fill]} _] fill) (fn [_ [x]] x) :before)
    :lop (fn [node] [[:shift (assoc (along node :against) :fill 0) ?g]])
    :rop (fn [{:keys [attrs]}] [:shift (assoc attrs :fill 0) ?dx])
@@ -129,7 +124,7 @@
   "h with h_i = a_i·h_(i-1) + b_i along the axis, where h_(-1) = 0; a and b have one shape. An
   exponential moving average has a = 1 - k and b = k·x."
   {:kind :cumulate, :args [?a ?b], :coerce [0 1], :attrs one-axis
-   :normalize typing/normal-axis, :type recurrence-rule
+   :type recurrence-rule
    :eval (running identity zero-of (fn [h [a b]] (+ (* h a) b)))
    :lop (fn [node]
           (let [back (pulled-back node ?a ?g)] [[:mul back (before node ?out 0)] back]))
@@ -148,7 +143,7 @@
 
 (defop cumsum
   "The sums of the elements up to each one, along an axis."
-  {:kind :cumulate, :args [?x], :attrs attributes, :normalize normalize
+  {:kind :cumulate, :args [?x], :attrs attributes
    :call-attrs typing/accumulation, :instead (typing/accumulating :cumsum typing/accumulator)
    :type (rule :any typing/accumulator)
    :eval (running typing/accumulator zero-of (folding (scalar/by-kind + unchecked-add)))
@@ -170,7 +165,7 @@
 (defop cumprod
   "The products of the elements up to each one, along an axis. Its derivatives are right where
   elements are 0."
-  {:kind :cumulate, :args [?x], :attrs attributes, :normalize normalize
+  {:kind :cumulate, :args [?x], :attrs attributes
    :call-attrs typing/accumulation, :instead (typing/accumulating :cumprod typing/accumulator)
    :type (rule :any typing/accumulator)
    :eval (running typing/accumulator one-of (folding (scalar/by-kind * unchecked-multiply)))
@@ -215,7 +210,7 @@
 (defop cummax
   "The largest of the elements up to each one, along an axis; NaN from the first NaN on. The first
   of equal elements takes the gradient."
-  {:kind :cumulate, :args [?x], :attrs attributes, :normalize normalize, :type (rule :any identity)
+  {:kind :cumulate, :args [?x], :attrs attributes, :type (rule :any identity)
    :eval (running identity (fn [_ dtype] (typing/lowest dtype)) (fn [m [x]] (scalar/maximum m x)))
    :lop (extreme-lop :le), :rop (extreme-rop :le)
    :expand (along-one-axis :cummax)
@@ -226,7 +221,7 @@
 (defop cummin
   "The smallest of the elements up to each one, along an axis; NaN from the first NaN on. The first
   of equal elements takes the gradient."
-  {:kind :cumulate, :args [?x], :attrs attributes, :normalize normalize, :type (rule :any identity)
+  {:kind :cumulate, :args [?x], :attrs attributes, :type (rule :any identity)
    :eval (running identity (fn [_ dtype] (typing/highest dtype)) (fn [m [x]] (scalar/minimum m x)))
    :lop (extreme-lop :ge), :rop (extreme-rop :ge)
    :expand (along-one-axis :cummin)
@@ -244,7 +239,7 @@
 (defop cumlogsumexp
   "log Σ e^x of the elements up to each one, along an axis, without overflow. Where all so far are
   -∞ the derivative is 0."
-  {:kind :cumulate, :args [?x], :attrs attributes, :normalize normalize
+  {:kind :cumulate, :args [?x], :attrs attributes
    :type (rule :float identity)
    :eval (running identity (constantly ##-Inf) (fn [l [x]] (scalar/logaddexp l x)))
    :lop (fn [node]
@@ -290,9 +285,9 @@
   "The differences x_(i+1) - x_i of neighbours along an axis, taken :n times; each time the axis is
   one shorter. Of booleans: true where the neighbours differ."
   {:kind :composite, :args [?x]
-   :attrs {:n {:default 1, :doc "how often differences are taken"}
-           :axis {:default -1, :doc "the axis to take differences along"}}
-   :normalize typing/normal-axis, :type diff-rule
+   :attrs {:n {:default 1, :is :integer, :own-check true, :doc "how often differences are taken"}
+           :axis {:default -1, :is :axis, :doc "the axis to take differences along"}}
+   :type diff-rule
    :eval (fn [{:keys [n axis]} x] (nth (iterate #(difference axis %) x) n))
    :expand (fn [{{:keys [n axis]} :attrs, [[dtype shape]] :types}]
              (let [minus (if (= dtype :bool) :ne :sub)

@@ -11,12 +11,9 @@
 (set! *warn-on-reflection* true)
 
 (def ^:private attributes
-  {:axis {:default nil, :doc "the axis along which the lines lie; nil: all elements are one line"}
+  {:axis {:default nil, :is :axis-or-all
+          :doc "the axis along which the lines lie; nil: all elements are one line"}
    :keepdims {:default false, :doc "true: the axis stays, with extent 1"}})
-
-(defn- normalize [{:keys [axis] :as attrs} [[_ shape]]]
-  (assoc attrs :axis (cond axis (type/axis-index (count shape) axis)
-                           (= 1 (count shape)) 0)))
 
 (defn- axes [{:keys [axis]} shape]
   (type/axis-indices (count shape) axis))
@@ -76,7 +73,7 @@
 (defop quantile
   "The element at the part :q of the way through the sorted elements along an axis, by linear
   interpolation between its neighbours; fails over no elements."
-  {:kind :composite, :args [?x], :normalize normalize
+  {:kind :composite, :args [?x]
    :attrs (assoc attributes :q {:doc "a number from 0, the smallest, to 1, the largest element"})
    :type rule, :eval value, :expand expansion
    :gen (gens/with-choices line-cases :q [0 0.1 0.5 0.75 1])
@@ -86,7 +83,7 @@
 (defop median
   "The median along an axis, the mean of the middle two of an even number of elements; fails over no
   elements."
-  {:kind :composite, :args [?x], :attrs attributes, :normalize normalize
+  {:kind :composite, :args [?x], :attrs attributes
    :type (fn [attrs types] (rule (assoc attrs :q 0.5) types))
    :eval (fn [attrs x] (value (assoc attrs :q 0.5) x))
    :expand (fn [{:keys [attrs]}] [:quantile (assoc attrs :q 0.5) ?x])

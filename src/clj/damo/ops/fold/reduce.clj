@@ -51,7 +51,6 @@
   "The sum over the axes; 0 over no elements."
   {:kind :reduce, :args [?x], :attrs attributes,
    :call-attrs typing/accumulation, :instead (typing/accumulating :sum typing/accumulator)
-   :normalize typing/normal-axes
    :type (rule :any typing/accumulator)
    :eval (meaning typing/accumulator (folding add 0))
    :linear-in #{0}
@@ -99,7 +98,6 @@
   elements are 0."
   {:kind :reduce, :args [?x], :attrs attributes,
    :call-attrs typing/accumulation, :instead (typing/accumulating :prod typing/accumulator)
-   :normalize typing/normal-axes
    :type (rule :any typing/accumulator)
    :eval (meaning typing/accumulator (folding multiply 1))
    :lop (fn [{:keys [attrs] :as node}]
@@ -130,7 +128,7 @@
 (defop max
   "The largest element over the axes, NaN if there is one; fails over no elements. All elements
   that are equal to it take the whole gradient."
-  {:kind :reduce, :args [?x], :attrs attributes, :normalize typing/normal-axes
+  {:kind :reduce, :args [?x], :attrs attributes
    :type nonempty-rule, :eval (meaning identity (extreme scalar/maximum))
    :lop (fn [{:keys [attrs]}] [(chosen attrs (typing/keep-axes attrs ?g))])
    :rop (fn [{:keys [attrs]}] [:sum attrs (chosen attrs ?dx)])
@@ -141,7 +139,7 @@
 (defop min
   "The smallest element over the axes, NaN if there is one; fails over no elements. All elements
   that are equal to it take the whole gradient."
-  {:kind :reduce, :args [?x], :attrs attributes, :normalize typing/normal-axes
+  {:kind :reduce, :args [?x], :attrs attributes
    :type nonempty-rule, :eval (meaning identity (extreme scalar/minimum))
    :lop (fn [{:keys [attrs]}] [(chosen attrs (typing/keep-axes attrs ?g))])
    :rop (fn [{:keys [attrs]}] [:sum attrs (chosen attrs ?dx)])
@@ -152,7 +150,7 @@
 (defop ptp
   "Peak to peak: the largest minus the smallest element over the axes; integers wrap. Fails over no
   elements."
-  {:kind :composite, :args [?x], :attrs attributes, :normalize typing/normal-axes
+  {:kind :composite, :args [?x], :attrs attributes
    :type (fn [attrs [[dtype] :as types]]
            (typing/check-dtype :num dtype)
            (nonempty-rule attrs types))
@@ -174,7 +172,7 @@
 
 (defop any
   "Is any element over the axes true (not 0)? False over no elements."
-  {:kind :reduce, :args [?x], :attrs attributes, :normalize typing/normal-axes
+  {:kind :reduce, :args [?x], :attrs attributes
    :type (rule :any (constantly :bool))
    :eval (meaning (constantly :bool) #(boolean (some scalar/truth %)))
    :lop [0], :rop 0
@@ -184,7 +182,7 @@
 
 (defop all
   "Are all elements over the axes true (not 0)? True over no elements."
-  {:kind :reduce, :args [?x], :attrs attributes, :normalize typing/normal-axes
+  {:kind :reduce, :args [?x], :attrs attributes
    :type (rule :any (constantly :bool))
    :eval (meaning (constantly :bool) #(every? scalar/truth %))
    :lop [0], :rop 0

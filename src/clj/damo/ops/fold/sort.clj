@@ -15,7 +15,7 @@
 (set! *warn-on-reflection* true)
 
 (def ^:private attributes
-  {:axis {:default -1, :doc "the axis to sort along"}
+  {:axis {:default -1, :is :axis, :doc "the axis to sort along"}
    :descending {:default false, :doc "true: the largest first, NaN before all; equal elements keep
   their order nevertheless"}})
 
@@ -66,11 +66,11 @@
 (defop argsort
   "The permutation that sorts x along an axis, :i64: the index of the smallest element, of the next
   …. Stable; NaN comes last."
-  {:kind :nest, :nest :argsort, :args [?x], :attrs attributes, :normalize typing/normal-axis
+  {:kind :nest, :nest :argsort, :args [?x], :attrs attributes
    :type (fn [attrs [[_ shape] :as types]] (typing/normal-axis attrs types) [:i64 shape])
    :eval (fn [{:keys [axis descending]} x] (along :i64 axis #(order-of % descending) x))
    :lop [0], :rop 0
-   :failure "the elements can be put in order", :batch {:axis :axes-behind}
+   :failure "the elements can be put in order", :batch {}
    :gen (gens/with-choices random-lines :descending [false true])
    :examples [[[:argsort [:mod [:iota {:shape [5] :axis 0}] 3]] [0 3 1 4 2]]
               [[:argsort {:descending true} [:mod [:iota {:shape [5] :axis 0}] 3]] [2 1 4 0 3]]]})
@@ -88,8 +88,8 @@
 (defop inverse-permutation
   "The permutations along an axis inverted: p[inverse[i]] = i. Fails on what is no permutation."
   {:kind :nest, :nest :inverse-permutation, :args [?p]
-   :attrs {:axis {:default -1, :doc "the axis along which the permutations lie"}}
-   :normalize typing/normal-axis
+   :attrs {:axis {:default -1, :is :axis
+                  :doc "the axis along which the permutations lie"}}
    :type (fn [attrs [[dtype shape] :as types]]
            (typing/check-dtype :int dtype)
            (typing/normal-axis attrs types)
@@ -127,7 +127,7 @@
 (defop sort
   "x sorted along an axis. NaN comes last. The derivative goes by the permutation of `argsort`: of
   equal elements the first gets what the first of them in the result gets."
-  {:kind :nest, :nest :sort, :args [?x], :attrs attributes, :normalize typing/normal-axis
+  {:kind :nest, :nest :sort, :args [?x], :attrs attributes
    :type (fn [attrs [type :as types]] (typing/normal-axis attrs types) type)
    :eval (fn [{:keys [axis descending]} {:keys [dtype] :as x}]
            (along dtype axis #(map % (order-of % descending)) x))
@@ -136,7 +136,7 @@
                         [:inverse-permutation {:axis axis} [:argsort attrs '?x]])])
    :rop (fn [{{:keys [axis] :as attrs} :attrs, [_ shape] :type}]
           (taken-along shape axis '?dx [:argsort attrs '?x]))
-   :failure "the elements can be put in order", :batch {:axis :axes-behind}
+   :failure "the elements can be put in order", :batch {}
    :gen (gens/with-choices plain-lines :descending [false true])
    :examples [[[:sort [:mod [:iota {:shape [5] :axis 0}] 3]] [0 0 1 1 2]]]})
 
@@ -153,8 +153,8 @@
     (assoc attrs :k (type/dim+ k))))
 
 (def ^:private top-attributes
-  {:k {:doc "how many elements to take, a dim"}
-   :axis {:default -1, :doc "the axis to search along"}
+  {:k {:is :dim, :own-check true, :doc "how many elements to take, a dim"}
+   :axis {:default -1, :is :axis, :doc "the axis to search along"}
    :largest {:default true, :doc "false: the smallest elements"}})
 
 (defn- top-type [attrs [[dtype shape] :as types]]
@@ -215,7 +215,8 @@
   smaller, :side :left, or not larger, :right: where v can be put so that the vector stays sorted.
   :i64. Of a vector that is not sorted it is some number between 0 and its length."
   {:kind :nest, :nest :searchsorted, :args [?sorted ?v], :coerce [0 1]
-   :attrs {:side {:default :left, :doc ":left or :right of equal elements"}}
+   :attrs {:side {:default :left, :is #{:left :right}, :own-check true
+                  :doc ":left or :right of equal elements"}}
    :type side-type
    :eval (fn [{:keys [side]} sorted {:keys [shape] :as v}]
            (let [xs (array/values sorted)]

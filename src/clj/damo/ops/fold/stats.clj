@@ -79,7 +79,7 @@
   "The arithmetic mean over the axes; NaN over no elements."
   {:kind :composite, :args [?x], :attrs attributes,
    :call-attrs typing/accumulation, :instead (typing/accumulating :mean type/float-of)
-   :normalize typing/normal-axes, :type rule
+   :type rule
    :eval (meaning (fn [xs _] (mean-of xs)))
    :expand (fn [{:keys [attrs] :as node}]
              (rounded node [:div [:sum attrs (operand node)] (extent-of node)]))
@@ -110,7 +110,7 @@
   "The variance over the axes: the sum of squared deviations from the mean, divided by n - :ddof."
   {:kind :composite, :args [?x], :attrs with-ddof,
    :call-attrs typing/accumulation, :instead (typing/accumulating :var type/float-of)
-   :normalize typing/normal-axes, :type rule
+   :type rule
    :eval (meaning variance)
    :expand (fn [node] (rounded node :f64 (variance-template node)))
    :lop (fn [{:keys [attrs] :as node}]
@@ -176,7 +176,7 @@
   second one is none there."
   {:kind :composite, :args [?x], :attrs with-ddof,
    :call-attrs typing/accumulation, :instead (typing/accumulating :std type/float-of)
-   :normalize typing/normal-axes, :type rule
+   :type rule
    :eval (meaning (fn [xs {:keys [ddof]}]
                     (let [m (mean-of xs), n (- (count xs) (double ddof))
                           size (euclidean (map (fn [^double x] (- x m)) xs))]
@@ -221,7 +221,7 @@
 (defop logsumexp
   "log Σ e^x over the axes, without overflow; fails over no elements. Where all are -∞ it is -∞,
   with the derivative 0."
-  {:kind :composite, :args [?x], :attrs attributes, :normalize typing/normal-axes
+  {:kind :composite, :args [?x], :attrs attributes
    :type nonempty-rule, :eval (meaning (fn [xs _] ((typing/choosing log-sum-exp) xs)))
    :expand (fn [{:keys [attrs type] :as node}]
              (let [m (finite-max node)]
@@ -238,7 +238,7 @@
 
 (defop size-max
   "The largest element over the axes as a float, -Inf over no elements, where `max` has none."
-  {:kind :reduce, :args [?x], :attrs attributes, :normalize typing/normal-axes, :type rule
+  {:kind :reduce, :args [?x], :attrs attributes, :type rule
    :internal true
    :eval (meaning (fn [xs _] (reduce scalar/maximum ##-Inf xs)))
    :no-gradient "what is made of it has a derivative of its own"
@@ -319,7 +319,8 @@
   1 (sum of sizes), 0 (how many are not 0), ##Inf or ##-Inf (largest or smallest size), or another
   order p, (Σ|x|^p)^(1/p). Its derivative where it is 0 is 0; a second one it has none there."
   {:kind :composite, :args [?x], :normalize norm-attrs
-   :attrs (assoc attributes :ord {:default 2, :doc "a number, ##Inf, ##-Inf or :fro"})
+   :attrs (assoc attributes :ord {:default 2, :is :order-of-norm
+                                  :doc "a number, ##Inf, ##-Inf or :fro"})
    :type norm-rule, :eval (meaning norm-of)
    :expand norm-expansion
    :lop (fn [{:keys [attrs] :as node}] [[:mul (typing/keep-axes attrs ?g) (norm-slope node)]])

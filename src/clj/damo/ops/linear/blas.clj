@@ -15,7 +15,8 @@
 (defop copy
   "x itself, in memory of its own. :output tells copies for different outputs apart."
   {:kind :elementwise, :args [?x]
-   :attrs {:output {:default nil, :doc "the position of the output that the copy is for"}}
+   :attrs {:output {:default nil, :is :integer
+                    :doc "the position of the output that the copy is for"}}
    :type (fn [_ [x]] x)
    :eval identity
    :partials [1]

@@ -306,7 +306,8 @@
   one term is the diagonal; ... stands for axes that broadcast. In expressions of the face the
   subscripts come first: (einsum \"ij,jk->ik\" x y)."
   {:kind :composite, :args :variadic, :coerce :all
-   :attrs {:subscripts {:doc "letters for the axes of each operand, -> those of the result"}}
+   :attrs {:subscripts {:is :text, :own-check true
+                        :doc "letters for the axes of each operand, -> those of the result"}}
    :type rule, :eval value, :expand expansion
    :gen (gens/on-shapes
          (fn [n]

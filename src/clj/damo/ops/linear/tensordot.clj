@@ -3,8 +3,8 @@
   matvec, vecmat; and kron."
   (:require [clojure.string :as str]
             [damo.data.array :as array]
-            [damo.data.attribute :as attribute]
             [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.kinds :as kinds]
             [damo.data.type :as type]
             [damo.op :as op :refer [defop]]
             [damo.op.gens :as gens]
@@ -67,7 +67,7 @@
 (defn- normal-pairs [{:keys [axes] :as attrs} [[_ x] [_ y]]]
   (assoc attrs :axes
          (cond (integer? axes) (counted-axes axes x y)
-               (and (sequential? axes) (= 2 (bounded-count 3 axes)) (every? attribute/axes? axes))
+               (and (sequential? axes) (= 2 (bounded-count 3 axes)) (every? kinds/axes? axes))
                (paired-axes axes x y)
                :else (bad-axes! axes x y "that is neither"))))
 
@@ -78,7 +78,7 @@
   "The sum of products over pairs of axes: :axes 2 (default) takes the last two of x with the first
   two of y; [[0 1] [1 0]] names the axes of x and of y. The other axes of x, then those of y stay."
   {:kind :composite, :args [?x ?y], :coerce [0 1], :normalize normal-pairs
-   :attrs {:axes {:default 2, :doc "a number of axes, or [axes-of-x axes-of-y]"}}
+   :attrs {:axes {:default 2, :is :integers, :doc "a number of axes, or [axes-of-x axes-of-y]"}}
    :type (short-type tensordot-subscripts), :eval (short-value tensordot-subscripts)
    :expand (short-expansion tensordot-subscripts)
    :gen (gens/on-shapes

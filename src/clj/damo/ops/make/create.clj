@@ -15,10 +15,6 @@
 
 (defn- dtype-attr [dtype] {:default dtype, :doc "the dtype of the elements"})
 
-(defn- normal-shape [attrs _]
-  (typing/check-shape (:shape attrs))
-  (update attrs :shape (partial mapv type/dim+)))
-
 (defn- declared [{:keys [dtype shape]} _]
   (type/check [dtype shape]))
 
@@ -28,9 +24,9 @@
   "The index along :axis, as an array of :shape. (iota :shape [2 3] :axis 1) is [[0 1 2] [0 1 2]]."
   {:kind :generate, :args []
    :attrs {:shape shape-attr, :dtype (dtype-attr :i64)
-           :axis {:default 0, :doc "the axis to count along"}}
+           :axis {:default 0, :is :positions, :doc "the axis to count along"}}
    :normalize (fn [{:keys [shape axis] :as attrs} _]
-                (assoc (normal-shape attrs nil) :axis (type/axis-index (count shape) axis)))
+                (assoc attrs :axis (type/axis-index (count shape) axis)))
    :type declared
    :eval (fn [{:keys [shape axis dtype]}] (array/from-indices dtype shape #(nth % axis)))
    :lop [], :rop 0
@@ -42,10 +38,8 @@
 (defop dim
   "The value of a dim, such as the batch size n, as a 0-d :i64."
   {:kind :generate, :args []
-   :attrs {:dim {:doc "a dim: an integer, a symbol or arithmetic on them"}}
-   :normalize (fn [{:keys [dim] :as attrs} _]
-                (typing/check-shape [dim])
-                (assoc attrs :dim (type/dim+ dim)))
+   :attrs {:dim {:is :dim, :own-check true
+                 :doc "a dim: an integer, a symbol or arithmetic on them"}}
    :type (fn [{:keys [dim]} _] (typing/check-shape [dim]) [:i64 []])
    :eval (fn [{:keys [dim]}] (array/full :i64 [] dim))
    :lop [], :rop 0
@@ -72,9 +66,9 @@
   "The whole numbers start, start + step, … before stop, a vector. :start and :stop are integers or
   dims, :step an integer ≥ 1. (arange :stop n) counts from 0."
   {:kind :composite, :args []
-   :attrs {:start {:default 0, :doc "the first number"}
-           :stop {:doc "the number to stop before"}
-           :step {:default 1, :doc "the distance, at least 1"}
+   :attrs {:start {:default 0, :is :index, :doc "the first number"}
+           :stop {:is :index, :doc "the number to stop before"}
+           :step {:default 1, :is :integer, :own-check true, :doc "the distance, at least 1"}
            :dtype (dtype-attr :i64)}
    :type arange-type
    :eval (fn [{:keys [start stop step dtype]}]
@@ -98,7 +92,7 @@
 
 (defop full
   "The 0-d value everywhere in an array of :shape."
-  {:kind :composite, :args [?value], :attrs {:shape shape-attr}, :normalize normal-shape
+  {:kind :composite, :args [?value], :attrs {:shape shape-attr}
    :type (fn [{:keys [shape]} [[dtype from]]]
            (check-scalar from)
            (type/check [dtype shape]))
@@ -111,7 +105,7 @@
 (defop zeros
   "Zeros, an array of :shape and :dtype."
   {:kind :composite, :args [], :attrs {:shape shape-attr, :dtype (dtype-attr :f32)}
-   :normalize normal-shape, :type declared
+   :type declared
    :eval (fn [{:keys [shape dtype]}] (array/full dtype shape 0))
    :expand (fn [{[dtype shape] :type}] (typing/filled dtype shape 0))
    :lop [], :rop 0
@@ -121,7 +115,7 @@
 (defop ones
   "Ones, an array of :shape and :dtype."
   {:kind :composite, :args [], :attrs {:shape shape-attr, :dtype (dtype-attr :f32)}
-   :normalize normal-shape, :type declared
+   :type declared
    :eval (fn [{:keys [shape dtype]}] (array/full dtype shape 1))
    :expand (fn [{[dtype shape] :type}] (typing/filled dtype shape 1))
    :lop [], :rop 0
@@ -162,9 +156,10 @@
 (defop eye
   "Ones on the diagonal :k (0: the main one, above it positive) of an n × m matrix of zeros."
   {:kind :composite, :args []
-   :attrs {:n {:doc "the number of rows, a dim"}
+   :attrs {:n {:is :dim, :own-check true, :doc "the number of rows, a dim"}
            :m {:default nil, :doc "the number of columns; nil: n"}
-           :k {:default 0, :doc "the diagonal, an integer"}, :dtype (dtype-attr :f32)}
+           :k {:default 0, :is :integer, :own-check true, :doc "the diagonal, an integer"}
+           :dtype (dtype-attr :f32)}
    :normalize (fn [{:keys [n m] :as attrs} _] (assoc attrs :m (or m n)))
    :type (fn [{:keys [n m dtype]} _] (type/check [dtype [n (or m n)]]))
    :eval (fn [{:keys [n m k dtype]}]

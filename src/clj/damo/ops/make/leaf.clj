@@ -32,8 +32,9 @@
     type))
 
 (def ^:private name-and-type
-  {:name {:doc "a symbol, unique among the inputs and shared variables of a graph"}
-   :type {:doc "[dtype [dim …]]"}})
+  {:name {:is :symbol
+          :doc "a symbol, unique among the inputs and shared variables of a graph"}
+   :type {:is :type, :doc "[dtype [dim …]]"}})
 
 (op/register! {:name :input, :kind :leaf, :args [], :attrs name-and-type, :type declared-type
                :doc "A value given at each call."})
@@ -42,6 +43,7 @@
                :doc "The value of a shared variable, state that lives between calls."})
 
 (op/register! {:name :const, :kind :leaf, :args [], :type constant-type
-               :attrs {:value {:doc "a number or boolean, or the vector of all values, row-major"}
-                       :type {:doc "[dtype [integer …]]"}}
+               :attrs {:value {:is :values
+                               :doc "a number or boolean, or the vector of all values, row-major"}
+                       :type {:is :type, :doc "[dtype [integer …]]"}}
                :doc "A constant."})

@@ -81,7 +81,8 @@
 
 (def ^:private highest-order 8)
 
-(def ^:private order-attrs {:n {:doc "the order, an integer from 0 to 8"}})
+(def ^:private order-attrs {:n {:is :integer, :own-check true
+                                :doc "the order, an integer from 0 to 8"}})
 
 (defn- order-type [{:keys [n]} [[dtype shape]]]
   (when-not (and (int? n) (<= 0 n highest-order))

@@ -131,7 +131,8 @@
   negative integers +Inf for odd n and NaN for even n. Below 0 the error of even orders is bounded
   absolutely near the roots. Far out, results below 1e-290 of high orders lose digits."
   {:kind :composite, :args [?x]
-   :attrs {:n {:doc "the order of the derivative, an integer from 0 to 20"}}
+   :attrs {:n {:is :integer, :own-check true
+               :doc "the order of the derivative, an integer from 0 to 20"}}
    :type order-type
    :eval polygamma-value
    :expand polygamma-template

@@ -106,7 +106,7 @@
 ;; ## Powers
 
 (def ^:private factor-attrs
-  {:c {:is :any, :doc "the coefficients of the polynomial c, lowest first"}
+  {:c {:is :data, :doc "the coefficients of the polynomial c, lowest first"}
    :k {:is :integer, :doc "what is subtracted from the exponent, an integer"}
    :m {:is :integer, :doc "how many logarithms there are, an integer"}})
 

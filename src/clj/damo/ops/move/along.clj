@@ -46,7 +46,8 @@
     (fn [at]
       (assoc (indexing/aligned shape at) axis (array/at front (indexing/aligned own at))))))
 
-(def ^:private axis-attr {:axis {:default -1, :doc "the axis that the indices run along"}})
+(def ^:private axis-attr {:axis {:default -1, :is :axis
+                                 :doc "the axis that the indices run along"}})
 
 (defn- random-along [{:keys [dtype size] :as ctx}]
   (let [[shape axis indices] (gens/variant ctx [[[4 size] 0 [2 size]] [[size 3] -1 [size size]]
@@ -60,7 +61,7 @@
   "The elements of x at indices along an axis, x[i, j, indices[i, j, k]]: x and the indices have one
   rank, and broadcast along the other axes. Negative indices count from the end; one out of range
   fails."
-  {:kind :composite, :args [?x ?indices], :attrs axis-attr, :normalize typing/normal-axis
+  {:kind :composite, :args [?x ?indices], :attrs axis-attr
    :type along-type
    :eval (fn [{:keys [axis]} {:keys [dtype shape] :as x} indices]
            (let [into-x (along-reader axis x indices)]
@@ -97,7 +98,6 @@
   y[i, j, k]: the counterpart of take-along-axis. y, of the dtype of x, broadcasts; where an index
   stands several times, the last one wins."
   {:kind :composite, :args [?x ?indices ?y], :agree [0 2], :attrs axis-attr
-   :normalize typing/normal-axis
    :type put-type
    :eval (fn [{:keys [axis]} {:keys [dtype shape] :as x} indices y]
            (let [into-x (along-reader axis x indices)

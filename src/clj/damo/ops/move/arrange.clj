@@ -100,7 +100,7 @@
   :repeats is a dim, or a vector of integers with a count for each element."
   {:kind :composite, :args [?x]
    :attrs {:repeats {:doc "how often: a dim, or a vector of integers, one for each element"}
-           :axis {:default nil, :doc "the axis; nil: of the flattened array"}}
+           :axis {:default nil, :is :positions, :doc "the axis; nil: of the flattened array"}}
    :normalize (fn [{:keys [axis] :as attrs} types]
                 (if axis (typing/normal-axis attrs types) attrs))
    :type repeated-type
@@ -152,8 +152,9 @@
   "The elements moved on by :shift places along an axis or several, from the end back to the start;
   of the flattened array when :axis is nil."
   {:kind :composite, :args [?x]
-   :attrs {:shift {:doc "by how many places, an integer or one for each axis"}
-           :axis {:default nil, :doc "the axis or axes; nil: of the flattened array"}}
+   :attrs {:shift {:is :integers, :doc "by how many places, an integer or one for each axis"}
+           :axis {:default nil, :is :positions
+                  :doc "the axis or axes; nil: of the flattened array"}}
    :normalize normal-roll
    :type (fn [attrs [type :as types]] (normal-roll attrs types) type)
    :eval (fn [{:keys [shift axis]} {:keys [shape] :as x}]
@@ -266,8 +267,10 @@
   such a pair for each axis. Modes: :constant (:value), :edge (the last element), :reflect (mirrored
   at it), :symmetric (mirrored behind it), :wrap (from the other end)."
   {:kind :composite, :args [?x]
-   :attrs {:width {:doc "how many: an integer, [before after], or a pair for each axis"}
-           :mode {:default :constant, :doc ":constant, :edge, :reflect, :symmetric or :wrap"}
+   :attrs {:width {:is :integers
+                   :doc "how many: an integer, [before after], or a pair for each axis"}
+           :mode {:default :constant, :is modes, :own-check true
+                  :doc ":constant, :edge, :reflect, :symmetric or :wrap"}
            :value {:default 0, :is :element, :doc "the number that mode :constant adds"}}
    :normalize normal-pad, :type padded-type, :eval padded-value, :expand padded-expansion
    :gen (gens/on-shapes

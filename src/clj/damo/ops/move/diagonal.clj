@@ -94,7 +94,7 @@
   {:kind :view, :args [?x], :attrs diagonal-attrs, :normalize normal-diagonal
    :type diagonal-type, :eval diagonal-value
    :linear-in #{0}, :transpose diagonal-transpose, :view diagonal-layout
-   :batch {:axis1 :axes-behind, :axis2 :axes-behind}
+   :batch {}
    :gen diagonal-gen
    :examples [[[:diagonal [:reshape {:shape [2 2]} [:iota {:shape [4]}]]] [0 3]]
               [[:diagonal {:offset 1} [:reshape {:shape [2 2]} [:iota {:shape [4]}]]] [1]]]})
@@ -136,7 +136,9 @@
                         (fn [at] (let [[i j] (take-last 2 at)]
                                    (if (keep? j (+ i k)) (array/at x at) 0))))))
 
-(def ^:private k-attr {:k {:default 0, :doc "the number of a diagonal, an integer"}})
+(def ^:private k-attr
+  {:k {:default 0, :is :integer, :own-check true
+       :doc "the number of a diagonal, an integer"}})
 
 (def ^:private triangle-gen
   (gens/on-shapes (fn [n] [[{:k 0} [n n]] [{:k 1} [3 n]] [{:k -1} [2 n 3]] [{:k 0} [n 1]]
@@ -163,9 +165,10 @@
 (defop tri
   "An n × m matrix with ones on diagonal :k and below, zeros above."
   {:kind :composite, :args []
-   :attrs {:n {:doc "the number of rows, a dim"}
+   :attrs {:n {:is :dim, :own-check true, :doc "the number of rows, a dim"}
            :m {:default nil, :doc "the number of columns; nil: n"}
-           :k {:default 0, :doc "the number of a diagonal, an integer"}
+           :k {:default 0, :is :integer, :own-check true
+               :doc "the number of a diagonal, an integer"}
            :dtype {:default :f32, :doc "the dtype of the elements"}}
    :normalize (fn [{:keys [n m k] :as attrs} _]
                 (check-offset k)

@@ -52,7 +52,7 @@
 (defop concatenate
   "The arrays, a vector, joined along an axis. They are brought to one dtype."
   {:kind :concat, :args :variadic, :coerce :all
-   :attrs {:axis {:default 0, :doc "the axis to join along"}}
+   :attrs {:axis {:default 0, :is :positions, :doc "the axis to join along"}}
    :normalize (fn [attrs types] (check-arguments types) (typing/normal-axis attrs types))
    :type concatenated-type, :eval concatenated
    :linear-in :all
@@ -82,7 +82,7 @@
 (defop stack
   "The arrays, a vector of one shape, along a new axis."
   {:kind :composite, :args :variadic, :coerce :all
-   :attrs {:axis {:default 0, :doc "the position of the new axis"}}
+   :attrs {:axis {:default 0, :is :positions, :doc "the position of the new axis"}}
    :normalize (fn [attrs types] (check-arguments types) (assoc attrs :axis (new-axis attrs types)))
    :type stacked-type
    :eval stacked

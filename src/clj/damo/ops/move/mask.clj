@@ -15,7 +15,7 @@
 (set! *warn-on-reflection* true)
 
 (def ^:private as-attr
-  {:default nil
+  {:default nil, :is :counted
    :doc (str "the dim that the number of results is: a new symbol; nil: one named after the"
              " argument. A dim that is known otherwise is checked against the number")})
 
@@ -81,7 +81,8 @@
   "The slices of x along an axis for which the mask, a vector of booleans, is true: [… n …] and [n]
   give [… k …]. k is counted during the call; :as names it, by default after the mask."
   {:kind :composite, :args [?mask ?x]
-   :attrs {:axis {:default 0, :doc "the axis of x that the mask runs along"}, :as as-attr}
+   :attrs {:axis {:default 0, :is :positions, :doc "the axis of x that the mask runs along"}
+           :as as-attr}
    :normalize mask-axis, :type compressed-type
    :counts mask-count
    :eval compressed

@@ -132,7 +132,7 @@
   "The array with its axes in the order of :pattern, [1 :x 0]: numbers are axes, :x is a new axis of
   extent 1; axes that are left out have the extent 1 and disappear. Theano's."
   {:kind :composite, :args [?x]
-   :attrs {:pattern {:doc "axes in their new order, :x for new ones"}}
+   :attrs {:pattern {:is :order, :own-check true, :doc "axes in their new order, :x for new ones"}}
    :normalize (fn [attrs types] (check-pattern attrs types) (update attrs :pattern vec))
    :expand shuffled
    :gen (gens/on-shapes (fn [n] [[{:pattern [1 :x 0]} [2 n]] [{:pattern [:x 0]} [n]]
@@ -157,7 +157,7 @@
   "The array itself, whose shape is stated to be :shape: dims, nil where nothing is said. A call in
   which it has another shape fails. (specify-shape x :shape [3 nil]) of [n m] has the type [3 m]."
   {:kind :view, :args [?x]
-   :attrs {:shape {:doc "the shape, a vector of dims; nil leaves an axis as it is"}}
+   :attrs {:shape {:is :extents, :doc "the shape, a vector of dims; nil leaves an axis as it is"}}
    :normalize (fn [{:keys [shape] :as attrs} [[_ from]]]
                 (assoc attrs :shape (into (mapv #(some-> (or %1 %2) type/dim+) shape from)
                                           (drop (count from) shape))))
@@ -173,7 +173,7 @@
    :failure "the shape is not the one that is stated"
    :linear-in #{0}
    :transpose (fn [{[[_ from]] :types}] [[:specify-shape {:shape from} ?g]])
-   :view (fn [_ _ _ layout] layout), :batch {:shape :shape-behind}
+   :view (fn [_ _ _ layout] layout), :batch {}
    :gen (gens/on-shapes (fn [n] [[{:shape [n nil]} [n 3]] [{:shape []} []] [{:shape [nil]} [n]]]))
    :examples [[[:specify-shape {:shape [1]} [:reshape {:shape [1]} 2.0]] [2.0]]]})
 
@@ -217,7 +217,6 @@
   "x, of a shape that :shape broadcasts to, summed over the axes that broadcasting adds or
   stretches: the transpose of broadcast-to. (sum-to x :shape [1 3]) of [2 5 3] sums over 2 and 5."
   {:kind :composite, :args [?x], :attrs {:shape {:doc "the shape to sum to, a vector of dims"}}
-   :normalize (fn [attrs _] (update attrs :shape (partial mapv type/dim+)))
    :type sum-to-type, :eval summed, :expand as-sums
    :linear-in #{0}
    :transpose (fn [{[[_ from]] :types}] [[:broadcast-to {:shape from} ?g]])

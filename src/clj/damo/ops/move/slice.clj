@@ -102,10 +102,11 @@
   "The elements start, start + step, … before stop along one axis. Bounds are numbers, negative ones
   counted from the end, and clipped to the axis as NumPy does; or dims, then they must lie inside."
   {:kind :view, :args [?x]
-   :attrs {:axis {:default 0, :doc "the axis to cut"}
-           :start {:default nil, :doc "the first index; nil: 0"}
-           :stop {:default nil, :doc "the index to stop before; nil: the end"}
-           :step {:default 1, :doc "the distance between indices, at least 1"}}
+   :attrs {:axis {:default 0, :is :axis, :doc "the axis to cut"}
+           :start {:default nil, :is :index, :doc "the first index; nil: 0"}
+           :stop {:default nil, :is :index, :doc "the index to stop before; nil: the end"}
+           :step {:default 1, :is :integer, :own-check true
+                  :doc "the distance between indices, at least 1"}}
    :written written-slice, :normalize normal-slice, :type slice-type
    :eval slice-value
    :requires (fn [{{:keys [axis start stop]} :attrs, [[_ shape]] :types}]
@@ -117,7 +118,7 @@
              (-> layout
                  (update :offset type/signed+ (type/signed* start stride))
                  (assoc-in [:strides axis] (type/signed* step stride)))))
-   :batch {:axis :axes-behind}
+   :batch {}
    :gen (gens/on-shapes
          (fn [n] [[{:axis 0, :start 1} [n 3]] [{:axis -1, :stop -1} [2 n]]
                   [{:axis 0, :start 1, :step 2} [n]]
@@ -139,9 +140,7 @@
   "The array with the order of elements reversed along an axis, several or all."
   {:kind :view, :args [?x]
    :attrs {:axis {:default nil, :doc "the axis or axes to reverse; nil: all"}}
-   :normalize typing/normal-axes, :type (fn [attrs [type :as types]]
-                                          (typing/normal-axes attrs types)
-                                          type)
+   :type (fn [attrs [type :as types]] (typing/normal-axes attrs types) type)
    :eval (fn [{:keys [axis]} {:keys [dtype shape] :as x}]
            (let [turn (fn [at i] (update at i #(- (shape i) % 1)))]
              (array/from-indices dtype shape (fn [at] (array/at x (reduce turn at axis))))))
@@ -149,7 +148,7 @@
    :transpose (fn [{:keys [attrs]}] [[:flip attrs ?g]])
    :view (fn [{:keys [axis]} shape _ layout]
            (reduce #(reversed-layout %1 %2 (nth shape %2)) layout axis))
-   :batch {:axis :axes-behind}
+   :batch {}
    :gen (gens/on-shapes (fn [n] [[{:axis 0} [n]] [{:axis -1} [2 n]] [{:axis [0 2]} [n 3 2]]
                                  [{:axis nil} [n 2]] [{:axis nil} []] [{:axis 1} [n 1]]]))
    :examples [[[:flip [:iota {:shape [3] :axis 0}]] [2 1 0]]]})
@@ -191,9 +190,8 @@
   "The :size elements along one axis of x from the 0-d integer `start` on, which is known at run
   time only. A negative start counts from the end; fails unless all of them lie inside."
   {:kind :composite, :args [?x ?start]
-   :attrs {:axis {:default 0, :doc "the axis to cut"}
+   :attrs {:axis {:default 0, :is :axis, :doc "the axis to cut"}
            :size {:doc "the number of elements, a dim"}}
-   :normalize (fn [attrs types] (update (typing/normal-axis attrs types) :size type/dim+))
    :type dynamic-type
    :eval (fn [{:keys [axis size]} {:keys [shape] :as x} start]
            (let [from (array/element start 0)

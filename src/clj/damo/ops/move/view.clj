@@ -69,13 +69,13 @@
   it is computed, and a call in which it does not come out even fails. That the numbers of elements
   agree must be provable from the dimensions."
   {:kind :view, :args [?x]
-   :attrs {:shape {:doc "the new shape, a vector of dims, one of them may be -1"}}
+   :attrs {:shape {:is :extents, :doc "the new shape, a vector of dims, one of them may be -1"}}
    :normalize normal-shape, :type reshaped-type
    :eval (fn [{:keys [shape]} x] (array/reshape x shape))
    :failure "the shape must come out even"
    :linear-in #{0}
    :transpose (fn [{[[_ from]] :types}] [[:reshape {:shape from} ?g]])
-   :view reshaped-layout, :batch {:shape :shape-behind}
+   :view reshaped-layout, :batch {}
    :gen (gens/on-shapes (fn [n] [[{:shape [-1]} [n 3]] [{:shape [3 n]} [n 3]] [{:shape [n 1]} [n]]
                                  [{:shape [1 n 2]} [2 n]] [{:shape []} [1 1]] [{:shape [1]} []]]))
    :examples [[[:sum {:axis 1} [:reshape {:shape [1 4]} [:iota {:shape [2 2] :axis 0}]]] [2]]]})
@@ -109,7 +109,7 @@
    :linear-in #{0}
    :transpose (fn [{:keys [attrs]}] [[:transpose {:axes (inverse-order (:axes attrs))} ?g]])
    :view (fn [{:keys [axes]} _ _ layout] (update layout :strides #(mapv % axes)))
-   :batch {:axes :order-behind}
+   :batch {}
    :gen (gens/on-shapes (fn [n] [[{:axes nil} [n 3]] [{:axes [1 0 2]} [2 n 3]]
                                  [{:axes [2 0 1]} [n 3 2]] [{:axes nil} [n]]
                                  [{:axes [-1 0]} [1 n]] [{:axes nil} []]]))
@@ -135,14 +135,13 @@
 (defop broadcast-to
   "The array stretched to :shape, as an operand of an elementwise op would be."
   {:kind :view, :args [?x], :attrs {:shape {:doc "the shape to stretch to, a vector of dims"}}
-   :normalize (fn [attrs _] (update attrs :shape (partial mapv type/dim+)))
    :type broadcast-type
    :eval (fn [{:keys [shape]} {:keys [dtype] :as x}]
            (array/map-elements dtype (fn [v _] v) [x (array/full :bool shape false)]))
    :linear-in #{0}
    :transpose (fn [{[[_ from]] :types}] [[:sum-to {:shape from} ?g]])
    :view (fn [_ from to layout] (update layout :strides #(array/broadcast-strides to from %)))
-   :batch {:shape :shape-behind, :operands :broadcast}
+   :batch {:operands :broadcast}
    :gen (gens/on-shapes (fn [n] [[{:shape [n]} []] [{:shape [2 n]} [n]] [{:shape [n 3]} [n 1]]
                                  [{:shape [2 n 3]} [n 1]] [{:shape [n]} [n]]]))
    :examples [[[:broadcast-to {:shape [2]} 1.5] [1.5 1.5]]]})
@@ -169,7 +168,8 @@
   "The array with new axes of extent 1, which have the positions :axis (an axis or a vector) in
   the result."
   {:kind :view, :args [?x]
-   :attrs {:axis {:doc "the position or positions of the new axes in the result"}}
+   :attrs {:axis {:is :positions
+                  :doc "the position or positions of the new axes in the result"}}
    :normalize normal-new-axes
    :type (fn [attrs [[dtype shape] :as types]]
            [dtype (expanded shape (:axis (normal-new-axes attrs types)) 1)])
@@ -177,7 +177,7 @@
    :linear-in #{0}
    :transpose (fn [{:keys [attrs]}] [[:squeeze {:axis (:axis attrs)} ?g]])
    :view (fn [{:keys [axis]} _ _ layout] (update layout :strides expanded axis 0))
-   :batch {:axis :axes-behind}
+   :batch {}
    :gen (gens/on-shapes (fn [n] [[{:axis 0} [n]] [{:axis -1} [2 n]] [{:axis [0 2]} [n 3]]
                                  [{:axis 0} []] [{:axis []} [n]]]))
    :examples [[[:expand-dims {:axis 0} 1.5] [1.5]]]})
@@ -196,7 +196,8 @@
 (defop squeeze
   "The array without these axes of extent 1; without :axis all that are 1 for certain."
   {:kind :view, :args [?x]
-   :attrs {:axis {:default nil, :doc "the axis or axes to drop; nil: all of extent 1"}}
+   :attrs {:axis {:default nil, :is :positions
+                  :doc "the axis or axes to drop; nil: all of extent 1"}}
    :normalize normal-dropped-axes
    :type (fn [attrs [[dtype shape] :as types]]
            [dtype (without shape (:axis (normal-dropped-axes attrs types)))])
@@ -204,7 +205,7 @@
    :linear-in #{0}
    :transpose (fn [{:keys [attrs]}] [[:expand-dims {:axis (:axis attrs)} ?g]])
    :view (fn [{:keys [axis]} _ _ layout] (update layout :strides without axis))
-   :batch {:axis :axes-behind}
+   :batch {}
    :gen (gens/on-shapes (fn [n] [[{:axis nil} [1 n]] [{:axis -1} [n 1]] [{:axis [0 2]} [1 n 1]]
                                  [{:axis nil} [1 1]]]))
    :examples [[[:squeeze [:reshape {:shape [1]} 1.5]] 1.5]]})

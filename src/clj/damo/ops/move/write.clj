@@ -186,9 +186,6 @@
    :stop {:default nil, :doc "the index to stop before along each axis; nil: the end"}
    :step {:default nil, :doc "the distance between indices along each axis; nil: 1"}})
 
-(def ^:private block-batch
-  {:start :starts-behind, :stop :shape-behind, :step :steps-behind})
-
 (def ^:private block-gen
   (gens/on-shapes (fn [n] [[{:start [1 0]} [(inc n) 3] [n 3]]
                            [{:start [0 nil], :stop [5 nil], :step [2 1]} [9 n] [3 n]]
@@ -204,7 +201,7 @@
    :normalize normal-block
    :type block-type, :eval (partial block-written (fn [_ y] y)), :requires block-requirements
    :failure "a block must lie inside the array"
-   :linear-in :all, :batch block-batch
+   :linear-in :all, :batch {}
    :transpose (fn [{:keys [attrs], [_ [dtype block]] :types :as node}]
                 [[:set-slice attrs ?g (typing/filled dtype block 0)] (block-read node ?g)])
    :gen block-gen
@@ -223,7 +220,7 @@
    :eval (fn [attrs {:keys [dtype] :as x} y] (block-written (plus dtype) attrs x y))
    :requires block-requirements
    :failure "a block must lie inside the array"
-   :linear-in :all, :batch block-batch
+   :linear-in :all, :batch {}
    :transpose (fn [node] [?g (block-read node ?g)])
    :gen block-gen
    :examples [[[:inc-slice {:start [1]} [:ones {:shape [3]}] [:ones {:shape [2]}]]

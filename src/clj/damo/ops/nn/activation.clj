@@ -185,7 +185,8 @@
   "x·Φ(x), elementwise, where Φ is the distribution function of the normal distribution; with
   :approximate :tanh the formula by tanh, off by up to 5e-4."
   {:kind :composite, :args [?x]
-   :attrs {:approximate {:default :none, :doc ":none, by erfc, or :tanh"}}
+   :attrs {:approximate {:default :none, :is #{:none :tanh}, :own-check true
+                         :doc ":none, by erfc, or :tanh"}}
    :type (fn [{:keys [approximate]} types]
            (when-not (#{:none :tanh} approximate)
              (fail! :damo.op.activation/bad-option

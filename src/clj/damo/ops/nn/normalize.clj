@@ -46,7 +46,7 @@
 
 (defop standardize
   "(x - mean) / √(variance + epsilon) over the axes, of the same shape: mean 0, variance about 1."
-  {:kind :composite, :args [?x], :normalize typing/normal-axes, :type rule
+  {:kind :composite, :args [?x], :type rule
    :attrs {:axis {:default -1, :doc "the axis or axes over which the mean is taken; nil: all"}
            :epsilon {:default 1e-5, :doc "added to the variance, a number above 0"}}
    :eval standardized

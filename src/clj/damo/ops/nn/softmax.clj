@@ -12,7 +12,7 @@
 
 (set! *warn-on-reflection* true)
 
-(def ^:private axis-attr {:axis {:default -1, :doc "the axis of the classes"}})
+(def ^:private axis-attr {:axis {:default -1, :is :axis, :doc "the axis of the classes"}})
 
 (defn- rule [attrs [[dtype shape] :as types]]
   (typing/check-dtype :float dtype)
@@ -46,7 +46,7 @@
 
 (defop softmax
   "e^x / Σ e^x along an axis, without overflow; sums to 1."
-  {:kind :composite, :args [?x], :attrs axis-attr, :normalize typing/normal-axis, :type rule
+  {:kind :composite, :args [?x], :attrs axis-attr, :type rule
    :eval (fn [attrs {:keys [dtype] :as x}]
            (array/map-elements dtype (fn [a] (Math/exp a)) [(log-softmax-of attrs x)]))
    :expand (fn [{:keys [attrs]}]
@@ -70,7 +70,7 @@
 
 (defop log-softmax
   "log(softmax x) along an axis: x - log Σ e^x, without overflow."
-  {:kind :composite, :args [?x], :attrs axis-attr, :normalize typing/normal-axis, :type rule
+  {:kind :composite, :args [?x], :attrs axis-attr, :type rule
    :eval (fn [attrs {:keys [dtype] :as x}] (array/cast dtype (log-softmax-of attrs x)))
    :expand (fn [{:keys [attrs]}]
              [:sub (shifted attrs) [:log [:sum (kept attrs) [:exp (shifted attrs)]]]])

@@ -104,8 +104,9 @@
 
 (op/register!
  {:name :with-derivative, :ns 'damo.ops.watch.derivative, :kind :composite, :args :variadic
-  :attrs {:lop {:doc "the graphs of the gradients, one an argument; or why there are none"}
-          :rop {:doc "the graph of the tangent; or why there is none"}}
+  :attrs {:lop {:is :graph
+                :doc "the graphs of the gradients, one an argument; or why there are none"}
+          :rop {:is :graph, :doc "the graph of the tangent; or why there is none"}}
   :type same-type
   :eval (fn [_ value & _] value)
   :expand (fn [_] '?0)

@@ -30,7 +30,7 @@
   {:kind :guard, :args [?x]
    :attrs {:nan {:default true, :doc "refuse NaN"}
            :inf {:default true, :doc "refuse infinities"}
-           :big {:default nil, :doc "refuse finite values of a larger magnitude"}}
+           :big {:default nil, :is :number, :doc "refuse finite values of a larger magnitude"}}
    :type (fn [_ [x]] (typing/check-dtype :float (type/dtype-of x)) x)
    :eval guarded
    :linear-in :all

@@ -17,7 +17,8 @@
 ;; ## Conditions
 
 (def ^:private message-attr
-  {:message {:default "an assertion does not hold", :doc "what the failure says"}})
+  {:message {:default "an assertion does not hold", :is :text, :own-check true
+             :doc "what the failure says"}})
 
 (defn- check-message [{:keys [message] :as attrs} _]
   (when-not (string? message)
@@ -92,7 +93,8 @@
   "x itself; each call prints the :message, dtype, shape and the first :limit elements to the
   standard output of the JVM. For looking into a function while it is written."
   {:kind :host, :args [?x]
-   :attrs {:message {:default "value", :doc "what is printed before the value"}
+   :attrs {:message {:default "value", :is :text, :own-check true
+                     :doc "what is printed before the value"}
            :limit {:default 12, :doc "how many elements are printed"}}
    :type (fn [_ [x]] x)
    :eval (fn [_ x] x)
@@ -107,7 +109,8 @@
   "x itself; each call sends {:key key, :dtype …, :shape […], :value nested-vectors} to the
   functions added by add-tap."
   {:kind :host, :args [?x]
-   :attrs {:key {:default "value", :doc "a string that says which value it is"}}
+   :attrs {:key {:default "value", :is :text, :own-check true
+                 :doc "a string that says which value it is"}}
    :type (fn [_ [x]] x)
    :eval (fn [_ x] x)
    :kernel (fn [{:keys [key]} _ ^Tensor x]
