@@ -321,14 +321,6 @@
            {:rank (count shape), :most (.most Limits/RANK)}))
   type)
 
-(defn- dim-problem
-  "What is wrong with the operation of x, which stands in a dim; nil when that is not at fault."
-  [x]
-  (let [[op & ds] (when (vector? x) x), arity (dim-ops op)]
-    (cond (or (not (keyword? op)) (operands? op ds)) nil
-          arity (str "; " op " takes " (if (= :many arity) "one or more" "two") " operands: " x)
-          :else (str "; dims have no operation " op ", only " (vec (sort (keys dim-ops)))))))
-
 (defn check
   "The type itself; fails with advice when it is none."
   [x]
@@ -336,8 +328,10 @@
     (fail! :damo.type/bad-type
            (str "a type looks like [:f32 [n 784]]: a dtype of " (vec (sort (keys dtypes)))
                 " and a vector of dimensions, integers or symbols; got " (pr-str x)
-                (when (and (vector? x) (vector? (second x)))
-                  (some dim-problem (mapcat #(tree-seq vector? rest %) (second x)))))
+                (when (and (vector? x) (vector? (second x))
+                           (some #(and (vector? %) (not (dim? %))) (second x)))
+                  (str "; arithmetic on dims is [:+ …], [:* …], [:- a b], [:quot a b], [:/ a b],"
+                       " [:max a b] or [:min a b]")))
            {:given x}))
   (check-rank x))
 
