@@ -47,14 +47,9 @@
 
 ;; ## Ops
 
-(def ^:private not-exported
-  "Ops whose names are values here (zeros makes a tensor), and those that only passes insert."
-  #{:input :shared :const :zeros :ones :full :arange :eye :einsum :gemm :after :require-true
-    :counted-with :copy :dim :set-at :inc-at :guard :grad-clip :grad-scale :with-derivative})
-
 (defmacro ^:private export-ops []
-  `(do ~@(for [[op {:keys [doc args internal]}] (sort-by key @op/registry)
-               :when (not (or internal (not-exported op)))
+  `(do ~@(for [[op {:keys [doc args internal kind]}] (sort-by key @op/registry)
+               :when (not (or internal (= kind :leaf)))
                :let [params (if (= args :variadic)
                               '[args]
                               (clj/map #(symbol (subs (name %) 1)) args))]]

@@ -1,7 +1,7 @@
 (ns damo.data.expr
   "Expressions: immutable nodes that share their arguments, what users hold and op functions return;
-  to and from graphs. An expression knows its type and where it was written. (graph-of [e]) is the
-  flat table, (exprs-of graph) the way back."
+  to and from graphs. An expression knows its type and where it was written. (to-graph [e]) is the
+  flat table, (from-graph graph …) the way back."
   (:require [clojure.string :as str]
             [damo.data.array :as array]
             [damo.data.fail :as fail :refer [fail!]]

@@ -182,7 +182,11 @@
 (defn form "How results are handed out: :one, :vector or a vector of keys." [f]
   (.form (compiled f)))
 
-(defn info "What was compiled: {:program :trace :states :graph}." [f] (.info (compiled f)))
+(defn info
+  "What was compiled, and of what: {:program :graph :trace :rewritten}, as damo.compile.pipeline has
+  them; the :name, the :inputs, the :states by name and the expressions of those, :shared; :src,
+  where it was made; the :request, of which copies and subsets are made."
+  [f] (.info (compiled f)))
 
 (defn call-with
   "Calls (call core-function), which gives an array of tensors, and hands them out in the form of

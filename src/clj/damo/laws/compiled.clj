@@ -21,10 +21,6 @@
    :bool [1 3], :f16 [0 1 3 13], :bf16 [3 13], :i16 [1 13]})
 (def ^:private tolerances {:f64 2e-13, :f32 1e-6, :f16 1e-6, :bf16 1e-6})
 
-(def ^:private ill-conditioned
-  "Ops whose special values are not compared: targets of -1e10 cancel to nothing in :f32."
-  #{:binary-cross-entropy})
-
 ;; ## Cases
 
 (defn case-of
@@ -42,7 +38,8 @@
   (let [turn (.indexOf ^java.util.List dtypes dtype)
         case-at (fn [k size] (case-of op dtype size (+ turn k) (odd? (+ turn k))))]
     (concat (keep-indexed case-at (sizes dtype))
-            (when-not (ill-conditioned op) (some-> (case-of op dtype :special 0 false) list)))))
+            (when-not (:ill-conditioned (op/entry op))
+              (some-> (case-of op dtype :special 0 false) list)))))
 
 (defn- prefixed [k {:keys [graph env]}]
   (let [rename #(symbol (str "c" k "." %))]

@@ -27,12 +27,23 @@
   (if (contains? schema :default) (str k " " (spelled default)) (str k " …")))
 
 (defn- form-text
-  "A call of the op as it is written: (d/sum x :axis nil :keepdims false)."
-  [{:keys [args attrs call-attrs] op :name}]
-  (let [arguments (if (= args :variadic) ["x" "y" "…"] (map #(subs (str %) 1) args))]
-    (str "(d/" (str/join " " (concat [(name op)] arguments
-                                     (map attribute-text (sort-by key (merge attrs call-attrs)))))
-         ")")))
+  "A call of the op as it is written, (d/sum x :axis nil :keepdims false); of one that users do not
+  call, its node as templates have it, [:gemm c alpha x y]."
+  [{:keys [args attrs call-attrs internal] op :name}]
+  (let [arguments (if (= args :variadic) ["x" "y" "…"] (map #(subs (str %) 1) args))
+        named (map attribute-text (sort-by key (merge attrs call-attrs)))]
+    (if internal
+      (str "[" (str/join " " (concat [op] (when (seq named) [(str "{" (str/join ", " named) "}")])
+                                     arguments))
+           "]")
+      (str "(d/" (str/join " " (concat [(name op)] arguments named)) ")"))))
+
+(defn- instead-text
+  "Who makes the nodes of an op that is no function of the face."
+  [{:keys [internal]}]
+  (if (string? internal)
+    (str "Made by another function: " internal ".")
+    "Made by rules, passes and derivatives; no function of `d`."))
 
 (defn- dtypes-of
   "The dtypes that generated calls of the op take."
@@ -77,10 +88,11 @@
 
 (defn- lines-of
   "The lines of the page on one op."
-  [{:keys [doc attrs call-attrs examples] op :name :as entry}]
+  [{:keys [doc attrs call-attrs examples internal] op :name :as entry}]
   (concat
    [(str "### " (name op)) "" (str "`" (form-text entry) "`") ""
     (str/replace doc #"\s+" " ") ""]
+   (when internal [(str "- " (instead-text entry))])
    (for [[k {:keys [doc] :as schema}] (sort-by key (merge attrs call-attrs))]
      (str "- `" k "`, " (:says (kinds/kind schema)) ": " doc))
    [(str "- Dtypes: " (str/join " " (map #(str "`" % "`") (dtypes-of entry))))]

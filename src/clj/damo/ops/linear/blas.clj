@@ -14,7 +14,8 @@
 
 (defop copy
   "x itself, in memory of its own. :output tells copies for different outputs apart."
-  {:kind :elementwise, :args [?x]
+  {:internal true
+   :kind :elementwise, :args [?x]
    :attrs {:output {:default nil, :is :integer
                     :doc "the position of the output that the copy is for"}}
    :type (fn [_ [x]] x)
@@ -49,7 +50,8 @@
 (defop gemm
   "c + alpha · (x y) for matrices, or stacks of them; alpha has no axes. Inserted by rules, see
   damo.rules.blas."
-  {:kind :contract, :args [?c ?alpha ?x ?y]
+  {:internal true
+   :kind :contract, :args [?c ?alpha ?x ?y]
    :type gemm-type
    :eval gemm-value
    :lop (fn [{:keys [types type]}]

@@ -305,7 +305,8 @@
   axis. Without -> the letters that appear once are kept, in alphabetical order. A letter twice in
   one term is the diagonal; ... stands for axes that broadcast. In expressions of the face the
   subscripts come first: (einsum \"ij,jk->ik\" x y)."
-  {:kind :composite, :args :variadic, :coerce :all
+  {:internal "d/einsum takes the subscripts first"
+   :kind :composite, :args :variadic, :coerce :all
    :attrs {:subscripts {:is :text, :own-check true
                         :doc "letters for the axes of each operand, -> those of the result"}}
    :type rule, :eval value, :expand expansion

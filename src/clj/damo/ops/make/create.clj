@@ -37,7 +37,8 @@
 
 (defop dim
   "The value of a dim, such as the batch size n, as a 0-d :i64."
-  {:kind :generate, :args []
+  {:internal true
+   :kind :generate, :args []
    :attrs {:dim {:is :dim, :own-check true
                  :doc "a dim: an integer, a symbol or arithmetic on them"}}
    :type (fn [{:keys [dim]} _] (typing/check-shape [dim]) [:i64 []])
@@ -65,7 +66,8 @@
 (defop arange
   "The whole numbers start, start + step, … before stop, a vector. :start and :stop are integers or
   dims, :step an integer ≥ 1. (arange :stop n) counts from 0."
-  {:kind :composite, :args []
+  {:internal "d/arange makes a tensor"
+   :kind :composite, :args []
    :attrs {:start {:default 0, :is :index, :doc "the first number"}
            :stop {:is :index, :doc "the number to stop before"}
            :step {:default 1, :is :integer, :own-check true, :doc "the distance, at least 1"}
@@ -92,7 +94,8 @@
 
 (defop full
   "The 0-d value everywhere in an array of :shape."
-  {:kind :composite, :args [?value], :attrs {:shape shape-attr}
+  {:internal "d/full makes a tensor"
+   :kind :composite, :args [?value], :attrs {:shape shape-attr}
    :type (fn [{:keys [shape]} [[dtype from]]]
            (check-scalar from)
            (type/check [dtype shape]))
@@ -104,7 +107,8 @@
 
 (defop zeros
   "Zeros, an array of :shape and :dtype."
-  {:kind :composite, :args [], :attrs {:shape shape-attr, :dtype (dtype-attr :f32)}
+  {:internal "d/zeros makes a tensor"
+   :kind :composite, :args [], :attrs {:shape shape-attr, :dtype (dtype-attr :f32)}
    :type declared
    :eval (fn [{:keys [shape dtype]}] (array/full dtype shape 0))
    :expand (fn [{[dtype shape] :type}] (typing/filled dtype shape 0))
@@ -114,7 +118,8 @@
 
 (defop ones
   "Ones, an array of :shape and :dtype."
-  {:kind :composite, :args [], :attrs {:shape shape-attr, :dtype (dtype-attr :f32)}
+  {:internal "d/ones makes a tensor"
+   :kind :composite, :args [], :attrs {:shape shape-attr, :dtype (dtype-attr :f32)}
    :type declared
    :eval (fn [{:keys [shape dtype]}] (array/full dtype shape 1))
    :expand (fn [{[dtype shape] :type}] (typing/filled dtype shape 1))
@@ -155,7 +160,8 @@
 
 (defop eye
   "Ones on the diagonal :k (0: the main one, above it positive) of an n × m matrix of zeros."
-  {:kind :composite, :args []
+  {:internal "d/eye makes a tensor"
+   :kind :composite, :args []
    :attrs {:n {:is :dim, :own-check true, :doc "the number of rows, a dim"}
            :m {:default nil, :doc "the number of columns; nil: n"}
            :k {:default 0, :is :integer, :own-check true, :doc "the diagonal, an integer"}

@@ -140,7 +140,8 @@
 (defop counted-with
   "x itself, together with y, which counts a dim that x mentions: ones of the shape [k] alone do not
   tell k. Derivatives are made of it where nothing else keeps y."
-  {:kind :composite, :args [?x ?y]
+  {:internal true
+   :kind :composite, :args [?x ?y]
    :type (fn [_ [x _]] x)
    :eval (fn [_ x _] x)
    :linear-in #{0}, :transpose [?g nil]

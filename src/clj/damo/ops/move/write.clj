@@ -75,7 +75,8 @@
   "x with y added at integer indices along an axis (or several, see take): y has the shape that take
   gives, and the dtype of x. Elements at equal indices all count. Negative indices count from the
   end; one out of range fails."
-  {:kind :scatter, :args :variadic, :write :add, :attrs axis-attr, :normalize normal-write
+  {:internal "d/inc-at takes NumPy's indices"
+   :kind :scatter, :args :variadic, :write :add, :attrs axis-attr, :normalize normal-write
    :type (fn [attrs [[dtype] :as types]]
            (typing/check-dtype :num dtype)
            (written-type attrs types))
@@ -115,7 +116,8 @@
   has the shape that take gives and the dtype of x. Where an index stands several times, the last
   one, in row-major order, wins; the gradient with respect to y is zero for the others. Negative
   indices count from the end; one out of range fails."
-  {:kind :scatter, :args :variadic, :write :set, :attrs axis-attr, :normalize normal-write
+  {:internal "d/set-at takes NumPy's indices"
+   :kind :scatter, :args :variadic, :write :set, :attrs axis-attr, :normalize normal-write
    :type written-type
    :eval (fn [attrs x & more] (written (fn [_ y] y) attrs x more))
    :lop (fn [{:keys [attrs types] :as node}]

@@ -160,6 +160,7 @@
    :slope-ulp {:by {0 {:except [:or [:lt ?p 0] [:gt ?p 1]]}     ; no probabilities
                     1 {:of [:maximum [:abs [:log ?p]] [:abs [:log1p [:neg ?p]]]]}}}
    :gen {?p [0.1 0.9], ?t [0.1 0.9]}
+   :ill-conditioned "targets of -1e10 cancel to nothing in :f32"
    :examples [[[:binary-cross-entropy 0.5 1.0] (Math/log 2.0)]
               [[:binary-cross-entropy 0.0 0.0] 0.0]]})
 

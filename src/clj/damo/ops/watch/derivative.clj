@@ -59,7 +59,8 @@
 (defop grad-clip
   "x itself; in reverse mode each element of the gradient is held between the numbers :lo and :hi
   on its way back. Forward mode is not changed: tangents pass as they are."
-  {:kind :composite, :args [?x]
+  {:internal "d/grad-clip takes the bounds by position"
+   :kind :composite, :args [?x]
    :attrs {:lo {:doc "the least element of the gradient"}
            :hi {:doc "the greatest element of the gradient"}}
    :type (fn [attrs [[dtype _ :as type]]]
@@ -75,7 +76,8 @@
 (defop grad-scale
   "x itself; its derivative is the number :by instead of 1, in reverse and in forward mode: a :by of
   -1 turns gradients around."
-  {:kind :composite, :args [?x]
+  {:internal "d/grad-scale takes the number by position"
+   :kind :composite, :args [?x]
    :attrs {:by {:doc "the number by which derivatives are multiplied"}}
    :type (fn [{:keys [by]} [[dtype _ :as type]]]
            (when-not (number? by)
@@ -104,6 +106,7 @@
 
 (op/register!
  {:name :with-derivative, :ns 'damo.ops.watch.derivative, :kind :composite, :args :variadic
+  :internal "d/with-derivative takes functions"
   :attrs {:lop {:is :graph
                 :doc "the graphs of the gradients, one an argument; or why there are none"}
           :rop {:is :graph, :doc "the graph of the tangent; or why there is none"}}

@@ -27,7 +27,8 @@
 (defop guard
   "x itself, after a check of every element; a call stops at the first that is NaN (:nan),
   infinite (:inf) or finite and larger than :big."
-  {:kind :guard, :args [?x]
+  {:internal true
+   :kind :guard, :args [?x]
    :attrs {:nan {:default true, :doc "refuse NaN"}
            :inf {:default true, :doc "refuse infinities"}
            :big {:default nil, :is :number, :doc "refuse finite values of a larger magnitude"}}

@@ -29,7 +29,8 @@
 
 (defop require-true
   "The boolean x itself; a call stops, with the :message, when it is false. assert is made of it."
-  {:kind :require, :args [?x]
+  {:internal true
+   :kind :require, :args [?x]
    :attrs message-attr
    :normalize check-message
    :type (fn [_ [[dtype shape :as x]]]
@@ -48,7 +49,8 @@
 
 (defop after
   "x, broadcast against the booleans y, once these have been computed."
-  {:kind :elementwise, :args [?x ?y]
+  {:internal true
+   :kind :elementwise, :args [?x ?y]
    :type (fn [_ [[dtype shape] [waited waited-shape]]]
            (typing/check-dtype :bool waited)
            [dtype (type/broadcast-shapes shape waited-shape)])
