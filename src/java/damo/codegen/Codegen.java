@@ -50,19 +50,18 @@ public final class Codegen {
         List<Usage> usages = IntStream.range(0, program.kernels().size())
                 .mapToObj(k -> Usage.of(program.kernels().get(k), polls.kernel(k))).toList();
         List<String> kernels = kernels(program, usages, halves);
-        Products products = new Products(vectorBits);
-        String call = CallWriter.write(program, usages, polls, products);
+        Outside outside = new Outside();
+        String call = CallWriter.write(program, usages, polls, outside,
+                new Products(outside, vectorBits));
+        Foreign.tell(program, outside);
         boolean together = kernels.size() == 1;
         StringBuilder text = new StringBuilder("; damo program ").append(comment(program.name()))
                 .append('\n').append(together ? kernels.getFirst() : declarations(program, usages))
-                .append(call).append('\n').append(products.declarations())
-                .append(Foreign.hostDeclaration(program))
-                .append(RoutineWriter.declarations(program))
+                .append(call).append('\n').append(outside.declarations())
                 .append(attributes(vectorBits));
         List<String> parts = together ? List.of()
                 : kernels.stream().map(part -> part + attributes(vectorBits)).toList();
-        return new Module(text.toString(), parts, Foreign.symbols(program),
-                products.shared());
+        return new Module(text.toString(), parts, outside.externals(), outside.shared());
     }
 
     /** The kernels and the math functions that they use, in at least one text. */

@@ -3,13 +3,9 @@ package damo.codegen;
 import damo.program.Needs;
 import damo.program.Kernel;
 import damo.program.Program;
-import damo.program.Step;
-import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 
-/** What a program's code calls outside of it, in the application and in libraries. */
+/** The functions of the application that a program's code calls, as LLVM sees them. */
 public final class Foreign {
     /** The symbol of the function that runs a host step: its number in, a status out. */
     public static final String HOST = "damo_host";
@@ -27,23 +23,9 @@ public final class Foreign {
         return Names.global(NATIVE, op);
     }
 
-    /** The symbols that the module of a program needs, each with its library; see Module. */
-    static Map<String, String> symbols(Program program) {
-        Map<String, String> symbols = new LinkedHashMap<>();
-        for (Step step : program.all()) {
-            switch (step) {
-                case Step.RunHost h -> symbols.put(HOST, "");
-                case Step.Call c -> symbols.put(c.routine().symbol(), c.library());
-                default -> { }
-            }
-        }
-        Needs.natives(program).keySet().forEach(op -> symbols.put(nativeSymbol(op), ""));
-        return Collections.unmodifiableMap(symbols);
-    }
-
-    /** The declaration that host steps need. */
-    static String hostDeclaration(Program program) {
-        return Needs.hosts(program).isEmpty() ? "" : "declare i32 @" + HOST + "(i32)\n";
+    /** Tells {@code outside} of the functions that kernels call. */
+    static void tell(Program program, Outside outside) {
+        Needs.natives(program).keySet().forEach(op -> outside.call("", nativeSymbol(op)));
     }
 
     /** The declarations that kernels need. */

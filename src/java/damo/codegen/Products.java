@@ -10,7 +10,6 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -37,12 +36,12 @@ final class Products {
     private static final int ROWS_WIDE = 8;
     private static final int ROWS = 4;
 
-    private final Map<String, Codegen.Module> shared = new TreeMap<>();
-    private final StringBuilder declarations = new StringBuilder();
+    private final Outside outside;
     private final int vectorBits;
 
-    /** For a machine with vectors of that width. */
-    Products(int vectorBits) {
+    /** For a machine with vectors of that width; {@code outside} learns what is asked for. */
+    Products(Outside outside, int vectorBits) {
+        this.outside = outside;
         this.vectorBits = vectorBits;
     }
 
@@ -84,22 +83,9 @@ final class Products {
 
     private void share(String name, String parameters, DType t, Supplier<String> text,
                        Map<String, String> externals) {
-        if (!shared.containsKey(name)) {
-            String whole = text.get() + METADATA + Codegen.attributes(vectorBits);
-            shared.put(name, new Codegen.Module(whole, List.of(), externals, Map.of()));
-            declarations.append("declare void @").append(name).append('(')
-                    .append(parameters.replace("{T}", Types.value(t))).append(")\n");
-        }
-    }
-
-    /** Declarations of the functions asked for so far. */
-    String declarations() {
-        return declarations.toString();
-    }
-
-    /** The modules that define them, by name. */
-    Map<String, Codegen.Module> shared() {
-        return shared;
+        outside.share(name, "void @" + name + "(" + parameters.replace("{T}", Types.value(t)) + ")",
+                () -> new Codegen.Module(text.get() + METADATA + Codegen.attributes(vectorBits),
+                        List.of(), externals, Map.of()));
     }
 
     private static String template() {

@@ -1,13 +1,10 @@
 package damo.codegen;
 
-import damo.program.Program;
 import damo.program.Routine;
 import damo.program.Step;
 import damo.tensor.DType;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.function.IntFunction;
 
 /** Call steps of {@code damo_call}: one call of a routine each, as its entry in calls.edn says. */
@@ -15,26 +12,17 @@ final class RoutineWriter {
     private final Lines lines;
     private final SizeWriter sizes;
     private final IntFunction<String> buffers;
+    private final Outside outside;
 
-    /** Writes to {@code lines}; {@code buffers} gives the address of each buffer. */
-    RoutineWriter(Lines lines, SizeWriter sizes, IntFunction<String> buffers) {
+    /**
+     * Writes to {@code lines}; {@code buffers} gives the address of each buffer, {@code outside}
+     * learns of the routines.
+     */
+    RoutineWriter(Lines lines, SizeWriter sizes, IntFunction<String> buffers, Outside outside) {
+        this.outside = outside;
         this.lines = lines;
         this.sizes = sizes;
         this.buffers = buffers;
-    }
-
-    /** Declarations of the routines that a program calls. */
-    static String declarations(Program program) {
-        Map<String, String> bySymbol = new LinkedHashMap<>();
-        for (Step step : program.all()) {
-            if (step instanceof Step.Call c) {
-                Routine r = c.routine();
-                bySymbol.put(r.symbol(), "declare " + result(r) + " @" + r.symbol() + "("
-                        + String.join(", ", r.params().stream().map(RoutineWriter::type).toList())
-                        + ")\n");
-            }
-        }
-        return String.join("", bySymbol.values());
     }
 
     private static String result(Routine r) {
@@ -55,6 +43,9 @@ final class RoutineWriter {
     /** Appends the step. */
     void write(Step.Call step) {
         Routine routine = step.routine();
+        outside.call(routine.library(), routine.symbol(), result(routine) + " @" + routine.symbol()
+                + "(" + String.join(", ", routine.params().stream().map(RoutineWriter::type)
+                .toList()) + ")");
         List<String> args = new ArrayList<>();
         List<String> reports = new ArrayList<>();
         for (Routine.Param param : routine.params()) {

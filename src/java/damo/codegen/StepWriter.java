@@ -19,6 +19,7 @@ final class StepWriter {
     private final SizeWriter sizes;
     private final ProductWriter products;
     private final RoutineWriter routines;
+    private final Outside outside;
     private final CountWriter counts;
     private final Function<List<Step>, String> functions;
 
@@ -26,15 +27,16 @@ final class StepWriter {
      * Writes to {@code lines}; loads the dimensions that are known by then, for all steps. {@code
      * functions} gives the call of a function that runs the steps inside of a step.
      */
-    StepWriter(Program program, List<Usage> usages, Products products, CountWriter counts,
-               Lines lines, Function<List<Step>, String> functions) {
+    StepWriter(Program program, List<Usage> usages, Outside outside, Products products,
+               CountWriter counts, Lines lines, Function<List<Step>, String> functions) {
         this.program = program;
         this.usages = usages;
         this.lines = lines;
         this.sizes = new SizeWriter(lines, dims);
         this.products = new ProductWriter(lines, sizes, this::buffer, products);
-        this.routines = new RoutineWriter(lines, sizes, this::buffer);
+        this.routines = new RoutineWriter(lines, sizes, this::buffer, outside);
         this.counts = counts;
+        this.outside = outside;
         this.functions = functions;
         // LLVM drops those that nothing uses.
         for (int i = 0; i < program.dims().size(); i++) {
@@ -50,8 +52,11 @@ final class StepWriter {
             case Step.RunKernel s -> kernel(s);
             case Step.Gemm s -> products.write(s);
             case Step.Count s -> counts.write(s, lines, sizes, dims, buffer(s.buffer()));
-            case Step.RunHost ignored -> lines.returnUnlessZero(lines.value("call i32 @",
-                    Foreign.HOST, "(i32 ", Integer.toString(number), ")"));
+            case Step.RunHost ignored -> {
+                outside.call("", Foreign.HOST, "i32 @" + Foreign.HOST + "(i32)");
+                lines.returnUnlessZero(lines.value("call i32 @", Foreign.HOST, "(i32 ",
+                        Integer.toString(number), ")"));
+            }
             case Step.Call s -> routines.write(s);
             case Step.Block s -> {
                 lines.returnUnlessZero(lines.value("call i32 ", functions.apply(s.inner())));

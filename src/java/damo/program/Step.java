@@ -40,6 +40,11 @@ public sealed interface Step {
         return -1;
     }
 
+    /** Who reports with that note, for messages: the name of a routine; null for ourselves. */
+    default String reporter() {
+        return null;
+    }
+
     /** Whether it may end the call, apart from the steps that it holds. */
     default boolean fails() {
         return reports() >= 0;
@@ -260,6 +265,11 @@ public sealed interface Step {
         @Override
         public int reports() {
             return routine.reports() ? note : -1;
+        }
+
+        @Override
+        public String reporter() {
+            return routine.name();
         }
 
         @Override

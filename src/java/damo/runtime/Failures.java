@@ -26,9 +26,7 @@ final class Failures {
         for (Step step : program.all()) {
             if (step.reports() >= 0) {
                 requirements[step.reports()] = true;
-            }
-            if (step instanceof Step.Call c) {
-                routines.put(c.note(), c.routine().name());
+                routines.put(step.reports(), step.reporter());
             }
         }
     }
