@@ -9,6 +9,7 @@
             [damo.dev.javadoc :as javadoc]
             [damo.dev.levels :as levels]
             [damo.dev.mutants :as mutants]
+            [damo.dev.packages :as packages]
             [damo.dev.source :as source]))
 
 (set! *warn-on-reflection* true)
@@ -29,6 +30,11 @@
 
 (deftest namespaces-require-only-lower-levels
   (none? (levels/violations (source/namespaces (map in-root ["src/clj" "demo" "bench"])))))
+
+(deftest java-packages-do-not-use-themselves-by-way-of-others
+  (let [graph (packages/graph "damo" (in-root "src/java"))]
+    (is (< 8 (count graph)))
+    (none? (map #(str/join " → " %) (packages/cycles graph)))))
 
 (deftest layout-of-all-files
   (none? (map format/text-of (format/offences root (format/files root)))))

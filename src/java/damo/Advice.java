@@ -1,26 +1,32 @@
 package damo;
 
-import damo.program.Edn;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
-/** What to try after a failure, by its kind: entries {@code :damo/kind} of advice.edn. */
+/**
+ * What to try after a failure, by its kind: the entries {@code :damo/kind "text"} of advice.edn.
+ * They are found as they are written: the reader of EDN itself throws what has advice.
+ */
 final class Advice {
     /** The entry of an exception's data that says what to try. */
     static final String KEY = "try";
 
-    // Null while it is read: a failure of reading itself goes without advice.
-    private static final Map<?, ?> BY_KIND = read();
+    private static final Pattern ENTRY =
+            Pattern.compile(":damo/([\\w-]+)\\s+\"((?:[^\"\\\\]|\\\\.)*)\"");
+    private static final Map<String, String> BY_KIND = read();
 
     private Advice() { }
 
     /** The data with the advice for that kind, unless it has some or there is none. */
     static Map<String, Object> with(String kind, Map<String, Object> data) {
-        Object advice = BY_KIND == null ? null : BY_KIND.get(new Edn.Keyword("damo/" + kind));
+        String advice = BY_KIND.get(kind);
         if (advice == null || data.containsKey(KEY)) {
             return data;
         }
@@ -29,9 +35,14 @@ final class Advice {
         return more;
     }
 
-    private static Map<?, ?> read() {
+    private static Map<String, String> read() {
         try (InputStream in = Advice.class.getResourceAsStream("/damo/advice.edn")) {
-            return (Map<?, ?>) Edn.read(new String(in.readAllBytes(), StandardCharsets.UTF_8));
+            Matcher m = ENTRY.matcher(new String(in.readAllBytes(), StandardCharsets.UTF_8));
+            Map<String, String> byKind = new HashMap<>();
+            while (m.find()) {
+                byKind.put(m.group(1), m.group(2).translateEscapes());
+            }
+            return byKind;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -1,5 +1,6 @@
 /**
- * The front door of the Java core: {@code Damo.load} and the exception that everything throws.
- * Depends on no Clojure class. All of it may be used from any thread.
+ * What everything else stands on: the exception that all of the Java core throws, and the limits of
+ * programs. An application begins with {@link damo.model.Model#load}. The core depends on no
+ * Clojure class, and all of it may be used from any thread.
  */
 package damo;

@@ -5,7 +5,7 @@
             [clojure.test :refer [deftest is testing]]
             [damo.compile.pipeline :as run]
             [damo.core :as d])
-  (:import (damo.codegen Codegen Codegen$Module)
+  (:import (damo.codegen Codegen LlvmModule)
            (damo.program Programs)))
 
 (set! *warn-on-reflection* true)
@@ -19,7 +19,7 @@
 (deftest parts-test
   (let [x (d/input 'x [:f64 ['n]]), n 120
         f (d/function [x] (waves x n))
-        ^Codegen$Module module (Codegen/module (Programs/read (run/program-text (d/program f))) 256)
+        ^LlvmModule module (Codegen/module (Programs/read (run/program-text (d/program f))) 256)
         points [-0.5 0.25 1.5]
         expected (for [k (range 1 (inc n))]
                    (reduce + (for [p points]

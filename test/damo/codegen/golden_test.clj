@@ -6,7 +6,7 @@
             [clojure.string :as str]
             [clojure.test :refer [deftest is]]
             [damo.jit.calling :as calling])
-  (:import (damo.codegen Codegen Codegen$Module)))
+  (:import (damo.codegen Codegen LlvmModule)))
 
 (set! *warn-on-reflection* true)
 
@@ -40,7 +40,7 @@
   (into (sorted-map)
         (for [[name program] programs
               :let [module (Codegen/module (calling/read-program program) 512)]
-              [name ^Codegen$Module m] (cons [name module] (.shared module))
+              [name ^LlvmModule m] (cons [name module] (.shared module))
               :when (not (str/includes? name "narrow"))]
           [name (.text m)])))
 

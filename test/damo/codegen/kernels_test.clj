@@ -6,8 +6,9 @@
             [damo.jit.calling :as calling])
   (:import (damo DamoException)
            (damo.codegen Codegen)
-           (damo.program Edn Edn$Keyword Instructions Instructions$Row Kernel Kernel$Access
-                         Kernel$Apply Kernel$Const Kernel$Param Kernel$Store Program Size$Int)
+           (damo.edn Edn Edn$Keyword)
+           (damo.program Instructions Instructions$Row Kernel Kernel$Access Kernel$Apply
+                         Kernel$Const Kernel$Param Kernel$Store Program Size$Int)
            (damo.tensor DType)))
 
 (set! *warn-on-reflection* true)

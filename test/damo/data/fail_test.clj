@@ -1,7 +1,10 @@
 (ns damo.data.fail-test
   "Tests of failing and of source positions."
-  (:require [clojure.test :refer [deftest is testing]]
-            [damo.data.fail :as fail]))
+  (:require [clojure.edn :as edn]
+            [clojure.java.io :as io]
+            [clojure.test :refer [deftest is testing]]
+            [damo.data.fail :as fail])
+  (:import [damo DamoException]))
 
 (set! *warn-on-reflection* true)
 
@@ -31,3 +34,11 @@
     (is (= {:axis 3, :op :sum, :damo/error ::bad} (ex-data e)))
     (is (nil? (ex-cause e)) "a REPL shows the innermost cause: it must be this one")
     (is (= (vec (.getStackTrace ^Throwable first-one)) (vec (.getStackTrace ^Throwable e))))))
+
+(deftest java-finds-the-advice-that-is-written
+  (let [all (edn/read-string (slurp (io/resource "damo/advice.edn")))
+        core (filter #(= "damo" (namespace (key %))) all)]
+    (is (< 5 (count core)))
+    (doseq [[kind text] core]
+      (is (= text (get (.data (DamoException. (name kind) "x")) "try")) (str kind)))
+    (is (nil? (get (.data (DamoException. "no-such-kind" "x")) "try")))))

@@ -13,7 +13,7 @@
             [damo.op :as op]
             [damo.op.entry :as entry]
             [damo.op.gens :as gens])
-  (:import [damo.program Edn$Keyword]
+  (:import [damo.edn Edn$Keyword]
            [damo.runtime HostCall HostKernel]
            [java.io File]))
 

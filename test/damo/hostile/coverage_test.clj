@@ -2,7 +2,8 @@
   "Which buffers of a program may be seen before they are written whole: decided for kernels of one
   parameter that is written, in dense loops and otherwise, and for the steps around them."
   (:require [clojure.test :refer [are deftest is testing]])
-  (:import [damo.program Bindings Coverage Programs]))
+  (:import [damo.program Programs]
+           [damo.verify Bindings Coverage]))
 
 (set! *warn-on-reflection* true)
 

@@ -6,9 +6,10 @@
             [damo.hostile.mutate :as mutate]
             [damo.runtime.forge :as forge]
             [damo.runtime.programs :as programs])
-  (:import [damo Damo DamoException]
-           [damo.program Edn]
-           [damo.runtime Function Model]
+  (:import [damo DamoException]
+           [damo.edn Edn]
+           [damo.model Model]
+           [damo.runtime Function]
            [java.io File]
            [java.nio.file Files OpenOption]
            [java.util Random]))
@@ -42,7 +43,7 @@
   (let [some-words (take 64 words)
         text (str "{" (str/join " " (map #(str ":" % " 1") some-words)) "}")]
     (is (= 64 (count (Edn/read text))))
-    (is (= 1 (get (Edn/read text) (damo.program.Edn$Keyword. (last some-words)))))))
+    (is (= 1 (get (Edn/read text) (damo.edn.Edn$Keyword. (last some-words)))))))
 
 (deftest keys-inside-keys-are-hashed-once
   (let [long-list (str "[" (str/join " " (range 100000)) "]")
@@ -59,7 +60,7 @@
   "What becomes of a file of these bytes: :loaded, :refused, or what was thrown."
   [^File file ^bytes data]
   (Files/write (.toPath file) data ^"[Ljava.nio.file.OpenOption;" (make-array OpenOption 0))
-  (try (with-open [^Model m (Damo/load (.toPath file))]
+  (try (with-open [^Model m (Model/load (.toPath file))]
          (run! #(.function m %) (.names m))
          (str m)
          :loaded)

@@ -11,9 +11,10 @@
             [damo.program.sample :as sample]
             [damo.runtime.programs :as programs])
   (:import [damo DamoException]
-           [damo.codegen Codegen]
+           [damo.codegen Attributes]
            [damo.jit NativeCode]
-           [damo.program Binding Bindings Program Program$Port Programs]
+           [damo.program Program Program$Port Programs]
+           [damo.verify Binding Bindings]
            [damo.runtime Function State]
            [damo.tensor Tensor]
            [java.io Closeable]
@@ -113,6 +114,18 @@
       (is (= [[(+ 1.0 n) (+ 2.0 n)]] (on-a-stack-of 256 #(programs/call f [1.0 2.0])))
           (str n " steps")))))
 
+(defn- nested
+  "The chain with n steps around as many blocks in each other as may be, and n more inside of each."
+  [n]
+  (let [form (chain (* 8 (long n))), parts (partition n (:steps form))]
+    (assoc form :steps (reduce (fn [inner part] (conj (vec part) {:do :block :steps inner}))
+                               [] (reverse parts)))))
+
+(deftest blocks-in-blocks-fit-a-small-stack
+  (doseq [n [1 65 600]]
+    (with-open [f (programs/compiled (nested n))]
+      (is (= [[(+ 1.0 (* 8 n))]] (on-a-stack-of 256 #(programs/call f [1.0])))))))
+
 (deftest long-programs-are-trees-of-short-functions
   (doseq [n [64 65 5000]]
     (with-open [f (programs/compiled (chain n))]
@@ -139,14 +152,14 @@
                    "  %p = getelementptr i64, ptr %a, i64 %i\n  store volatile i64 1, ptr %p\n"
                    "  ret i32 0\n}\n"
                    (when (= name "damo_repeat")
-                     (str "attributes #0 = { \"warn-stack-size\"=\"" Codegen/STACK "\" }\n"))))))
+                     (str "attributes #0 = { \"warn-stack-size\"=\"" Attributes/STACK "\" }\n"))))))
 
 (deftest frames-are-bounded
   (.close (NativeCode/compile ^String (with-frame 8000)))
-  (is (re-find (re-pattern (str "stack frame size .*" Codegen/STACK))
+  (is (re-find (re-pattern (str "stack frame size .*" Attributes/STACK))
                (second (programs/refusal #(NativeCode/compile ^String (with-frame 9000))))))
   (is (str/includes? (with-open [f (programs/compiled (chain 65))] (.ir f))
-                     (str "\"warn-stack-size\"=\"" Codegen/STACK "\""))
+                     (str "\"warn-stack-size\"=\"" Attributes/STACK "\""))
       "every function has the limit"))
 
 ;; ## Work

@@ -6,7 +6,8 @@
             [clojure.test.check.generators :as gen]
             [clojure.test.check.properties :as prop])
   (:import (damo DamoException)
-           (damo.program Binding Bindings Programs)))
+           (damo.program Programs)
+           (damo.verify Binding Bindings)))
 
 (set! *warn-on-reflection* true)
 

@@ -7,8 +7,8 @@
             [clojure.test.check.properties :as prop]
             [damo.program.sample :as sample])
   (:import (damo DamoException)
-           (damo.program Binding Bindings Program Programs Sizes
-                         Size$Call Size$Int Size$Name Size$Op)
+           (damo.program Program Programs Sizes Size$Call Size$Int Size$Name Size$Op)
+           (damo.verify Binding Bindings)
            (java.util.function ToLongFunction)))
 
 (set! *warn-on-reflection* true)

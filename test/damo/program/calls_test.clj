@@ -6,7 +6,8 @@
             [clojure.test :refer [are deftest is testing]]
             [damo.runtime.programs :as programs])
   (:import (damo DamoException)
-           (damo.program Bindings Coverage Programs Routine Routine$Array Routines)
+           (damo.program Programs Routine Routine$Array Routines)
+           (damo.verify Bindings Coverage)
            (damo.runtime Function State)
            (damo.tensor DType)))
 

@@ -8,7 +8,8 @@
             [clojure.walk :as walk]
             [damo.runtime.programs :as programs])
   (:import (damo DamoException)
-           (damo.program Binding Bindings Programs)
+           (damo.program Programs)
+           (damo.verify Binding Bindings)
            (damo.tensor DType Tensor)))
 
 (set! *warn-on-reflection* true)

@@ -8,7 +8,7 @@
             [clojure.test.check.generators :as gen]
             [clojure.test.check.properties :as prop])
   (:import (damo DamoException)
-           (damo.program Edn Edn$Keyword Edn$Symbol)
+           (damo.edn Edn Edn$Keyword Edn$Symbol)
            (java.util List Map Set)))
 
 (set! *warn-on-reflection* true)

@@ -3,7 +3,8 @@
   (:require [clojure.test :refer [deftest is testing]]
             [damo.program.sample :as sample])
   (:import (damo DamoException)
-           (damo.program Bindings Programs)))
+           (damo.program Programs)
+           (damo.verify Bindings)))
 
 (set! *warn-on-reflection* true)
 

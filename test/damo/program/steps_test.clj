@@ -8,7 +8,8 @@
             [damo.program.sample :as sample]
             [damo.runtime.programs :as programs])
   (:import (damo DamoException)
-           (damo.program Access Binding Bindings Program Program$Port Programs Step Step$Block)
+           (damo.program Access Program Program$Port Programs Step Step$Block)
+           (damo.verify Binding Bindings)
            (damo.runtime Function HostCall HostKernel OpKernels State)
            (damo.tensor DType Tensor)
            (java.util Map Random)))

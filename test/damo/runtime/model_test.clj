@@ -4,8 +4,8 @@
             [clojure.test :refer [deftest is testing]]
             [damo.runtime.forge :as forge]
             [damo.runtime.programs :as programs :refer [call refusal]])
-  (:import (damo Damo)
-           (damo.runtime Model State)
+  (:import (damo.model Model)
+           (damo.runtime State)
            (damo.tensor DType Tensor)
            (java.io File)
            (java.nio.file Files Path)
@@ -41,7 +41,7 @@
     (fn [folder]
       (let [file (path folder "m.damo")]
         (.save (model (programs/state "w" [1 2])) file)
-        (with-open [m (Damo/load file)]
+        (with-open [m (Model/load file)]
           (is (= ["step" "total"] (.names m)))
           (is (= "{:outputs [sum]}" (.info m "step")))
           (is (nil? (.info m "total")))
@@ -55,7 +55,7 @@
           (.set (.state m "w") [5 6 7])
           (.save m file))
         (is (= ["m.damo"] (files folder)) "no debris")
-        (let [m (Damo/load file)]
+        (let [m (Model/load file)]
           (is (= [5.0 6.0 7.0] @(.value (.state m "w"))) "a free axis stays free")
           (.close m)
           (.close m)
@@ -73,7 +73,7 @@
                  "s" (state-of "s" 3 DType/I8)}
             file (path folder "all")]
         (.save (Model/of {} (merge states odd) {}) file)
-        (with-open [m (Damo/load file)]
+        (with-open [m (Model/load file)]
           (doseq [[^DType dtype data] values]
             (is (= data @(.value (.state m (.label dtype)))) (str dtype)))
           (is (= [1 1 0] (vec (.shape (.state m "an \"odd\"\nname, …")))))
@@ -86,7 +86,7 @@
   [^File folder ^bytes data]
   (let [file (path folder "broken")]
     (Files/write file data ^"[Ljava.nio.file.OpenOption;" (make-array java.nio.file.OpenOption 0))
-    (or (refusal #(.close (Damo/load file))) :fine)))
+    (or (refusal #(.close (Model/load file))) :fine)))
 
 (defn- saved ^bytes [^File folder]
   (let [file (path folder "small")]
@@ -173,8 +173,8 @@
 (deftest files-that-cannot-be-read
   (with-folder
     (fn [folder]
-      (is (= "cannot-read" (first (refusal #(Damo/load (path folder "none"))))))
-      (is (= "cannot-read" (first (refusal #(Damo/load (.toPath ^File folder)))))))))
+      (is (= "cannot-read" (first (refusal #(Model/load (path folder "none"))))))
+      (is (= "cannot-read" (first (refusal #(Model/load (.toPath ^File folder)))))))))
 
 (deftest a-failed-save-loses-nothing
   (with-folder
@@ -192,7 +192,7 @@
               interrupted (Thread/interrupted)]
           (is (= ["cannot-write" true] [kind interrupted]) "interrupted, and still so afterwards"))
         (is (= ["m" "taken"] (files folder)) "no debris")
-        (with-open [back (Damo/load file)]
+        (with-open [back (Model/load file)]
           (is (= [3.0] (call (.function back "total"))) "the old file is as it was"))))))
 
 (deftest bad-models-are-not-made

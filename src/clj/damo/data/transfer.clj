@@ -3,7 +3,7 @@
   (->array (->tensor (array/of :f32 [2] [1 2]))) is that array again."
   (:require [damo.data.array :as array]
             [damo.data.fail :refer [fail!]])
-  (:import [damo.program Edn Edn$Keyword Edn$Symbol]
+  (:import [damo.edn Edn Edn$Keyword Edn$Symbol]
            [damo.runtime HostCall HostKernel]
            [damo.tensor DType Tensor]
            [java.util List Map Set]))

@@ -10,7 +10,8 @@
             [damo.data.fail :as fail :refer [fail!]]
             [damo.face.function :as function])
   (:import [damo.face.function Compiled]
-           [damo.runtime Model State]
+           [damo.model Model]
+           [damo.runtime State]
            [java.util LinkedHashMap Map]))
 
 (set! *warn-on-reflection* true)

@@ -2,6 +2,7 @@ package damo.codegen;
 
 import damo.program.Program;
 import damo.program.Size;
+import damo.program.Sizes;
 import damo.program.Step;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
@@ -33,7 +34,7 @@ final class CountWriter {
 
     /** Only a difference can be negative, and only one of counted dimensions by their doing. */
     private void keepDifference(Size size) {
-        if (subtracts(size) && pending.stream().anyMatch(name -> mentions(size, name))) {
+        if (subtracts(size) && pending.stream().anyMatch(name -> Sizes.mentions(size, name))) {
             differences.add(size);
         }
     }
@@ -56,8 +57,8 @@ final class CountWriter {
         dims.put(step.dim(), value);
         pending.remove(step.dim());
         for (Size size : differences) {
-            if (mentions(size, step.dim())
-                    && pending.stream().noneMatch(name -> mentions(size, name))) {
+            if (Sizes.mentions(size, step.dim())
+                    && pending.stream().noneMatch(name -> Sizes.mentions(size, name))) {
                 String v = sizes.write(size);
                 lines.stopUnless(lines.value("icmp sge i64 ", v, ", 0"), step.note(), v, max);
             }
@@ -67,13 +68,5 @@ final class CountWriter {
     private static boolean subtracts(Size size) {
         return size instanceof Size.Call c
                 && (c.op() == Size.Op.SUB || subtracts(c.x()) || subtracts(c.y()));
-    }
-
-    private static boolean mentions(Size size, String name) {
-        return switch (size) {
-            case Size.Int i -> false;
-            case Size.Name n -> n.name().equals(name);
-            case Size.Call c -> mentions(c.x(), name) || mentions(c.y(), name);
-        };
     }
 }

@@ -1,7 +1,7 @@
 package damo.codegen;
 
-import damo.program.Needs;
 import damo.program.Kernel;
+import damo.program.Needs;
 import damo.program.Program;
 import java.util.List;
 

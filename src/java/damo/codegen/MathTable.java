@@ -1,8 +1,8 @@
 package damo.codegen;
 
 import damo.DamoException;
+import damo.edn.Edn;
 import damo.lib.Lazy;
-import damo.program.Edn;
 import damo.program.Instructions;
 import damo.program.Kernel;
 import damo.tensor.DType;

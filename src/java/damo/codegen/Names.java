@@ -29,6 +29,11 @@ final class Names {
         return "@" + identifier(prefix + "." + name);
     }
 
+    /** The function of a kernel with that number and name. */
+    static String kernel(int number, String name) {
+        return global("k" + number, name);
+    }
+
     private static String identifier(String text) {
         boolean plain = text.chars().allMatch(c -> c < 128
                 && (Character.isLetterOrDigit(c) || c == '.' || c == '_' || c == '-' || c == '$'));

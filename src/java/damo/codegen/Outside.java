@@ -13,7 +13,7 @@ import java.util.function.Supplier;
 final class Outside {
     private final Map<String, String> declarations = new LinkedHashMap<>();
     private final Map<String, String> externals = new LinkedHashMap<>();
-    private final Map<String, Codegen.Module> shared = new TreeMap<>();
+    private final Map<String, LlvmModule> shared = new TreeMap<>();
 
     /**
      * Asks for a function of a library, which is "" for the application; {@code declaration} has
@@ -30,7 +30,7 @@ final class Outside {
     }
 
     /** Asks for a function that a module of its own defines. */
-    void share(String symbol, String declaration, Supplier<Codegen.Module> module) {
+    void share(String symbol, String declaration, Supplier<LlvmModule> module) {
         if (!shared.containsKey(symbol)) {
             shared.put(symbol, module.get());
             declarations.put(symbol, declaration);
@@ -44,13 +44,13 @@ final class Outside {
         return text.toString();
     }
 
-    /** The symbols, each with its library; see {@link Codegen.Module}. */
+    /** The symbols, each with its library; see {@link LlvmModule}. */
     Map<String, String> externals() {
         return Collections.unmodifiableMap(externals);
     }
 
     /** The modules that define shared functions, by name. */
-    Map<String, Codegen.Module> shared() {
+    Map<String, LlvmModule> shared() {
         return shared;
     }
 }

@@ -3,8 +3,8 @@ package damo.codegen;
 import damo.program.Kernel;
 import damo.program.Program;
 import damo.program.Size;
-import damo.program.StateWrites;
 import damo.program.Step;
+import damo.verify.StateWrites;
 import java.util.List;
 
 /**

@@ -84,7 +84,7 @@ final class Products {
     private void share(String name, String parameters, DType t, Supplier<String> text,
                        Map<String, String> externals) {
         outside.share(name, "void @" + name + "(" + parameters.replace("{T}", Types.value(t)) + ")",
-                () -> new Codegen.Module(text.get() + METADATA + Codegen.attributes(vectorBits),
+                () -> new LlvmModule(text.get() + METADATA + Attributes.text(vectorBits),
                         List.of(), externals, Map.of()));
     }
 

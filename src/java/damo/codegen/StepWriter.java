@@ -93,7 +93,7 @@ final class StepWriter {
         for (String dim : usage.dims()) {
             args.append(args.isEmpty() ? "" : ", ").append("i64 ").append(dims.get(dim));
         }
-        String name = Codegen.kernelName(step.number(), step.kernel());
+        String name = Names.kernel(step.number(), step.kernel().name());
         if (!usage.stops()) {
             lines.add("call void ", name, "(", args.toString(), ")");
             return;

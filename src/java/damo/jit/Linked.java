@@ -1,7 +1,7 @@
 package damo.jit;
 
 import damo.DamoException;
-import damo.codegen.Codegen;
+import damo.codegen.LlvmModule;
 import damo.lib.Libraries;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -27,7 +27,7 @@ final class Linked implements AutoCloseable {
      * addresses are {@code given} by name, and of libraries. Throws kind {@code "codegen"} with
      * LLVM's message, {@code "missing-library"} when a library or one of its functions is absent.
      */
-    static Linked link(Codegen.Module module, Map<String, Long> given) {
+    static Linked link(LlvmModule module, Map<String, Long> given) {
         List<Long> objects = objects(module.texts());
         int taken = 0;
         try (Arena arena = Arena.ofConfined()) {
@@ -81,7 +81,7 @@ final class Linked implements AutoCloseable {
     }
 
     /** The addresses of what a module declares; functions that it shares are compiled if new. */
-    private static Map<String, Long> addresses(Codegen.Module module, Map<String, Long> given) {
+    private static Map<String, Long> addresses(LlvmModule module, Map<String, Long> given) {
         Map<String, Long> addresses = new LinkedHashMap<>();
         module.externals().forEach((name, library) -> addresses.put(name, library.isEmpty()
                 ? given.get(name) : Libraries.address(library, name).address()));

@@ -2,6 +2,7 @@ package damo.jit;
 
 import damo.DamoException;
 import damo.codegen.Codegen;
+import damo.codegen.LlvmModule;
 import damo.lib.Blas;
 import damo.program.Program;
 import java.lang.foreign.MemorySegment;
@@ -50,10 +51,10 @@ public final class NativeCode implements AutoCloseable {
 
     /** The same for IR text that defines {@code damo_call} and {@code damo_repeat} itself. */
     public static NativeCode compile(String ir) {
-        return link(new Codegen.Module(ir, List.of(), Map.of(), Map.of()), Map.of());
+        return link(new LlvmModule(ir, List.of(), Map.of(), Map.of()), Map.of());
     }
 
-    private static NativeCode link(Codegen.Module module, Map<String, Long> addresses) {
+    private static NativeCode link(LlvmModule module, Map<String, Long> addresses) {
         Linked code = Linked.link(module, addresses);
         try {
             return new NativeCode(module.texts(), code, code.address("damo_call"),

@@ -1,5 +1,6 @@
 package damo.program;
 
+import damo.edn.Edn;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;

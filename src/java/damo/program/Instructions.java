@@ -1,6 +1,7 @@
 package damo.program;
 
 import damo.DamoException;
+import damo.edn.Edn;
 import damo.tensor.DType;
 import java.io.IOException;
 import java.io.InputStream;

@@ -1,6 +1,7 @@
 package damo.program;
 
 import damo.Limits;
+import damo.edn.Edn;
 import damo.tensor.DType;
 import java.util.ArrayDeque;
 import java.util.ArrayList;

@@ -1,5 +1,6 @@
 package damo.program;
 
+import damo.edn.Edn;
 import damo.tensor.DType;
 import damo.tensor.ShortFloats;
 import java.util.List;

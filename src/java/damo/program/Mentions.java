@@ -10,13 +10,6 @@ final class Mentions {
 
     private Mentions() { }
 
-    /** The names in a size. */
-    static Set<String> of(Size size) {
-        Mentions m = new Mentions();
-        SizeValues.collect(size, m.names);
-        return m.names;
-    }
-
     /** The names in the sizes and indices of a kernel. */
     static Set<String> of(Kernel kernel) {
         Mentions m = new Mentions();
@@ -47,6 +40,6 @@ final class Mentions {
     }
 
     private void size(Size size) {
-        SizeValues.collect(size, names);
+        Sizes.names(size, names);
     }
 }

@@ -1,5 +1,6 @@
 package damo.program;
 
+import damo.edn.Edn;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;

@@ -1,7 +1,6 @@
 package damo.program;
 
 import damo.tensor.DType;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;

@@ -1,6 +1,8 @@
 package damo.program;
 
 import damo.Limits;
+import damo.edn.Edn;
+import damo.edn.Nesting;
 import damo.tensor.DType;
 import java.util.ArrayList;
 import java.util.Collections;

@@ -67,7 +67,7 @@ public record Routine(String name, String library, String symbol, List<Param> pa
     public record Value(String name, DType dtype) implements Param { }
 
     /** The expression with other expressions in place of names. */
-    static Size replaced(Size size, Function<String, Size> values) {
+    public static Size replaced(Size size, Function<String, Size> values) {
         return switch (size) {
             case Size.Int i -> i;
             case Size.Name n -> values.apply(n.name());

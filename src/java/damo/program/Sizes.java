@@ -1,7 +1,9 @@
 package damo.program;
 
 import damo.Limits;
+import damo.edn.Edn;
 import java.util.List;
+import java.util.Set;
 import java.util.function.ToLongFunction;
 
 /**
@@ -26,7 +28,7 @@ public final class Sizes {
     }
 
     /** The operation on two numbers, exactly; ArithmeticException as {@link #evaluate}. */
-    static long apply(Size.Op op, long x, long y) {
+    public static long apply(Size.Op op, long x, long y) {
         return switch (op) {
             case ADD -> Math.addExact(x, y);
             case SUB -> Math.subtractExact(x, y);
@@ -51,6 +53,27 @@ public final class Sizes {
             throw new ArithmeticException("divisor " + y + ", which must be at least 1");
         }
         return y;
+    }
+
+    /** Adds the names in an expression. */
+    public static void names(Size size, Set<String> names) {
+        switch (size) {
+            case Size.Int i -> { }
+            case Size.Name n -> names.add(n.name());
+            case Size.Call c -> {
+                names(c.x(), names);
+                names(c.y(), names);
+            }
+        }
+    }
+
+    /** Whether the name stands in an expression. */
+    public static boolean mentions(Size size, String name) {
+        return switch (size) {
+            case Size.Int i -> false;
+            case Size.Name n -> n.name().equals(name);
+            case Size.Call c -> mentions(c.x(), name) || mentions(c.y(), name);
+        };
     }
 
     /** The expression as it stands in a program: {@code "[:+ [:* i 500] j]"}. */

@@ -1,5 +1,6 @@
 package damo.program;
 
+import damo.edn.Edn;
 import damo.tensor.DType;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -31,7 +32,7 @@ public sealed interface Step {
     /** The names of dimensions in it, and of its kernel's variables. */
     default Set<String> mentions() {
         Set<String> names = new HashSet<>();
-        sizes().forEach(size -> SizeValues.collect(size, names));
+        sizes().forEach(size -> Sizes.names(size, names));
         return names;
     }
 

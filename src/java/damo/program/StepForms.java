@@ -1,5 +1,6 @@
 package damo.program;
 
+import damo.edn.Edn;
 import damo.tensor.DType;
 import java.util.ArrayList;
 import java.util.HashSet;

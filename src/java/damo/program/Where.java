@@ -1,6 +1,7 @@
 package damo.program;
 
 import damo.DamoException;
+import damo.edn.Edn;
 import java.util.Map;
 import java.util.function.Supplier;
 

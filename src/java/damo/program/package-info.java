@@ -1,6 +1,6 @@
 /**
- * Programs as data: the EDN reader, the static checks made when a program is read, and the checks
- * made when its dimensions are bound. docs/program.md is the contract.
+ * Programs as data, and their reader, which makes the static checks. docs/program.md is the
+ * contract.
  *
  * <p>Memory: everything here is plain Java data; nothing is allocated off-heap and no native code
  * is called. Threads: every public value is immutable after construction and may be shared; every

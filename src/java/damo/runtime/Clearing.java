@@ -1,8 +1,8 @@
 package damo.runtime;
 
-import damo.program.Binding;
-import damo.program.Coverage;
 import damo.tensor.Tensor;
+import damo.verify.Binding;
+import damo.verify.Coverage;
 
 /**
  * Clears, before a call of a program that nobody vouches for, the temporaries and outputs that it

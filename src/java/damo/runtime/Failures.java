@@ -1,7 +1,7 @@
 package damo.runtime;
 
 import damo.DamoException;
-import damo.program.Edn;
+import damo.edn.Edn;
 import damo.program.Kernel;
 import damo.program.Notes;
 import damo.program.Program;

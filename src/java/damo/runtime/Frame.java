@@ -1,14 +1,13 @@
 package damo.runtime;
 
 import damo.DamoException;
-import damo.program.Binding;
-import damo.program.Bindings;
 import damo.program.Program;
 import damo.tensor.DType;
 import damo.tensor.Tensor;
+import damo.verify.Binding;
+import damo.verify.Bindings;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.Arrays;
 
 /**
  * What one call needs for itself: the table of addresses, the dimensions, the arena of temporaries.

@@ -3,9 +3,9 @@ package damo.runtime;
 import damo.DamoException;
 import damo.codegen.Foreign;
 import damo.codegen.Work;
+import damo.edn.Nesting;
 import damo.jit.NativeCode;
 import damo.program.Needs;
-import damo.program.Nesting;
 import damo.program.Program;
 import damo.program.Programs;
 import damo.tensor.Tensor;
@@ -78,6 +78,13 @@ public final class Function implements AutoCloseable {
                 throw e;
             }
         });
+    }
+
+    /**
+     * Refuses states that a program cannot be compiled with: "unknown-state", "state-mismatch".
+     */
+    public static void checkStates(Program program, Map<String, State> states) {
+        Plan.states(program, states);
     }
 
     /** The addresses of what the code calls outside itself, by symbol. */

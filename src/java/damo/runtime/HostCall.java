@@ -37,7 +37,7 @@ public final class HostCall {
     }
 
     /**
-     * The attributes by name without colon: EDN values as {@link damo.program.Edn} reads them, with
+     * The attributes by name without colon: EDN values as {@link damo.edn.Edn} reads them, with
      * dimensions replaced by their lengths. The same object for calls with the same dimensions.
      */
     public Map<String, Object> attributes() {

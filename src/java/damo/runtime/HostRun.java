@@ -1,12 +1,12 @@
 package damo.runtime;
 
 import damo.DamoException;
-import damo.program.Binding;
 import damo.program.HostValues;
 import damo.program.Program;
 import damo.program.Step;
 import damo.tensor.DType;
 import damo.tensor.Tensor;
+import damo.verify.Binding;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;

@@ -1,7 +1,6 @@
 package damo.runtime;
 
 import damo.DamoException;
-import damo.program.Kernel;
 import damo.program.Needs;
 import damo.program.Notes;
 import damo.program.Program;
@@ -62,7 +61,7 @@ public interface OpKernels {
             throw new DamoException("unknown-op", "the program " + p.name() + " needs the op " + op
                     + ", which is not part of the program" + place
                     + "\n  try: in Clojure, define it with defop before the program is loaded;"
-                    + " in Java, pass its kernel: Damo.load(path, Map.of(\"" + op
+                    + " in Java, pass its kernel: Model.load(path, Map.of(\"" + op
                     + "\", kernel))", Map.of("op", op, "function", p.name()));
         }
         return kernel;

@@ -2,11 +2,12 @@ package damo.runtime;
 
 import damo.DamoException;
 import damo.jit.NativeCode;
-import damo.program.Bindings;
 import damo.program.Needs;
 import damo.program.Program;
 import damo.tensor.DType;
 import damo.tensor.Tensor;
+import damo.verify.Bindings;
+import damo.verify.Effects;
 import java.lang.foreign.MemorySegment;
 import java.util.HashSet;
 import java.util.List;

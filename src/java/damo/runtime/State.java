@@ -3,7 +3,9 @@ package damo.runtime;
 import damo.DamoException;
 import damo.tensor.DType;
 import damo.tensor.Tensor;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.StampedLock;
@@ -50,8 +52,11 @@ public final class State implements AutoCloseable {
         return owning(name, initial.copy(), free.length == 0 ? new boolean[initial.rank()] : free);
     }
 
-    /** A state that takes that tensor over; one flag for each axis. */
-    static State owning(String name, Tensor value, boolean[] free) {
+    /**
+     * A state that takes that tensor over, which nobody else may use any more; one flag for each
+     * axis.
+     */
+    public static State owning(String name, Tensor value, boolean[] free) {
         return new State(name, value, free.clone());
     }
 
@@ -171,6 +176,23 @@ public final class State implements AutoCloseable {
             text.append(axis == 0 ? "" : ", ").append(free[axis] ? "any" : declared[axis]);
         }
         return text.append(']').toString();
+    }
+
+    /** Copies of the values of these different states at one moment. Throws "interrupted". */
+    public static List<Tensor> copies(List<State> states) {
+        StateLocks locks = new StateLocks(states.toArray(new State[0]), new boolean[states.size()]);
+        long[] stamps = new long[states.size()];
+        List<Tensor> values = new ArrayList<>();
+        try {
+            locks.lock(stamps);
+            states.forEach(s -> values.add(s.value.copy()));
+            return values;
+        } catch (Throwable e) {
+            values.forEach(Tensor::close);
+            throw e;
+        } finally {
+            locks.unlock(stamps);
+        }
     }
 
     /** The value itself, for those who hold the lock. */

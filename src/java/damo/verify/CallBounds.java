@@ -1,6 +1,11 @@
-package damo.program;
+package damo.verify;
 
 import damo.DamoException;
+import damo.program.Access;
+import damo.program.Routine;
+import damo.program.Size;
+import damo.program.Sizes;
+import damo.program.Step;
 import damo.tensor.DType;
 import java.util.Map;
 

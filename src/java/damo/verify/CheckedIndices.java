@@ -1,4 +1,4 @@
-package damo.runtime;
+package damo.verify;
 
 import damo.program.Access;
 import damo.program.Kernel;

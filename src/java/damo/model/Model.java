@@ -1,8 +1,12 @@
-package damo.runtime;
+package damo.model;
 
 import damo.DamoException;
 import damo.program.Program;
 import damo.program.Programs;
+import damo.runtime.Function;
+import damo.runtime.OpKernel;
+import damo.runtime.OpKernels;
+import damo.runtime.State;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.HashSet;
@@ -41,7 +45,7 @@ public final class Model implements AutoCloseable {
                     + "names; its states are " + this.states.keySet());
         }
         this.programs.forEach((name, text) -> checked.put(name, Programs.read(text)));
-        checked.values().forEach(p -> Plan.states(p, this.states));
+        checked.values().forEach(p -> Function.checkStates(p, this.states));
     }
 
     /**
@@ -73,6 +77,14 @@ public final class Model implements AutoCloseable {
      */
     public static Model load(Path path) {
         return load(path, OpKernels.none());
+    }
+
+    /**
+     * The same for a model whose programs use ops of the application's own: {@code kernels} has, by
+     * name, a {@link damo.runtime.HostKernel} or {@link damo.runtime.NativeFunction} for each.
+     */
+    public static Model load(Path path, Map<String, ? extends OpKernel> kernels) {
+        return load(path, OpKernels.of(kernels));
     }
 
     /**

@@ -1,4 +1,4 @@
-package damo.program;
+package damo.verify;
 
 import java.util.Arrays;
 

@@ -1,6 +1,8 @@
-package damo.program;
+package damo.verify;
 
 import damo.DamoException;
+import damo.program.Size;
+import damo.program.Sizes;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -83,7 +85,7 @@ final class SizeValues {
     /** The expression, and the values of the dimensions in it: {@code "[:* n 784] with n = 60"}. */
     String explain(Size size) {
         Set<String> names = new TreeSet<>();
-        collect(size, names);
+        Sizes.names(size, names);
         StringBuilder out = new StringBuilder(Sizes.show(size));
         String gap = " with ";
         for (String name : names) {
@@ -97,17 +99,5 @@ final class SizeValues {
     /** An exception of that kind about a size. */
     static DamoException fail(String kind, String message, Size size) {
         return new DamoException(kind, message, Map.of("expression", Sizes.show(size)));
-    }
-
-    /** Adds the names in an expression. */
-    static void collect(Size size, Set<String> names) {
-        switch (size) {
-            case Size.Int i -> { }
-            case Size.Name n -> names.add(n.name());
-            case Size.Call c -> {
-                collect(c.x(), names);
-                collect(c.y(), names);
-            }
-        }
     }
 }

@@ -1,5 +1,7 @@
-package damo.program;
+package damo.verify;
 
+import damo.program.Program;
+import damo.program.Step;
 import java.util.List;
 
 /** Which steps of a program write its state. */

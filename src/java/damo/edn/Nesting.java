@@ -1,4 +1,4 @@
-package damo.program;
+package damo.edn;
 
 import damo.DamoException;
 import java.util.function.Supplier;

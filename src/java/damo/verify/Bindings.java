@@ -1,6 +1,11 @@
-package damo.program;
+package damo.verify;
 
 import damo.DamoException;
+import damo.edn.Edn;
+import damo.program.Notes;
+import damo.program.Program;
+import damo.program.Size;
+import damo.program.Sizes;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -79,7 +84,7 @@ public final class Bindings {
     /** Whether the shape of a port mentions a counted dimension. */
     public static boolean counted(Program p, Program.Port port) {
         return p.counted().stream().anyMatch(c -> port.shape().stream().anyMatch(
-                size -> Mentions.of(size).contains(c.dim())));
+                size -> Sizes.mentions(size, c.dim())));
     }
 
     private static void checkDims(Program p, long[] dims) {

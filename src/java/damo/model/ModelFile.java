@@ -1,4 +1,4 @@
-package damo.runtime;
+package damo.model;
 
 import damo.DamoException;
 import java.io.IOException;

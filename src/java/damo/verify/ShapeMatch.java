@@ -1,6 +1,11 @@
-package damo.program;
+package damo.verify;
 
 import damo.DamoException;
+import damo.edn.Edn;
+import damo.program.Program;
+import damo.program.Programs;
+import damo.program.Size;
+import damo.program.Sizes;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -88,7 +93,7 @@ final class ShapeMatch {
             why.append(" (").append(sizes.explain(size)).append(')');
         }
         Set<String> names = new TreeSet<>();
-        SizeValues.collect(size, names);
+        Sizes.names(size, names);
         for (String name : names) {
             String binder = binder(name);
             why.append("; dimension ").append(name).append(" is bound by ").append(binder);

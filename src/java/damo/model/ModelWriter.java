@@ -1,7 +1,8 @@
-package damo.runtime;
+package damo.model;
 
-import damo.program.Edn;
-import damo.program.Edn.Keyword;
+import damo.edn.Edn;
+import damo.edn.Edn.Keyword;
+import damo.runtime.State;
 import damo.tensor.Tensor;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -41,31 +42,13 @@ final class ModelWriter {
      */
     static void write(Path path, Model model) {
         ModelWriter writer = new ModelWriter();
-        List<Tensor> values = snapshot(List.copyOf(model.states().values()));
+        List<Tensor> values = State.copies(List.copyOf(model.states().values()));
         try {
             writer.writeAtomically(path, writer.manifest(model, values));
         } catch (IOException e) {
             throw ModelFile.failed("cannot-write", "write", path, e);
         } finally {
             values.forEach(Tensor::close);
-        }
-    }
-
-    private static List<Tensor> snapshot(List<State> states) {
-        StateLocks locks = new StateLocks(states.toArray(new State[0]), new boolean[states.size()]);
-        long[] stamps = new long[states.size()];
-        List<Tensor> values = new ArrayList<>();
-        try {
-            locks.lock(stamps);
-            for (State s : states) {
-                values.add(s.current().copy());
-            }
-            return values;
-        } catch (Throwable e) {
-            values.forEach(Tensor::close);
-            throw e;
-        } finally {
-            locks.unlock(stamps);
         }
     }
 

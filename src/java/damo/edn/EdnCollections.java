@@ -1,4 +1,4 @@
-package damo.program;
+package damo.edn;
 
 import java.util.AbstractList;
 import java.util.AbstractMap;

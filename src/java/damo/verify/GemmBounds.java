@@ -1,6 +1,9 @@
-package damo.program;
+package damo.verify;
 
 import damo.DamoException;
+import damo.program.Access;
+import damo.program.Size;
+import damo.program.Step;
 import java.util.List;
 import java.util.Map;
 

@@ -1,5 +1,9 @@
-package damo.program;
+package damo.verify;
 
+import damo.program.Access;
+import damo.program.Program;
+import damo.program.Size;
+import damo.program.Sizes;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;

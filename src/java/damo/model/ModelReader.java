@@ -1,9 +1,11 @@
-package damo.runtime;
+package damo.model;
 
 import damo.DamoException;
 import damo.Limits;
-import damo.program.Edn;
-import damo.program.Edn.Keyword;
+import damo.edn.Edn;
+import damo.edn.Edn.Keyword;
+import damo.runtime.OpKernels;
+import damo.runtime.State;
 import damo.tensor.DType;
 import damo.tensor.Tensor;
 import java.io.EOFException;

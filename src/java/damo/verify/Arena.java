@@ -1,5 +1,8 @@
-package damo.program;
+package damo.verify;
 
+import damo.program.Access;
+import damo.program.Program;
+import damo.program.Step;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;

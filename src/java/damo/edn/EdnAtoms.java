@@ -1,4 +1,4 @@
-package damo.program;
+package damo.edn;
 
 /** What EDN writes without brackets or quotes: numbers, keywords, symbols, nil, true, false. */
 final class EdnAtoms {

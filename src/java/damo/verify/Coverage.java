@@ -1,5 +1,10 @@
-package damo.program;
+package damo.verify;
 
+import damo.program.Access;
+import damo.program.Kernel;
+import damo.program.Program;
+import damo.program.Size;
+import damo.program.Step;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;

@@ -1,4 +1,4 @@
-package damo.program;
+package damo.edn;
 
 import damo.DamoException;
 import damo.Limits;
@@ -66,7 +66,7 @@ public final class Edn {
     }
 
     /** {@link #read} of text that must be one map. */
-    static Map<?, ?> readMap(String text) {
+    public static Map<?, ?> readMap(String text) {
         if (read(text) instanceof Map<?, ?> map) {
             return map;
         }

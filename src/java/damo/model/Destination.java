@@ -1,4 +1,4 @@
-package damo.runtime;
+package damo.model;
 
 import java.io.IOException;
 import java.nio.file.FileSystemException;

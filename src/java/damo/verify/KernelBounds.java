@@ -1,6 +1,10 @@
-package damo.program;
+package damo.verify;
 
 import damo.DamoException;
+import damo.edn.Edn;
+import damo.program.Kernel;
+import damo.program.Size;
+import damo.program.Sizes;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;

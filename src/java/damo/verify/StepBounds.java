@@ -1,6 +1,9 @@
-package damo.program;
+package damo.verify;
 
 import damo.DamoException;
+import damo.program.Program;
+import damo.program.Sizes;
+import damo.program.Step;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
