@@ -286,26 +286,33 @@
 
 (defn instantiate!
   "Emits a template through `emit` (see `emitter`) and returns the id, or the number when the
-  template is one. A template is a symbol bound in `bindings` (to an id; in attributes to any
-  value), a number or boolean, [op attrs? template …], as in [:div 1 [:add 1 ?x]], or a graph of one
-  output, whose inputs are named as bindings are."
-  [emit bindings template]
-  (letfn [(arg [t] (cond (vector? t) (->Id (build t) (template-made-of t))
-                         (symbol? t) (->Id (bound bindings t))
-                         (map? t) (->Id (inline! emit bindings t))
-                         :else t))
-          (build [[op & more]]
-            (let [[attrs args] (if (map? (first more)) [(first more) (rest more)] [{} more])]
-              (emit op (substitute-attrs attrs bindings) (mapv arg args))))]
-    (let [result (arg template)]
-      (if (instance? Id result) (id-of result) result))))
+  template is one. A template is a symbol bound in `bindings` to an id, a number or boolean,
+  [op attrs? template …], as in [:div 1 [:add 1 ?x]], or a graph of one output, whose inputs are
+  named as bindings are. A symbol that is an attribute stands for its value in `attributes`, such as
+  those that patterns of rules bind; others are data."
+  ([emit bindings template] (instantiate! emit bindings template bindings))
+  ([emit bindings template attributes]
+   (letfn [(arg [t] (cond (vector? t) (->Id (build t) (template-made-of t))
+                          (symbol? t) (->Id (bound bindings t))
+                          (map? t) (->Id (inline! emit bindings t))
+                          :else t))
+           (build [[op & more]]
+             (let [[attrs args] (if (map? (first more)) [(first more) (rest more)] [{} more])]
+               (emit op (substitute-attrs attrs attributes) (mapv arg args))))]
+     (let [result (arg template)]
+       (if (instance? Id result) (id-of result) result)))))
+
+(defn instantiate-over!
+  "The same of a template whose names are arguments alone: what its attributes hold is data."
+  [emit arguments template]
+  (instantiate! emit arguments template {}))
 
 (defn expand-into!
   "Emits into a builder what the op of this entry stands for, applied to nodes of these ids, and
   returns the id; nil when its :expand gives nothing."
   [b {:keys [expand] op :name} attrs ids type]
   (when-let [template (expand {:attrs attrs, :types (mapv #(graph/node-type b %) ids), :type type})]
-    (instantiate! (emitter b nil) (bindings op ids) template)))
+    (instantiate-over! (emitter b nil) (bindings op ids) template)))
 
 (defn- expansion-type [{op :name :as entry} attrs types]
   (let [b (graph/builder)
@@ -349,21 +356,6 @@
                    (aset types id type)))
                nil nodes)
     (assoc graph :types (vec types) :notes (:notes graph {}))))
-
-;; ## Errors of derivatives
-
-(def ^:private usual-slope-bound {:f32 4, :f64 4})
-
-(defn slope-bound
-  "What is stated of the error of the compiled derivative of an op with these attributes by its
-  argument i: {:f32 :f64}, in units in the last place of the derivative, or of the value of the
-  template
-  :of when that is larger; or :least of the smallest positive float; nothing where the template
-  :except holds. Made of the entry's :slope-ulp and what that has for the argument in :by."
-  [op attrs i]
-  (let [given (:slope-ulp (entry op))
-        {:keys [by] :as stated} (if (fn? given) (given attrs) given)]
-    (merge usual-slope-bound (dissoc stated :by) (get by i))))
 
 ;; ## Defining ops
 

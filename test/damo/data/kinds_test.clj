@@ -131,6 +131,20 @@
     (is (= (repeat 5 (Edn$Keyword. "a/b")) (seen f :a/b)))
     (is (= (repeat 5 nil) (seen f nil)))))
 
+(deftest data-in-templates-names-no-argument
+  ;; ?x in a template is the argument; in the attributes of a user's node it is a symbol.
+  (takes :h9 {} true)
+  (let [f (op! :wraps {:kind :composite, :args '[?x], :attrs {:how {:doc "How."}}
+                       :expand (fn [{:keys [attrs]}] [:mul 1 [:h9 attrs '?x]])})
+        g (op! :differs {:kind :host, :args '[?x], :attrs {:how {:doc "How."}}
+                         :type (fn [_ [t]] t), :eval (fn [_ in] in)
+                         :lop (fn [{:keys [attrs]}] [[:h9 attrs '?g]])
+                         :rop (fn [{:keys [attrs]}] [:h9 attrs '?dx])})]
+    (doseq [how '[?x ?g ?dx ?out]]
+      (is (= (repeat 5 how) (seen f how)))
+      (is (= [how how] (for [e [(d/grad (d/sum (g x :how how)) x) (d/rop (g x :how how) x x)]]
+                         (received-from #((d/function [x] e) [1 2 3]))))))))
+
 ;; ## Users' kinds
 
 (deftest users-ops-declare-what-attributes-are

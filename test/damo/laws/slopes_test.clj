@@ -1,7 +1,7 @@
 (ns damo.laws.slopes-test
   "Every derivative of an elementwise op, compiled, in both modes of differentiation, with rules and
-  without, is within the error that its entry states (:slope-ulp, see damo.op/slope-bound), at
-  arguments of all magnitudes, against decimals of sixty digits. (print-errors 1000) prints the
+  without, is within the error that its entry states (:slope-ulp, see damo.op.accuracy/slope-bound),
+  at arguments of all magnitudes, against decimals of sixty digits. (print-errors 1000) prints the
   largest errors found."
   (:require [clojure.test :refer [deftest is testing]]
             [damo.data.array :as array]
@@ -13,6 +13,7 @@
             [damo.math.slopes :as slopes]
             [damo.math.ulp :as ulp]
             [damo.op :as op]
+            [damo.op.accuracy :as accuracy]
             [damo.ops.all])
   (:import (java.util SplittableRandom)))
 
@@ -137,7 +138,7 @@
   "[[row exact-slope unit] …] for one argument of a call, where a slope is asked for and known."
   [[op attrs] i rows]
   (let [f (nth (slopes/functions op attrs) i), {:keys [args]} (op/entry op)
-        {:keys [of except]} (op/slope-bound op attrs i)
+        {:keys [of except]} (accuracy/slope-bound op attrs i)
         template #(if % (exactly/function % args) (constantly %2))
         unit (template of 0M), left-out? (template except false)]
     (vec (for [xs rows :when (and (asked? op xs) (not (oracle left-out? xs)))
@@ -157,7 +158,7 @@
 (defn- findings
   "The errors of the slopes of a call by its argument i: [{:op :args :got :ulp …} …]."
   [[op attrs :as call] i dtype rows results]
-  (let [by-row (zipmap rows (range)), bound (op/slope-bound op attrs i)]
+  (let [by-row (zipmap rows (range)), bound (accuracy/slope-bound op attrs i)]
     (for [[xs slope unit] (exact-rows call i rows), [mode slopes] results :when (slopes call)
           way [:reverse :forward]
           :let [got (nth (get-in slopes [call [i way]]) (by-row xs))]]

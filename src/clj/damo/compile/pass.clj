@@ -24,8 +24,8 @@
 (defn- expand-node! [b op attrs args type note]
   (let [types (mapv #(graph/node-type b %) args)]
     (if-let [template (op/expansion op attrs types type)]
-      (op/instantiate! (expanding-emit b (update note :part-of #(or % op)))
-                       (op/bindings op args) template)
+      (op/instantiate-over! (expanding-emit b (update note :part-of #(or % op)))
+                            (op/bindings op args) template)
       (graph/add-node! b (into [op attrs] args) type note))))
 
 (defn expand
@@ -48,7 +48,7 @@
                                      (graph/args-at g id))))
                (fn [b [op attrs] args type note]
                  (->> (op/widened op attrs (mapv #(graph/node-type b %) args) type)
-                      (op/instantiate! (op/emitter b note) (op/bindings op args))))))
+                      (op/instantiate-over! (op/emitter b note) (op/bindings op args))))))
 
 ;; ## Indices
 
@@ -68,7 +68,7 @@
   [b note i extent]
   (if (= :check (op/kind (graph/op-of (graph/node b i))))
     i
-    (op/instantiate! (op/emitter b note) {'?i i} (check-template extent))))
+    (op/instantiate-over! (op/emitter b note) {'?i i} (check-template extent))))
 
 (defn- with-checked-indices! [b {:keys [axis]} [from to] args note]
   (let [shape (type/shape-of (graph/node-type b (first args)))]

@@ -41,7 +41,7 @@
 (defn emit-template!
   "The id of a template, a vector or a name; its nodes carry the source position of node `from`."
   [b from bindings template]
-  (op/instantiate! (op/emitter b (select-keys (graph/note b from) [:src])) bindings template))
+  (op/instantiate-over! (op/emitter b (select-keys (graph/note b from) [:src])) bindings template))
 
 (defn uniform!
   "The id of a node of that type, all of whose elements are x."

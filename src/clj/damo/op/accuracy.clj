@@ -6,6 +6,19 @@
 
 (set! *warn-on-reflection* true)
 
+(def ^:private usual-slope-bound {:f32 4, :f64 4})
+
+(defn slope-bound
+  "What is stated of the error of the compiled derivative of an op with these attributes by its
+  argument i: {:f32 :f64}, in units in the last place of the derivative, or of the value of the
+  template :of when that is larger; or :least of the smallest positive float; nothing where the
+  template
+  :except holds. Made of the entry's :slope-ulp and what that has for the argument in :by."
+  [op attrs i]
+  (let [given (:slope-ulp (op/entry op))
+        {:keys [by] :as stated} (if (fn? given) (given attrs) given)]
+    (merge usual-slope-bound (dissoc stated :by) (get by i))))
+
 (defn- spelled [x]
   (binding [*print-length* nil, *print-level* nil, *print-namespace-maps* false] (pr-str x)))
 
@@ -37,7 +50,7 @@
   (cond (string? slope-ulp) slope-ulp
         (or slope-ulp (and (= kind :elementwise) (of-value entry) (not (stepwise? entry))))
         (let [attrs (example-attrs entry)
-              bounds (group-by #(op/slope-bound op attrs %) (range (count args)))]
+              bounds (group-by #(slope-bound op attrs %) (range (count args)))]
           (str/join "; " (for [[bound positions] bounds]
                            (str (when (next bounds)
                                   (str "by " (str/join ", " (map args positions)) " "))
