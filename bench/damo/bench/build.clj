@@ -2,7 +2,8 @@
   "How long it takes from expressions to machine code: building, differentiating, rewriting and
   compiling, the first time and when all is warm. The graphs: a training step, the gradient of long
   chains, and many nodes of mixed ops."
-  (:require [damo.bench.stats :as stats]
+  (:require [damo.bench.stages :as stages]
+            [damo.bench.stats :as stats]
             [damo.bench.step :as step]
             [damo.core :as d])
   (:import [java.util Random]))
@@ -48,12 +49,20 @@
   (let [x (d/input 'x [:f32 ['n]])]
     (d/function [x] (d/sum (nth (iterate #(d/tanh (d/add % x)) x) (quot n 2))))))
 
+(defn- firing
+  "The sum of log(1 + k·x) for n numbers k: a rule applies to each."
+  [n]
+  (let [x (d/input 'x [:f64 ['n]])
+        terms (map #(d/log (d/add 1.0 (d/mul x (+ 2.0 %)))) (range n))]
+    (d/function [x] (d/sum (reduce d/add terms)))))
+
 (def graphs
   "What is built: [name, function that builds it, times warm]."
   [["the MLP's training step" #(step/training-step "mlp") 21]
    ["gradient of 200 h ← tanh(h·w + h), w a matrix" #(chain 200 d/dot [:f32 [32 32]]) 5]
    ["gradient of 200 h ← tanh(h*w + h), elementwise" #(chain 200 d/mul [:f32 [32]]) 5]
    ["1,000 nodes of mixed ops" #(mixed 1000) 5]
+   ["400 firings of rules" #(firing 400) 5]
    ["10,000 nodes of mixed ops" #(mixed 10000) 1]
    ["a chain of 100,000 nodes" #(deep 100000) 1]])
 
@@ -63,11 +72,13 @@
     (/ (- (System/nanoTime) start) 1e6)))
 
 (defn measure
-  "{:first ms, :warm ms (median)} to make a graph's function; :first tells of a process that has
-  compiled nothing before only for the first graph that is measured in it."
+  "{:first ms, :warm ms (median), :stages {stage {:ms :mb}} (medians)} to make a graph's function;
+  :first tells of a process that has compiled nothing before only for the first graph that is
+  measured in it."
   [[_ build times]]
   (let [run #(milliseconds build)
         first-time (run)]
     (dotimes [_ (quot times 2)] (run))
     {:first first-time
-     :warm (stats/median (vec (repeatedly times run)))}))
+     :warm (stats/median (vec (repeatedly times run)))
+     :stages (stages/medians (vec (repeatedly (min 5 times) #(stages/measured build))))}))

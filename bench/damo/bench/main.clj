@@ -1,7 +1,7 @@
 (ns damo.bench.main
   "`bin/damo bench`: measures training steps of Damo, and beside it those of other programs, each
   cell in a process of its own; prints a table and writes JSON lines. `bin/damo bench compile`
-  measures how long making a training step takes."
+  measures what making functions takes, stage by stage."
   (:require [clojure.java.io :as io]
             [clojure.set :as set]
             [clojure.string :as str]
@@ -32,7 +32,7 @@
 
 (def ^:private intro
   "usage: bin/damo bench [OPTION...]      training steps, in examples/s
-       bin/damo bench compile          the time from expressions to machine code, in ms")
+       bin/damo bench compile          from expressions to machine code, stage by stage")
 
 ;; ## One cell, in this process
 
@@ -107,13 +107,18 @@
                                    (:failed row "its check value is wrong"))
                {:row row})))))
 
+(defn- print-stages [stages]
+  (doseq [[stage {:keys [ms mb]}] (sort-by (comp - :ms val) stages)]
+    (println (format "  %-46s %9.1f %9.1f" stage (double ms) (double mb)))))
+
 (defn- measure-build! [arguments]
   (cli/parse [] arguments)
   (let [measure-build (requiring-resolve 'damo.bench.build/measure)]
-    (println (format "%-48s %9s %9s" "from expressions to machine code, ms" "first" "warm"))
     (doseq [[what :as graph] @(requiring-resolve 'damo.bench.build/graphs)
-            :let [{first-ms :first, warm-ms :warm} (measure-build graph)]]
-      (println (format "%-48s %9.0f %9.0f" what first-ms warm-ms))
+            :let [{first-ms :first, warm-ms :warm, :keys [stages]} (measure-build graph)]]
+      (println (format "%s: first %.0f ms, warm %.0f ms\n  %-46s %9s %9s" what first-ms warm-ms
+                       "stage, warm" "CPU ms" "MB"))
+      (print-stages stages)
       (flush))))
 
 (defn- main [[job & more :as args]]

@@ -13,15 +13,17 @@
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
             [damo.data.type :as type]
-            [damo.meaning.eval :as eval]
             [damo.meaning.failing :as failing]
             [damo.op :as op]
             [damo.rule :as rule]
             [damo.rule.factors :as factors]
+            [damo.rule.fold :as fold]
+            [damo.rule.index :as index]
             [damo.rule.layers :as layers]
             [damo.rule.partners :as partners]
             [damo.rule.through :as through])
-  (:import [java.util ArrayList HashMap HashSet]
+  (:import [damo.rule.index Candidate]
+           [java.util ArrayList HashMap HashSet]
            [java.util.function BiFunction]))
 
 (set! *warn-on-reflection* true)
@@ -35,38 +37,21 @@
   "How many sweeps follow each other while right sides nest deeper than that."
   20)
 
-(def ^:private max-folded
-  "The largest number of elements of a constant that folding makes."
-  256)
-
-;; ## Which rules run
-
-(defn- rule-index
-  "A function from an op to {:rules [rule …] :ops #{op …}}: those of the rules that may apply to its
-  nodes, as through/selected has them."
-  [rules]
-  (let [by-head (group-by :head rules), of-op (HashMap.)]
-    (fn [op]
-      (or (.get of-op op)
-          (let [heads [op [:within (factors/group-of op)] (op/kind op) :any]
-                found (through/selected (into [] (mapcat by-head) heads))]
-            (.put of-op op found)
-            found)))))
-
 ;; ## The state of a sweep
 ;; `ids` remembers every node that was asked for, rewritten or not; `uses` counts the users of the
 ;; nodes emitted; `active` holds the nodes that are being rewritten; `firing` is the stack of their
 ;; rules, frames {:rule name, :refused volatile, true when the rule must not be applied after all};
 ;; `deep` is an entry for the trace when something was left because the stack was full.
 
-(defrecord Engine [b failing parts partners rules-of ids uses active trace firing deep fuel fold
-                   distances])
+(defrecord Engine [b failing parts partners index uses users-of ids active trace firing deep fuel
+                   fold distances])
 
-(defn- engine [rule-sets {:keys [fuel fold] :or {fold true} :as opts} nodes]
-  (let [b (graph/builder), rules (keep #(rule/wanted opts %) (mapcat :rules rule-sets))]
-    (->Engine b (failing/flags b) (factors/parts b) (partners/partners-of rules) (rule-index rules)
-              (HashMap.) (HashMap.) (HashSet.) (ArrayList.) (volatile! ()) (volatile! nil)
-              (volatile! (or fuel (+ 1000 (* 20 (long nodes))))) fold (ArrayList.))))
+(defn- engine [index {:keys [fuel fold] :or {fold true}} nodes]
+  (let [b (graph/builder), uses (HashMap.)]
+    (->Engine b (failing/flags b) (factors/parts b) (partners/partners (index/rules-of index)) index
+              uses #(.getOrDefault uses % 0) (HashMap.) (HashSet.) (ArrayList.)
+              (volatile! ()) (volatile! nil) (volatile! (or fuel (+ 1000 (* 20 (long nodes))))) fold
+              (ArrayList.))))
 
 (declare emit-node!)
 
@@ -99,32 +84,14 @@
 
 ;; ## Constant folding
 
-(defn- constant-array [b id]
-  (let [{:keys [value] [dtype shape] :type} (graph/attrs-of (graph/node b id))]
-    (array/of dtype shape (if (vector? value) value [value]))))
-
-(defn- foldable? [b op args [_ shape]]
-  (and (seq args)
-       (not (#{:leaf :generate} (op/kind op)))
-       (not (:kernel (op/entry op)))
-       (not= op :broadcast-to)
-       (every? #(= :const (graph/op-of (graph/node b %))) args)
-       (every? integer? shape)
-       (<= (long (type/size shape)) (long max-folded))))
-
 (defn- folded!
-  "The id of the constant that (op args) is, or nil. A failure, such as an index out of range or
-  whatever the code of a user's op throws, is left for the call, which reports it with the place in
-  the user's code."
+  "The id of the constant that (op args) is, or nil."
   [{:keys [b] :as engine} op attrs args type note]
-  (when (foldable? b op args type)
-    (when-let [values (try (array/values (eval/constant op attrs (mapv #(constant-array b %) args)))
-                           (catch Exception _)
-                           (catch StackOverflowError _))]
-      (if (and (seq values) (apply = values))
-        (let [scalar (scalar-constant! engine (first values) (type/dtype-of type) note)]
-          (conform! engine scalar type note "constant folding"))
-        (emit-node! engine :const {:type type, :value values} [] type note)))))
+  (when-let [values (fold/values b op attrs args type)]
+    (if (and (seq values) (apply = values))
+      (let [scalar (scalar-constant! engine (first values) (type/dtype-of type) note)]
+        (conform! engine scalar type note "constant folding"))
+      (emit-node! engine :const {:type type, :value values} [] type note))))
 
 ;; ## What the trace says
 
@@ -230,19 +197,24 @@
         (<= (long max-depth) (count @firing))
         (vreset! deep {:rule name, :stopped :depth, :before (shown b op args), :made []})))
 
-(defn- try-rule [{:keys [parts partners]} rule root count-of]
+(defn- try-rule [{:keys [parts partners users-of]} rule root]
   (if (:within rule)
-    (partners/try-rule parts partners rule root count-of)
-    (rule/try-rule rule root count-of)))
+    (partners/try-rule parts partners rule root users-of)
+    (rule/try-rule rule root users-of)))
 
 (defn- tried!
   "The id of what the rule puts in the place of a node, nil where it does not apply."
-  [{:keys [b ^HashMap uses] :as engine} rule {:keys [op attrs args type note]}]
-  (let [root (rule/view b op attrs args type)]
-    (when-let [found (try-rule engine rule root #(.getOrDefault uses % 0))]
-      (when (and (keeps-failures? engine rule op attrs args type found)
-                 (not (held-back? engine rule op args)))
-        (fire! engine rule found op args type note)))))
+  [engine rule {:keys [op attrs args type note root]}]
+  (when-let [found (try-rule engine rule root)]
+    (when (and (keeps-failures? engine rule op attrs args type found)
+               (not (held-back? engine rule op args)))
+      (fire! engine rule found op args type note))))
+
+(defn- as-tried
+  "The node (op args) as `tried!` takes it."
+  [{:keys [b]} {:keys [op attrs args type]} note]
+  {:op op, :attrs attrs, :args args, :type type, :note note
+   :root (rule/view b op attrs args type)})
 
 (defn- tried-through-views!
   "The same for other ways to write the node, as damo.rule.through has them: where the rule applies
@@ -250,7 +222,7 @@
   [engine rule others note]
   (let [emit (emitter engine note)]
     (some (fn [{:keys [path parts], [join attrs] :join}]
-            (let [made (mapv #(tried! engine rule (assoc % :note note)) parts)]
+            (let [made (mapv #(tried! engine rule %) parts)]
               (when (some some? made)
                 (let [whole #(or %1 (emit (:op %2) (:attrs %2) (mapv op/->Id (:args %2))))
                       ids (mapv whole made parts)]
@@ -269,17 +241,51 @@
         others (vec (through/candidates cx ops node))]
     (vswap! firing rest)
     (.clear (.subList trace before (.size trace)))
-    (when-not @(:refused frame) others)))
+    (when-not @(:refused frame)
+      (for [other others] (update other :parts (partial mapv #(as-tried engine % note)))))))
 
-(defn- rewritten! [{:keys [rules-of] :as engine} op attrs args type note]
-  (let [{:keys [rules ops]} (rules-of op)
-        node {:op op, :attrs attrs, :args args, :type type, :note note}
-        others (delay (through-views engine ops node))]
-    (some (fn [{:keys [through] :as rule}]
-            (or (tried! engine rule node)
-                (when (and through (seq @others))
-                  (tried-through-views! engine rule @others note))))
-          rules)))
+(defn- candidates
+  "The rules that may apply to a node, as `index/candidates` has them."
+  [{:keys [b parts]} of-op op args]
+  (let [op-of #(graph/op-of (graph/node b %)), group (factors/group-of op)]
+    (index/candidates of-op (mapv op-of (if (< 3 (count args)) (subvec args 0 3) args))
+                      (when group (mapv #(factors/ops-of parts group %) args)))))
+
+(defn- applied!
+  "The id of what the first of these candidates that applies puts in the place of a node, or nil."
+  [engine node candidates]
+  (reduce (fn [_ ^Candidate c] (when-some [id (tried! engine (.rule c) node)] (reduced id)))
+          nil candidates))
+
+(defn- applied-through-views!
+  "The same where there are other ways to write the node: each rule is tried on the node as it is,
+  then, if it looks through views, on the others."
+  [engine of-op own {:keys [note] :as node} others]
+  (let [direct (into {} (map (fn [^Candidate c] [(.place c) (.rule c)])) own)
+        through (into #{} (for [{:keys [parts]} others, {:keys [op args]} parts
+                                ^Candidate c (candidates engine of-op op args)
+                                :when (:through (.rule c))]
+                            (.place c)))]
+    (some (fn [place]
+            (or (when-let [rule (direct place)] (tried! engine rule node))
+                (when (through place)
+                  (tried-through-views! engine (index/rule-at of-op place) others note))))
+          (sort (into through (keys direct))))))
+
+(defn- rewritten!
+  "The id of what a rule puts in the place of the node, nil where none applies. Other ways to write
+  it are looked for when it is the turn of the first rule that looks through views."
+  [{:keys [index] :as engine} op attrs args type note]
+  (let [of-op (index/of-op index op), own (candidates engine of-op op args)
+        node (as-tried engine {:op op, :attrs attrs, :args args, :type type} note)]
+    (if-let [first-through (index/first-through of-op)]
+      (let [turn? (fn [^Candidate c] (<= (long (.place c)) (long first-through)))
+            [before behind] (split-with turn? own)]
+        (or (applied! engine node before)
+            (if-let [others (seq (through-views engine (index/viewed-ops of-op) node))]
+              (applied-through-views! engine of-op behind node others)
+              (applied! engine node behind))))
+      (applied! engine node own))))
 
 (defn- sorted-arguments
   "The arguments, of a commutative op in one order, so that x·y and y·x are one node: 0-d ones
@@ -340,7 +346,7 @@
   "One sweep: {:graph :trace :ids} as `run` has them; :more, an entry for the trace, where right
   sides nested too deep; :fuel that is left."
   [{:keys [nodes] :as graph} rule-sets {:keys [trace] :as opts}]
-  (let [{:keys [b deep fuel] :as engine} (engine rule-sets opts (count nodes))
+  (let [{:keys [b deep fuel] :as engine} (engine (index/of-sets rule-sets opts) opts (count nodes))
         swept-to (sweep! engine graph)
         {:keys [graph now]} (graph/swept b graph swept-to)
         ids #(some-> (get swept-to %) now)]

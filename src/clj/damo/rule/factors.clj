@@ -6,7 +6,7 @@
   Of x²/y: (form parts :product id) = {x 2, y -1}; (without cx id {:id x …}) = [:div x y]."
   (:require [damo.data.graph :as graph]
             [damo.rule :as rule])
-  (:import [java.util ArrayList]))
+  (:import [java.util ArrayList HashMap]))
 
 (set! *warn-on-reflection* true)
 
@@ -70,12 +70,13 @@
   so that long chains cost no more than their length."
   64)
 
-(deftype Parts [b ^ArrayList products ^ArrayList sums])
+(deftype Parts [b ^ArrayList products ^ArrayList sums
+                ^ArrayList product-ops ^ArrayList sum-ops ^HashMap singles])
 
 (defn parts
   "What is known of the members of the nodes of a builder, found as they are asked for; mutable."
   [b]
-  (->Parts b (ArrayList.) (ArrayList.)))
+  (->Parts b (ArrayList.) (ArrayList.) (ArrayList.) (ArrayList.) (HashMap.)))
 
 (defn- light? [w] (<= (Math/abs (long w)) (long largest-weight)))
 
@@ -117,6 +118,36 @@
     (while (<= (.size forms) (long id))
       (.add forms (form-of-node b group forms (.size forms))))
     (or (.get forms (int id)) {id 1})))
+
+;; ## Which ops members have
+
+(defn- only
+  "#{op}, one such set for each op."
+  [^HashMap singles op]
+  (or (.get singles op)
+      (let [ops #{op}] (.put singles op ops) ops)))
+
+(defn- united [ops more]
+  (cond (nil? ops) more
+        (every? ops more) ops
+        :else (into ops more)))
+
+(defn- ops-of-node
+  "The ops of the members of node `id` from those of the nodes before it."
+  [^Parts parts group ^ArrayList known id]
+  (let [b (.b parts), node (graph/node b id)]
+    (if (contains? (form parts group id) id)
+      (only (.singles parts) (graph/op-of node))
+      (transduce (map (fn [[x]] (.get known (int x)))) (completing united) nil
+                 (members b group node)))))
+
+(defn ops-of
+  "The ops that members of node `id` have: these, and maybe those of members that cancel."
+  [^Parts parts group id]
+  (let [^ArrayList known (if (= group :product) (.product-ops parts) (.sum-ops parts))]
+    (while (<= (.size known) (long id))
+      (.add known (ops-of-node parts group known (.size known))))
+    (.get known (int id))))
 
 ;; ## Writing again
 ;; A template of nil is the unit, which is left out of what is written.

@@ -6,9 +6,11 @@
   (:require [damo.data.graph :as graph]
             [damo.data.type :as type]
             [damo.rule :as rule]
-            [damo.rule.factors :as factors])
+            [damo.rule.factors :as factors]
+            [damo.rule.pattern :as pattern])
   (:import [damo.rule.factors Parts]
-           [damo.rule View]))
+           [damo.rule.pattern Root]
+           [java.util HashMap]))
 
 (set! *warn-on-reflection* true)
 
@@ -28,7 +30,7 @@
 (defn- rest-of
   "The template of the node without the pair, so many times each, `instead` in the place of its
   carrier; nil when too much would be computed twice."
-  [{:keys [group ^View root sign copied keeps] :as cx} [x w y v] [n k] carrier instead]
+  [{:keys [group ^Root root sign copied keeps] :as cx} [x w y v] [n k] carrier instead]
   (let [[left right] (.args root)
         [t missed] (side (assoc cx :left n) left x w (when (= carrier :first) instead))
         [u missed-too] (side (assoc cx :left k) right y v (when (= carrier :second) instead))]
@@ -38,7 +40,7 @@
 
 (defn- apart?
   "Does a member of the pair stand deeper than as an argument of the node or of its sides?"
-  [{:keys [^Parts parts group ^View root]} [x _ y _]]
+  [{:keys [^Parts parts group ^Root root]} [x _ y _]]
   (let [[left right] (.args root)
         near? (fn [member side]
                 (or (= member side)
@@ -59,12 +61,12 @@
 
 (defn- shown
   "A pair as if its members were the arguments of one node. Its attributes are for conditions:
-  :apart as `apart?` tells, :above when the first stands above, and functions of a factor p and a
+  (:apart?) as `apart?` tells, :above when the first stands above, and functions of a factor p and a
   term u: :meets, does p meet a partner in u? and :divides, is p a factor of all terms of u?"
-  [{:keys [^View root] :as cx} {:keys [lhs]} [x w y _ :as pair] carrier]
+  [{:keys [^Root root] :as cx} {:keys [lhs]} [x w y _ :as pair] carrier]
   (let [sign (if (= (first lhs) (get-in factors/groups [:product :part])) -1 1)]
     (rule/view (.b root) (first lhs)
-               {:apart (apart? cx pair)
+               {:apart? (fn [] (apart? cx pair))
                 :above (or (= carrier :second) (pos? (long w)))
                 :meets (fn [p u] (meets? cx p sign u))
                 :divides (fn [p u] (divides? cx p u))}
@@ -97,7 +99,7 @@
 
 (defn- applied
   "[match template] of the rule on a pair that its weights and heads fit, or nil."
-  [{:keys [^View root] :as cx} {:keys [heads], :as rule} [x _ y _ :as pair]]
+  [{:keys [^Root root] :as cx} {:keys [heads], :as rule} [x _ y _ :as pair]]
   (when-let [carrier (carrier-of cx rule pair)]
     (let [[x y] (if (= carrier :first) [x y] [y x])]
       (when (heads-fit? (.b root) heads (:joins rule) x y)
@@ -106,7 +108,7 @@
 (defn- open
   "The members of a form that one of the heads fits, but for those that cancel with the other form:
   that goes first, in whatever order the rules are."
-  [{:keys [^View root sign]} heads form other]
+  [{:keys [^Root root sign]} heads form other]
   (filterv (fn [[id w]]
              (and (some #(fits? (.b root) % id) heads)
                   (not (neg? (* (long w) (long (get other id 0)) (long sign))))))
@@ -123,6 +125,38 @@
         (some (fn [[x w]] (some (fn [[y v]] (f [x w y v])) others)) found)))))
 
 ;; ## What a factor would meet
+;; Rules about partners are asked for the same factors and sums again and again, on the way up a
+;; long chain: what is found of them is kept for all nodes of a builder.
+
+(deftype Partners [rules by-ops known])
+
+(defn partners
+  "Of these rules, those about two factors that cancel or stabilise each other, with what is found
+  out of the nodes of one builder; mutable."
+  [rules]
+  (->Partners (filterv (fn [{:keys [within same keeps]}]
+                         (and (= within :product) (or same (= keeps :stabilizes))))
+                       rules)
+              (HashMap.) (HashMap.)))
+
+(defn- remembered
+  "The value of a key of a map, made by (f) when it is missing."
+  [^HashMap m k f]
+  (or (.get m k) (let [x (f)] (.put m k x) x)))
+
+(defn- heads-of-ops-fit? [[p q] joins x y]
+  (let [fits? (fn [head op] (or (nil? head) (= head op)))]
+    (or (and (fits? p x) (fits? q y)) (and joins (fits? q x) (fits? p y)))))
+
+(defn- rules-for
+  "The partner rules that may be about factors of these ops, the first above and the second below or
+  the other way round; those about equal factors are left out."
+  [^Partners partners op-p op-f]
+  (remembered (remembered (.by-ops partners) op-p #(HashMap.)) op-f
+              #(filterv (fn [{:keys [same heads joins]}]
+                          (and (not same) (or (heads-of-ops-fit? heads joins op-p op-f)
+                                              (heads-of-ops-fit? heads joins op-f op-p))))
+                        (.rules partners))))
 
 (def ^:private most-tries
   "How many nodes are looked at to find out whether a factor meets another."
@@ -133,27 +167,47 @@
 (defn- about?
   "Is the rule about the factor p of weight `sign` and the factor f of weight w? That p cancels a
   divisor counts, that it is one does not: (2x - 1)/x keeps digits that 2 - 1/x loses."
-  [{:keys [^View root uses] :as cx} {:keys [same heads joins] :as rule} p sign f w]
+  [{:keys [^Root root uses] :as cx} {:keys [same heads joins] :as rule} p sign f w]
   (let [pair [p sign f w]]
     (when-let [carrier (carrier-of cx rule pair)]
       (let [[x y] (if (= carrier :first) [p f] [f p])]
         (and (if same (and (= p f) (= sign 1)) (heads-fit? (.b root) heads joins x y))
              (rule/try-rule rule (shown cx rule pair carrier) uses))))))
 
+(defn- meets-here?
+  "The same for a factor of node u that is not negated."
+  [{:keys [parts ^Partners partners ^Root root] :as cx} p sign u]
+  (let [b (.b root), op-of #(graph/op-of (graph/node b %)), op-p (op-of p)
+        factors (factors/form parts :product u), own (get factors p)]
+    (boolean
+     (or (when own (some #(when (:same %) (about? cx % p sign p own)) (.rules partners)))
+         (some (fn [[f w]] (some #(about? cx % p sign f w) (rules-for partners op-p (op-of f))))
+               factors)))))
+
+(defn- found-before
+  "What is known of a factor and terms, {k true or false}, for products of that type; k stands for
+  the term, the sign and how deep is looked."
+  [^Partners partners type p]
+  (remembered (remembered (.known partners) type #(HashMap.)) p #(HashMap.)))
+
 (defn- meets?
   "Is there a rule, one that stabilises or cancels, about the factor p, above or below as `sign`
   says, and a factor of node u?"
-  [{:keys [parts partners tries depth ^View root] :as cx} p sign u]
+  [{:keys [partners tries depth ^Root root] :as cx} p sign u]
   (let [b (.b root), [op _ x] (graph/node b u)
-        cx (assoc cx :group :product, :sign 1, :depth (dec (long depth)))]
-    (cond (or (zero? (long depth)) (neg? (long (vswap! tries dec))) (rule/uniform b p)) false
-          (= op :neg) (recur cx p sign x)
-          :else (some (fn [[f w]] (some #(about? cx % p sign f w) partners))
-                      (factors/form parts :product u)))))
+        ^HashMap known (found-before partners (.type root) p)
+        k (+ (* 16 (long u)) (* 2 (long depth)) (if (pos? (long sign)) 1 0))
+        before (.get known k)]
+    (cond (some? before) before
+          (or (zero? (long depth)) (neg? (long (vswap! tries dec))) (pattern/uniform b p)) false
+          :else (let [cx (assoc cx :group :product, :sign 1, :depth (dec (long depth)))
+                      met (if (= op :neg) (meets? cx p sign x) (meets-here? cx p sign u))]
+                  (when (or met (<= 0 (long @tries))) (.put known k met))
+                  met))))
 
 (defn- divides?
   "Is p a factor of all terms of node u?"
-  [{:keys [parts depth ^View root] :as cx} p u]
+  [{:keys [parts depth ^Root root] :as cx} p u]
   (let [[op _ x y] (graph/node (.b root) u), cx (assoc cx :depth (dec (long depth)))]
     (and (pos? (long depth))
          (or (pos? (long (get (factors/form parts :product u) p 0)))
@@ -162,18 +216,11 @@
                (:add :sub) (and (divides? cx p x) (divides? cx p y))
                false)))))
 
-(defn partners-of
-  "Of these rules, those about two factors that cancel or stabilise each other."
-  [rules]
-  (filterv (fn [{:keys [within same keeps]}]
-             (and (= within :product) (or same (= keeps :stabilizes))))
-           rules))
-
 (defn try-rule
   "[match template] when the rule, one with :within, applies to two members of the node that `root`
-  views, else nil. `partners` are the rules that `partners-of` chose; `uses` says how many users a
-  node has."
-  [parts partners {group :within, exact :exact, :as rule} ^View root uses]
+  views, else nil. `partners` are those of the rules at work; `uses` says how many users a node
+  has."
+  [parts partners {group :within, exact :exact, :as rule} ^Root root uses]
   (when-not (and exact (type/float-dtype? (type/dtype-of (.type root))))
     (let [[left right] (.args root)
           cx {:parts parts, :partners partners, :group group, :root root, :uses uses

@@ -38,7 +38,7 @@
   (let [dtype (type/dtype-of type), x (array/convert dtype x)]
     (cond (type/int-dtype? dtype) x
           (and (every? #(normal? dtype %) [x c d])
-               (or (not (:apart attrs)) (every? #(moderate? dtype %) [x c d]))) x)))
+               (or (not ((:apart? attrs))) (every? #(moderate? dtype %) [x c d]))) x)))
 
 (defn- times [c d] (if (float? c) (* c d) (unchecked-multiply (long c) (long d))))
 (defn- plus [c d] (if (float? c) (+ c d) (unchecked-add (long c) (long d))))
