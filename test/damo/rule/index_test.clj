@@ -23,10 +23,7 @@
 
 ;; ## Nothing that applies is left out
 
-(defn- built [{:keys [nodes notes]}]
-  (let [b (graph/builder)]
-    (reduce-kv (fn [_ id node] (graph/add-node! b node (notes id))) nil nodes)
-    b))
+(defn- built [g] (doto (graph/builder) (graph/load-graph! g)))
 
 (defn- left-out
   "The names of rules that match node `id` and are no candidates for it."

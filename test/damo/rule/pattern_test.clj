@@ -41,8 +41,8 @@
     (is (= '{?x x, ?a [1]} (matched '[:sum {:axis ?a :keepdims false} ?x] '[:sum {:axis 1} x])))
     (is (nil? (matched '[:sum {:axis ?a :keepdims true} ?x] '[:sum {:axis 1} x]))))
   (testing "variadic ops have as many arguments"
-    (is (= '{?x x, ?y y} (matched '[:concat ?x ?y] '[:concat {:axis 0} x y])))
-    (is (nil? (matched '[:concat ?x ?y] '[:concat {:axis 0} x y x])))))
+    (is (= '{?x x, ?y y} (matched '[:concatenate ?x ?y] '[:concatenate {:axis 0} x y])))
+    (is (nil? (matched '[:concatenate ?x ?y] '[:concatenate {:axis 0} x y x])))))
 
 (deftest the-nodes-between-root-and-names
   (let [b (graph/builder), emit (op/emitter b nil)
