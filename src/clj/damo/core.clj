@@ -11,17 +11,16 @@
             [damo.data.attribute :as attribute]
             [damo.data.expr :as expr]
             [damo.data.fail :as fail :refer [fail!]]
-            [damo.data.graph :as graph]
-            [damo.data.type :as type]
             [damo.face.derivative :as derivative]
             [damo.face.function :as function]
             [damo.face.function.copy :as copy]
+            [damo.face.graphs :as graphs]
+            [damo.face.leaf :as leaf]
             [damo.face.model :as model]
             [damo.face.operators :as operators]
             [damo.face.parameters :as face]
             [damo.face.parse :as parse]
             [damo.face.random :as random]
-            [damo.face.substitute :as substitute]
             [damo.face.tensors :as tensors]
             [damo.face.verify :as verify]
             [damo.laws.check :as check]
@@ -40,8 +39,7 @@
             [damo.tool.describe :as describe])
   (:import [damo.face.function Compiled]
            [damo.lib Blas]
-           [damo.runtime State]
-           [damo.tensor DType Tensor]))
+           [damo.tensor Tensor]))
 
 (set! *warn-on-reflection* true)
 
@@ -119,42 +117,7 @@
 
 ;; ## Leaves
 
-(defn input
-  "A value given at each call, named by a symbol. The type is [dtype [dim …]]; dims are integers, or
-  symbols that stand for the same length wherever they appear: (input 'x [:f32 ['n 784]])."
-  [input-name type]
-  (when-not (symbol? input-name)
-    (fail! ::bad-name (str "the name of an input is a symbol, 'x; got " (pr-str input-name))
-           {:name input-name}))
-  (op/node :input {:name input-name, :type type} []))
-
-(defn shared
-  "A variable that keeps its value between calls; `value` is a tensor, a number or nested data. Its
-  type, dtype and shape, stays. Read it with `value`, set it with `set-value!` or by :updates."
-  [shared-name value]
-  (when-not (symbol? shared-name)
-    (fail! ::bad-name (str "the name of a shared variable is a symbol, 'w; got "
-                           (pr-str shared-name))
-           {:name shared-name}))
-  (let [^Tensor t (expr/explaining :shared [shared-name value] #(tensors/tensor value))
-        type [(keyword (.label ^DType (.dtype t))) (vec (.shape t))]]
-    (expr/->Expr :shared {:name shared-name, :type type} [] type (fail/source-position)
-                 (State/of (str shared-name) t (boolean-array 0)))))
-
-(defn- state-of ^State [s]
-  (or (when (expr/expr? s) (expr/state-of s))
-      (fail! ::not-shared (str "a shared variable is needed; got " (pr-str s)) {:given s})))
-
-(defn value
-  "A copy of the value of a shared variable, a tensor."
-  [s]
-  (run/translating (.value (state-of s))))
-
-(defn set-value!
-  "Sets a shared variable to a tensor, a number or nested data of its type; returns the variable."
-  [s v]
-  (expr/explaining :set-value! [s v] #(run/translating (.set (state-of s) v)))
-  s)
+(export leaf/input leaf/shared leaf/value leaf/set-value!)
 
 ;; ## Tensors
 
@@ -163,40 +126,7 @@
 
 ;; ## Expressions and graphs
 
-(defn type-of
-  "The type of an expression, [dtype [dim …]]."
-  [e]
-  (expr/type-of (expr/whole e)))
-
-(defn graph
-  "The graph of an expression or a vector of them as plain EDN: {:nodes [[op attrs & ids] …]
-  :types [type …] :outputs [id …] :notes {id {:src …}}}."
-  [e]
-  (graph/check (:graph (expr/to-graph (if (sequential? e) (mapv expr/whole e) [(expr/whole e)])))))
-
-(defn expr
-  "The expression of a graph with one output, else the vector of them. `leaves` maps names of inputs
-  and shared variables to expressions that stand for them; symbols of dims are bound to what they
-  are there."
-  ([g] (expr g {}))
-  ([g leaves]
-   (let [{:keys [nodes] :as g} (op/check-types (graph/check g))
-         known (into {} (for [[id [op {:keys [type] :as attrs}]] (map-indexed vector nodes)
-                              :when (#{:input :shared} op)
-                              :let [e (leaves (:name attrs))] :when e]
-                          [id [(expr/->Expr op attrs [] type nil nil) e]]))
-         {:keys [exprs]} (substitute/in-graph g known {})]
-     (if (= 1 (count exprs)) (first exprs) exprs))))
-
-(defn write-graph
-  "Writes a graph to a file as EDN, whole or not at all; returns the file."
-  [file g]
-  (graph/write-graph file g))
-
-(defn read-graph
-  "The graph in a file, its form and types checked; never evaluates anything."
-  [file]
-  (op/check-types (graph/read-graph file)))
+(export graphs/type-of graphs/graph graphs/expr graphs/write-graph graphs/read-graph)
 
 (defn parse
   "The graph of a let form, data such as {:inputs {x [:f32 [n 784]]} :params {w {:type [:f32 [784
