@@ -1,5 +1,6 @@
+import damo.Damo;
 import damo.DamoException;
-import damo.model.Model;
+import damo.runtime.Model;
 import damo.tensor.Tensor;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -43,7 +44,7 @@ final class ClassifyDigit {
 
     /** The probabilities of the ten digits, given the pixels of one, 0 for ground to 1 for ink. */
     private static float[] classify(Path file, float[] pixels) {
-        try (Model model = Model.load(file);
+        try (Model model = Damo.load(file);
                 Tensor batch = Tensor.of(new float[][] {pixels});
                 Tensor probabilities = model.function("predict").call(batch)[0]) {
             return (float[]) probabilities.toJavaArray();

@@ -13,6 +13,11 @@
   [text]
   (str/replace text #"(?s)/\*.*?\*/|//[^\n]*|\"\"\".*?\"\"\"|\"(?:[^\"\\\n]|\\.)*\"" "\"\""))
 
+(def ^:private facade
+  "The class that applications begin with: it stands beside the exception, below everything, for its
+  name's sake, and uses what is on top. Nothing of the core uses it."
+  "Damo.java")
+
 (defn uses
   "[package #{packages}] of the text of a Java file: its own, and those under `root` that it names."
   [root text]
@@ -25,7 +30,7 @@
   "{package #{packages that its files use}} of the Java files under a folder."
   [root folder]
   (apply merge-with into {}
-         (for [^File f (source/files folder ".java")]
+         (for [^File f (source/files folder ".java") :when (not= facade (.getName f))]
            (conj {} (uses root (slurp f))))))
 
 (defn- way

@@ -344,8 +344,8 @@
                                 "my-cbrt" (damo.runtime.NativeFunction/of
                                            (damo.runtime.NativeFunction/symbol "libm.so.6" "cbrt")
                                            DType/F64 (into-array DType [DType/F64]))}]
-                   (with-open [model (damo.model.Model/load (.toPath (io/file file))
-                                                            ^java.util.Map kernels)]
+                   (with-open [model (damo.Damo/load (.toPath (io/file file))
+                                      ^java.util.Map kernels)]
                      (is (= [6.0 12.0] @(aget (.call (.function model "f")
                                                      (to-array [(d/tensor [8.0 64.0])]))
                                               0))))))))))

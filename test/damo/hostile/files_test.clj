@@ -8,8 +8,7 @@
             [damo.runtime.programs :as programs])
   (:import [damo DamoException]
            [damo.edn Edn]
-           [damo.model Model]
-           [damo.runtime Function]
+           [damo.runtime Function Model]
            [java.io File]
            [java.nio.file Files OpenOption]
            [java.util Random]))

@@ -4,8 +4,8 @@
             [clojure.test :refer [deftest is testing]]
             [damo.runtime.forge :as forge]
             [damo.runtime.programs :as programs :refer [call refusal]])
-  (:import (damo.model Model)
-           (damo.runtime State)
+  (:import (damo Damo)
+           (damo.runtime Model State)
            (damo.tensor DType Tensor)
            (java.io File)
            (java.nio.file Files Path)
@@ -41,7 +41,7 @@
     (fn [folder]
       (let [file (path folder "m.damo")]
         (.save (model (programs/state "w" [1 2])) file)
-        (with-open [m (Model/load file)]
+        (with-open [m (Damo/load file)]
           (is (= ["step" "total"] (.names m)))
           (is (= "{:outputs [sum]}" (.info m "step")))
           (is (nil? (.info m "total")))
@@ -55,7 +55,7 @@
           (.set (.state m "w") [5 6 7])
           (.save m file))
         (is (= ["m.damo"] (files folder)) "no debris")
-        (let [m (Model/load file)]
+        (let [m (Damo/load file)]
           (is (= [5.0 6.0 7.0] @(.value (.state m "w"))) "a free axis stays free")
           (.close m)
           (.close m)
@@ -73,7 +73,7 @@
                  "s" (state-of "s" 3 DType/I8)}
             file (path folder "all")]
         (.save (Model/of {} (merge states odd) {}) file)
-        (with-open [m (Model/load file)]
+        (with-open [m (Damo/load file)]
           (doseq [[^DType dtype data] values]
             (is (= data @(.value (.state m (.label dtype)))) (str dtype)))
           (is (= [1 1 0] (vec (.shape (.state m "an \"odd\"\nname, …")))))

@@ -3,7 +3,7 @@
   written appears complete or not at all. (write-whole! \"a.edn\" (fn [out] …))."
   (:require [clojure.java.io :as io]
             [damo.data.fail :refer [fail!]])
-  (:import [damo.model Destination]
+  (:import [damo.runtime Destination]
            [java.io BufferedInputStream EOFException File FileNotFoundException InputStream
             IOException]
            [java.nio.file CopyOption Files StandardCopyOption]

@@ -10,8 +10,7 @@
             [damo.data.fail :as fail :refer [fail!]]
             [damo.face.function :as function])
   (:import [damo.face.function Compiled]
-           [damo.model Model]
-           [damo.runtime State]
+           [damo.runtime Model State]
            [java.util LinkedHashMap Map]))
 
 (set! *warn-on-reflection* true)

@@ -1,4 +1,4 @@
-package damo.model;
+package damo.runtime;
 
 import java.io.IOException;
 import java.nio.file.FileSystemException;

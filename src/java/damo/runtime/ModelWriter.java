@@ -1,8 +1,7 @@
-package damo.model;
+package damo.runtime;
 
 import damo.edn.Edn;
 import damo.edn.Edn.Keyword;
-import damo.runtime.State;
 import damo.tensor.Tensor;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;

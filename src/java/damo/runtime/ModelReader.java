@@ -1,11 +1,9 @@
-package damo.model;
+package damo.runtime;
 
 import damo.DamoException;
 import damo.Limits;
 import damo.edn.Edn;
 import damo.edn.Edn.Keyword;
-import damo.runtime.OpKernels;
-import damo.runtime.State;
 import damo.tensor.DType;
 import damo.tensor.Tensor;
 import java.io.EOFException;

@@ -1,4 +1,4 @@
-package damo.model;
+package damo.runtime;
 
 import damo.DamoException;
 import java.io.IOException;

@@ -1,12 +1,8 @@
-package damo.model;
+package damo.runtime;
 
 import damo.DamoException;
 import damo.program.Program;
 import damo.program.Programs;
-import damo.runtime.Function;
-import damo.runtime.OpKernel;
-import damo.runtime.OpKernels;
-import damo.runtime.State;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.HashSet;
