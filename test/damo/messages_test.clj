@@ -80,8 +80,7 @@
            "  argument 1: u [:f32 [m 3]], written at at-u"
            "  expression: (mul (exp v) u)"
            "  written at: here"
-           (str "  try: if they are always equal, give them one name, or state it: "
-                "(d/specify-shape u ['n 3])")]
+           "  try: (d/with-dims '{n m} …), if they are always equal; or give them one name"]
           (d/mul (d/exp v) u))))
 
 (deftest dtypes-that-do-not-fit

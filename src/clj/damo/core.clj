@@ -9,8 +9,10 @@
             [clojure.java.io :as io]
             [damo.compile.pipeline :as run]
             [damo.data.attribute :as attribute]
+            [damo.data.explain :as explain]
             [damo.data.expr :as expr]
             [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.told :as told]
             [damo.face.derivative :as derivative]
             [damo.face.function :as function]
             [damo.face.function.copy :as copy]
@@ -71,7 +73,7 @@
 (defmacro ^:private export-makers
   "Functions that make expressions under their own names here; failures name them."
   [& functions]
-  `(do ~@(for [f functions] (exported f `(expr/explained ~(keyword (name f)) ~f)))))
+  `(do ~@(for [f functions] (exported f `(explain/explained ~(keyword (name f)) ~f)))))
 
 (export-makers
  argmax/max-and-argmax normalize/layer-norm normalize/batch-norm-train normalize/batch-norm-test
@@ -80,10 +82,10 @@
  select/masked select/unique-all)
 
 (def ^{:doc (:doc (meta #'einsum/call-einsum)), :arglists '([subscripts & operands])} einsum
-  (expr/explained :einsum einsum/call-einsum))
+  (explain/explained :einsum einsum/call-einsum))
 
 (def ^{:doc (:doc (meta #'sort/call-bincount)), :arglists '([x & attributes])} bincount
-  (expr/explained :bincount sort/call-bincount))
+  (explain/explained :bincount sort/call-bincount))
 
 (defmacro ^:private alias-ops
   "Ops under second names: the doc says which op it is."
@@ -118,6 +120,17 @@
 ;; ## Leaves
 
 (export leaf/input leaf/shared leaf/value leaf/set-value!)
+
+;; ## Dims
+
+(defmacro with-dims
+  "The value of the body, in which what is told of dims holds: '{n m, p 3, k [:* 2 n]}, dims that
+  are equal, and '{n [:>= 1], m [:<= 100], p [:in 1 n]}, their bounds. It holds for expressions made
+  while the body runs, also in functions that it calls, with arguments from anywhere; what is made
+  carries the check, which is made when a call of a compiled function binds its dims. Types have the
+  dims on the right. What contradicts itself is refused."
+  [dims & body]
+  `(told/within ~dims (fail/source-position) (fn [] ~@body)))
 
 ;; ## Tensors
 

@@ -6,6 +6,7 @@
   (diff/grad g 5 [0] {}) gives node 5 differentiated with respect to node 0."
   (:require [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
+            [damo.data.unify :as unify]
             [damo.data.type :as type]
             [damo.diff.forward :as forward]
             [damo.diff.node :as node]
@@ -28,7 +29,9 @@
       (fail! ::bad-seed
              (str "the gradient or tangent of " (node/describe-node b id) " has the type "
                   (pr-str expected) "; given was " (node/describe-node b g))
-             (assoc (node/facts b id) :expected expected, :given (graph/node-type b g))))))
+             (let [unlike {:expected expected, :given (graph/node-type b g)}]
+               (merge (node/facts b id) unlike
+                      (some->> (unify/equal-advice unlike) (hash-map :try))))))))
 
 (defn- disconnected!
   "Zeros of the type of node id, after raising or warning as `how` says, with what `facts` has: the

@@ -5,11 +5,13 @@
   of a builder alike."
   (:require [clojure.string :as str]
             [damo.data.attribute :as attribute]
+            [damo.data.explain :as explain]
             [damo.data.expr :as expr]
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.finite :as finite]
             [damo.data.graph :as graph]
             [damo.data.kinds :as kinds]
+            [damo.data.told :as told]
             [damo.data.type :as type]
             [damo.op.arguments :as arguments]
             [damo.op.coerce :as coerce]
@@ -169,31 +171,37 @@
                     ctx entry (check-attrs op (or (:all-attrs entry) (:attrs entry)) attrs) args)]
         (made ctx entry attrs (coerce/arguments ctx entry args)))
       (catch clojure.lang.ExceptionInfo e
-        (let [advice (expr/unlike-dims-advice args (ex-data e))]
-          (expr/explain-node! e op (cond-> (facts op attrs args) advice (assoc :try advice))))))))
+        (explain/explain-node! e op (facts op attrs args))))))
 
 ;; ## Expressions
 
 (defn- expr-context [src]
   {:type-of expr/type-of
    :hash-of expr/structure-hash
-   :make (fn [op attrs args type] (expr/->Expr op attrs args type src nil))
+   :make (fn [op attrs args type] (expr/->Expr op attrs args type (expr/marked src) nil))
    :weaken expr/weakened
    :constant-as expr/constant-as
-   :facts (fn [op attrs args] (expr/call-facts op attrs args src))})
+   :facts (fn [op attrs args] (explain/call-facts op attrs args src))})
+
+(defn- told-node
+  "The expression (op attrs args) where something is told of dims, in the words of that."
+  [cx op attrs args]
+  (let [types (delay (mapv expr/type-of (filter expr/expr? args)))
+        symbols (into #{} (mapcat type/dim-symbols) (dims-in op attrs types))]
+    (expr/settled (construct cx op (with-dims told/canonical op attrs types) args) symbols)))
 
 (defn node
-  "The expression (op attrs args); args are expressions, numbers, tensors, nested vectors or Java
-  arrays."
+  "The expression (op attrs args); args are what `expr/lift` takes."
   [op attrs args]
-  (construct (expr-context (fail/source-position)) op attrs (mapv expr/lift args)))
+  (let [cx (expr-context (fail/source-position)), args (mapv expr/lift args)]
+    ((if (and told/*told* (not= :leaf (kind op))) told-node construct) cx op attrs args)))
 
 (defn call
   "The expression for a call (op-function arg … :attribute value …). Ops marked :fold take any
   number of arguments."
   [op given]
   (finite/check! op given)
-  (expr/explaining
+  (explain/explaining
    op given
    (fn []
      (let [{:keys [fold written] :as entry} (entry op)

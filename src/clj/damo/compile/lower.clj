@@ -10,6 +10,7 @@
             [damo.data.array :as array]
             [damo.data.graph :as graph]
             [damo.data.type :as type]
+            [damo.meaning.failing :as failing]
             [damo.op :as op]
             [damo.op.indexing :as indexing]))
 
@@ -342,11 +343,13 @@
   "Reductions that must choose an element have one to choose from, or there is no result to choose
   one for, as in the maxima of no rows."
   [{:keys [unit g] :as cx}]
-  (for [id (:nodes unit) :when (and (:nonempty (entry cx id)) (schedule/may-fail? g id))
+  (for [id (:nodes unit) :when (:nonempty (entry cx id))
+        :let [number (failing/reduced-count (graph/attrs-at g id) (schedule/domain g id))]
+        :when (not (failing/nonempty? (:bounds g) number))
         :let [results (type/size (shape cx id))
-              some? [:gt [:size (schedule/reduced-count g id)] [:const :i64 0]]
+              some? [:gt [:size number] [:const :i64 0]]
               none? [:eq [:size results] [:const :i64 0]]]]
-    [:require (if (and (integer? results) (pos? results)) some? [:or some? none?])
+    [:require (if (failing/nonempty? (:bounds g) results) some? [:or some? none?])
      ((:note-of cx) id)]))
 
 (defn writing

@@ -2,7 +2,8 @@
   "From a schedule to a program (docs/program.md): which memory holds which value, updates in place
   where legal, the order of steps, notes for messages. (program graph spec) → the program map.
   spec: {:name … :inputs [[name type] …] :state [[name type] …] :outputs [output names] :updates
-  {state-name position-of-output}}."
+  {state-name position-of-output} :requires and :bounds, what was told of dims, as
+  damo.compile.told has it}."
   (:require [damo.compile.lower :as lower]
             [damo.compile.lower.nests :as nests]
             [damo.compile.lower.permute :as select]
@@ -18,6 +19,7 @@
             [damo.data.graph :as graph]
             [damo.data.type :as type]
             [damo.meaning.counted :as counted]
+            [damo.meaning.failing :as failing]
             [damo.op :as op]))
 
 (set! *warn-on-reflection* true)
@@ -29,7 +31,7 @@
 ;; ## Nodes that may fail
 
 (defn- failing-nodes [g]
-  (filterv #(schedule/may-fail? g %) (graph/live g)))
+  (filterv #(failing/in-kernel? g %) (graph/live g)))
 
 ;; ## Lowering the units
 
@@ -127,9 +129,8 @@
       dim (conj {:do :count, :dim dim, :buffer (buffer-of from), :note note}))
     [((if (= do :host) host/resolve-buffers product/resolve-buffers) step buffer-of)]))
 
-(defn- port [g id port-name buffer]
-  (let [[dtype shape] (graph/type-of g id)]
-    {:name (str port-name), :dtype dtype, :shape shape, :buffer buffer}))
+(defn- port [[dtype shape] port-name buffer]
+  {:name (str port-name), :dtype dtype, :shape shape, :buffer buffer})
 
 (defn- check-dimensions!
   "Every symbol must be a whole dim of some input or shared variable, else no call can tell its
@@ -172,6 +173,11 @@
                       (update :types conj type)))))
             g ports)))
 
+(defn- with-ports
+  "The graph with a node for each port, and only the nodes needed that count dims."
+  [g {:keys [inputs state]} dims]
+  (-> (counted/only-needed g dims) (with-leaves :input inputs) (with-leaves :shared state)))
+
 (defn- laid-out
   "{:steps [step …] :alias {node state}}: the units lowered, in order, and copies at the end. Steps
   name memory by keys."
@@ -185,9 +191,10 @@
     {:steps (into steps copies), :alias alias}))
 
 (defn- ports
-  "The ports of leaves given as [[name type] …], with the buffers of their nodes."
-  [g buffer-of ids named]
-  (mapv (fn [[leaf]] (port g (ids leaf) leaf (buffer-of [:node (ids leaf)]))) named))
+  "The ports of leaves given as [[name type] …], with the buffers of their nodes. They have the dims
+  that the user gave them, of which some may be one in the graph."
+  [buffer-of ids named]
+  (mapv (fn [[leaf type]] (port type leaf (buffer-of [:node (ids leaf)]))) named))
 
 (defn- const-buffers [g memory]
   (vec (for [[position [[_ id] {:keys [kind]}]] (map-indexed vector memory) :when (= kind :const)]
@@ -197,10 +204,10 @@
   "{:inputs :state :outputs} of a program."
   [g {:keys [inputs state outputs updates]} buffer-of]
   (let [[input-ids state-ids] (map #(leaves g %) [:input :shared])]
-    {:inputs (ports g buffer-of input-ids inputs)
+    {:inputs (ports buffer-of input-ids inputs)
      :state (mapv #(cond-> % (contains? updates (symbol (:name %))) (assoc :written true))
-                  (ports g buffer-of state-ids (sort-by (comp str first) state)))
-     :outputs (mapv (fn [id output] (port g id output (buffer-of [:node id])))
+                  (ports buffer-of state-ids (sort-by (comp str first) state)))
+     :outputs (mapv (fn [id output] (port (graph/type-of g id) output (buffer-of [:node id])))
                     (:outputs g) outputs)}))
 
 (defn- nodes-of-buffers
@@ -213,10 +220,9 @@
   "The program of a prepared graph; see the namespace. Its meta data has the :nodes that the buffers
   are for, in order, for messages. The outputs of the graph are first those that
   are returned, then the new values of the state."
-  [g {:keys [inputs state outputs updates] fn-name :name :as spec}]
+  [g {:keys [inputs state outputs updates requires bounds] fn-name :name :as spec}]
   (let [dims (bound-dimensions (concat inputs state))
-        g (-> g (counted/only-needed (set dims))
-              (with-leaves :input inputs) (with-leaves :shared state))
+        g (assoc (with-ports g spec (set dims)) :bounds bounds)
         sched (schedule/schedule g)
         {:keys [bound counting]} (require/by-time g (set dims))
         noted (vec (distinct (concat (failing-nodes g) (map :id bound) (map :id counting))))
@@ -232,8 +238,9 @@
     (cond-> {:damo/program 1, :name fn-name, :dims dims, :kernels kernels
              :buffers (mapv second memory), :consts (const-buffers g memory)
              :steps (into [] (mapcat #(step-maps buffer-of index %)) steps)
-             :notes (note/notes g noted)}
+             :notes (into (note/notes g noted) (map :note) requires)}
       true (merge (all-ports g spec buffer-of))
-      (seq bound) (assoc :requires (require/entries bound note-of))
+      (or (seq requires) (seq bound))
+      (assoc :requires (require/entries requires bound note-of (count noted)))
       (seq counted) (assoc :counted counted)
       true (-> order/ordered (with-meta {:nodes (nodes-of-buffers memory)})))))

@@ -43,24 +43,6 @@
   [g id]
   (graph/shape-at g (if (#{:reduce :arg-reduce} (kind g id)) (first (graph/args-at g id)) id)))
 
-;; ## Nodes that may stop a call
-
-(defn reduced-count
-  "The number of elements that a reduction takes together, a dim."
-  [g id]
-  (let [{:keys [axis]} (graph/attrs-at g id)]
-    (apply type/dim* (map (domain g id) (if (integer? axis) [axis] axis)))))
-
-(defn may-fail?
-  "Can the node stop a call? Checks of indices can, and reductions that need an element where the
-  extents do not promise one."
-  [g id]
-  (let [{:keys [kind nonempty]} (op/entry (graph/op-at g id))]
-    (or (#{:check :guard :require :nest} kind)
-        (op/on-host? (graph/op-at g id))
-        (boolean (and nonempty
-                      (let [n (reduced-count g id)] (not (and (integer? n) (pos? n)))))))))
-
 ;; ## Reading through views
 ;; A reading says how the dims of the node that holds the elements follow from the dims of the node
 ;; that is read: a vector with a position, or nil for a dim of extent 1. It exists when the views

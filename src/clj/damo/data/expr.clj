@@ -6,6 +6,7 @@
             [damo.data.array :as array]
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
+            [damo.data.told :as told]
             [damo.data.type :as type])
   (:import [clojure.lang IDeref IPending]
            [damo DamoException]
@@ -38,7 +39,7 @@
 (defn type-of "The type of an expression, [dtype [dim …]]." [^Expr e] (.type e))
 (defn shape-of "The shape of an expression, [dim …]." [e] (type/shape-of (type-of e)))
 (defn src-of "Where an expression was written, {:file … :line …} or nil." [^Expr e]
-  (not-empty (dissoc (.src e) :written)))
+  (not-empty (dissoc (.src e) :written :told)))
 (defn state-of "The state of a shared variable, nil for other expressions." [^Expr e] (.state e))
 
 ;; ## Printing
@@ -59,6 +60,22 @@
                       :else (symbol (fail/value-text %)))
                given))))
 
+(defn- tells?
+  "Is the expression there only to carry what was told of dims, and not written by a user?"
+  [^Expr e]
+  (and (= :specify-shape (.op e)) (some? (:told (.attrs e)))))
+
+(defn- plain-form
+  "The form of an expression that is no leaf."
+  [^Expr e depth]
+  (let [shown (into [] (comp (remove (comp nil? val)) (remove (comp false? val)))
+                    (sort-by key (.attrs e)))]
+    (cond (tells? e) (form (first (.args e)) depth)
+          (and (zero? depth) (seq (.args e))) '…
+          :else (concat [(symbol (name (.op e)))]
+                        (map #(form % (dec depth)) (.args e))
+                        (mapcat identity shown)))))
+
 (defn form
   "The expression as a readable form, (add (dot x w) b), cut with … below `depth` levels."
   ([e] (form e 3))
@@ -69,13 +86,7 @@
        :const (symbol (literal-text attrs))
        (if-let [written (:written (.src e))]
          (written-form written depth)
-         (let [shown (into [] (comp (remove (comp nil? val)) (remove (comp false? val)))
-                      (sort-by key attrs))]
-           (if (and (zero? depth) (seq (.args e)))
-             '…
-             (concat [(symbol (name (.op e)))]
-                     (map #(form % (dec depth)) (.args e))
-                     (mapcat identity shown)))))))))
+         (plain-form e depth))))))
 
 (defn text
   "The form of an expression as text, at most 160 characters."
@@ -161,6 +172,9 @@
     (case (.op e)
       :const (weakened (constant [dtype shape] (if (vector? value) (mapv read value) (read value)))
                        (type/made-of (.type e)))
+      :specify-shape (when-let [x (constant-as (first (.args e)) dtype)]
+                       (->Expr :specify-shape (.attrs e) [x]
+                               (with-meta [dtype shape] (meta (.type e))) (.src e) nil))
       :broadcast-to (when-let [x (constant-as (first (.args e)) dtype)]
                       (->Expr :broadcast-to (.attrs e) [x]
                               (with-meta [dtype shape] (meta (.type e))) (.src e) nil))
@@ -175,12 +189,59 @@
         (catch DamoException e
           (fail! (keyword "damo" (.kind e)) (str (.what e) ": " (fail/value-text data)))))))
 
+;; ## What was told of dims
+
+(defn- stating
+  "The expression e, of the shape that is wanted, which carries what is told of it, as told/wanted
+  has both."
+  [^Expr e {:keys [shape levels]}]
+  (let [[dtype own :as type] (.type e), {:keys [mark]} told/*told*]
+    (reduce (fn [x [shape {:keys [facts src]}]]
+              (->Expr :specify-shape {:shape shape, :told facts} [x]
+                      (with-meta [dtype shape] (meta type)) (assoc src :told mark) nil))
+            e (map vector (concat (repeat (dec (count levels)) own) [shape]) levels))))
+
+(defn marked
+  "The position with a mark that what is told of dims holds for what is made there."
+  [src]
+  (if-let [{:keys [mark]} told/*told*] (assoc src :told mark) src))
+
+(defn agreed
+  "The expression e in the words of what is told of its dims and carrying that; itself where nothing
+  is told or it was made where that held."
+  [^Expr e]
+  (let [{:keys [mark]} told/*told*]
+    (if (or (nil? mark) (and (seq (.args e)) (identical? mark (:told (.src e)))))
+      e
+      (if-let [wanted (told/wanted (shape-of e))] (stating e wanted) e))))
+
+(defn settled
+  "The expression e, made of attributes with dims of these symbols, as `agreed` has it; also when it
+  was made where what is told held."
+  [^Expr e symbols]
+  (let [shape (shape-of e)
+        wanted (told/wanted shape (into (set symbols) (mapcat type/dim-symbols) shape))]
+    (if (and wanted (or (seq symbols) (not= shape (:shape wanted))))
+      (stating e wanted)
+      e)))
+
+(defn in-shape
+  "The expression e, of that shape where what is told of dims says that this is its shape; else e."
+  [e shape]
+  (let [own (shape-of e)
+        wanted (when (and (not= own shape) (= (count own) (count shape)))
+                 (told/wanted own (into #{} (mapcat type/dim-symbols) (concat own shape))))]
+    (if (and wanted (= (:shape wanted) (mapv told/canonical shape)))
+      (stating e (assoc wanted :shape shape))
+      e)))
+
 (defn lift
-  "x as an argument of an op: expressions, numbers and booleans as they are (their dtype, and that
-  of nested vectors of them, depends on their partners); tensors, nested vectors and Java arrays as
-  constants. Fails on anything else."
+  "x as an argument of an op: expressions as what is told of their dims has them, numbers and
+  booleans as they are (their dtype, and that of nested vectors of them, depends on their partners);
+  tensors, nested vectors and Java arrays as constants. Fails on anything else."
   [x]
-  (cond (or (expr? x) (number? x) (boolean? x)) x
+  (cond (expr? x) (agreed x)
+        (or (number? x) (boolean? x)) x
         (instance? Tensor x) (tensor-constant x)
         (sequential? x) (weakened (tensor-constant (tensor-of x)) :numbers)
         (and (some? x) (.isArray (class x))) (tensor-constant (tensor-of x))
@@ -204,12 +265,15 @@
 (declare visit-order)
 
 (defn structure-hash
-  "A number that is equal for expressions of equal structure; linear in what lies below."
+  "A number that is equal for expressions of equal structure, whatever is told of their dims; linear
+  in what lies below."
   [e]
   (let [hashes (IdentityHashMap.)]
     (doseq [^Expr e (visit-order [e])]
-      (.put hashes e (hash [(.op e) (.attrs e) (mapv #(.get hashes %) (.args e))
-                            (when (.state e) (System/identityHashCode (.state e)))])))
+      (.put hashes e (if (tells? e)
+                       (.get hashes (first (.args e)))
+                       (hash [(.op e) (.attrs e) (mapv #(.get hashes %) (.args e))
+                              (when (.state e) (System/identityHashCode (.state e)))]))))
     (.get hashes e)))
 
 ;; ## To graphs
@@ -312,78 +376,9 @@
     (str (text e) " " (pr-str (type-of e))
          (when (src-of e) (str ", written at " (fail/position-text (src-of e)))))))
 
-(defn call-facts
-  "What a failure says of the call of an op: its :arguments as lines, their :types, :attrs, the
-  :expr as text and the :file and :line of `src`."
-  [op attrs args src]
-  (let [arg-form #(if (expr? %) (form % 2) (symbol (fail/value-text %)))
-        options (mapcat identity (if (map? attrs)
-                                   (sort-by (comp str key) attrs)
-                                   (partition-all 2 attrs)))
-        text (binding [*print-length* 64, *print-level* 8]
-               (pr-str (concat [(symbol (name op))] (map arg-form args) options)))]
-    (merge {:arguments (mapv describe args)
-            :types (mapv #(when (expr? %) (type-of %)) args)
-            :attrs (update-vals (if (map? attrs) attrs (into {} (map vec) (partition 2 attrs)))
-                                fail/bounded)
-            :expr (fail/short-text text)}
-           src)))
-
-(defn- dim-text [d]
-  (if (integer? d) (str d) (str "'" (pr-str d))))
-
-(defn- state-form
-  "The form that states that the dim `given` of the expression e is the dim `expected`."
-  [e given expected]
-  (let [shape (map #(if (= given %) expected %) (shape-of e))]
-    (str "(d/specify-shape " (:name (attrs-of e) "…")
-         " [" (str/join " " (map dim-text shape)) "])")))
-
-(defn unlike-dims-advice
-  "What to try when the dims :expected and :given of arguments had to be equal and are not known to
-  be: the form that states it, for the argument with a symbol; nil for failures of another sort."
-  [args {:keys [expected given]}]
-  (let [dim? #(and (some? %) (type/type? [:f32 [%]]))]
-    (when (and (dim? expected) (dim? given) (not (and (integer? expected) (integer? given))))
-      (let [[from to] (if (integer? given) [expected given] [given expected])]
-        (when-let [e (last (filter #(and (expr? %) (some #{from} (shape-of %))) args))]
-          (str "if they are always equal, give them one name, or state it: "
-               (state-form e from to)))))))
-
 (defn facts
   "What a failure says of an expression: the :op, the :expr as text, its :type, and the :file and
   :line where it was written."
   [e]
   (when (expr? e)
     (merge {:op (op-of e), :expr (text e), :type (type-of e)} (src-of e))))
-
-(defn explain-node!
-  "Throws the failure `e` of making a node again, with what `facts` says of it: a failure is
-  explained once, by the innermost op."
-  [e op facts]
-  (if (some #(contains? (ex-data e) %) (if (:expr facts) [:expr] [:expr :types]))
-    (throw e)
-    (fail/explain! e (str (name op) ": ") (fail/facts-text facts) (assoc facts :op op))))
-
-(defn explaining
-  "What (make) returns; its failures say that the function named `op` was called with the arguments
-  and attributes `given`, and where, unless they say so of an op inside."
-  [op given make]
-  (try (make)
-       (catch clojure.lang.ExceptionInfo e
-         (let [[args attrs] (split-with (complement keyword?) given)]
-           (explain-node! e op (call-facts op attrs args (fail/source-position)))))))
-
-(defn- as-written
-  "The expression e, made by (function-name given …): it prints so."
-  [^Expr e function-name given]
-  (if (and (expr? e) (not-any? #(identical? e %) given))
-    (->Expr (.op e) (.attrs e) (.args e) (.type e)
-            (assoc (.src e) :written (into [function-name] given)) (.state e))
-    e))
-
-(defn explained
-  "The function f, which makes expressions under the name `op`, with failures as `explaining` has
-  them; an expression that it gives prints as the call that was written."
-  [op f]
-  (fn [& given] (explaining op given #(as-written (apply f given) op given))))

@@ -92,10 +92,13 @@
      (seq kept) (assoc :keep (vec kept)))))
 
 (defn structure-hash
-  "A number that is equal for nodes of equal structure, of one or of several builders; linear in the
-  nodes before `id`."
+  "A number that is equal for nodes of equal structure, of one or of several builders, whatever is
+  told of their dims; linear in the nodes before `id`."
   [^Builder b id]
-  (peek (reduce (fn [hashes [op attrs & args]] (conj hashes (hash [op attrs (map hashes args)])))
+  (peek (reduce (fn [hashes [op attrs & args]]
+                  (conj hashes (if (:told attrs)
+                                 (hashes (first args))
+                                 (hash [op attrs (map hashes args)]))))
                 [] (.subList ^ArrayList (.nodes b) 0 (inc (int id))))))
 
 (defn load-graph!

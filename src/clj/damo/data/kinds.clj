@@ -6,6 +6,7 @@
   arrays; what its normal form is; how messages and pages say it.
   (dims {:shape {:is :shape}} {:shape [2 [:* 3 n]]} []) = ([:* 3 n])."
   (:require [clojure.string :as str]
+            [damo.data.told :as told]
             [damo.data.type :as type]))
 
 (set! *warn-on-reflection* true)
@@ -55,6 +56,8 @@
              :says "a vector of dims, integers, symbols or arithmetic on them"}
    :counts {:may-be counts?, :dims true
             :says "a dim or a vector of dims, integers of at least 0, symbols or arithmetic"}
+   :facts {:may-be #(and (vector? %) (few 1000 %) (every? told/fact? %)), :dims true
+           :says "a vector of facts about dims, [:= a b] or [:<= a b]"}
    :counted {:says "the dim that is counted, a symbol"}
    :index {:dims true, :says "an index, an integer or a dim"}
    :starts {:dims true, :behind :starts-behind, :says "a vector of indices, integers or dims"}

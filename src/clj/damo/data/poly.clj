@@ -66,6 +66,11 @@
 
 ;; ## Signs
 
+(def ^:dynamic *bounds*
+  "What is known of names besides that they are ≥ 0: {name {:least [dim …] :most [dim …]}}. It
+  changes what `to-dim` gives, and so is bound only around the dims of one graph."
+  nil)
+
 (defn- factor-of
   "The poly of one factor."
   [f]
@@ -76,7 +81,8 @@
 (defn- bounds-above
   "Polynomials that a factor does not exceed."
   [p f]
-  (when (vector? f)
+  (if (symbol? f)
+    (map of-dim (get-in *bounds* [f :most]))
     (let [[op a b] f]
       (case op
         :max (let [d (of-dim b)]
@@ -87,6 +93,12 @@
         :quot [(if (integer? b) (scale (/ 1 b) (of-dim a)) (of-dim a))]
         :mod [(of-dim a) (minus (of-dim b) {[] 1})]
         nil))))
+
+(defn- bounds-below
+  "Polynomials that do not exceed a factor."
+  [f]
+  (cond (symbol? f) (map of-dim (get-in *bounds* [f :least]))
+        (= :max (nth f 0)) [(of-dim (nth f 2))]))
 
 (defn- replaced
   "The polynomial with one factor of one of its terms replaced by a polynomial."
@@ -105,9 +117,7 @@
                                                (at-least-zero? condition (dec (long depth))))
                                            (at-least-zero? (replaced p term f q)
                                                            (dec (long depth))))))
-                                  (cond (neg? c) (bounds-above p f)
-                                        (and (vector? f) (= :max (nth f 0)))
-                                        [(of-dim (nth f 2))])))
+                                  (if (neg? c) (bounds-above p f) (bounds-below f))))
                           factors))
                   p)))))
 
@@ -336,3 +346,9 @@
   [p]
   (let [p (if (every? (comp empty? key) p) p (reduced p)), d (as-dim p)]
     (if (vector? d) (with-meta d {::poly p}) d)))
+
+(defn anew
+  "The dim in normal form, worked out from the dims that it is made of, by what is known now."
+  [d]
+  (letfn [(bare [d] (if (vector? d) (mapv bare d) d))]
+    (to-dim (of-dim (bare d)))))

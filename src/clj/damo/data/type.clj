@@ -360,9 +360,7 @@
     a
     (fail! :damo.type/shape-mismatch
            (str what ": " (pr-str a) " and " (pr-str b) " differ")
-           (cond-> {:expected a, :given b}
-             (or (symbol? a) (symbol? b))
-             (assoc :try "if they are always equal, give them one name")))))
+           {:expected a, :given b})))
 
 (defn broadcast-dims
   "The dim of an axis where two operands have a and b: equal, or one of them 1."

@@ -85,7 +85,7 @@
   "The leaves of v, of the structure `skeleton` of the expressions `es`, each of the type of its
   expression where it is data."
   [es skeleton v]
-  (mapv #(given/as-type (expr/type-of (expr/whole %1)) %2)
+  (mapv #(given/as-type (expr/type-of (if (expr/expr? %1) %1 (expr/whole %1))) %2)
         es (tree/parts "the weights of a derivative" skeleton v)))
 
 (defn grad

@@ -6,6 +6,7 @@
             [damo.compile.debug :as debug]
             [damo.compile.pipeline :as run]
             [damo.compile.plan.note :as note]
+            [damo.compile.told :as told]
             [damo.data.expr :as expr]
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
@@ -325,6 +326,12 @@
           :updates (zipmap updated (iterate inc n))
           :states states}))
 
+(defn- settled
+  "[graph spec] with what is told of dims as damo.compile.told has it."
+  [graph {:keys [inputs state] :as spec}]
+  (let [{:keys [graph] :as settled} (told/settled graph (concat inputs state))]
+    [graph (merge spec (dissoc settled :graph))]))
+
 (defn- made
   "The function of `function`; `src` is where the user asks for it."
   [inputs outputs {:keys [updates givens on-unused-input] :as opts} src]
@@ -339,8 +346,7 @@
         _ (check/check-updates! (map (fn [[s] e] [s e]) pairs (subvec roots n)))
         {:keys [graph states shared] :as whole} (whole-graph roots pairs)]
     (check/check-graph! graph inputs on-unused-input)
-    (let [spec (spec-of opts inputs form n whole)
-          graph (dissoc graph :keep)
+    (let [[graph spec] (settled (dissoc graph :keep) (spec-of opts inputs form n whole))
           result (run/compiled graph spec)]
       (wrap (:function result) form (checked-calls graph spec)
             (-> (dissoc result :function)

@@ -25,10 +25,10 @@
 (defn as-type
   "x as an expression, in the dtype of the type where x is data or made of numbers alone; fails when
   data do not fit into it. Symbolic dims are compared with those of data when the function runs.
-  Other expressions are left as they are, for the caller to check."
+  Other expressions are left as they are, for the caller to check, but for what is told of dims."
   [[dtype shape] x]
   (if (expr/expr? x)
-    (of-dtype dtype x)
+    (expr/in-shape (of-dtype dtype x) shape)
     (let [c (in-dtype dtype x), given (expr/shape-of c)]
       (if (and (not= given shape) (= (count given) (count shape))
                (every? (fn [[d e]] (or (= d e) (not (integer? d)))) (map vector shape given)))

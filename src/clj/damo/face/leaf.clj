@@ -2,6 +2,7 @@
   "Inputs and shared variables as users make them, and the values of the latter.
   (input 'x [:f32 ['n 784]]), (shared 'w (zeros [784 10]))."
   (:require [damo.compile.pipeline :as pipeline]
+            [damo.data.explain :as explain]
             [damo.data.expr :as expr]
             [damo.data.fail :as fail :refer [fail!]]
             [damo.face.tensors :as tensors]
@@ -29,7 +30,7 @@
     (fail! :damo.core/bad-name (str "the name of a shared variable is a symbol, 'w; got "
                                 (pr-str shared-name))
            {:name shared-name}))
-  (let [^Tensor t (expr/explaining :shared [shared-name value] #(tensors/tensor value))
+  (let [^Tensor t (explain/explaining :shared [shared-name value] #(tensors/tensor value))
         type [(keyword (.label ^DType (.dtype t))) (vec (.shape t))]]
     (expr/->Expr :shared {:name shared-name, :type type} [] type (fail/source-position)
                  (State/of (str shared-name) t (boolean-array 0)))))
@@ -47,5 +48,5 @@
 (defn set-value!
   "Sets a shared variable to a tensor, a number or nested data of its type; returns the variable."
   [s v]
-  (expr/explaining :set-value! [s v] #(pipeline/translating (.set (state-of s) v)))
+  (explain/explaining :set-value! [s v] #(pipeline/translating (.set (state-of s) v)))
   s)

@@ -6,69 +6,11 @@
   (:require [damo.data.expr :as expr]
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
-            [damo.data.poly :as poly]
             [damo.data.type :as type]
+            [damo.data.unify :as unify]
             [damo.op :as op]))
 
 (set! *warn-on-reflection* true)
-
-;; ## Dims that are equal
-
-(defn- dim-of
-  "The dim of a polynomial when it can be one, else nil."
-  [p]
-  (let [c (poly/constant p)]
-    (when (or (nil? c) (nat-int? c)) (poly/to-dim p))))
-
-(defn- linear
-  "The coefficient of a symbol that occurs in one term of a polynomial, alone; else nil."
-  [p s]
-  (when (= 1 (count (filter #(contains? (type/dim-symbols (poly/to-dim (conj {} %))) s) p)))
-    (get p [s])))
-
-(defn- solved
-  "[symbol dim] that makes the difference p of two dims zero, for one of these symbols; nil when
-  there is none."
-  [p symbols]
-  (some (fn [s]
-          (when-let [c (linear p s)]
-            (when-let [d (dim-of (poly/scale (/ -1 c) (dissoc p [s])))]
-              [s d])))
-        symbols))
-
-(defn- with-binding [dims s d]
-  (assoc (update-vals dims #(type/substitute {s d} %)) s d))
-
-(defn- never-equal?
-  "Does the difference of two dims show that they are not equal?"
-  [p]
-  (let [c (poly/constant p), unit (poly/content (dissoc p []))]
-    (or (and c (not (zero? c)))
-        (and (integer? (get p [] 0)) (< 1 unit) (not (zero? (mod (get p [] 0) unit))))
-        (poly/nonnegative? (poly/plus p {[] -1}))
-        (poly/nonnegative? (poly/minus {[] -1} p)))))
-
-(defn- equated
-  "The dims with what makes the dims a and b equal, as far as it can be told. `free` says whether a
-  symbol may be bound."
-  [free dims [a b :as pair]]
-  (let [p (poly/of-dim [:- (type/substitute dims a) (type/substitute dims b)])
-        own (filter free (distinct (concat (type/dim-symbols (type/substitute dims a))
-                                           (type/dim-symbols (type/substitute dims b)))))]
-    (if (empty? p)
-      dims
-      (if-let [[s d] (solved p own)]
-        (with-binding dims s d)
-        (if (never-equal? p) (reduced {::contradiction pair}) dims)))))
-
-(defn unified
-  "{symbol dim} that makes the dims of each pair [a b] equal, as far as they show it, those that are
-  a name alone first; {::contradiction [a b]} when that cannot be. `free` says whether a symbol may
-  be bound."
-  [free pairs]
-  (let [named? (fn [[a b]] (or (symbol? a) (symbol? b)))]
-    (reduce (partial equated free) {} (concat (filter named? pairs) (remove named? pairs)
-                                              (filter named? pairs)))))
 
 ;; ## Types
 
@@ -95,8 +37,8 @@
   "The dims that make the types of each pair of expressions equal; fails when they cannot be."
   [pairs free]
   (let [shapes (fn [pair] (apply map vector (map expr/shape-of pair)))
-        dims (unified free (mapcat shapes pairs))]
-    (when-let [[a b :as dims] (::contradiction dims)]
+        dims (unify/unified free (mapcat shapes pairs))]
+    (when-let [[a b :as dims] (::unify/contradiction dims)]
       (mismatch! (first (filter #(some #{dims} (shapes %)) pairs))
                  (str "the shapes contradict each other: " (pr-str a) " and " (pr-str b)
                       " are never equal")

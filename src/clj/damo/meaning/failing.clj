@@ -4,6 +4,7 @@
   computation of such a node: that an index is out of range is an error, also where its value would
   not matter. (dropped? (flags b) [3] [:neg ?x] {?x 2}) asks that of a replacement."
   (:require [damo.data.graph :as graph]
+            [damo.data.poly :as poly]
             [damo.data.type :as type]
             [damo.op :as op])
   (:import [java.util ArrayList]))
@@ -30,37 +31,79 @@
 
 (defn- in-range?
   "Is a node a constant whose elements are all indices into an axis of that extent?"
-  [b id extent]
-  (let [[op {:keys [value axis]} arg] (graph/node b id)
+  [{:keys [node type] :as look} id extent]
+  (let [[op {:keys [value axis]} arg] (node id)
         fits? #(and (integer? extent) (<= (- extent) % (dec extent)))]
     (cond (= op :const) (if (vector? value) (every? fits? value) (fits? value))
-          (= op :iota) (type/at-most? (nth (type/shape-of (graph/node-type b id)) axis) extent)
-          (= :view (op/kind op)) (recur b arg extent))))
+          (= op :iota) (type/at-most? (nth (type/shape-of (type id)) axis) extent)
+          (= :view (op/kind op)) (recur look arg extent))))
 
 (def ^:private kinds-that-check #{:gather :scatter :check})
 
-(defn- indices-may-fail? [b [op {:keys [axis extent]} x & more]]
+(defn- indices-may-fail? [{:keys [type] :as look} [op {:keys [axis extent]} x & more]]
   (case (op/kind op)
-    :check (not (in-range? b x extent))
-    (:gather :scatter) (let [shape (type/shape-of (graph/node-type b x))]
-                         (not-every? true? (map #(in-range? b %1 (nth shape %2)) more axis)))
+    :check (not (in-range? look x extent))
+    (:gather :scatter) (let [shape (type/shape-of (type x))]
+                         (not-every? true? (map #(in-range? look %1 (nth shape %2)) more axis)))
     false))
 
 (defn- expansion-may-fail?
   "Does what a composite stands for have a check of indices?"
-  [b [op attrs & args] type]
+  [{:keys [type]} [op attrs & args] own-type]
   (when-let [expand (and (= :composite (op/kind op)) (:expand (op/entry op)))]
-    (let [template (expand {:attrs attrs, :types (mapv #(graph/node-type b %) args), :type type})]
+    (let [template (expand {:attrs attrs, :types (mapv type args), :type own-type})]
       (some #(and (vector? %) (keyword? (first %)) (contains? @op/registry (first %))
                   (kinds-that-check (op/kind (first %))))
             (tree-seq vector? seq template)))))
 
+(defn nonempty?
+  "Is a dim at least 1 for certain? `bounds` is what is known of its symbols, see poly/*bounds*."
+  ([d] (nonempty? nil d))
+  ([bounds d]
+   (if (integer? d)
+     (pos? (long d))
+     (binding [poly/*bounds* bounds] (type/at-most? 1 d)))))
+
+(defn reduced-count
+  "The number of elements that a reduction with these attributes takes together, a dim; `shape` is
+  that of its argument."
+  [{:keys [axis]} shape]
+  (apply type/dim* (map shape (if (integer? axis) [axis] axis))))
+
+;; ## Why a node may stop a call
+
+(def ^:private reasons
+  "Why a node [op attrs & ids] of some type may stop a call by itself: functions of how others are
+  looked up, {:node id→node :type id→type :bounds}, of the node and of its type.
+  :index, it reads, writes or checks at an index that may be out of range;
+  :dims, it requires of dims what is not plain;
+  :empty, it must choose an element where there may be none;
+  :test, its kernel tests values, or is not Damo's own."
+  {:index (fn [look node own-type]
+            (or (indices-may-fail? look node) (expansion-may-fail? look node own-type)))
+   :dims (fn [{:keys [type]} [op attrs & args] _]
+           (seq (requirements op attrs (map type args))))
+   :empty (fn [{:keys [type bounds]} [op attrs arg] _]
+            (and (:nonempty (op/entry op))
+                 (not (nonempty? bounds (reduced-count attrs (type/shape-of (type arg)))))))
+   :test (fn [_ [op] _]
+           (or (#{:check :guard :require :nest} (op/kind op)) (op/on-host? op)))})
+
+(defn- stops? [among look node own-type]
+  (boolean (some #((reasons %) look node own-type) among)))
+
 (defn itself?
-  "May the node [op attrs & ids], of that type, fail by itself? Its arguments are in the builder."
-  [b [op attrs & args :as node] type]
-  (boolean (or (indices-may-fail? b node)
-               (expansion-may-fail? b node type)
-               (seq (requirements op attrs (map #(graph/node-type b %) args))))))
+  "May the node [op attrs & ids], of that type, fail by what a rule must not drop, an index or a
+  requirement of dims? Its arguments are in the builder."
+  [b node own-type]
+  (stops? [:index :dims] {:node #(graph/node b %), :type #(graph/node-type b %)} node own-type))
+
+(defn in-kernel?
+  "Can what runs for node `id` of a prepared graph stop a call, besides requirements of dims? The
+  :bounds of the graph are what was told of dims."
+  [{:keys [bounds] :as g} id]
+  (stops? [:test :empty] {:node #(graph/node-at g %), :type #(graph/type-of g %), :bounds bounds}
+          (graph/node-at g id) (graph/type-of g id)))
 
 ;; ## Flags of all nodes of a builder, found once
 

@@ -1,5 +1,5 @@
 (ns damo.op.accuracy
-  "What the entry of an op states of errors, as text for people: of its value and of its
+  "What the entry of an op states of errors, and as text for people: of its value and of its
   derivatives. (of-value (op/entry :exp)) is \"2 ulp in `:f32`, 2 in `:f64`\"."
   (:require [clojure.string :as str]
             [damo.op :as op]))
@@ -12,12 +12,14 @@
   "What is stated of the error of the compiled derivative of an op with these attributes by its
   argument i: {:f32 :f64}, in units in the last place of the derivative, or of the value of the
   template :of when that is larger; or :least of the smallest positive float; nothing where the
-  template
-  :except holds. Made of the entry's :slope-ulp and what that has for the argument in :by."
+  template :except holds. Made of the entry's :slope-ulp and what that has for the argument in
+  :by."
   [op attrs i]
   (let [given (:slope-ulp (op/entry op))
         {:keys [by] :as stated} (if (fn? given) (given attrs) given)]
     (merge usual-slope-bound (dissoc stated :by) (get by i))))
+
+;; ## As text
 
 (defn- spelled [x]
   (binding [*print-length* nil, *print-level* nil, *print-namespace-maps* false] (pr-str x)))

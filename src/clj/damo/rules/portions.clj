@@ -176,9 +176,14 @@
 
 ;; ## Stated shapes
 
+(defn- told-by
+  "What nodes with these attributes tell of dims, each fact once; nil: nothing."
+  [attrs]
+  (not-empty (vec (distinct (mapcat :told attrs)))))
+
 (defn- stated-below
-  "[ids shape] where all arguments that have axes are stated to have one shape, and had one: what
-  they are without that; else nil."
+  "[ids attributes] where all arguments that have axes are stated to have one shape, and had one:
+  what they are without that, and what states it of all; else nil."
   [{:keys [builder] :as m} ids]
   (let [below (fn [id] (let [[op _ x] (graph/node builder id)] (when (= :specify-shape op) x)))
         plain (mapv #(or (below %) %) ids)
@@ -187,18 +192,20 @@
     (when (and (seq stated) (every? below with-axes)
                (apply = (map #(shape-at m %) stated))
                (apply = (map #(shape-at m (below %)) stated)))
-      [plain (shape-at m (first stated))])))
+      [plain {:shape (shape-at m (first stated))
+              :told (told-by (map #(graph/attrs-of (graph/node builder %)) stated))}])))
 
 (defn- stated-outside [{:keys [op attrs args] :as m}]
-  (when-let [[plain shape] (when-not (op/on-host? op) (stated-below m args))]
-    [:specify-shape {:shape shape} (into [op attrs] (map rule/argument) plain)]))
+  (when-let [[plain stating] (when-not (op/on-host? op) (stated-below m args))]
+    [:specify-shape stating (into [op attrs] (map rule/argument) plain)]))
 
 (defn- stated-once [{:keys [attrs args builder]}]
   (let [[op own x] (graph/node builder (first args))]
     (when (= :specify-shape op)
-      (let [[of-x of-between] (map #(graph/node-type builder %) [x (first args)])]
-        (when (same-failures? [[op own of-x] [op attrs of-between]] [[op attrs of-x]])
-          [:specify-shape attrs (rule/argument x)])))))
+      (let [[of-x of-between] (map #(graph/node-type builder %) [x (first args)])
+            both (assoc attrs :told (told-by [own attrs]))]
+        (when (same-failures? [[op own of-x] [op attrs of-between]] [[op both of-x]])
+          [:specify-shape both (rule/argument x)])))))
 
 (defrules statements
   "Stated shapes outside of elementwise ops, and once."

@@ -48,8 +48,7 @@
       "the letter j has the extents 3 and 4 (operand 1) in the subscripts \"ij,jk->ik\""
       (d/einsum "ij,jk->ik" x y)
       :damo.op.einsum/shape-mismatch
-      (str "the letter i has the extents n and 3 (operand 0) in the subscripts \"ii\"; if they are "
-           "always equal, give them one name")
+      "the letter i has the extents n and 3 (operand 0) in the subscripts \"ii\""
       (d/einsum "ii" x)
       :damo.op.einsum/bad-subscripts
       (str "operand 1 has 2 axes, [4 m], and 1 letters, j, in the subscripts \"ij,j\"; they look "

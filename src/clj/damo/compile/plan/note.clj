@@ -53,7 +53,7 @@
   index of what reads or writes there."
   [g users id]
   (let [{{:keys [file line]} :src} (get-in g [:notes id]), from-end? (counts-from-end? g id)
-        [op {:keys [extent message]} & args] (graph/node-at g id)
+        [op {:keys [extent message] :as attrs} & args] (graph/node-at g id)
         {:keys [failure kind]} (op/entry op)
         id (case kind (:guard :require) (first args), :check (reader g users id), id)
         [op _ & args] (graph/node-at g id)]
@@ -64,7 +64,7 @@
       from-end? (assoc :from-end true)
       (not= kind :guard) (assoc :message
                                 (cond message message
-                                      failure failure
+                                      failure (if (fn? failure) (failure attrs) failure)
                                       extent
                                       "an index must lie between 0 and the extent of its axis"
                                       (op/on-host? op) "its kernel failed"

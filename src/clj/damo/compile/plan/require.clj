@@ -31,10 +31,13 @@
     {:bound bound, :counting counting}))
 
 (defn entries
-  "The entries of the program's :requires for requirements of bound dims; `note-of` gives notes."
-  [requirements note-of]
-  (vec (distinct (for [{:keys [id small large]} requirements]
-                   {:small small, :large large, :note (note-of id)}))))
+  "The entries of the program's :requires: what is `told` of dims, whose notes stand from the place
+  `start` on, then the requirements of nodes of bound dims; `note-of` gives the places of theirs."
+  [told requirements note-of start]
+  (vec (distinct (concat (for [[i {:keys [small large]}] (map-indexed vector told)]
+                           {:small small, :large large, :note (+ start i)})
+                         (for [{:keys [id small large]} requirements]
+                           {:small small, :large large, :note (note-of id)})))))
 
 (defn- condition
   "What must hold, as a :bool of a kernel."

@@ -6,6 +6,7 @@
   (:require [damo.compile.lower.slots :as slots]
             [damo.compile.schedule :as schedule]
             [damo.data.graph :as graph]
+            [damo.meaning.failing :as failing]
             [damo.op :as op]))
 
 (set! *warn-on-reflection* true)
@@ -17,7 +18,7 @@
   (every? #(or (not (stored %)) (and (contains? updated %) (not (read-elsewhere %)))) nodes))
 
 (defn- may-fail? [g {:keys [nodes]}]
-  (some #(schedule/may-fail? g %) nodes))
+  (some #(failing/in-kernel? g %) nodes))
 
 (defn- ready-after
   "The position in `early` of the last unit that must run before the update unit `late`: one that

@@ -5,10 +5,12 @@
             [damo.compile.pipeline :as run]
             [damo.compile.plan.note :as note]
             [damo.data.attribute :as attribute]
+            [damo.data.explain :as explain]
             [damo.data.expr :as expr]
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
             [damo.data.tree :as tree]
+            [damo.data.unify :as unify]
             [damo.face.given :as given]))
 
 (set! *warn-on-reflection* true)
@@ -86,8 +88,9 @@
            (str "an update has the type of its variable, " (pr-str (expr/type-of s))
                 "; this one has the type " (pr-str (expr/type-of e))
                 "\n  variable: " (expr/describe s) (fail/facts-text (expr/facts e)))
-           (assoc (expr/facts e) :expected (expr/type-of s), :given (expr/type-of e)
-                  :shared (:name (expr/attrs-of s))))))
+           (let [unlike {:expected (expr/type-of s), :given (expr/type-of e)}]
+             (merge (expr/facts e) unlike {:shared (:name (expr/attrs-of s))}
+                    (some->> (unify/equal-advice unlike) (hash-map :try)))))))
 
 (defn- update-parts
   "The pairs [shared expression] of an update, which may be of a structure of shared variables by
@@ -95,7 +98,7 @@
   [[s e]]
   (let [{:keys [leaves skeleton]} (tree/taken-apart s)]
     (map (fn [s e] [s (if (expr/expr? s)
-                        (expr/explaining :updates [s e] #(given/as-type (expr/type-of s) e))
+                        (explain/explaining :updates [s e] #(given/as-type (expr/type-of s) e))
                         e)])
          leaves (tree/parts "an update" skeleton e))))
 
@@ -133,7 +136,7 @@
   (into {} (for [[from to] givens]
              [from (if (expr/expr? from)
                      (let [[dtype] (expr/type-of from)]
-                       (expr/explaining :givens [from to] #(given/in-dtype dtype to)))
+                       (explain/explaining :givens [from to] #(given/in-dtype dtype to)))
                      to)])))
 
 (defn- live-inputs [graph]

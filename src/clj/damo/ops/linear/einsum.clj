@@ -86,9 +86,7 @@
                                         (str "axis " label " of the ellipsis"))
                                     " has the extents " (pr-str a) " and " (pr-str b)
                                     " (operand " position ") in the subscripts "
-                                    (pr-str subscripts)
-                                    (when (some symbol? [a b])
-                                      "; if they are always equal, give them one name"))
+                                    (pr-str subscripts))
                                {:subscripts subscripts, :letter label, :expected a, :given b})))
           (second (first found)) (rest found)))
 

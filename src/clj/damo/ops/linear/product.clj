@@ -18,9 +18,7 @@
     (fail! :damo.op.linear/shape-mismatch
            (str "the inner dimension must agree: x is " (pr-str x) ", with " (pr-str kx)
                 "; y is " (pr-str y) ", with " (pr-str ky))
-           (cond-> {:x x, :y y, :expected kx, :given ky}
-             (some symbol? [kx ky])
-             (assoc :try "if they are always equal, give them one name")))))
+           {:x x, :y y, :expected kx, :given ky})))
 
 (defn- inner-axis
   "The axis of y that a product sums over: the last but one, or the only one."

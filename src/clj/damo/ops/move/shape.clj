@@ -2,8 +2,10 @@
   "Changes of shape made of views: flatten, swapaxes, moveaxis; and sum-to, the way back from
   broadcasting."
   (:refer-clojure :exclude [flatten])
-  (:require [damo.data.array :as array]
+  (:require [clojure.string :as str]
+            [damo.data.array :as array]
             [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.told :as told]
             [damo.data.type :as type]
             [damo.op :as op :refer [defop]]
             [damo.op.gens :as gens]
@@ -153,28 +155,43 @@
              {:from from, :to shape}))
     [dtype given]))
 
+(defn- specified [{:keys [shape told]} x]
+  (when-not (= shape (:shape x))
+    (fail! :damo.op.shape/shape-mismatch (str "the shape is " (pr-str (:shape x)) ", not "
+                                              (pr-str shape))
+           {:expected shape, :given (:shape x)}))
+  (doseq [[small large] (told/requirements told) :when (< large small)]
+    (fail! :damo.op.shape/shape-mismatch (str "what is told of dims does not hold: "
+                                              (str/join ", " (map told/text told)))
+           {:told told}))
+  x)
+
 (defop specify-shape
   "The array itself, whose shape is stated to be :shape: dims, nil where nothing is said. A call in
-  which it has another shape fails. (specify-shape x :shape [3 nil]) of [n m] has the type [3 m]."
+  which it has another shape fails. (specify-shape x :shape [3 nil]) of [n m] has the type [3 m].
+  `with-dims` states what is told of dims by it."
   {:kind :view, :args [?x]
-   :attrs {:shape {:is :extents, :doc "the shape, a vector of dims; nil leaves an axis as it is"}}
+   :attrs {:shape {:is :extents, :doc "the shape, a vector of dims; nil leaves an axis as it is"}
+           :told {:default nil, :is :facts
+                  :doc "facts that a call has to check besides, [[:= n m] [:<= 1 n]]"}}
    :normalize (fn [{:keys [shape] :as attrs} [[_ from]]]
                 (assoc attrs :shape (into (mapv #(some-> (or %1 %2) type/dim+) shape from)
                                           (drop (count from) shape))))
    :type specified-type
-   :eval (fn [{:keys [shape]} x]
-           (when-not (= shape (:shape x))
-             (fail! :damo.op.shape/shape-mismatch (str "the shape is " (pr-str (:shape x)) ", not "
-                                                   (pr-str shape))
-                    {:expected shape, :given (:shape x)}))
-           x)
-   :requires (fn [{{:keys [shape]} :attrs, [[_ from]] :types}]
-               (mapcat (fn [a b] (when-not (= a b) [[a b] [b a]])) shape from))
-   :failure "the shape is not the one that is stated"
+   :eval specified
+   :requires (fn [{{:keys [shape told]} :attrs, [[_ from]] :types}]
+               (concat (mapcat (fn [a b] (when-not (= a b) [[a b] [b a]])) shape from)
+                       (told/requirements told)))
+   :failure (fn [{:keys [told]}]
+              (if told
+                (str "what is told of dims does not hold: " (str/join ", " (map told/text told)))
+                "the shape is not the one that is stated"))
    :linear-in #{0}
-   :transpose (fn [{[[_ from]] :types}] [[:specify-shape {:shape from} ?g]])
+   :transpose (fn [{[[_ from]] :types, {:keys [told]} :attrs}]
+                [[:specify-shape {:shape from, :told told} ?g]])
    :view (fn [_ _ _ layout] layout), :batch {}
-   :gen (gens/on-shapes (fn [n] [[{:shape [n nil]} [n 3]] [{:shape []} []] [{:shape [nil]} [n]]]))
+   :gen (gens/on-shapes (fn [n] [[{:shape [n nil]} [n 3]] [{:shape []} []]
+                                 [{:shape [nil], :told [[:<= 0 n] [:= n n]]} [n]]]))
    :examples [[[:specify-shape {:shape [1]} [:reshape {:shape [1]} 2.0]] [2.0]]]})
 
 ;; ## The way back from broadcasting
