@@ -37,7 +37,7 @@
             [damo.ops.move.subtensor :as subtensor]
             [damo.ops.nn.normalize :as normalize]
             [damo.ops.watch.derivative :as control]
-            [damo.rule.engine :as rewrite]
+            [damo.rule.trace :as trace]
             [damo.tool.describe :as describe])
   (:import [damo.face.function Compiled]
            [damo.lib Blas]
@@ -256,7 +256,7 @@
   (let [{:keys [graph trace]} (:rewritten (function/info f))]
     (when-not graph
       (fail! ::no-trace "a function that was loaded from a file has no trace of rules" {}))
-    (rewrite/why trace graph id)))
+    (trace/why trace graph id)))
 
 (defn set-threads!
   "Sets how many threads the linear algebra library may use in this process; returns the number."

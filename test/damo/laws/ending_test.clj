@@ -9,6 +9,7 @@
             [damo.op :as op]
             [damo.ops.all]
             [damo.rule.engine :as rewrite]
+            [damo.rule.trace :as trace]
             [damo.rules.blas :as blas]
             [damo.rules.specialize :as specialize]
             [damo.rules.stabilize :as stabilize])
@@ -27,7 +28,7 @@
 (defn- stops
   "What a sweep of a graph did not apply."
   [g [rules opts]]
-  (map rewrite/stop-text (filter :stopped (:trace (rewrite/run g [rules] opts)))))
+  (map trace/stop-text (filter :stopped (:trace (rewrite/run g [rules] opts)))))
 
 ;; ## What stands in the place of names
 

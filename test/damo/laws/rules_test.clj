@@ -12,6 +12,7 @@
             [damo.ops.all]
             [damo.rule :as rule]
             [damo.rule.engine :as rewrite]
+            [damo.rule.trace :as trace]
             [damo.rules.blas :as blas]
             [damo.rules.canonicalize :as canonicalize]
             [damo.rules.specialize :as specialize]
@@ -182,7 +183,7 @@
   [g sets opts]
   (reduce (fn [[g stops] set]
             (let [{:keys [graph trace]} (rewrite/run g [set] opts)]
-              [graph (into stops (map rewrite/stop-text) (filter :stopped trace))]))
+              [graph (into stops (map trace/stop-text) (filter :stopped trace))]))
           [g []] sets))
 
 (deftest random-graphs-and-their-gradients-come-to-rest-and-keep-their-types

@@ -10,6 +10,7 @@
             [damo.ops.all]
             [damo.rule :as rule :refer [defrules]]
             [damo.rule.engine :as rewrite]
+            [damo.rule.trace :as trace]
             [damo.rules.canonicalize :as canonicalize]
             [damo.rules.stabilize :as stabilize]))
 
@@ -177,14 +178,14 @@
     (is (= '{:rule :log-sigmoid, :before (log (sigmoid (neg x))), :after (neg (softplus x))}
            (select-keys (second trace) [:rule :before :after])))
     (testing "why: the rules that made a node"
-      (is (= [:log-sigmoid] (map :rule (rewrite/why trace graph output))))
+      (is (= [:log-sigmoid] (map :rule (trace/why trace graph output))))
       (is (= :damo.rewrite/no-such-node
-             (try (rewrite/why trace graph 99)
+             (try (trace/why trace graph 99)
                   (catch clojure.lang.ExceptionInfo e (:damo/error (ex-data e)))))))
     (testing "a later sweep carries the trace on, with the ids of its graph"
       (let [later (rewrite/run graph [canonicalize/rules] {:trace trace})
             output (first (:outputs (:graph later)))]
-        (is (= [:log-sigmoid] (map :rule (rewrite/why (:trace later) (:graph later) output))))))))
+        (is (= [:log-sigmoid] (map :rule (trace/why (:trace later) (:graph later) output))))))))
 
 (deftest describing-rules
   (is (every? #(and (:name %) (:lhs %) (:why %) (:set %)) (rule/describe stabilize/rules))))

@@ -27,12 +27,13 @@
 
 (defn- left-out
   "The names of rules that match node `id` and are no candidates for it."
-  [of-op rules b parts id]
+  [of-op none rules b parts id]
   (let [[op _ & args] (graph/node b id), root (rule/view b id)
         sides (when-let [group (factors/group-of op)] (mapv #(factors/ops-of parts group %) args))
         found (into #{} (map (fn [^Candidate c] (:name (.rule c))))
                     (index/candidates (of-op op)
-                                      (mapv #(graph/op-of (graph/node b %)) (take 3 args)) sides))]
+                                      (mapv #(graph/op-of (graph/node b %)) (take 3 args)) sides
+                                      none))]
     (for [{:keys [name head within] :as rule} rules
           :when (and (some #{head} [op (op/kind op) :any]) (not within) (not (found name))
                      (rule/try-rule rule root (constantly 1)))]
@@ -44,7 +45,7 @@
                     :let [b (built (:graph (graphs/graph (assoc recipe :registry true))))
                           parts (factors/parts b)]
                     id (range (graph/node-count b))
-                    rule (left-out #(index/of-op idx %) rules b parts id)]
+                    rule (left-out #(index/of-op idx %) (index/settled idx #{}) rules b parts id)]
                 rule)))))
 
 ;; ## What rules cost

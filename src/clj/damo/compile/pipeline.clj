@@ -99,11 +99,11 @@
 (defn- swept
   "The stages with the one that these rules make of the last of them."
   [options stages [rules own-options]]
-  (let [{:keys [graph trace]} (peek stages)
-        next-stage (rewrite/run graph [rules] (merge options own-options {:trace trace}))]
+  (let [{:keys [graph] :as stage} (peek stages), earlier (select-keys stage [:trace :settled])
+        next-stage (rewrite/run graph [rules] (merge options own-options earlier))]
     (conj stages (assoc next-stage
                    :what (str "the rules " (name (:name rules)))
-                   :fired (subvec (:trace next-stage) (count trace))))))
+                   :fired (subvec (:trace next-stage) (count (:trace earlier)))))))
 
 (defn stages
   "What a mode makes of a graph, step by step: [{:what text, :graph g, :trace [firing …]} …]. The
@@ -115,8 +115,8 @@
         swept (partial swept (select-keys options rule-options))
         written {:what "the user", :graph (counted/keep-binders graph), :trace []}
         rewritten (reduce swept [written] before)
-        expanded {:what expansion, :trace []
-                  :graph (pass/expand (:graph (peek rewritten)))}]
+        {:keys [graph settled]} (peek rewritten)
+        expanded {:what expansion, :trace [], :settled settled, :graph (pass/expand graph)}]
     (reduce swept (conj rewritten expanded) after)))
 
 (defn optimized

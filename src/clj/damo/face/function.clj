@@ -14,7 +14,7 @@
             [damo.face.function.check :as check]
             [damo.face.given :as given]
             [damo.face.substitute :as substitute]
-            [damo.rule.engine :as rewrite])
+            [damo.rule.trace :as trace])
   (:import [clojure.lang IFn]
            [damo DamoException]
            [damo.runtime Function]
@@ -231,7 +231,7 @@
     (println (str f))
     (doseq [[rule times] (sort-by (comp str key) (frequencies (map :rule (remove :stopped trace))))]
       (println (str "  rule    " (name rule) (when (< 1 times) (str " × " times)))))
-    (run! #(println (str "  stopped " (rewrite/stop-text %))) (filter :stopped trace))
+    (run! #(println (str "  stopped " (trace/stop-text %))) (filter :stopped trace))
     (run! #(println (str "  " %)) (mapcat #(step-lines (:kernels program) %) (:steps program)))))
 
 (defn wrap

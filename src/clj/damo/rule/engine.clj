@@ -21,7 +21,9 @@
             [damo.rule.index :as index]
             [damo.rule.layers :as layers]
             [damo.rule.partners :as partners]
-            [damo.rule.through :as through])
+            [damo.rule.settled :as settled]
+            [damo.rule.through :as through]
+            [damo.rule.trace :as trace])
   (:import [damo.rule.index Candidate]
            [java.util ArrayList HashMap HashSet]
            [java.util.function BiFunction]))
@@ -43,15 +45,15 @@
 ;; rules, frames {:rule name, :refused volatile, true when the rule must not be applied after all};
 ;; `deep` is an entry for the trace when something was left because the stack was full.
 
-(defrecord Engine [b failing parts partners index uses users-of ids active trace firing deep fuel
-                   fold distances])
+(defrecord Engine [b failing parts partners index none uses users-of ids active trace firing deep
+                   fuel fold distances])
 
 (defn- engine [index {:keys [fuel fold] :or {fold true}} nodes]
   (let [b (graph/builder), uses (HashMap.)]
     (->Engine b (failing/flags b) (factors/parts b) (partners/partners (index/rules-of index)) index
-              uses #(.getOrDefault uses % 0) (HashMap.) (HashSet.) (ArrayList.)
-              (volatile! ()) (volatile! nil) (volatile! (or fuel (+ 1000 (* 20 (long nodes))))) fold
-              (ArrayList.))))
+              (index/settled index #{}) uses #(.getOrDefault uses % 0) (HashMap.) (HashSet.)
+              (ArrayList.) (volatile! ()) (volatile! nil)
+              (volatile! (or fuel (+ 1000 (* 20 (long nodes))))) fold (ArrayList.))))
 
 (declare emit-node!)
 
@@ -93,47 +95,13 @@
         (conform! engine scalar type note "constant folding"))
       (emit-node! engine :const {:type type, :value values} [] type note))))
 
-;; ## What the trace says
-
-(defn- form-of [b id depth]
-  (let [[op {:keys [name value]} & args] (graph/node b id)]
-    (case op
-      (:input :shared) name
-      :const (if (vector? value) '… value)
-      (if (zero? depth)
-        '…
-        (cons (symbol (clojure.core/name op)) (map #(form-of b % (dec depth)) args))))))
-
-(defn- shown
-  "The node (op args) as a form, made when someone looks at it."
-  [b op args]
-  (lazy-seq (cons (symbol (clojure.core/name op)) (map #(form-of b % 2) args))))
-
-(defn- after
-  "What stands in the place of a rewritten node, as a form."
-  [b id]
-  (let [[op _ & args] (graph/node b id)]
-    (if (= :leaf (op/kind op)) (form-of b id 2) (shown b op (map identity args)))))
-
-(def stops
-  "Why a rule may not have been applied, though it matched."
-  {:cycle "it makes what another rule, or it, turns back"
-   :growth "it makes ever more of what it matches"
-   :fuel "too many rules were applied before"
-   :depth "too many rules nest inside each other"})
-
-(defn stop-text
-  "An entry of the trace with :stopped as a line of text."
-  [{:keys [rule stopped before]}]
-  (str "before " (name rule) ": " (stops stopped) ", at " (pr-str before)))
+;; ## Firing
 
 (defn- stopped!
   "Adds to the trace that a rule was not applied to the node (op args), and why; nil."
   [{:keys [b ^ArrayList trace]} rule-name why op args]
-  (.add trace {:rule rule-name, :stopped why, :before (shown b op args), :made []})
+  (.add trace {:rule rule-name, :stopped why, :before (trace/shown b op args), :made []})
   nil)
-
-;; ## Firing
 
 (defn- replacement!
   "The id of a right side, of the type of what it replaces; a number is a constant of its dtype."
@@ -178,7 +146,7 @@
           (stopped! engine name why op args))
       (do (.set trace place
                 {:rule name, :id id, :made (vec (range start (graph/node-count b)))
-                 :before (shown b op args), :after (after b id)})
+                 :before (trace/shown b op args), :after (trace/after b id)})
           id))))
 
 (defn- keeps-failures?
@@ -195,7 +163,7 @@
                                 (vswap! fuel min -1)
                                 true)
         (<= (long max-depth) (count @firing))
-        (vreset! deep {:rule name, :stopped :depth, :before (shown b op args), :made []})))
+        (vreset! deep {:rule name, :stopped :depth, :before (trace/shown b op args), :made []})))
 
 (defn- try-rule [{:keys [parts partners users-of]} rule root]
   (if (:within rule)
@@ -246,10 +214,11 @@
 
 (defn- candidates
   "The rules that may apply to a node, as `index/candidates` has them."
-  [{:keys [b parts]} of-op op args]
+  [{:keys [b parts]} of-op op args settled]
   (let [op-of #(graph/op-of (graph/node b %)), group (factors/group-of op)]
     (index/candidates of-op (mapv op-of (if (< 3 (count args)) (subvec args 0 3) args))
-                      (when group (mapv #(factors/ops-of parts group %) args)))))
+                      (when group (mapv #(factors/ops-of parts group %) args))
+                      settled)))
 
 (defn- applied!
   "The id of what the first of these candidates that applies puts in the place of a node, or nil."
@@ -260,10 +229,10 @@
 (defn- applied-through-views!
   "The same where there are other ways to write the node: each rule is tried on the node as it is,
   then, if it looks through views, on the others."
-  [engine of-op own {:keys [note] :as node} others]
+  [engine of-op own {:keys [note] :as node} others settled]
   (let [direct (into {} (map (fn [^Candidate c] [(.place c) (.rule c)])) own)
         through (into #{} (for [{:keys [parts]} others, {:keys [op args]} parts
-                                ^Candidate c (candidates engine of-op op args)
+                                ^Candidate c (candidates engine of-op op args settled)
                                 :when (:through (.rule c))]
                             (.place c)))]
     (some (fn [place]
@@ -275,15 +244,15 @@
 (defn- rewritten!
   "The id of what a rule puts in the place of the node, nil where none applies. Other ways to write
   it are looked for when it is the turn of the first rule that looks through views."
-  [{:keys [index] :as engine} op attrs args type note]
-  (let [of-op (index/of-op index op), own (candidates engine of-op op args)
+  [{:keys [index] :as engine} op attrs args type note settled]
+  (let [of-op (index/of-op index op), own (candidates engine of-op op args settled)
         node (as-tried engine {:op op, :attrs attrs, :args args, :type type} note)]
-    (if-let [first-through (index/first-through of-op)]
+    (if-let [first-through (index/first-through of-op settled)]
       (let [turn? (fn [^Candidate c] (<= (long (.place c)) (long first-through)))
             [before behind] (split-with turn? own)]
         (or (applied! engine node before)
             (if-let [others (seq (through-views engine (index/viewed-ops of-op) node))]
-              (applied-through-views! engine of-op behind node others)
+              (applied-through-views! engine of-op behind node others settled)
               (applied! engine node behind))))
       (applied! engine node own))))
 
@@ -305,79 +274,98 @@
   (graph/add-node! b node type note))
 
 (defn- emit-node!
-  "The id of what the node (op attrs args) becomes. Where constants are not folded, those are that
-  rules make: so that rules for constants end."
-  [{:keys [b ^HashMap ids ^HashSet active fold firing] :as engine} op attrs args type note]
-  (let [args (sorted-arguments b op args), node (into [op attrs] args)]
-    (or (when (and (false? fold) (seq @firing)) (folded! engine op attrs args type note))
-        (.get ids node)
-        (if (.add active node)
-          (let [id (or (when (true? fold) (folded! engine op attrs args type note))
-                       (rewritten! engine op attrs args type note)
-                       (graph/add-node! b node type note))]
-            (.remove active node)
-            (.put ids node id)
-            id)
-          (in-progress! engine node type note)))))
+  "The id of what the node (op attrs args) becomes; settled rules need not be tried. Where constants
+  are not folded, those are that rules make: so that rules for constants end."
+  ([engine op attrs args type note]
+   (emit-node! engine op attrs args type note (:none engine)))
+  ([{:keys [b ^HashMap ids ^HashSet active fold firing] :as engine} op attrs args type note settled]
+   (let [args (sorted-arguments b op args), node (into [op attrs] args)]
+     (or (when (and (false? fold) (seq @firing)) (folded! engine op attrs args type note))
+         (.get ids node)
+         (if (.add active node)
+           (let [id (or (when (true? fold) (folded! engine op attrs args type note))
+                        (when-not (index/all-settled? settled)
+                          (rewritten! engine op attrs args type note settled))
+                        (graph/add-node! b node type note))]
+             (.remove active node)
+             (.put ids node id)
+             id)
+           (in-progress! engine node type note))))))
 
 ;; ## The sweep
 
-(defn- renumbered
-  "The trace with its ids mapped; ids that are gone become nil, or are left out of :made."
-  [trace ids]
-  (mapv #(-> % (update :id ids) (update :made (partial into [] (keep ids)))) trace))
+(defn- same-node? [b id [op attrs] args]
+  (let [node (graph/node b id)]
+    (and (= op (graph/op-of node)) (= args (graph/args-of node)) (= attrs (graph/attrs-of node)))))
 
-(defn- user-counts
-  "How many nodes and outputs of a graph use each of its nodes."
-  [{:keys [nodes outputs] :as graph}]
-  (let [counts (int-array (count nodes))]
-    (doseq [used [outputs (mapcat #(graph/args-of (nth nodes %)) (graph/live graph))], id used]
-      (aset counts (int id) (inc (aget counts (int id)))))
-    counts))
+(defn- settled-rules
+  "A function from the bits of settled/tried to the rules of the engine that they stand for."
+  [{:keys [index]} sweep]
+  (let [known (HashMap.)]
+    (fn [bits]
+      (or (.get known bits)
+          (let [found (index/settled index (settled/names-tried sweep bits))]
+            (.put known bits found)
+            found)))))
 
-(defn- sweep! [{:keys [^HashMap uses] :as engine} graph]
-  (let [^ints users (user-counts graph), sum (reify BiFunction (apply [_ x y] (+ (int x) (int y))))]
-    (graph/sweep! graph (fn [id [op attrs] args type note]
-                          (let [new-id (emit-node! engine op attrs args type note)]
-                            (.merge uses new-id (aget users (int id)) sum)
+(defn- sweep!
+  "What becomes of the nodes of a graph, as graph/sweep! has it; `sweep` tells which rules need not
+  be tried."
+  [{:keys [b ^HashMap uses none] :as engine} graph sweep]
+  (let [sum (reify BiFunction (apply [_ x y] (+ (long x) (long y))))
+        rules-of (settled-rules engine sweep)]
+    (graph/sweep! graph (fn [id [op attrs :as node] args type note]
+                          (let [bits (settled/tried sweep id (graph/args-of node))
+                                settled (if (zero? bits) none (rules-of bits))
+                                new-id (emit-node! engine op attrs args type note settled)]
+                            (settled/emitted! sweep id (same-node? b new-id node args))
+                            (.merge uses new-id (settled/users sweep id) sum)
                             new-id)))))
 
 (defn- swept
-  "One sweep: {:graph :trace :ids} as `run` has them; :more, an entry for the trace, where right
-  sides nested too deep; :fuel that is left."
-  [{:keys [nodes] :as graph} rule-sets {:keys [trace] :as opts}]
-  (let [{:keys [b deep fuel] :as engine} (engine (index/of-sets rule-sets opts) opts (count nodes))
-        swept-to (sweep! engine graph)
-        {:keys [graph now]} (graph/swept b graph swept-to)
+  "One sweep: {:graph :trace :ids :settled} as `run` has them; :more, an entry for the trace, where
+  right sides nested too deep; :fuel that is left."
+  [{:keys [nodes] :as graph} index {:keys [trace] earlier :settled, :as opts}]
+  (let [{:keys [b deep fuel fold] :as engine} (engine index opts (count nodes))
+        live (graph/live graph), sweep (settled/start earlier graph live)
+        swept-to (sweep! engine graph sweep), made (vec (:trace engine))
+        {after :graph, :keys [now]} (graph/swept b graph swept-to)
         ids #(some-> (get swept-to %) now)]
-    {:graph graph, :more @deep, :fuel @fuel, :ids ids
-     :trace (into (renumbered trace ids) (renumbered (vec (:trace engine)) now))}))
+    {:graph after, :more @deep, :fuel @fuel, :ids ids
+     :settled (settled/record sweep live ids after (index/names-of index)
+                              {:complete (not (or @deep (some :stopped made)))
+                               :calm (identical? graph after), :folded (true? fold)})
+     :trace (into (trace/renumbered trace ids) (trace/renumbered made now))}))
+
+(defn- swept-or-settled
+  "The same, without a sweep where it would change nothing."
+  [graph index {:keys [trace settled fold fuel] :or {fold true} :as opts}]
+  (if (settled/nothing-to-do? settled graph (index/names-of index) fold)
+    {:graph graph, :more nil, :fuel (or fuel 0), :ids identity, :settled settled
+     :trace (vec trace)}
+    (swept graph index opts)))
 
 (defn run
-  "{:graph graph' :trace [entry …] :ids (fn [id] id')}: the graph rewritten by a sweep with the
-  rules of these sets, or some where right sides nest deep; :ids tells what became of each node, nil
-  where nothing needs that.
+  "{:graph graph' :trace [entry …] :ids (fn [id] id') :settled …}: the graph rewritten by a sweep
+  with the rules of these sets, or some where right sides nest deep; :ids tells what became of each
+  node, nil where nothing needs that; :settled is for later sweeps.
   Options: :include and :exclude, sets of names of rules and of rule/promises, and :regroup say
   which rules run, see rule/wanted; :fuel, how many may fire (default 1000 + 20 a node); :fold false
-  folds only the constants that rules make; :trace, of earlier sweeps.
+  folds only the constants that rules make; :trace and :settled, of the result of an earlier sweep
+  over what the graph comes from, with the same options: its rules are passed over where nothing has
+  changed.
   An entry is {:rule name, :before form, :after form, :id of the result, :made [id …]}; the ids are
   those of graph', nil where a node is gone. An entry with :stopped, a key of `stops`, tells of a
   rule that was not applied. Outputs keep their types."
   ([graph rule-sets] (run graph rule-sets {}))
   ([graph rule-sets opts]
-   (loop [{:keys [trace ids more fuel] :as result} (swept graph rule-sets opts), sweeps 1]
-     (if (and more (pos? (long fuel)) (< sweeps (long max-sweeps)))
-       (recur (-> (swept (:graph result) rule-sets (assoc opts :trace trace, :fuel fuel))
-                  (update :ids comp ids))
-              (inc sweeps))
-       (cond-> (dissoc result :more :fuel)
-         (and more (= sweeps (long max-sweeps))) (update :trace conj more))))))
-
-(defn why
-  "The entries of the trace, in order, of the rules that made node `id` of the rewritten graph."
-  [trace graph id]
-  (when-not (< -1 id (count (:nodes graph)))
-    (fail! :damo.rewrite/no-such-node
-           (str "there is no node " id " in a graph of " (count (:nodes graph)))
-           {:id id}))
-  (filterv #(and (:id %) (or (= id (:id %)) (some #{id} (:made %)))) trace))
+   (let [index (index/of-sets rule-sets opts)]
+     (loop [{:keys [trace ids more fuel settled] :as result} (swept-or-settled graph index opts)
+            sweeps 1]
+       (if (and more (pos? (long fuel)) (< sweeps (long max-sweeps)))
+         (recur (-> (swept (:graph result) index
+                           (assoc opts :trace trace, :fuel fuel, :settled settled))
+                    (update :ids comp ids))
+                (inc sweeps))
+         (cond-> (dissoc result :more :fuel)
+           (and more (= sweeps (long max-sweeps))) (update :trace conj more)))))))

@@ -2,7 +2,7 @@
   "Which rules may apply to a node: found by the op at the head of a rule and by the ops of the
   arguments, so that what rules there are besides costs nothing. The answer for each combination of
   ops is worked out once and kept.
-  (candidates (of-op (index rules) :log) [:add] nil) = [candidate …], in the order of the rules."
+  (candidates (of-op index :log) [:add] nil (settled index #{})) = [candidate …], in their order."
   (:require [damo.op :as op]
             [damo.rule :as rule]
             [damo.rule.factors :as factors]
@@ -17,16 +17,20 @@
 ;; order of all rules of the op.
 (deftype Candidate [place rule])
 
-;; The rules of an op as candidates, the place of the first one that looks through views, nil where
-;; none does, the ops of which views are looked for, and the answers so far.
-(deftype OfOp [all first-through ops known])
+;; The rules of an op as candidates, the ops of which views are looked for, and the answers so far.
+(deftype OfOp [all ops known])
 
-(deftype Index [rules by-head known])
+;; Rules that need not be tried, by their names; `all?` says that these are all of an index.
+(deftype Settled [names all?])
+
+(deftype Index [rules names by-head known settled])
 
 (defn index
   "The index of rules; filled as it is asked, and safe for many threads."
   [rules]
-  (let [rules (vec rules)] (->Index rules (group-by :head rules) (ConcurrentHashMap.))))
+  (let [rules (vec rules)]
+    (->Index rules (into #{} (map :name) rules) (group-by :head rules)
+             (ConcurrentHashMap.) (ConcurrentHashMap.))))
 
 (defn- computed
   "The value of a key of a map of known answers, made by (f) when it is missing. All are forgotten
@@ -51,6 +55,15 @@
 
 (defn rules-of "The rules of an index." [^Index index] (.rules index))
 
+(defn names-of "The names of the rules of an index, a set." [^Index index] (.names index))
+
+(defn settled
+  "The rules of these names, to be left out by `candidates`."
+  ^Settled [^Index index names]
+  (computed (.settled index) most-indexes names #(->Settled names (every? names (.names index)))))
+
+(defn all-settled? "Are these all rules of the index?" [^Settled settled] (.all? settled))
+
 (def ^:private most-known
   "How many answers are kept for an op; then they are forgotten."
   10000)
@@ -61,15 +74,24 @@
   (computed (.known index) most-known op
             #(let [heads [op [:within (factors/group-of op)] (op/kind op) :any]
                    {:keys [rules ops]} (through/selected (into [] (mapcat (.by-head index)) heads))]
-               (->OfOp (into [] (map-indexed ->Candidate) rules)
-                       (first (keep-indexed (fn [i rule] (when (:through rule) i)) rules))
-                       ops (ConcurrentHashMap.)))))
+               (->OfOp (into [] (map-indexed ->Candidate) rules) ops (ConcurrentHashMap.)))))
 
 (defn rule-at "The rule of an op in that place." [^OfOp of-op place]
   (.rule ^Candidate (nth (.all of-op) place)))
 
-(defn first-through "The place of the first rule that looks through views, or nil." [^OfOp of-op]
-  (.first-through of-op))
+(defn- left-out? [^Settled settled ^Candidate c] (contains? (.names settled) (:name (.rule c))))
+
+(defn first-through
+  "The place of the first rule of an op that looks through views, but for settled ones; nil where
+  there is none."
+  [^OfOp of-op settled]
+  (let [place (computed (.known of-op) most-known settled
+                        #(or (some (fn [^Candidate c]
+                                     (when (and (:through (.rule c)) (not (left-out? settled c)))
+                                       (.place c)))
+                                   (.all of-op))
+                             -1))]
+    (when (<= 0 (long place)) place)))
 
 (defn viewed-ops "The ops of which views are looked for." [^OfOp of-op] (.ops of-op))
 
@@ -96,7 +118,9 @@
 (defn candidates
   "The rules that may apply to a node of an op whose arguments have these ops (the first three of
   them), in their order: a vector of `Candidate`s. `sides` are, for nodes that are products or sums,
-  the sets of ops of the members of both sides, see factors/ops-of."
-  [^OfOp of-op ^List arg-ops sides]
-  (computed (.known of-op) most-known (if sides (List/of arg-ops sides) arg-ops)
-            #(into [] (keep (fn [c] (narrowed arg-ops sides c))) (.all of-op))))
+  the sets of ops of the members of both sides, see factors/ops-of. Settled rules are left out."
+  [^OfOp of-op ^List arg-ops sides settled]
+  (computed (.known of-op) most-known (List/of arg-ops (or sides :none) settled)
+            #(into [] (comp (remove (fn [c] (left-out? settled c)))
+                            (keep (fn [c] (narrowed arg-ops sides c))))
+                   (.all of-op))))
