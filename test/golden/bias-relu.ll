@@ -1,5 +1,4 @@
-; damo program test
-define hidden void @k0.k(ptr noalias nocapture %p0, ptr noalias nocapture readonly %p1, i64 %d.n) #0 {
+define hidden void @k.k.d74fccd653654aa7(ptr noalias nocapture %p0, ptr noalias nocapture readonly %p1, i64 %d.n) #0 {
 entry:
   %t4 = icmp sgt i64 %d.n, 0
   br i1 %t4, label %loop.0, label %done.1
@@ -37,6 +36,12 @@ done.1:
 }
 
 
+attributes #0 = { noinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
+attributes #1 = { alwaysinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
+attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
+
+declare hidden void @k.k.d74fccd653654aa7(ptr, ptr, i64)
+
 define i32 @damo_call(ptr %buffers, ptr %dims, ptr %failure) #2 {
 entry:
   %t0 = getelementptr inbounds i64, ptr %dims, i64 0
@@ -45,7 +50,7 @@ entry:
   %t3 = load ptr, ptr %t2
   %t4 = getelementptr inbounds ptr, ptr %buffers, i64 1
   %t5 = load ptr, ptr %t4
-  call void @k0.k(ptr %t3, ptr %t5, i64 %t1)
+  call void @k.k.d74fccd653654aa7(ptr %t3, ptr %t5, i64 %t1)
   ret i32 0
 }
 
@@ -71,7 +76,6 @@ done:
   %result = phi i32 [ 0, %entry ], [ 0, %fine ], [ %status, %loop ], [ 2, %look ]
   ret i32 %result
 }
-
 
 attributes #0 = { noinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
 attributes #1 = { alwaysinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }

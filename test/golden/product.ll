@@ -1,4 +1,4 @@
-; damo program test
+declare void @damo.narrow.f32.10(i64, i64, float, ptr, i64, i64, ptr, i64, float, ptr, i64)
 
 define i32 @damo_call(ptr %buffers, ptr %dims, ptr %failure) #2 {
 entry:
@@ -6,23 +6,11 @@ entry:
   %t1 = load i64, ptr %t0
   %t2 = getelementptr inbounds ptr, ptr %buffers, i64 0
   %t3 = load ptr, ptr %t2
-  %t4 = getelementptr inbounds float, ptr %t3, i64 0
-  %t5 = getelementptr inbounds ptr, ptr %buffers, i64 1
-  %t6 = load ptr, ptr %t5
-  %t7 = getelementptr inbounds float, ptr %t6, i64 0
-  %t8 = getelementptr inbounds ptr, ptr %buffers, i64 2
-  %t9 = load ptr, ptr %t8
-  %t10 = getelementptr inbounds float, ptr %t9, i64 0
-  %t14 = mul i64 %t1, 784
-  %t15 = icmp sle i64 %t14, 65536
-  br i1 %t15, label %narrow.11, label %wide.12
-narrow.11:
-  call void @damo.narrow.f32.10(i64 %t1, i64 784, float 0x3ff0000000000000, ptr %t4, i64 784, i64 1, ptr %t7, i64 10, float 0x0000000000000000, ptr %t10, i64 10)
-  br label %done.13
-wide.12:
-  call void @damo.gemm.f32(i64 %t1, i64 10, i64 784, float 0x3ff0000000000000, ptr %t4, i64 784, i64 1, ptr %t7, i64 10, i64 1, float 0x0000000000000000, ptr %t10, i64 10)
-  br label %done.13
-done.13:
+  %t4 = getelementptr inbounds ptr, ptr %buffers, i64 1
+  %t5 = load ptr, ptr %t4
+  %t6 = getelementptr inbounds ptr, ptr %buffers, i64 2
+  %t7 = load ptr, ptr %t6
+  call void @damo.narrow.f32.10(i64 %t1, i64 784, float 0x3ff0000000000000, ptr %t3, i64 784, i64 1, ptr %t5, i64 10, float 0x0000000000000000, ptr %t7, i64 10)
   ret i32 0
 }
 
@@ -48,9 +36,6 @@ done:
   %result = phi i32 [ 0, %entry ], [ 0, %fine ], [ %status, %loop ], [ 2, %look ]
   ret i32 %result
 }
-
-declare void @damo.narrow.f32.10(i64, i64, float, ptr, i64, i64, ptr, i64, float, ptr, i64)
-declare void @damo.gemm.f32(i64, i64, i64, float, ptr, i64, i64, ptr, i64, i64, float, ptr, i64)
 
 attributes #0 = { noinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
 attributes #1 = { alwaysinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }

@@ -1,5 +1,4 @@
-; damo program test
-define hidden i32 @k0.k(ptr noalias nocapture readonly %p0, ptr noalias nocapture readonly %p1, ptr noalias nocapture writeonly %p2, i64 %d.m, i64 %d.n, ptr noalias nocapture %failure) #0 {
+define hidden i32 @k.k.9cb26b14d86d43d8(ptr noalias nocapture readonly %p0, ptr noalias nocapture readonly %p1, ptr noalias nocapture writeonly %p2, i64 %d.m, i64 %d.n, ptr noalias nocapture %failure) #0 {
 entry:
   %v.s = alloca float
   store float 0x0000000000000000, ptr %v.s
@@ -40,6 +39,12 @@ done.1:
 }
 
 
+attributes #0 = { noinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
+attributes #1 = { alwaysinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
+attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
+
+declare hidden i32 @k.k.9cb26b14d86d43d8(ptr, ptr, ptr, i64, i64, ptr)
+
 define i32 @damo_call(ptr %buffers, ptr %dims, ptr %failure) #2 {
 entry:
   %t0 = getelementptr inbounds i64, ptr %dims, i64 0
@@ -52,7 +57,7 @@ entry:
   %t7 = load ptr, ptr %t6
   %t8 = getelementptr inbounds ptr, ptr %buffers, i64 2
   %t9 = load ptr, ptr %t8
-  %t10 = call i32 @k0.k(ptr %t5, ptr %t7, ptr %t9, i64 %t3, i64 %t1, ptr %failure)
+  %t10 = call i32 @k.k.9cb26b14d86d43d8(ptr %t5, ptr %t7, ptr %t9, i64 %t3, i64 %t1, ptr %failure)
   %t11 = icmp eq i32 %t10, 0
   br i1 %t11, label %fine.12, label %fail.13
 fail.13:
@@ -83,7 +88,6 @@ done:
   %result = phi i32 [ 0, %entry ], [ 0, %fine ], [ %status, %loop ], [ 2, %look ]
   ret i32 %result
 }
-
 
 attributes #0 = { noinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
 attributes #1 = { alwaysinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }

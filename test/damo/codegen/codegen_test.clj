@@ -1,11 +1,13 @@
 (ns damo.codegen.codegen-test
-  "Programs whose kernels are long together: they lie in modules of their own, and compute the
-  same."
-  (:require [clojure.string :as str]
+  "Which texts a program becomes: kernels lie in texts of their own, which are equal where kernels
+  are."
+  (:require [clojure.set :as set]
+            [clojure.string :as str]
             [clojure.test :refer [deftest is testing]]
             [damo.compile.pipeline :as run]
-            [damo.core :as d])
-  (:import (damo.codegen Codegen LlvmModule)
+            [damo.core :as d]
+            [damo.jit.calling :as calling])
+  (:import (damo.codegen Codegen LlvmModule LlvmModule$Text)
            (damo.program Programs)))
 
 (set! *warn-on-reflection* true)
@@ -20,12 +22,46 @@
   (let [x (d/input 'x [:f64 ['n]]), n 120
         f (d/function [x] (waves x n))
         ^LlvmModule module (Codegen/module (Programs/read (run/program-text (d/program f))) 256)
+        by-loops (group-by #(.loops ^LlvmModule$Text %) (.texts module))
+        kernels (map #(.ir ^LlvmModule$Text %) (by-loops true))
+        steps (str/join (map #(.ir ^LlvmModule$Text %) (by-loops false)))
         points [-0.5 0.25 1.5]
         expected (for [k (range 1 (inc n))]
                    (reduce + (for [p points]
                                (Math/tanh (* (Math/sin (* k p)) (Math/exp (/ p k)))))))]
-    (testing "every part defines what it uses, and the first text declares the kernels"
-      (is (< 2 (count (.texts module))))
-      (is (str/includes? (.text module) "declare hidden"))
-      (is (every? #(str/includes? % "define hidden") (.parts module))))
+    (testing "every text of kernels defines what it uses, and that of the steps declares them"
+      (is (< 2 (count kernels)))
+      (is (every? #(str/includes? % "define hidden") kernels))
+      (is (str/includes? steps "declare hidden"))
+      (is (not (str/includes? steps "define hidden"))))
     (is (every? #(< (Math/abs (double %)) 1e-12) (map - (map deref (f points)) expected)))))
+
+(defn- adding
+  "A program that adds these constants to n elements, by a kernel each, in that order."
+  [constants]
+  (calling/program '[n] '[[:f64 :inout n]] nil
+                   :kernels (vec (for [c constants]
+                                   {:name "k" :params [[:f64 :inout]]
+                                    :body [[:for 'i 'n [:store 0 'i [:add [:load 0 'i]
+                                                                     [:const :f64 c]]]]]}))
+                   :steps (vec (for [k (range (count constants))]
+                                 {:do :kernel :kernel k :args [0]}))))
+
+(defn- kernel-texts [constants]
+  (let [^LlvmModule m (Codegen/module (calling/read-program (adding constants)) 256)]
+    (into #{} (comp (filter #(.loops ^LlvmModule$Text %)) (map #(.ir ^LlvmModule$Text %)))
+          (.texts m))))
+
+(deftest equal-kernels-have-equal-texts
+  (testing "wherever they stand, and twice in a program"
+    (let [texts (kernel-texts [1.0 2.0 3.0])]
+      (is (= 3 (count texts)))
+      (is (= (kernel-texts [3.0 1.0 2.0 1.0]) texts))
+      (is (= 2 (count (set/intersection texts (kernel-texts [1.0 2.5 3.0])))))))
+  (testing "in long programs some kernels share a text, and a change is felt in one or two"
+    (let [many (mapv double (range 400)), changed (assoc many 200 0.5)
+          [a b] (map kernel-texts [many changed])]
+      (is (< 20 (count a) 120))
+      (is (<= (count (set/difference b a)) 2))
+      (is (= (repeat 2 (reduce + many))
+             (first (:buffers (calling/call (adding many) [2] [[0.0 0.0] [0 0]]))))))))

@@ -22,7 +22,7 @@
   "The machine code of a program with the instructions that this machine has, and without."
   [program]
   {:machine (calling/compile-program program)
-   :portable (NativeCode/compile (.text (Codegen/module (calling/read-program program) 256)))})
+   :portable (NativeCode/compile (Codegen/module (calling/read-program program) 256))})
 
 (defn- copied
   "{:machine values :portable values} of n values copied from one dtype to another."

@@ -41,7 +41,7 @@ final class CallWriter {
     private static final String PARAMETERS = "(ptr %buffers, ptr %dims, ptr %failure) ";
 
     private final Program program;
-    private final List<Usage> usages;
+    private final Kernels kernels;
     private final Polls polls;
     private final Outside outside;
     private final Products products;
@@ -50,20 +50,20 @@ final class CallWriter {
     /** How many steps are written: they are, in preorder. */
     private int written;
 
-    private CallWriter(Program program, List<Usage> usages, Polls polls, Outside outside,
+    private CallWriter(Program program, Kernels kernels, Polls polls, Outside outside,
                        Products products) {
         this.program = program;
-        this.usages = usages;
+        this.kernels = kernels;
         this.polls = polls;
         this.outside = outside;
         this.products = products;
         this.counts = new CountWriter(program);
     }
 
-    /** The text of both functions; {@code usages} are those of the program's kernels. */
-    static String write(Program program, List<Usage> usages, Polls polls, Outside outside,
+    /** The text of both functions. */
+    static String write(Program program, Kernels kernels, Polls polls, Outside outside,
                         Products products) {
-        CallWriter writer = new CallWriter(program, usages, polls, outside, products);
+        CallWriter writer = new CallWriter(program, kernels, polls, outside, products);
         Lines call = writer.all(program.steps());
         return String.join("\n", writer.parts) + (writer.parts.isEmpty() ? "" : "\n")
                 + "define i32 @damo_call" + PARAMETERS + "#2 {\n" + call.text() + "}\n\n" + REPEAT;
@@ -85,7 +85,7 @@ final class CallWriter {
     private Lines range(List<Step> steps, int span) {
         Lines lines = new Lines();
         if (span == 1) {
-            StepWriter writer = new StepWriter(program, usages, outside, products, counts, lines,
+            StepWriter writer = new StepWriter(program, kernels, outside, products, counts, lines,
                     inner -> function(all(inner)));
             for (Step step : steps) {
                 int number = written++;

@@ -3,7 +3,9 @@ package damo.codegen;
 import damo.program.Kernel;
 import damo.program.Needs;
 import damo.program.Program;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /** The functions of the application that a program's code calls, as LLVM sees them. */
 public final class Foreign {
@@ -28,15 +30,15 @@ public final class Foreign {
         Needs.natives(program).keySet().forEach(op -> outside.call("", nativeSymbol(op)));
     }
 
-    /** The declarations that kernels need. */
-    static String nativeDeclarations(Program program) {
-        StringBuilder text = new StringBuilder();
+    /** The declarations that kernels may need, by symbol as LLVM's text has it. */
+    static Map<String, String> nativeDeclarations(Program program) {
+        Map<String, String> declarations = new LinkedHashMap<>();
         Needs.natives(program).forEach((op, call) -> {
             List<String> args = call.args().stream().map(Kernel.Expr::dtype).map(Types::value)
                     .toList();
-            text.append("declare ").append(Types.value(call.dtype())).append(' ')
-                    .append(symbol(op)).append('(').append(String.join(", ", args)).append(")\n");
+            declarations.put(symbol(op), "declare " + Types.value(call.dtype()) + " " + symbol(op)
+                    + "(" + String.join(", ", args) + ")\n");
         });
-        return text.toString();
+        return declarations;
     }
 }

@@ -27,16 +27,15 @@ final class KernelWriter {
         this.exprs = new ExprWriter(lines, kernel.params(), library);
     }
 
-    /** The text of the function {@code name}. */
-    static String write(String name, Kernel kernel, Usage usage, MathLibrary library) {
+    /** The text of the function after its name. */
+    static String write(Kernel kernel, Usage usage, MathLibrary library) {
         KernelWriter writer = new KernelWriter(kernel, usage, library);
         for (String dim : usage.dims()) {
             writer.exprs.bind(dim, Names.dimension(dim));
         }
         writer.statements(kernel.body());
         writer.lines.add(usage.stops() ? "ret i32 0" : "ret void");
-        return "define hidden " + usage.resultType() + " " + name + "(" + writer.parameters()
-                + ") #0 {\n" + writer.lines.text() + "}\n";
+        return "(" + writer.parameters() + ") #0 {\n" + writer.lines.text() + "}\n";
     }
 
     /** The line that declares it where it is called from another module. */

@@ -24,14 +24,14 @@ final class Names {
                 || operand.startsWith("%\"" + DIMENSION + ".");
     }
 
-    /** A function: {@code global("k3", "add-tanh")} is {@code @k3.add-tanh}. */
+    /** A function: {@code global("k", "add-tanh")} is {@code @k.add-tanh}. */
     static String global(String prefix, String name) {
         return "@" + identifier(prefix + "." + name);
     }
 
-    /** The function of a kernel with that number and name. */
-    static String kernel(int number, String name) {
-        return global("k" + number, name);
+    /** The function of a kernel of that name, with a mark that tells it from others. */
+    static String kernel(String name, String mark) {
+        return global("k", name + "." + mark);
     }
 
     private static String identifier(String text) {

@@ -11,6 +11,9 @@ import java.util.List;
  * docs/decisions/0006-narrow-products.md. A may have any strides, B and C a unit stride along n.
  */
 final class NarrowProduct {
+    /** Above this many terms a column, BLAS is as fast on one thread and may use more. */
+    private static final int TERMS = 1 << 16;
+
     private final DType t;
     private final int n;
     private final int lanes;
@@ -35,10 +38,12 @@ final class NarrowProduct {
     /**
      * The text of the function. Its parameters are m, k, alpha, A and its two strides, B and its
      * row stride, beta, C and its row stride. Blocks of {@code rows} rows of C (an even number)
-     * are held at a time, then of two, then of one.
+     * are held at a time, then of two, then of one. What is not small is left to the function
+     * {@code wide}, whose parameters are those of resources/damo/gemm.ll.
      */
-    static String write(DType t, int n, int rows) {
+    static String write(DType t, int n, int rows, String wide) {
         NarrowProduct p = new NarrowProduct(t, n);
+        p.leave(wide);
         String from = p.rowLoop("0", rows, 1);
         from = p.rowLoop(from, 2, rows / 2);
         p.rowLoop(from, 1, rows);
@@ -48,6 +53,19 @@ final class NarrowProduct {
                 + "ptr noalias nocapture readonly %a, i64 %a.row, i64 %a.col, "
                 + "ptr noalias nocapture readonly %b, i64 %b.row, " + type + " %beta, "
                 + "ptr noalias nocapture %c, i64 %c.row) #0 {\n" + p.lines.text() + "}\n";
+    }
+
+    private void leave(String wide) {
+        String type = Types.value(t);
+        String terms = lines.value("mul i64 %m, %k");
+        String few = lines.value("icmp sle i64 ", terms, ", ", Integer.toString(TERMS));
+        lines.add("br i1 ", few, ", label %narrow, label %wide");
+        lines.label("wide");
+        lines.add("call void ", wide, "(i64 %m, i64 ", Integer.toString(n), ", i64 %k, ", type,
+                " %alpha, ptr %a, i64 %a.row, i64 %a.col, ptr %b, i64 %b.row, i64 1, ", type,
+                " %beta, ptr %c, i64 %c.row)");
+        lines.add("ret void");
+        lines.label("narrow");
     }
 
     private String vector() {

@@ -8,9 +8,6 @@ import java.util.function.IntFunction;
  * Gemm steps of {@code damo_call}: their sizes, factors and batch loops around one product each.
  */
 final class ProductWriter {
-    /** Above this many terms a column, BLAS is as fast on one thread and may use more. */
-    private static final int NARROW_TERMS = 1 << 16;
-
     private final Lines lines;
     private final SizeWriter sizes;
     private final IntFunction<String> buffers;
@@ -72,34 +69,18 @@ final class ProductWriter {
     }
 
     private String element(Fixed f, Step.Operand o, String offset) {
-        return "ptr " + lines.value("getelementptr inbounds ", Types.memory(f.g.dtype()), ", ptr ",
-                buffers.apply(o.buffer()), ", i64 ", offset);
+        String start = buffers.apply(o.buffer());
+        return "ptr " + (offset.equals("0") ? start : lines.value("getelementptr inbounds ",
+                Types.memory(f.g.dtype()), ", ptr ", start, ", i64 ", offset));
     }
 
-    /** A narrow product is computed in place while it is small; everything else by BLAS. */
     private void product(Fixed f, String a, String b, String c) {
-        if (!products.narrow(f.g)) {
-            blas(f, a, b, c);
-            return;
+        if (products.narrow(f.g)) {
+            lines.add("call void ", products.requireNarrow(f.g), "(", String.join(", ", f.m, f.k,
+                    f.alpha, a, f.aStrides, b, f.bRow, f.beta, c, f.cRow), ")");
+        } else {
+            lines.add("call void ", products.require(f.g.dtype()), "(", String.join(", ", f.m, f.n,
+                    f.k, f.alpha, a, f.aStrides, b, f.bRow, f.bCol, f.beta, c, f.cRow), ")");
         }
-        String narrow = lines.freshLabel("narrow");
-        String wide = lines.freshLabel("wide");
-        String done = lines.freshLabel("done");
-        String terms = lines.value("mul ", f.m, ", ", f.k.substring("i64 ".length()));
-        String few = lines.value("icmp sle i64 ", terms, ", ", Integer.toString(NARROW_TERMS));
-        lines.add("br i1 ", few, ", label %", narrow, ", label %", wide);
-        lines.label(narrow);
-        lines.add("call void ", products.requireNarrow(f.g), "(", String.join(", ", f.m, f.k,
-                f.alpha, a, f.aStrides, b, f.bRow, f.beta, c, f.cRow), ")");
-        lines.add("br label %", done);
-        lines.label(wide);
-        blas(f, a, b, c);
-        lines.add("br label %", done);
-        lines.label(done);
-    }
-
-    private void blas(Fixed f, String a, String b, String c) {
-        lines.add("call void ", products.require(f.g.dtype()), "(", String.join(", ", f.m, f.n, f.k,
-                f.alpha, a, f.aStrides, b, f.bRow, f.bCol, f.beta, c, f.cRow), ")");
     }
 }

@@ -10,9 +10,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Supplier;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
+import java.util.function.Function;
 
 /**
  * The matrix products that one program asks for: a dispatching function for each dtype, from the
@@ -55,13 +53,18 @@ final class Products {
                     Map.of("dtype", t.label()));
         }
         String name = "damo.gemm." + t.label();
-        String letter = t == DType.F32 ? "s" : "d";
         share(name, "i64, i64, i64, {T}, ptr, i64, i64, ptr, i64, i64, {T}, ptr, i64", t,
-                () -> TEMPLATE.replace("{t}", t.label()).replace("{T}", Types.value(t))
-                        .replace("{s}", letter),
-                Stream.of("gemv", "ger", "gemm").collect(Collectors.toMap(
-                        f -> "cblas_" + letter + f, f -> "blas")));
+                called -> gemm(t, called));
         return "@" + name;
+    }
+
+    private static String gemm(DType t, Outside called) {
+        String letter = t == DType.F32 ? "s" : "d";
+        for (String routine : List.of("gemv", "ger", "gemm")) {
+            called.call("blas", "cblas_" + letter + routine);
+        }
+        return TEMPLATE.replace("{t}", t.label()).replace("{T}", Types.value(t))
+                .replace("{s}", letter);
     }
 
     /** Whether the step has a function of its own: n is a small constant, B has rows. */
@@ -73,19 +76,29 @@ final class Products {
 
     /** The name (with {@code @}) of that function; see {@link NarrowProduct#write}. */
     String requireNarrow(Step.Gemm g) {
+        DType t = g.dtype();
         int n = (int) ((Size.Int) g.n()).value();
-        int rows = vectorBits >= 512 ? ROWS_WIDE : ROWS;
-        String name = NarrowProduct.name(g.dtype(), n);
-        share(name, "i64, i64, {T}, ptr, i64, i64, ptr, i64, {T}, ptr, i64", g.dtype(),
-                () -> NarrowProduct.write(g.dtype(), n, rows), Map.of());
+        String name = NarrowProduct.name(t, n);
+        share(name, "i64, i64, {T}, ptr, i64, i64, ptr, i64, {T}, ptr, i64", t,
+                called -> narrow(t, n, called));
         return "@" + name;
     }
 
-    private void share(String name, String parameters, DType t, Supplier<String> text,
-                       Map<String, String> externals) {
+    private String narrow(DType t, int n, Outside called) {
+        String wide = new Products(called, vectorBits).require(t);
+        return NarrowProduct.write(t, n, vectorBits >= 512 ? ROWS_WIDE : ROWS, wide);
+    }
+
+    /** {@code text} gives a function's text, and tells what the function calls. */
+    private void share(String name, String parameters, DType t, Function<Outside, String> text) {
         outside.share(name, "void @" + name + "(" + parameters.replace("{T}", Types.value(t)) + ")",
-                () -> new LlvmModule(text.get() + METADATA + Attributes.text(vectorBits),
-                        List.of(), externals, Map.of()));
+                () -> {
+                    Outside called = new Outside();
+                    String whole = text.apply(called) + called.declarations() + METADATA
+                            + Attributes.text(vectorBits);
+                    return new LlvmModule(List.of(new LlvmModule.Text(whole, true)),
+                            called.externals(), called.shared());
+                });
     }
 
     private static String template() {

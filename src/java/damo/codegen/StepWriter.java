@@ -10,7 +10,7 @@ import java.util.function.Function;
 /** Steps of a program, one after the other, in one function that has the call's parameters. */
 final class StepWriter {
     private final Program program;
-    private final List<Usage> usages;
+    private final Kernels kernels;
     private final Lines lines;
     private final Map<String, String> dims = new HashMap<>();
     /** Addresses of buffers, loaded anew for each step: held over a long program, they would all
@@ -27,10 +27,10 @@ final class StepWriter {
      * Writes to {@code lines}; loads the dimensions that are known by then, for all steps. {@code
      * functions} gives the call of a function that runs the steps inside of a step.
      */
-    StepWriter(Program program, List<Usage> usages, Outside outside, Products products,
+    StepWriter(Program program, Kernels kernels, Outside outside, Products products,
                CountWriter counts, Lines lines, Function<List<Step>, String> functions) {
         this.program = program;
-        this.usages = usages;
+        this.kernels = kernels;
         this.lines = lines;
         this.sizes = new SizeWriter(lines, dims);
         this.products = new ProductWriter(lines, sizes, this::buffer, products);
@@ -85,7 +85,7 @@ final class StepWriter {
     }
 
     private void kernel(Step.RunKernel step) {
-        Usage usage = usages.get(step.number());
+        Usage usage = kernels.usage(step.number());
         StringBuilder args = new StringBuilder();
         for (int buffer : step.args()) {
             args.append(args.isEmpty() ? "" : ", ").append("ptr ").append(buffer(buffer));
@@ -93,7 +93,7 @@ final class StepWriter {
         for (String dim : usage.dims()) {
             args.append(args.isEmpty() ? "" : ", ").append("i64 ").append(dims.get(dim));
         }
-        String name = Names.kernel(step.number(), step.kernel().name());
+        String name = kernels.name(step.number());
         if (!usage.stops()) {
             lines.add("call void ", name, "(", args.toString(), ")");
             return;

@@ -1,5 +1,7 @@
 package damo.jit;
 
+import damo.DamoException;
+import damo.codegen.LlvmModule;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -14,13 +16,6 @@ import java.nio.charset.StandardCharsets;
  * target machine, all disposed of by {@link #close}; used by one thread.
  */
 final class Compiler implements AutoCloseable {
-    /** What such loops gain from, of O2: the same machine code for them, but for details, in half
-     * the time. Math functions are inlined, then each kernel is simplified, vectorised, cleaned.
-     * instcombine by itself ends the process where it finds more to do in a second round. */
-    private static final String PASSES = "always-inline,globaldce,function<eager-inv>("
-            + "sroa<modify-cfg>,early-cse<memssa>,simplifycfg,instcombine<no-verify-fixpoint>,"
-            + "loop-mssa(loop-rotate,licm),loop(loop-idiom,indvars,loop-deletion),gvn,"
-            + "loop-vectorize,instcombine<no-verify-fixpoint>,simplifycfg,loop-mssa(licm))";
     private static final int RETURN_STATUS = 2;
     private static final int ASSEMBLY = 0;
     private static final int OBJECT = 1;
@@ -29,23 +24,25 @@ final class Compiler implements AutoCloseable {
     private final MemorySegment out = arena.allocate(ValueLayout.JAVA_LONG);
     private final MemorySegment message = arena.allocate(ValueLayout.JAVA_LONG);
     private final long context = Llvm.call("LLVMContextCreate");
+    private final Tier tier;
     private final long machine;
     private long module;
 
-    private Compiler() {
-        machine = Host.get().machine();
+    private Compiler(Tier tier) {
+        this.tier = tier;
+        this.machine = tier.take();
         Diagnostics.install(context);
     }
 
-    /** The object file of a module, as a memory buffer owned by the caller. */
-    static long object(String ir) {
-        return compile(ir, OBJECT);
+    /** The object file of a text, as a memory buffer owned by the caller. */
+    static long object(LlvmModule.Text text) {
+        return compile(text, OBJECT);
     }
 
-    /** The assembly text of a module. */
+    /** The assembly text of a text. */
     @SuppressWarnings("restricted")
-    static String assembly(String ir) {
-        long buffer = compile(ir, ASSEMBLY);
+    static String assembly(LlvmModule.Text text) {
+        long buffer = compile(text, ASSEMBLY);
         try {
             long size = Llvm.call("LLVMGetBufferSize", buffer);
             byte[] bytes = MemorySegment.ofAddress(Llvm.call("LLVMGetBufferStart", buffer))
@@ -56,9 +53,21 @@ final class Compiler implements AutoCloseable {
         }
     }
 
-    private static long compile(String ir, int kind) {
+    /** What the quick tier refuses, a frame that is too large for one, may fit with the other. */
+    private static long compile(LlvmModule.Text text, int kind) {
+        if (!text.loops()) {
+            try {
+                return compile(text.ir(), kind, Tier.STRAIGHT);
+            } catch (DamoException e) {
+                return compile(text.ir(), kind, Tier.LOOPS);
+            }
+        }
+        return compile(text.ir(), kind, Tier.LOOPS);
+    }
+
+    private static long compile(String ir, int kind, Tier tier) {
         Diagnostics.clear();
-        try (Compiler compiler = new Compiler()) {
+        try (Compiler compiler = new Compiler(tier)) {
             compiler.parse(ir);
             compiler.verify();
             compiler.optimise();
@@ -94,10 +103,13 @@ final class Compiler implements AutoCloseable {
     }
 
     private void optimise() {
+        if (tier.passes().isEmpty()) {
+            return;
+        }
         long options = Llvm.call("LLVMCreatePassBuilderOptions");
         try {
-            Llvm.check(Llvm.call("LLVMRunPasses", module, Llvm.string(arena, PASSES), machine,
-                    options), "optimise the generated code");
+            Llvm.check(Llvm.call("LLVMRunPasses", module, Llvm.string(arena, tier.passes()),
+                    machine, options), "optimise the generated code");
         } finally {
             Llvm.call("LLVMDisposePassBuilderOptions", options);
         }
@@ -131,7 +143,7 @@ final class Compiler implements AutoCloseable {
             Llvm.call("LLVMDisposeModule", module);
         }
         Llvm.call("LLVMContextDispose", context);
-        Llvm.call("LLVMDisposeTargetMachine", machine);
+        tier.giveBack(machine);
         arena.close();
     }
 

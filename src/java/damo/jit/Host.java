@@ -9,7 +9,6 @@ import java.util.Map;
 
 /** The processor that this process runs on, as LLVM sees it; found out once. */
 record Host(String triple, String cpu, String features, long target) {
-    private static final int LEVEL_DEFAULT = 2;
     private static final int RELOCATION_PIC = 2;
     private static final int MODEL_SMALL = 3;
     private static final Lazy<Host> FOUND = new Lazy<>(Host::find);
@@ -55,13 +54,14 @@ record Host(String triple, String cpu, String features, long target) {
     }
 
     /**
-     * A fresh target machine, to be disposed of by the caller; not to be shared between threads.
+     * A fresh target machine for a level of optimisation, 0 to 3, to be disposed of by the caller;
+     * not to be shared between threads.
      */
-    long machine() {
+    long machine(int level) {
         try (Arena arena = Arena.ofConfined()) {
             long machine = Llvm.call("LLVMCreateTargetMachine", target, Llvm.string(arena, triple),
                     Llvm.string(arena, cpu), Llvm.string(arena, features),
-                    LEVEL_DEFAULT, RELOCATION_PIC, MODEL_SMALL);
+                    level, RELOCATION_PIC, MODEL_SMALL);
             if (machine == 0) {
                 throw Llvm.failure("make a target machine", triple + " " + cpu);
             }

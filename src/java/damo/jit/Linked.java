@@ -53,7 +53,7 @@ final class Linked implements AutoCloseable {
 
     /** What became of one text: an object file, or why there is none. */
     private record Made(long object, DamoException failure) {
-        static Made of(String text) {
+        static Made of(LlvmModule.Text text) {
             try {
                 return new Made(Compiler.object(text), null);
             } catch (DamoException e) {
@@ -62,8 +62,8 @@ final class Linked implements AutoCloseable {
         }
     }
 
-    /** The object files of IR texts, as memory buffers, made side by side on all cores. */
-    private static List<Long> objects(List<String> texts) {
+    /** The object files of texts, as memory buffers, made side by side on all cores. */
+    private static List<Long> objects(List<LlvmModule.Text> texts) {
         List<Made> made = texts.parallelStream().map(Made::of).toList();
         List<Long> objects = made.stream().filter(m -> m.failure == null).map(Made::object)
                 .toList();
@@ -106,7 +106,7 @@ final class Linked implements AutoCloseable {
         MemorySegment out = arena.allocate(ValueLayout.JAVA_LONG);
         long builder = Llvm.call("LLVMOrcCreateLLJITBuilder");
         long targetBuilder = Llvm.call("LLVMOrcJITTargetMachineBuilderCreateFromTargetMachine",
-                Host.get().machine());
+                Host.get().machine(0));
         Llvm.call("LLVMOrcLLJITBuilderSetJITTargetMachineBuilder", builder, targetBuilder);
         Llvm.check(Llvm.call("LLVMOrcCreateLLJIT", out.address(), builder), "start its linker");
         return out.get(ValueLayout.JAVA_LONG, 0);

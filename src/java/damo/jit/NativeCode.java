@@ -16,14 +16,14 @@ import java.util.stream.Collectors;
  * later.
  */
 public final class NativeCode implements AutoCloseable {
-    private final List<String> texts;
+    private final LlvmModule module;
     private final Linked code;
     private final long entry;
     private final long repeat;
     private boolean closed;
 
-    private NativeCode(List<String> texts, Linked code, long entry, long repeat) {
-        this.texts = texts;
+    private NativeCode(LlvmModule module, Linked code, long entry, long repeat) {
+        this.module = module;
         this.code = code;
         this.entry = entry;
         this.repeat = repeat;
@@ -51,13 +51,18 @@ public final class NativeCode implements AutoCloseable {
 
     /** The same for IR text that defines {@code damo_call} and {@code damo_repeat} itself. */
     public static NativeCode compile(String ir) {
-        return link(new LlvmModule(ir, List.of(), Map.of(), Map.of()), Map.of());
+        return compile(new LlvmModule(List.of(new LlvmModule.Text(ir, true)), Map.of(), Map.of()));
+    }
+
+    /** The same for a module that calls no functions of the application. */
+    public static NativeCode compile(LlvmModule module) {
+        return link(module, Map.of());
     }
 
     private static NativeCode link(LlvmModule module, Map<String, Long> addresses) {
         Linked code = Linked.link(module, addresses);
         try {
-            return new NativeCode(module.texts(), code, code.address("damo_call"),
+            return new NativeCode(module, code, code.address("damo_call"),
                     code.address("damo_repeat"));
         } catch (RuntimeException | Error e) {
             code.close();
@@ -84,12 +89,12 @@ public final class NativeCode implements AutoCloseable {
 
     /** The IR text before LLVM's passes, of all modules one after the other. */
     public String ir() {
-        return String.join("\n", texts);
+        return module.text();
     }
 
     /** The assembly text for this machine, made anew by each call (50 ms and more). */
     public String assembly() {
-        return texts.stream().map(Compiler::assembly).collect(Collectors.joining("\n"));
+        return module.texts().stream().map(Compiler::assembly).collect(Collectors.joining("\n"));
     }
 
     /** Frees the machine code; a second call does nothing. */

@@ -1,0 +1,48 @@
+package damo.jit;
+
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+
+/** How much LLVM does for a text; docs/decisions/0030 has what it takes, and what it gives. */
+enum Tier {
+    /** What such loops gain from, of O2: the same machine code for them, but for details, in half
+     * the time. Math functions are inlined, then each kernel is simplified, vectorised, cleaned.
+     * instcombine by itself ends the process where it finds more to do in a second round. */
+    LOOPS("always-inline,globaldce,function<eager-inv>("
+            + "sroa<modify-cfg>,early-cse<memssa>,simplifycfg,instcombine<no-verify-fixpoint>,"
+            + "loop-mssa(loop-rotate,licm),loop(loop-idiom,indvars,loop-deletion),gvn,"
+            + "loop-vectorize,instcombine<no-verify-fixpoint>,simplifycfg,loop-mssa(licm))", 2),
+    /** Instructions one by one as they stand, for code that runs once a call. */
+    STRAIGHT("", 0);
+
+    /** Target machines that no thread uses: making one takes as long as a small kernel. */
+    private final Queue<Long> machines = new ConcurrentLinkedQueue<>();
+    private final String passes;
+    private final int level;
+
+    Tier(String passes, int level) {
+        this.passes = passes;
+        this.level = level;
+    }
+
+    /** LLVM's passes over the text, none for the empty string. */
+    String passes() {
+        return passes;
+    }
+
+    /** All that says what becomes of a text, but for the machine. */
+    String options() {
+        return level + " " + passes;
+    }
+
+    /** A target machine, for one thread until it gives it back. */
+    long take() {
+        Long machine = machines.poll();
+        return machine != null ? machine : Host.get().machine(level);
+    }
+
+    /** Gives a target machine back. */
+    void giveBack(long machine) {
+        machines.add(machine);
+    }
+}
