@@ -16,7 +16,7 @@
     :inputs [{:name "x", :dtype :f64, :shape [n], :buffer 0}]
     :outputs [{:name "y", :dtype :f64, :shape [n], :buffer 1}]
     :kernels []
-    :steps [{:do :host, :op "copy", :attrs {:shape [[:* 2 n] 3], :how :fast, :of [n m]}
+    :steps [{:do :host, :op "copy", :attrs {:how :fast, :of [n m]}, :sizes {:shape [[:* 2 n] 3]}
              :ins [{:buffer 0, :shape [n]}], :out {:buffer 1, :shape [n]}, :note 0}]
     :notes [{:op "copy", :expr "(copy x)", :file "a.clj", :line 3}]})
 
@@ -44,13 +44,13 @@
 (deftest kernels-given-by-name
   (is (= [1.0 2.0] (call program {"copy" copy} [1.0 2.0])))
   (is (= [2.0 4.0] (call native {"root" cbrt} [8.0 64.0])))
-  (testing "attributes have dimensions in place of their names, and other values as they are"
+  (testing "sizes have dimensions in place of their names, and attributes are as they are"
     (let [seen (atom nil)]
       (call program {"copy" (reify HostKernel (run [_ call]
                                                 (reset! seen (.attributes ^HostCall call)) nil))}
             [1.0 2.0])
       (is (= [4 3] (get @seen "shape")))
-      (is (= [":fast" "[2, m]"] (map #(str (get @seen %)) ["how" "of"]))))))
+      (is (= [":fast" "[n, m]"] (map #(str (get @seen %)) ["how" "of"]))))))
 
 (deftest programs-whose-ops-are-not-there
   (are [form kernels kind text]

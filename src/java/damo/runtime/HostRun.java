@@ -1,7 +1,6 @@
 package damo.runtime;
 
 import damo.DamoException;
-import damo.program.HostValues;
 import damo.program.Program;
 import damo.program.Step;
 import damo.tensor.DType;
@@ -12,7 +11,6 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 
@@ -27,13 +25,10 @@ final class HostRun {
     /** The frame's table: addresses of the buffers, then dimensions. */
     private final MemorySegment words;
     private final Interruption interruption;
-    /** The attributes of steps with these dimensions, by step; null until first needed. */
-    private final List<Map<String, Object>> attributes;
-    /** All dimensions, the counted ones last, and their values in the step that runs. */
-    private final List<String> names;
-    private final long[] dims;
+    private final HostSizes sizes;
     private Binding binding;
-    private HostValues values;
+    /** What follows from the dimensions of the step that runs, or ran last. */
+    private HostSizes.Known known;
     private HostRun outer;
     private int failedStep;
     private Throwable failure;
@@ -44,16 +39,12 @@ final class HostRun {
         this.program = plan.program();
         this.steps = program.all();
         this.words = words;
-        this.attributes =
-                new ArrayList<>(Collections.nCopies(steps.size(), null));
-        this.names = new ArrayList<>(program.dims());
-        program.counted().forEach(c -> names.add(c.dim()));
-        this.dims = new long[names.size()];
+        this.sizes = new HostSizes(program, words);
     }
 
     /** Begins a call on this thread; to be followed by {@link #leave}. */
-    void enter(Binding sizes) {
-        binding = sizes;
+    void enter(Binding bound) {
+        binding = bound;
         failure = null;
         outer = Upcalls.enter(this);
     }
@@ -67,20 +58,17 @@ final class HostRun {
     /** Runs the kernel of a step. */
     void step(int number) throws Exception {
         Step.RunHost step = (Step.RunHost) steps.get(number);
-        readDims();
-        if (attributes.get(number) == null) {
-            attributes.set(number, values.attributes(step));
-        }
+        known = sizes.now();
         try (Arena arena = Arena.ofConfined()) {
             List<Tensor> inputs = new ArrayList<>(step.ins().size());
             for (Step.HostArg in : step.ins()) {
                 MemorySegment data = memory(in, arena).asReadOnly();
-                inputs.add(Tensor.wrap(data, dtype(in), values.shape(in.shape())));
+                inputs.add(Tensor.wrap(data, dtype(in), known.shape(in)));
             }
             MemorySegment data = memory(step.out(), arena).fill((byte) 0);
-            Tensor output = Tensor.wrap(data, dtype(step.out()), values.shape(step.out().shape()));
+            Tensor output = Tensor.wrap(data, dtype(step.out()), known.shape(step.out()));
             HostKernel kernel = (HostKernel) plan.kernels().get(step.op());
-            Tensor result = kernel.run(new HostCall(step.op(), attributes.get(number),
+            Tensor result = kernel.run(new HostCall(step.op(), known.attributes(step),
                     List.copyOf(inputs), output));
             if (result != null && result != output) {
                 take(result, output);
@@ -95,24 +83,10 @@ final class HostRun {
         }
     }
 
-    /** The dimensions as native code sees them; values made from others are forgotten. */
-    private void readDims() {
-        boolean same = values != null;
-        for (int d = 0; d < dims.length; d++) {
-            long value = words.getAtIndex(ValueLayout.JAVA_LONG, program.buffers().size() + d);
-            same = same && value == dims[d];
-            dims[d] = value;
-        }
-        if (!same) {
-            values = new HostValues(names, dims);
-            Collections.fill(attributes, null);
-        }
-    }
-
     @SuppressWarnings("restricted")
     private MemorySegment memory(Step.HostArg arg, Arena arena) {
         long bytes = dtype(arg).bytes();
-        for (long extent : values.shape(arg.shape())) {
+        for (long extent : known.shape(arg)) {
             bytes = Math.multiplyExact(bytes, extent);
         }
         if (bytes < 0 || bytes > binding.bytes()[arg.buffer()]) {
@@ -154,7 +128,7 @@ final class HostRun {
     }
 
     private String type(Step.HostArg arg) {
-        return type(dtype(arg), values.shape(arg.shape()));
+        return type(dtype(arg), known.shape(arg));
     }
 
     /** Remembers what a step threw; allocates nothing, for memory or stack may be used up. */

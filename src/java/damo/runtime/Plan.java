@@ -29,17 +29,18 @@ final class Plan implements AutoCloseable {
     final State[] states;
     final boolean[] written;
     final StateLocks locks;
+    /** What is known of calls by the shapes of their arguments and states. */
+    final BoundShapes shapes;
     /** Whether written states must be saved before one call, or before several. */
     final boolean savesOne;
     final boolean savesMany;
     final Failures failures;
-    /** Whether the program is trusted to write all of its temporaries and outputs. */
-    final boolean vouched;
     /** Whether some step runs a kernel of the application. */
     final boolean hosts;
     /** Dtype and buffer of each input port, as arrays for the hot path. */
     final DType[] inputDtypes;
     final int[] inputBuffers;
+    final int[] stateBuffers;
     final int[] outputBuffers;
     /** Which outputs have a shape that is known after a call only. */
     final boolean[] countedOutputs;
@@ -47,7 +48,6 @@ final class Plan implements AutoCloseable {
     Plan(Program program, NativeCode code, Map<String, State> byName, boolean downcast,
          Map<String, OpKernel> kernels, boolean vouched) {
         this.program = program;
-        this.vouched = vouched;
         this.downcast = downcast;
         this.kernels = kernels;
         this.hosts = !Needs.hosts(program).isEmpty();
@@ -60,11 +60,13 @@ final class Plan implements AutoCloseable {
             written[i] = program.state().get(i).written();
         }
         this.locks = new StateLocks(states, written);
+        this.shapes = new BoundShapes(program, states, vouched);
         this.savesOne = Effects.failsAfterWrite(program);
         this.savesMany = Effects.writes(program);
         this.failures = new Failures(program);
         this.inputDtypes = program.inputs().stream().map(Program.Port::dtype).toArray(DType[]::new);
         this.inputBuffers = buffers(program.inputs());
+        this.stateBuffers = buffers(program.state());
         this.outputBuffers = buffers(program.outputs());
         this.countedOutputs = new boolean[outputBuffers.length];
         for (int i = 0; i < countedOutputs.length; i++) {
