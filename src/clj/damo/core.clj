@@ -7,11 +7,12 @@
      print repeat sort take])
   (:require [clojure.core :as clj]
             [clojure.java.io :as io]
-            [damo.compile.pipeline :as run]
             [damo.data.attribute :as attribute]
             [damo.data.explain :as explain]
             [damo.data.expr :as expr]
             [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.later :as later]
+            [damo.data.thrown :as thrown]
             [damo.data.told :as told]
             [damo.face.derivative :as derivative]
             [damo.face.function :as function]
@@ -25,7 +26,6 @@
             [damo.face.random :as random]
             [damo.face.tensors :as tensors]
             [damo.face.verify :as verify]
-            [damo.laws.check :as check]
             [damo.op :as op]
             [damo.ops.all]
             [damo.ops.fold.argmax :as argmax]
@@ -176,7 +176,15 @@
 
 (def ^{:doc (:doc (meta #'op/remove!)), :arglists '([op])} remove-op! op/remove!)
 
-(export check/check-op)
+(def ^{:arglists '([op])
+       :doc
+       "Runs the laws on an op and prints the report: its meaning against the compiled op over
+  dtypes, sizes and special values, the declared type against the actual one, derivatives against
+  finite differences, both modes and second derivatives against each other, expansions, examples.
+  Returns {:op :laws}, the laws that hold; fails with :damo.check/failed and a case of each law that
+  does not, with :damo.check/no-generator when no calls of the op can be made up. Takes seconds."}
+  check-op
+  (later/of 'damo.laws.check/check-op))
 
 ;; ## Derivatives
 
@@ -261,7 +269,7 @@
 (defn set-threads!
   "Sets how many threads the linear algebra library may use in this process; returns the number."
   [n]
-  (run/translating (.setThreads (Blas/get) (int n)))
+  (thrown/translating (.setThreads (Blas/get) (int n)))
   n)
 
 ;; ## Files

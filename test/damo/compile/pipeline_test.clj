@@ -6,7 +6,8 @@
             [damo.compile.plan.order :as order]
             [damo.core :as d]
             [damo.data.fail :as fail]
-            [damo.data.graph :as graph])
+            [damo.data.graph :as graph]
+            [damo.data.thrown :as thrown])
   (:import [damo DamoException]))
 
 (set! *warn-on-reflection* true)
@@ -53,7 +54,7 @@
                (run/program-text (d/program f))))))))
 
 (deftest exceptions-of-the-core-become-ex-infos
-  (let [e (run/as-ex-info (DamoException. "shape-mismatch" "two by three" {"input" "x"}))]
+  (let [e (thrown/as-ex-info (DamoException. "shape-mismatch" "two by three" {"input" "x"}))]
     (is (= ["two by three" {:damo/error :damo/shape-mismatch, :input 'x}]
            [(fail/what e) (dissoc (ex-data e) :try)]))
     (is (instance? DamoException (first (.getSuppressed ^Throwable e))))))

@@ -2,13 +2,13 @@
   "From a graph to a function that runs: the passes in order, the program, and the Java core that
   compiles it. (compiled graph spec) → {:function damo.runtime.Function, :program map, :graph
   rewritten-graph, :trace rules-that-fired}."
-  (:require [clojure.edn :as edn]
-            [damo.compile.host :as host]
+  (:require [damo.compile.host :as host]
             [damo.compile.pass :as pass]
             [damo.compile.pass.guard :as guard]
             [damo.compile.plan :as plan]
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
+            [damo.data.thrown :as thrown]
             [damo.meaning.counted :as counted]
             [damo.op :as op]
             [damo.rule :as rule]
@@ -17,10 +17,9 @@
             [damo.rules.canonicalize :as canonicalize]
             [damo.rules.specialize :as specialize]
             [damo.rules.stabilize :as stabilize])
-  (:import [damo DamoException]
-           [damo.program Programs]
+  (:import [damo.program Programs]
            [damo.runtime Function]
-           [java.util List Map]))
+           [java.util Map]))
 
 (set! *warn-on-reflection* true)
 
@@ -138,33 +137,6 @@
         prepared (pass/prepare (if guard (guard/inserted graph guard) graph))]
     (assoc result :program (plan/program prepared spec), :graph prepared)))
 
-(defn- datum
-  "An entry of the data of an exception of the core, as the compiler has such data."
-  [k v]
-  (cond (#{:op :from :to} k) (keyword v)
-        (#{:input :state :dimension} k) (symbol v)
-        (= k :type) (edn/read-string v)
-        (instance? List v) (vec v)
-        (some-> v class .isArray) (vec v)
-        :else v))
-
-(defn as-ex-info
-  "The exception of the core as an ex-info: its kind as :damo/error :damo/<kind>, its data by
-  keyword, as docs/errors.md has them. It takes the place of the other, which is suppressed rather
-  than its cause, as in `fail/explain!`."
-  [^DamoException e]
-  (let [data (into {:damo/error (keyword "damo" (.kind e))}
-                   (map (fn [[k v]] (let [k (keyword k)] [k (datum k v)]))) (.data e))
-        ^Throwable x (ex-info (.getMessage e) data)]
-    (doto x
-      (.setStackTrace (.getStackTrace e))
-      (.addSuppressed e))))
-
-(defmacro translating
-  "Runs the body; exceptions of the core come out as ex-infos."
-  [& body]
-  `(try ~@body (catch DamoException e# (throw (as-ex-info e#)))))
-
 (defn program-text
   "A program as EDN text."
   ^String [program]
@@ -178,6 +150,6 @@
   [graph {:keys [states allow-downcast] :as spec}]
   (let [{:keys [program] :as result} (program-of graph spec)
         ^Map by-name (into {} (map (fn [[k v]] [(str k) v])) states)]
-    (translating
+    (thrown/translating
      (assoc result :function (Function/compile (Programs/read (program-text program)) by-name
                                                (boolean allow-downcast) (host/kernels) true)))))

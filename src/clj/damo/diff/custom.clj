@@ -201,14 +201,7 @@
                 (range) outs))))
 
 (defn with-derivative
-  "The function f of expressions, which gives one or a vector of them, with a derivative of its own:
-  :lop (fn [args out g] …) gives the gradients by the arguments, a vector with nil for none (for one
-  argument the expression itself will do), for the gradient g of the value out; :rop (fn [args out
-  tangents] …) gives the tangent of out; tangents of integers are nil. For an f of several values
-  out, g and the tangent are vectors. One of the two is enough: the other is its transpose, when it
-  is linear as it must be; else differentiating in that mode fails with :damo.diff/not-implemented.
-  What f mentions besides its arguments is a constant to derivatives.
-  ((with-derivative f {:lop (fn [[x] y g] (mul g y))}) x)"
+  "The function f of expressions with a derivative of its own; see damo.core/with-derivative."
   [f {:keys [lop rop] :as modes}]
   (when-not (or lop rop)
     (fail! ::no-derivative "with-derivative needs a :lop, a :rop, or both" {:given modes}))

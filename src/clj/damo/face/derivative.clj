@@ -4,11 +4,8 @@
   (:require [damo.data.attribute :as attribute]
             [damo.data.expr :as expr]
             [damo.data.fail :as fail]
+            [damo.data.later :as later]
             [damo.data.tree :as tree]
-            [damo.diff :as diff]
-            [damo.diff.custom :as custom]
-            [damo.diff.jacobian :as jacobian]
-            [damo.diff.stable :as stable]
             [damo.face.given :as given]
             [damo.meaning.counted :as counted]
             [damo.op :as op]
@@ -37,11 +34,17 @@
         {g :graph, :keys [ids]} (counted/tied g grads)]
     (mapv #(expr/weakened % nil) (expr/from-graph (assoc g :outputs ids) exprs states))))
 
+(def ^:private stable-forms (later/of 'damo.diff.stable/forms))
+(def ^:private grad-of (later/of 'damo.diff/grad))
+(def ^:private lop-of (later/of 'damo.diff/lop))
+(def ^:private rop-of (later/of 'damo.diff/rop))
+(def ^:private jacobian-of (later/of 'damo.diff.jacobian/jacobian))
+
 (defn- of-stable-forms
   "The same of the stable forms of the expressions `outputs`; nil when there are none, or when they
   cannot be differentiated: what is wrong is said of what was written."
   [differentiate graph {:keys [id-of] :as m} outputs cuts]
-  (when-let [{:keys [graph ids]} (stable/forms graph (ids-of m outputs) (ids-of m cuts))]
+  (when-let [{:keys [graph ids]} (stable-forms graph (ids-of m outputs) (ids-of m cuts))]
     (try
       (gradients-of differentiate graph (assoc m :id-of #(let [id (id-of %)] (ids id id))))
       (catch clojure.lang.ExceptionInfo _))))
@@ -102,7 +105,7 @@
     (result
      (derived {:outputs (when cost [cost]), :wrt wrt, :opts opts}
               (fn [g {:keys [id-of] :as m}]
-                (diff/grad g (when cost (id-of cost)) (ids-of m wrt) (with-ids opts m)))))))
+                (grad-of g (when cost (id-of cost)) (ids-of m wrt) (with-ids opts m)))))))
 
 (defn lop
   "vᵀ·J: the gradients of the expressions `f` (one or a vector), weighted by `v` of the same types,
@@ -112,8 +115,8 @@
         [fs skeleton] (one-or-many f), vs (like fs skeleton v)
         [wrt _ result] (one-or-many wrt)]
     (result (derived {:outputs fs, :wrt wrt, :more vs, :opts opts}
-                     (fn [g m] (diff/lop g (ids-of m fs) (ids-of m vs) (ids-of m wrt)
-                                         (with-ids opts m)))))))
+                     (fn [g m] (lop-of g (ids-of m fs) (ids-of m vs) (ids-of m wrt)
+                                       (with-ids opts m)))))))
 
 (defn rop
   "J·v: the directional derivatives of the expressions `f` (one or a vector) when `wrt` (one or a
@@ -124,8 +127,8 @@
         [fs _ result] (one-or-many f), [wrt skeleton] (one-or-many wrt)
         vs (like wrt skeleton v)]
     (result (derived {:outputs fs, :wrt wrt, :more vs, :opts opts}
-                     (fn [g m] (diff/rop g (ids-of m fs) (ids-of m wrt) (ids-of m vs)
-                                         (with-ids opts m)))))))
+                     (fn [g m] (rop-of g (ids-of m fs) (ids-of m wrt) (ids-of m vs)
+                                       (with-ids opts m)))))))
 
 (defn jacobian
   "The derivatives of all elements of the expression e with respect to all elements of `wrt`, one
@@ -138,7 +141,7 @@
         [ws _ result] (one-or-many wrt)]
     (result (derived {:outputs [e], :wrt ws, :opts opts}
                      (fn [g {:keys [id-of] :as m}]
-                       (jacobian/jacobian g (id-of e) (ids-of m ws) (with-ids opts m)))))))
+                       (jacobian-of g (id-of e) (ids-of m ws) (with-ids opts m)))))))
 
 (defn hessian
   "The second derivatives of `cost`, a 0-d float expression: for wrt of shape [a …] an array
@@ -174,5 +177,16 @@
   [e k]
   (op/node :grad-scale {:by k} [e]))
 
-(def ^{:doc (:doc (meta #'custom/with-derivative)), :arglists '([f {:keys [lop rop]}])}
-  with-derivative custom/with-derivative)
+(def ^{:arglists '([f {:keys [lop rop]}])
+       :doc
+       "The function f of expressions, which gives one or a vector of them, with a derivative of its
+  own:
+  :lop (fn [args out g] …) gives the gradients by the arguments, a vector with nil for none (for one
+  argument the expression itself will do), for the gradient g of the value out; :rop (fn [args out
+  tangents] …) gives the tangent of out; tangents of integers are nil. For an f of several values
+  out, g and the tangent are vectors. One of the two is enough: the other is its transpose, when it
+  is linear as it must be; else differentiating in that mode fails with :damo.diff/not-implemented.
+  What f mentions besides its arguments is a constant to derivatives.
+  ((with-derivative f {:lop (fn [[x] y g] (mul g y))}) x)"}
+  with-derivative
+  (later/of 'damo.diff.custom/with-derivative))

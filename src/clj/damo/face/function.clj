@@ -3,13 +3,13 @@
   outputs, updates, options. Out: a Clojure fn of tensors, numbers and nested data, positional or by
   one map of names."
   (:require [clojure.string :as str]
-            [damo.compile.debug :as debug]
-            [damo.compile.pipeline :as run]
             [damo.compile.plan.note :as note]
             [damo.compile.told :as told]
             [damo.data.expr :as expr]
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
+            [damo.data.later :as later]
+            [damo.data.thrown :as thrown]
             [damo.data.tree :as tree]
             [damo.face.function.check :as check]
             [damo.face.given :as given]
@@ -130,7 +130,7 @@
   "Throws the failure of a call again with the input, the state or the value that it is about; that
   of an expression says so itself."
   [{:keys [inputs shared] :as info} e]
-  (let [e (run/as-ex-info e), {:keys [input state buffer expr] :as data} (ex-data e)
+  (let [e (thrown/as-ex-info e), {:keys [input state buffer expr] :as data} (ex-data e)
         about (if state
                 (get shared state)
                 (first (filter #(= input (:name (expr/attrs-of %))) inputs)))
@@ -305,11 +305,13 @@
                  inputs given)
            (catch DamoException _ nil)))))
 
+(def ^:private checks (later/of 'damo.compile.debug/checks))
+
 (defn- checked-calls
   "What is run around each call in the mode :debug, else nil."
   [graph {:keys [mode inputs] :as spec}]
   (when (= :debug (if (map? mode) (:mode mode) mode))
-    (let [checked (debug/checks graph spec)]
+    (let [checked (checks graph spec)]
       (fn [call args]
         (if-let [tensors (tensors-of inputs args)]
           (checked call tensors)
@@ -325,6 +327,8 @@
           :outputs (output-names form n)
           :updates (zipmap updated (iterate inc n))
           :states states}))
+
+(def ^:private function-of (later/of 'damo.compile.pipeline/compiled))
 
 (defn- settled
   "[graph spec] with what is told of dims as damo.compile.told has it."
@@ -347,7 +351,7 @@
         {:keys [graph states shared] :as whole} (whole-graph roots pairs)]
     (check/check-graph! graph inputs on-unused-input)
     (let [[graph spec] (settled (dissoc graph :keep) (spec-of opts inputs form n whole))
-          result (run/compiled graph spec)]
+          result (function-of graph spec)]
       (wrap (:function result) form (checked-calls graph spec)
             (-> (dissoc result :function)
                 (assoc :states states, :shared shared

@@ -1,10 +1,10 @@
 (ns damo.face.leaf
   "Inputs and shared variables as users make them, and the values of the latter.
   (input 'x [:f32 ['n 784]]), (shared 'w (zeros [784 10]))."
-  (:require [damo.compile.pipeline :as pipeline]
-            [damo.data.explain :as explain]
+  (:require [damo.data.explain :as explain]
             [damo.data.expr :as expr]
             [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.thrown :as thrown]
             [damo.face.tensors :as tensors]
             [damo.op :as op])
   (:import [damo.runtime State]
@@ -43,10 +43,10 @@
 (defn value
   "A copy of the value of a shared variable, a tensor."
   [s]
-  (pipeline/translating (.value (state-of s))))
+  (thrown/translating (.value (state-of s))))
 
 (defn set-value!
   "Sets a shared variable to a tensor, a number or nested data of its type; returns the variable."
   [s v]
-  (explain/explaining :set-value! [s v] #(pipeline/translating (.set (state-of s) v)))
+  (explain/explaining :set-value! [s v] #(thrown/translating (.set (state-of s) v)))
   s)

@@ -6,14 +6,17 @@
   (:require [clojure.edn :as edn]
             [clojure.java.io :as io]
             [damo.compile.host :as host]
-            [damo.compile.pipeline :as run]
             [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.later :as later]
+            [damo.data.thrown :as thrown]
             [damo.face.function :as function])
   (:import [damo.face.function Compiled]
            [damo.runtime Model State]
            [java.util LinkedHashMap Map]))
 
 (set! *warn-on-reflection* true)
+
+(def ^:private program-text (later/of 'damo.compile.pipeline/program-text))
 
 (defn- check! [functions]
   (when-not (and (map? functions) (seq functions) (every? #(instance? Compiled %) (vals functions)))
@@ -51,8 +54,8 @@
   (let [^Map states (into {} (map (fn [[k s]] [(str k) s])) (shared-states functions))
         downcasts (into #{} (for [[k f] functions :when (:allow-downcast (function/info f))]
                               (name k)))]
-    (run/translating
-     (.save (Model/of (texts functions #(run/program-text (:program (function/info %))))
+    (thrown/translating
+     (.save (Model/of (texts functions #(program-text (:program (function/info %))))
                       states
                       (texts functions #(pr-str (function/form %)))
                       downcasts)
@@ -71,6 +74,6 @@
   "The compiled functions of a file, by keyword. They share their state. Ops of the application's
   own that they use are taken from the registry; fails with :damo/unknown-op when one is not there."
   [file]
-  (run/translating
+  (thrown/translating
    (let [model (Model/load (.toPath (io/file file)) (host/kernels))]
      (into {} (map (fn [n] [(keyword n) (loaded model n)])) (.names model)))))

@@ -1,9 +1,9 @@
 (ns damo.face.random
   "Random tensors for first weights, the same for the same seed: uniform, normal, Glorot's and
   orthogonal ones. (random :glorot [784 500] :seed 1 :dtype :f32)."
-  (:require [damo.compile.pipeline :as run]
-            [damo.data.attribute :as attribute]
+  (:require [damo.data.attribute :as attribute]
             [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.thrown :as thrown]
             [damo.data.type :as type])
   (:import [damo.tensor DType Tensor]
            [java.util.random RandomGenerator RandomGeneratorFactory]))
@@ -110,5 +110,5 @@
                :normal (filled n #(+ (double mean) (* (double std) (.nextGaussian g))))
                :glorot (glorot g n shape gain)
                (orthogonal g n shape gain))]
-      (run/translating (.reshape (Tensor/of xs (DType/of (name dtype)) true)
-                                 (long-array shape))))))
+      (thrown/translating (.reshape (Tensor/of xs (DType/of (name dtype)) true)
+                                    (long-array shape))))))

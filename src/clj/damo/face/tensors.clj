@@ -1,11 +1,11 @@
 (ns damo.face.tensors
   "Tensors on the host: made of data, of a number and a shape; their parts, shapes and dtypes.
   (tensor [[1 2]] :f32), (zeros [2 3]), (part t 0 [1 nil])."
-  (:require [damo.compile.pipeline :as run]
-            [damo.data.array :as array]
+  (:require [damo.data.array :as array]
             [damo.data.attribute :as attribute]
             [damo.data.expr :as expr]
             [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.thrown :as thrown]
             [damo.data.type :as type]
             [damo.op :as op]
             [damo.ops.all])
@@ -23,7 +23,7 @@
   {:allow-downcast {:default false, :is :flag}, :shape {:default nil, :is :extents}})
 
 (defn- reshaped ^Tensor [^Tensor t shape]
-  (if shape (run/translating (.reshape t (long-array (type/as-shape shape)))) t))
+  (if shape (thrown/translating (.reshape t (long-array (type/as-shape shape)))) t))
 
 (defn tensor
   "A tensor of a number, nested vectors, a Java array or a tensor. Without a dtype: :f64 for
@@ -38,7 +38,7 @@
             (dtype-named (first dtype-and-options)))
         {:keys [allow-downcast shape]} (attribute/options schemas []
                                                           (cond-> dtype-and-options dtype rest))]
-    (reshaped (run/translating
+    (reshaped (thrown/translating
                (cond dtype (Tensor/of data (dtype-named dtype) (boolean allow-downcast))
                      (instance? Tensor data) data
                      :else (Tensor/of data)))
@@ -56,7 +56,7 @@
                                           (expr/describe x))
               {:given x}))
      (if (every? integer? shape)
-       (run/translating (Tensor/full x d (long-array shape)))
+       (thrown/translating (Tensor/full x d (long-array shape)))
        (let [attrs {:type [dtype []], :value (expr/const-value dtype x)}]
          (op/node :full {:shape shape} [(op/node :const attrs [])]))))))
 
@@ -82,7 +82,7 @@
               (str "arange: the step is a number; got " (expr/describe step))
               {:given step}))
      (if (every? number? [start stop])
-       (run/translating (Tensor/arange (double start) (double stop) (double step) d))
+       (thrown/translating (Tensor/arange (double start) (double stop) (double step) d))
        (op/node :arange {:start start, :stop stop, :step step, :dtype dtype} [])))))
 
 (defn eye "The identity matrix with so many rows as a tensor; dtype :f64 unless given."
@@ -90,7 +90,7 @@
   ([rows dtype]
    (let [d (dtype-named dtype), [n] (type/as-shape [rows])]
      (if (integer? n)
-       (run/translating (Tensor/eye n n d))
+       (thrown/translating (Tensor/eye n n d))
        (op/node :eye {:n n, :dtype dtype} [])))))
 
 (defn shape
@@ -109,7 +109,7 @@
   "The elements of a tensor as a new Java array of its dtype, row-major: float[], long[] … ; float[]
   for :f16 and :bf16, int[] for :u8."
   [^Tensor t]
-  (run/translating (.toJavaArray t)))
+  (thrown/translating (.toJavaArray t)))
 
 ;; ## Parts
 
@@ -148,10 +148,10 @@
                          (for [p places, i indices] (+ p (* i stride))))
                        [0] (map vector axes strides))
         kept (keep-indexed #(when-not (int? (get specs %1)) (count %2)) axes)
-        source (run/translating (.toJavaArray t))
+        source (thrown/translating (.toJavaArray t))
         to (Array/newInstance (.getComponentType (class source)) (count places))]
     (dorun (map-indexed (fn [k p] (Array/set to k (Array/get source p))) places))
-    (run/translating (.reshape (Tensor/of to (.dtype t) true) (long-array kept)))))
+    (thrown/translating (.reshape (Tensor/of to (.dtype t) true) (long-array kept)))))
 
 (defmethod print-method Tensor [t ^java.io.Writer w]
   (.write w (str t)))

@@ -4,10 +4,10 @@
   that names it. Central differences; an entry passes when its absolute or its relative error is
   small.
   (verify-grad tanh [[0.1 0.2]]) is {:mode :forward, :argument nil, :index [1], …}."
-  (:require [damo.compile.pipeline :as run]
-            [damo.data.attribute :as attribute]
+  (:require [damo.data.attribute :as attribute]
             [damo.data.expr :as expr]
             [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.thrown :as thrown]
             [damo.data.type :as type]
             [damo.face.derivative :as derivative]
             [damo.face.function :as function]
@@ -179,7 +179,7 @@
   the compiled functions."
   [user-fn points & opts]
   (let [opts (attribute/options schemas [] opts)
-        points (mapv #(array-of (if (instance? Tensor %) % (run/translating (Tensor/of %))))
+        points (mapv #(array-of (if (instance? Tensor %) % (thrown/translating (Tensor/of %))))
                      points)
         _ (when-not (some float-array? points)
             (fail! :damo.verify/not-differentiable "none of the points is of a floating dtype" {}))

@@ -3,10 +3,10 @@
   matrix."
   (:require [clojure.java.io :as io]
             [clojure.string :as str]
-            [damo.compile.pipeline :as run]
             [damo.data.attribute :as attribute]
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.file :as file]
+            [damo.data.thrown :as thrown]
             [damo.data.type :as type])
   (:import [damo.tensor DType Tensor]
            [java.io BufferedReader InputStream OutputStream]))
@@ -79,7 +79,7 @@
                                    (with-open [reader (io/reader in)]
                                      (rows options file reader))))
         d (DType/of (name dtype)), width (count (or (first found) columns))]
-    (run/translating
+    (thrown/translating
      (if (empty? found)
        (Tensor/zeros d (long-array [0 width]))
        (Tensor/of found d)))))

@@ -1,9 +1,9 @@
 (ns damo.io.elements
   "The elements of tensors as bytes in files: of either byte order, in chunks, so that no size
   stated by a file takes memory that the file does not fill."
-  (:require [damo.compile.pipeline :as run]
-            [damo.data.fail :refer [fail!]]
+  (:require [damo.data.fail :refer [fail!]]
             [damo.data.file :as file]
+            [damo.data.thrown :as thrown]
             [damo.data.type :as type])
   (:import [damo.tensor DType Tensor]
            [java.io InputStream OutputStream]
@@ -62,7 +62,7 @@
   (let [n (byte-size dtype shape source size), width (:bytes (type/dtypes dtype))
         swap? (and (= order :big) (< 1 (long width)))
         packed (when (nil? size) (file/read-exactly in source "the data" n))
-        ^Tensor t (run/translating
+        ^Tensor t (thrown/translating
                    (Tensor/uninitialized (DType/of (name dtype)) (long-array shape)))
         ^MemorySegment segment (.segment t)]
     (if packed

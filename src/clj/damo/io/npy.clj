@@ -3,9 +3,9 @@
   .npz of several. (read-npy \"a.npy\") is a tensor, (read-npz \"a.npz\") a map {:name tensor}."
   (:require [clojure.java.io :as io]
             [clojure.string :as str]
-            [damo.compile.pipeline :as run]
             [damo.data.fail :refer [fail!]]
             [damo.data.file :as file]
+            [damo.data.thrown :as thrown]
             [damo.data.type :as type]
             [damo.io.elements :as elements])
   (:import [damo.tensor DType Tensor]
@@ -79,7 +79,7 @@
   (let [dtype (.dtype t), width (long (.bytes dtype)), rank (count shape)
         extents (long-array shape)
         strides (long-array (reductions * 1 (butlast shape))), index (long-array rank)
-        ^Tensor out (run/translating (Tensor/uninitialized dtype extents))
+        ^Tensor out (thrown/translating (Tensor/uninitialized dtype extents))
         ^MemorySegment from (.segment t), ^MemorySegment to (.segment out)]
     (loop [k 0, at 0]
       (when (< k (.elements t))
@@ -113,7 +113,7 @@
         ys (if (= wide :i32)
              (int-array (map #(bit-and mask (long %)) xs))
              (long-array (map #(bit-and mask (long %)) xs)))]
-    (run/translating (.reshape (Tensor/of ys) shape))))
+    (thrown/translating (.reshape (Tensor/of ys) shape))))
 
 (defn- signed
   "The tensor, whose bits are unsigned, when all values are below 2^63."

@@ -69,12 +69,7 @@
   (vec (concat (reference-laws entry) (derivative-laws entry) [(compiled-law entry)])))
 
 (defn check-op
-  "Runs the laws on an op and prints the report: its meaning against the compiled op over dtypes,
-  sizes and special values, the declared type against the actual one, derivatives against finite
-  differences, both modes and second derivatives against each other, expansions, examples. Returns
-  {:op :laws}, the laws that hold; fails with :damo.check/failed
-                                              and a case of each law that does not, with
-  :damo.check/no-generator when no calls of the op can be made up. Takes some seconds."
+  "Runs the laws on an op and prints the report; see damo.core/check-op. Returns {:op :laws}."
   [op]
   (let [entry (op/entry op)]
     (when-not (takes? entry)

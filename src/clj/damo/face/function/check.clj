@@ -2,13 +2,13 @@
   "Checks of what a user asks of a function: options, inputs, updates, givens, and that the graph of
   the outputs needs all inputs and no others. (check-inputs! [x y]) fails when they are no inputs."
   (:require [clojure.string :as str]
-            [damo.compile.pipeline :as run]
             [damo.compile.plan.note :as note]
             [damo.data.attribute :as attribute]
             [damo.data.explain :as explain]
             [damo.data.expr :as expr]
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
+            [damo.data.later :as later]
             [damo.data.tree :as tree]
             [damo.data.unify :as unify]
             [damo.face.given :as given]))
@@ -26,11 +26,13 @@
    :allow-downcast {:default nil, :is :flag}, :on-unused-input {:default nil, :is :policy}
    :trust-input {:default nil, :is :flag}})
 
+(def ^:private mode-options (later/of 'damo.compile.pipeline/mode-options))
+
 (defn check-options!
   "Fails on options that a function does not have, and on values that they cannot have."
   [opts]
   (attribute/options options [] [(or opts {})])
-  (run/mode-options (:mode opts)))
+  (mode-options (:mode opts)))
 
 (defn check-inputs!
   "Fails unless the inputs are a vector of inputs with different names."
