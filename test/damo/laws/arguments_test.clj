@@ -113,6 +113,7 @@
    'invert [(d/cast x :i32)], 'ravel [x], 'digamma [x]
    '->array [data], 'arange [0 6 2 :i64], 'batch-norm-test [x 1 0 0 1 :axes [0] :epsilon 0.1]
    'batch-norm-train [x 1 0 :axes [0] :epsilon 0.1 :momentum 0.5]
+   'code-cache []
    'bincount [[0 1 1] :length 3], 'call-into [f [(d/tensor 0 :f32)] data], 'call-n [f 2 data]
    'consider-constant [x], 'copy-function [f :share? false :name "copy"], 'describe [:log1p]
    'dtype [x], 'einsum ["ij,ij->i" x y], 'eval [(d/sum x) {x data}], 'explain [f]
@@ -135,7 +136,8 @@
    'verify-grad [d/tanh [[0.1 0.2]] :n-tests 1], 'why [f 0]
    'with-derivative [d/tanh {:lop #(d/mul %3 1)}]
    'write-graph [(file "graph.edn") (d/graph x)], 'zeros [[2] :f32]
-   :unspoiled {'check-op [:foo], 'close [nil], 'remove-op! [:foo], 'set-threads! [nil]}})
+   :unspoiled {'check-op [:foo], 'close [nil], 'remove-op! [:foo], 'set-threads! [nil]
+               'set-code-cache! [nil]}})
 
 (def ^:private slow "Functions that compile." '#{eval function copy-function verify-grad})
 

@@ -33,6 +33,8 @@
                                                      (instance? Tensor t)))
                                     %))
              "a map of names and tensors"]
+   'megabytes [#(or (= :off %) (and (int? %) (<= 0 % 999999999)))
+               "a number of megabytes, 0 or more, or :off"]
    'modes [map? "a map {:lop … :rop …}"]
    'user-fn [fn? "a function of expressions"]})
 

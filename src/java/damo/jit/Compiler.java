@@ -34,27 +34,18 @@ final class Compiler implements AutoCloseable {
         Diagnostics.install(context);
     }
 
-    /** The object file of a text, as a memory buffer owned by the caller. */
-    static long object(LlvmModule.Text text) {
+    /** The object file of a text. */
+    static byte[] object(LlvmModule.Text text) {
         return compile(text, OBJECT);
     }
 
     /** The assembly text of a text. */
-    @SuppressWarnings("restricted")
     static String assembly(LlvmModule.Text text) {
-        long buffer = compile(text, ASSEMBLY);
-        try {
-            long size = Llvm.call("LLVMGetBufferSize", buffer);
-            byte[] bytes = MemorySegment.ofAddress(Llvm.call("LLVMGetBufferStart", buffer))
-                    .reinterpret(size).toArray(ValueLayout.JAVA_BYTE);
-            return new String(bytes, StandardCharsets.UTF_8);
-        } finally {
-            Llvm.call("LLVMDisposeMemoryBuffer", buffer);
-        }
+        return new String(compile(text, ASSEMBLY), StandardCharsets.UTF_8);
     }
 
     /** What the quick tier refuses, a frame that is too large for one, may fit with the other. */
-    private static long compile(LlvmModule.Text text, int kind) {
+    private static byte[] compile(LlvmModule.Text text, int kind) {
         if (!text.loops()) {
             try {
                 return compile(text.ir(), kind, Tier.STRAIGHT);
@@ -65,7 +56,7 @@ final class Compiler implements AutoCloseable {
         return compile(text.ir(), kind, Tier.LOOPS);
     }
 
-    private static long compile(String ir, int kind, Tier tier) {
+    private static byte[] compile(String ir, int kind, Tier tier) {
         Diagnostics.clear();
         try (Compiler compiler = new Compiler(tier)) {
             compiler.parse(ir);
@@ -116,7 +107,8 @@ final class Compiler implements AutoCloseable {
         Diagnostics.check("optimise the generated code");
     }
 
-    private long emit(int kind) {
+    @SuppressWarnings("restricted")
+    private byte[] emit(int kind) {
         if (Llvm.callInt("LLVMTargetMachineEmitToMemoryBuffer", machine, module, kind,
                 message.address(), out.address()) != 0) {
             throw Llvm.failure("emit machine code", takeMessage());
@@ -124,10 +116,11 @@ final class Compiler implements AutoCloseable {
         long buffer = out.get(ValueLayout.JAVA_LONG, 0);
         try {
             Diagnostics.check("emit machine code");
-            return buffer;
-        } catch (RuntimeException e) {
+            return MemorySegment.ofAddress(Llvm.call("LLVMGetBufferStart", buffer))
+                    .reinterpret(Llvm.call("LLVMGetBufferSize", buffer))
+                    .toArray(ValueLayout.JAVA_BYTE);
+        } finally {
             Llvm.call("LLVMDisposeMemoryBuffer", buffer);
-            throw e;
         }
     }
 

@@ -28,56 +28,56 @@ final class Linked implements AutoCloseable {
      * LLVM's message, {@code "missing-library"} when a library or one of its functions is absent.
      */
     static Linked link(LlvmModule module, Map<String, Long> given) {
-        List<Long> objects = objects(module.texts());
-        int taken = 0;
+        List<byte[]> objects = objects(module.texts());
         try (Arena arena = Arena.ofConfined()) {
             Map<String, Long> addresses = addresses(module, given);
             Linked code = new Linked(create(arena));
             try {
                 long library = Llvm.call("LLVMOrcLLJITGetMainJITDylib", code.jit);
                 code.define(arena, library, addresses);
-                for (long object : objects) {
-                    long error = Llvm.call("LLVMOrcLLJITAddObjectFile", code.jit, library, object);
-                    taken++;
-                    Llvm.check(error, "link the machine code");
+                for (byte[] object : objects) {
+                    Llvm.check(Llvm.call("LLVMOrcLLJITAddObjectFile", code.jit, library,
+                            buffer(object)), "link the machine code");
                 }
                 return code;
             } catch (RuntimeException | Error e) {
                 code.close();
                 throw e;
             }
-        } finally {
-            dispose(objects.subList(taken, objects.size()));
         }
     }
 
     /** What became of one text: an object file, or why there is none. */
-    private record Made(long object, DamoException failure) {
-        static Made of(LlvmModule.Text text) {
+    private record Made(byte[] object, DamoException failure) {
+        static Made of(CodeCache cache, LlvmModule.Text text) {
             try {
-                return new Made(Compiler.object(text), null);
+                return new Made(cache.object(text), null);
             } catch (DamoException e) {
-                return new Made(0, e);
+                return new Made(null, e);
             }
         }
     }
 
-    /** The object files of texts, as memory buffers, made side by side on all cores. */
-    private static List<Long> objects(List<LlvmModule.Text> texts) {
-        List<Made> made = texts.parallelStream().map(Made::of).toList();
-        List<Long> objects = made.stream().filter(m -> m.failure == null).map(Made::object)
-                .toList();
+    /** The object files of texts, found or made side by side on all cores. */
+    private static List<byte[]> objects(List<LlvmModule.Text> texts) {
+        CodeCache cache = CodeCache.get();
+        List<Made> made = texts.parallelStream().map(text -> Made.of(cache, text)).toList();
         for (Made m : made) {
             if (m.failure != null) {
-                dispose(objects);
                 throw m.failure;
             }
         }
-        return objects;
+        return made.stream().map(Made::object).toList();
     }
 
-    private static void dispose(List<Long> objects) {
-        objects.forEach(object -> Llvm.call("LLVMDisposeMemoryBuffer", object));
+    /** A memory buffer of LLVM's with those bytes, owned by who takes it. */
+    private static long buffer(byte[] object) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment bytes = arena.allocate(object.length);
+            MemorySegment.copy(object, 0, bytes, ValueLayout.JAVA_BYTE, 0, object.length);
+            return Llvm.call("LLVMCreateMemoryBufferWithMemoryRangeCopy", bytes.address(),
+                    object.length, Llvm.string(arena, "damo"));
+        }
     }
 
     /** The addresses of what a module declares; functions that it shares are compiled if new. */

@@ -3,6 +3,7 @@ package damo.jit;
 import damo.DamoException;
 import damo.lib.Lazy;
 import damo.lib.Natives;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -11,6 +12,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -28,8 +31,10 @@ final class Llvm {
             "org.bytedeco/llvm 20.1.7-1.5.12, classifier " + Natives.platform());
     private static final Map<String, MethodHandle> HANDLES = new ConcurrentHashMap<>();
 
-    private static final Lazy<SymbolLookup> LIBRARY = new Lazy<>(() ->
-            Natives.open(Natives.unpack(FILES).resolve("libLLVM.so")));
+    private static final Lazy<Path> FILE =
+            new Lazy<>(() -> Natives.unpack(FILES).resolve("libLLVM.so"));
+    private static final Lazy<SymbolLookup> LIBRARY = new Lazy<>(() -> Natives.open(FILE.get()));
+    private static final Lazy<String> IDENTITY = new Lazy<>(Llvm::identify);
 
     private Llvm() { }
 
@@ -58,6 +63,26 @@ final class Llvm {
         return Linker.nativeLinker()
                 .downcallHandle(address, FunctionDescriptor.of(ValueLayout.JAVA_LONG, parameters))
                 .asSpreader(long[].class, arity);
+    }
+
+    /**
+     * What tells this build of LLVM from others: its version, the folder it was unpacked to, which
+     * is named after size and checksum, and the file's size.
+     */
+    static String identity() {
+        return IDENTITY.get();
+    }
+
+    private static String identify() {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment version = arena.allocate(ValueLayout.JAVA_INT, 3);
+            long address = version.address();
+            call("LLVMGetVersion", address, address + Integer.BYTES, address + 2 * Integer.BYTES);
+            return Arrays.toString(version.toArray(ValueLayout.JAVA_INT)) + " "
+                    + FILE.get().getParent().getFileName() + " " + Files.size(FILE.get());
+        } catch (IOException e) {
+            throw new DamoException("io", "cannot look at " + FILE.get() + ": " + e, Map.of(), e);
+        }
     }
 
     /** The address of a C string that lives as long as the arena. */

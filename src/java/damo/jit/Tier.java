@@ -1,5 +1,6 @@
 package damo.jit;
 
+import damo.codegen.LlvmModule;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
@@ -30,8 +31,12 @@ enum Tier {
         return passes;
     }
 
-    /** All that says what becomes of a text, but for the machine. */
-    String options() {
+    /** All that says what becomes of a text, but for the machine; the second tier may step in. */
+    static String options(LlvmModule.Text text) {
+        return text.loops() ? LOOPS.options() : STRAIGHT.options() + " or " + LOOPS.options();
+    }
+
+    private String options() {
         return level + " " + passes;
     }
 

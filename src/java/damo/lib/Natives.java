@@ -30,6 +30,7 @@ import java.util.Map;
  * right size is used as it is.
  */
 public final class Natives {
+    private static final String CACHE = "damo.cache";
     private static final Lazy<Path> TEMPORARY = new Lazy<>(Natives::temporary);
 
     private Natives() { }
@@ -136,20 +137,24 @@ public final class Natives {
                 + Long.toHexString(check);
     }
 
-    private static Path cacheFolder(String name) throws IOException {
-        String property = System.getProperty("damo.cache");
+    /** Where this machine keeps what Damo need not make again; it may not be there. */
+    public static Path cache() {
+        String property = System.getProperty(CACHE);
         String xdg = System.getenv("XDG_CACHE_HOME");
-        Path home = property != null ? Path.of(property)
+        return property != null ? Path.of(property)
                 : xdg != null && !xdg.isEmpty() ? Path.of(xdg, "damo")
                 : Path.of(System.getProperty("user.home"), ".cache", "damo");
+    }
+
+    private static Path cacheFolder(String name) throws IOException {
         try {
-            Path folder = Files.createDirectories(home.resolve(name));
+            Path folder = Files.createDirectories(cache().resolve(name));
             if (Files.isWritable(folder)) {
                 return folder;
             }
             throw new AccessDeniedException(folder.toString());
         } catch (IOException e) {
-            if (property != null) {
+            if (System.getProperty(CACHE) != null) {
                 throw e;
             }
             return TEMPORARY.get();
