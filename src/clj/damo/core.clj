@@ -273,18 +273,7 @@
   (thrown/translating (.setThreads (Blas/get) (int n)))
   n)
 
-(defn code-cache
-  "What became of pieces of machine code in this process: how many were :remembered from others of
-  it, :loaded from files of an earlier one, :compiled; the :folder of the files, the :megabytes that
-  they may take (:off when nothing is kept), and why they are :refused, or nil."
-  []
-  (code/report))
-
-(defn set-code-cache!
-  "Bounds the files of machine code, in megabytes; 0 keeps none for later processes, :off nothing
-  for this one either. Counting begins anew. Returns the argument."
-  [megabytes]
-  (code/limit! megabytes))
+(export code/code-cache code/set-code-cache!)
 
 ;; ## Files
 
