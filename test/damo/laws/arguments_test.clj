@@ -108,7 +108,7 @@
 
 (def ^:private calls
   "A call that is right for every public function that is no op. Those under :unspoiled have effects
-  that a test does without, take long, or have none to spoil: their arguments are tried for themselves."
+  that a test does without, take long, or take none: their arguments are tried for themselves."
   {'* [x y], '+ [x y], '- [x y], '/ [x y], 'true-div [x y], 'neq [x y], 'divmod [x y]
    'invert [(d/cast x :i32)], 'ravel [x], 'digamma [x]
    '->array [data], 'arange [0 6 2 :i64], 'batch-norm-test [x 1 0 0 1 :axes [0] :epsilon 0.1]
