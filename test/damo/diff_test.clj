@@ -10,6 +10,7 @@
             [damo.laws.modes :as modes]
             [damo.meaning.eval :as eval]
             [damo.op :as op]
+            [damo.op.whole :as whole]
             [damo.ops.all])
   (:import [java.util Random]))
 
@@ -66,7 +67,7 @@
     (is (= [[:f32 ['n]] [:f64 []]] (map #(graph/type-of graph %) grads)))
     (is (= (:nodes g) (subvec (:nodes graph) 0 (count (:nodes g)))) "ids are kept")
     (is (= graph (graph/check graph)))
-    (is (= (:nodes graph) (:nodes (op/check-types graph))))))
+    (is (= (:nodes graph) (:nodes (whole/check-types graph))))))
 
 (deftest options-of-grad
   (let [example (built 'x [:f64 []] 'm '[:mul x x] 'g [:f64 []] 'y '[:add m x])
@@ -133,13 +134,14 @@
 
 (deftest three-outcomes
   (let [x [:f64 [2]]
+        itself {:nodes [[:param {:at 0, :type x}]], :types [x], :outputs [0]}
         outcome (fn [y] [(first (error-of #(grads-of (built 'x x 'y y) 'y '[x] {} {'x [1.0 2.0]})))
                          (first (error-of #(let [[g ids] (built 'x x 'y y)]
                                              (diff/rop g [(ids 'y)] [(ids 'x)] [(ids 'x)] {}))))])]
     (is (= [::diff/disconnected ::diff/disconnected] (outcome '[:sum [:disconnected-grad x]])))
     (is (= [::diff/undefined ::diff/undefined] (outcome '[:sum [:undefined-grad x]])))
     (is (= [::diff/not-implemented ::diff/not-implemented]
-           (outcome '[:sum [:with-derivative {:lop "none", :rop "none"} x x]])))
+           (outcome [:sum [:with-derivative {:body itself, :lop "none", :rop "none"} 'x]])))
     (is (= [nil nil] (outcome '[:sum [:zero-grad x]])))))
 
 (deftest integers-count-as-real-numbers

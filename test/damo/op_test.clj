@@ -7,6 +7,7 @@
             [damo.data.graph :as graph]
             [damo.op :as op]
             [damo.op.entry :as entry]
+            [damo.op.whole :as whole]
             [damo.ops.all]
             [damo.ops.fold.reduce :as reduce]
             [damo.ops.math.arith :as arith]
@@ -113,8 +114,8 @@
 
 (deftest types-are-derived-anew
   (let [g {:nodes '[[:input {:name x, :type [:f32 [n 10]]}] [:sum {:axis [1]} 0]], :outputs [1]}]
-    (is (= '[:f32 [n]] (graph/type-of (op/check-types g) 1)))
-    (are [change kind text] (let [[k message] (error (op/check-types (change g)))]
+    (is (= '[:f32 [n]] (graph/type-of (whole/check-types g) 1)))
+    (are [change kind text] (let [[k message] (error (whole/check-types (change g)))]
                               (and (= k kind) (str/includes? (str message) text)))
       #(assoc-in % [:types 1] [:f32 []]) ::op/wrong-note
       "node 1, [:sum {:axis [1]} 0] is said to be [:f32 []] but is [:f32 [n]]"

@@ -11,7 +11,7 @@
   to lower folders, and to its own."
   '[damo.data damo.op damo.scalar
     damo.ops.make damo.ops.math damo.ops.move damo.ops.fold damo.ops.linear damo.ops.nn
-    damo.ops.watch damo.ops
+    damo.ops.watch damo.ops.region damo.ops
     damo.meaning damo.rule damo.rules damo.diff
     damo.compile.pass damo.compile.schedule damo.compile.lower damo.compile.plan damo.compile
     damo.face damo.tool damo.laws

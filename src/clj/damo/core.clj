@@ -25,6 +25,7 @@
             [damo.face.parameters :as face]
             [damo.face.parse :as parse]
             [damo.face.random :as random]
+            [damo.face.region :as region]
             [damo.face.tensors :as tensors]
             [damo.face.verify :as verify]
             [damo.op :as op]
@@ -191,7 +192,7 @@
 
 (export derivative/grad derivative/lop derivative/rop derivative/jacobian derivative/hessian
         derivative/hvp derivative/grad-clip derivative/grad-scale derivative/with-derivative
-        control/consider-constant verify/verify-grad)
+        control/consider-constant verify/verify-grad region/as-op)
 
 ;; ## Functions
 
@@ -260,12 +261,14 @@
   (:graph (:rewritten (function/info f))))
 
 (defn why
-  "The rules that made node `id` of (rewritten f), in order: [{:rule :before :after …} …]."
-  [f id]
-  (let [{:keys [graph trace]} (:rewritten (function/info f))]
-    (when-not graph
-      (fail! ::no-trace "a function that was loaded from a file has no trace of rules" {}))
-    (trace/why trace graph id)))
+  "The rules that made node `id` of (rewritten f), in order: [{:rule :before :after …} …]; or of a
+  graph that a node of it holds, to which the path leads: (why f 2 [5 :body])."
+  ([f id] (why f id []))
+  ([f id path]
+   (let [{:keys [graph trace]} (:rewritten (function/info f))]
+     (when-not graph
+       (fail! ::no-trace "a function that was loaded from a file has no trace of rules" {}))
+     (trace/why trace graph id path))))
 
 (defn set-threads!
   "Sets how many threads the linear algebra library may use in this process; returns the number."

@@ -14,6 +14,7 @@
             [damo.data.told :as told]
             [damo.data.type :as type]
             [damo.op.arguments :as arguments]
+            [damo.op.body :as body]
             [damo.op.coerce :as coerce]
             [damo.op.entry :as entry]))
 
@@ -30,6 +31,11 @@
   [op]
   (or (get @registry op)
       (fail/check-name! {:kind ::unknown-op, :what "op", :key :op} (keys @registry) op)))
+
+(defn derivative-declared?
+  "Does an op say itself what its derivative is?"
+  [op]
+  (some (entry op) [:surrogate :lop :rop :partials :transpose :no-gradient]))
 
 (defn kind
   "The kind of an op: :elementwise, :reduce, :contract, :view, :generate, :gather …; passes ask
@@ -57,7 +63,7 @@
   [(if (= rule :bool) :bool (type/dtype-of (peek types)))
    (apply type/broadcast-shapes (map type/shape-of types))])
 
-(declare expansion-type)
+(declare expanded-type)
 
 (defn result-type
   "The type that the entry's rule gives for these attributes and argument types, or that its
@@ -65,7 +71,7 @@
   [{:keys [type] :as entry} attrs types]
   (cond (keyword? type) (elementwise-type type types)
         type (type attrs types)
-        :else (expansion-type entry attrs types)))
+        :else (expanded-type entry attrs types)))
 
 (defn- argument-names
   "The names of an op's arguments in templates: ?x ?y, or ?0 ?1 … for a variadic op."
@@ -272,13 +278,11 @@
              {:name t, :bound (keys bindings)})))
 
 (defn- inline!
-  "The id of the output of a graph whose inputs are names of templates."
-  [emit bindings {:keys [nodes outputs]}]
-  (let [node-id (fn [ids [op attrs & args]]
-                  (if (= op :input)
-                    (bound bindings (:name attrs))
-                    (emit op attrs (mapv #(->Id (ids %)) args))))]
-    (nth (reduce #(conj %1 (node-id %1 %2)) [] nodes) (first outputs))))
+  "The id of the output of a body on the arguments of the node that a template stands for."
+  [emit bindings body]
+  (first (body/apply! body nil
+                      #(bound bindings (symbol (str "?" %)))
+                      (fn [[op attrs] args _ _] (emit op attrs (mapv ->Id args))))))
 
 (defn- template-made-of
   "What the node of a template is made of, as `made-of` has it: nothing that is bound."
@@ -295,8 +299,8 @@
 (defn instantiate!
   "Emits a template through `emit` (see `emitter`) and returns the id, or the number when the
   template is one. A template is a symbol bound in `bindings` to an id, a number or boolean,
-  [op attrs? template …], as in [:div 1 [:add 1 ?x]], or a graph of one output, whose inputs are
-  named as bindings are. A symbol that is an attribute stands for its value in `attributes`, such as
+  [op attrs? template …], as in [:div 1 [:add 1 ?x]], or a body, which is put on what ?0 ?1 … are
+  bound to. A symbol that is an attribute stands for its value in `attributes`, such as
   those that patterns of rules bind; others are data."
   ([emit bindings template] (instantiate! emit bindings template bindings))
   ([emit bindings template attributes]
@@ -315,24 +319,34 @@
   [emit arguments template]
   (instantiate! emit arguments template {}))
 
-(defn expand-into!
-  "Emits into a builder what the op of this entry stands for, applied to nodes of these ids, and
-  returns the id; nil when its :expand gives nothing."
-  [b {:keys [expand] op :name} attrs ids type]
-  (when-let [template (expand {:attrs attrs, :types (mapv #(graph/node-type b %) ids), :type type})]
-    (instantiate-over! (emitter b nil) (bindings op ids) template)))
+(defn expanded
+  "The body of what the op of this entry stands for on arguments of these types; nil when its
+  :expand gives nothing."
+  [{:keys [expand] op :name} attrs types type]
+  (let [b (graph/builder), template (expand {:attrs attrs, :types types, :type type})
+        param! (fn [at type] (graph/add-node! b (body/param at type) type nil))]
+    (if (or (nil? template) (map? template))
+      template
+      (let [ids (into [] (map-indexed param!) types)
+            id (instantiate-over! (emitter b nil) (bindings op ids) template)]
+        (:body (body/closed (graph/finish b [id])))))))
 
-(defn- expansion-type [{op :name :as entry} attrs types]
-  (let [b (graph/builder)
-        ids (into [] (map-indexed (fn [i type]
-                                    (emit! b :input {:name (symbol (str "x" i)), :type type} []
-                                           nil)))
-                  types)]
-    (if-let [id (expand-into! b entry attrs ids nil)]
-      (graph/node-type b id)
-      (fail! ::no-type (str "the op " op " declares no :type, and its :expand gives nothing for "
-                            (pr-str types))
-             {:op op, :types types}))))
+(defn- expanded-type [{op :name :as entry} attrs types]
+  (let [{[out] :outputs :as body} (expanded entry attrs types nil)]
+    (when-not body
+      (fail! :damo.op/no-type
+             (str "the op " op " declares no :type, and its :expand gives nothing for "
+                  (pr-str types))
+             {:op op, :types types}))
+    (graph/type-of body out)))
+
+(defn node-type
+  "The type of a node on arguments of these types; fails when its arity, its attributes or these
+  types do not fit."
+  [op attrs types]
+  (let [entry (entry op)]
+    (check-arity entry types)
+    (result-type entry (check-attrs op (:attrs entry) attrs) types)))
 
 (defn on-host?
   "Do kernels of the application compute the op, for a whole array at a time? Those of the kind
@@ -341,29 +355,6 @@
   (let [{:keys [kind scalar native]} (entry op)]
     (or (= kind :host) (and (= kind :elementwise) (nil? scalar) (nil? native)))))
 
-(defn check-types
-  "The graph with every type derived anew; fails when an op, an attribute or a type does not fit,
-  naming the node."
-  [{:keys [nodes] given :types :as graph}]
-  (let [types (object-array (count nodes))]
-    (reduce-kv (fn [_ id [op attrs & args]]
-                 (let [entry (entry op)
-                       arg-types (mapv #(aget types (int %)) args)
-                       type (try (check-arity entry args)
-                                 (result-type entry (check-attrs op (:attrs entry) attrs) arg-types)
-                                 (catch clojure.lang.ExceptionInfo e
-                                   (fail/explain!
-                                    e (str "node " id ", " (pr-str (nodes id)) ": ")
-                                    (str "\n  argument types: " (pr-str arg-types)) {:id id})))
-                       said (get given id)]
-                   (when-not (or (nil? said) (= said type))
-                     (fail! :damo.op/wrong-note
-                       (str "node " id ", " (pr-str (nodes id)) " is said to be " (pr-str said)
-                            " but is " (pr-str type))
-                            {:id id, :expected type, :given said}))
-                   (aset types id type)))
-               nil nodes)
-    (assoc graph :types (vec types) :notes (:notes graph {}))))
 
 ;; ## Defining ops
 

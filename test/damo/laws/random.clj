@@ -4,6 +4,7 @@
   (:require [damo.laws.draws :as draws]
             [damo.laws.fuzz :as fuzz]
             [damo.laws.graphs :as graphs]
+            [damo.laws.regions :as regions]
             [damo.laws.shrinking :as shrinking])
   (:import [java.io Writer]))
 
@@ -74,7 +75,8 @@
 (def ^:private builds
   "What graphs are made of, in turn: [build options]."
   [[graphs/graph {:registry true}] [graphs/graph {:registry true}]
-   [graphs/gradients {:smooth true}] [graphs/graph {:registry true}] [graphs/graph {}]])
+   [graphs/gradients {:smooth true}] [graphs/graph {:registry true}] [graphs/graph {}]
+   [regions/graph {:registry true}] [regions/gradients {:smooth true}]])
 
 (defn- checked
   "The disagreement of graph k of a seed, or nil."

@@ -9,6 +9,7 @@
             [damo.laws.examples :as examples]
             [damo.meaning.eval :as eval]
             [damo.op :as op]
+            [damo.op.whole :as whole]
             [damo.ops.all]
             [damo.rule :as rule]
             [damo.rule.engine :as rewrite]
@@ -84,7 +85,7 @@
      (doseq [rules [(examples/alone rule) [set]]]
        (let [result (swept g rules)]
          (is (= (examples/output-types g) (examples/output-types result)))
-         (is (= (:nodes result) (:nodes (op/check-types (graph/check result))))))))))
+         (is (= (:nodes result) (:nodes (whole/check-types (graph/check result))))))))))
 
 ;; ## Values
 
@@ -193,7 +194,7 @@
             [result stops] (through g sets opts)]
         (is (= [] stops))
         (is (= (examples/output-types g) (examples/output-types result)))
-        (is (= (:nodes result) (:nodes (op/check-types result))))))))
+        (is (= (:nodes result) (:nodes (whole/check-types result))))))))
 
 (deftest a-second-sweep-finds-nothing
   (doseq [seed (range 30), set [canonicalize/rules stabilize/rules]]

@@ -10,7 +10,8 @@
             [damo.laws.graphs :as graphs]
             [damo.laws.running :as running]
             [damo.meaning.eval :as eval]
-            [damo.op :as op]))
+            [damo.op :as op]
+            [damo.op.whole :as whole]))
 
 (set! *warn-on-reflection* true)
 
@@ -49,7 +50,7 @@
                 other-env (into {} (map (fn [[name]] [(symbol (str name ".new")) (env name)]))
                                 inputs)]]
     (when expected
-      (is (= found (op/check-types found)) (str recipe))
+      (is (= found (whole/check-types found)) (str recipe))
       (is (every? true? (map same? expected (eval/run found other-env))) (str recipe)))))
 
 (deftest dims-are-solved

@@ -5,6 +5,7 @@
             [damo.data.graph :as graph]
             [damo.meaning.eval :as eval]
             [damo.op :as op]
+            [damo.op.whole :as whole]
             [damo.ops.all]))
 
 (set! *warn-on-reflection* true)
@@ -13,7 +14,7 @@
   (try (f) nil (catch clojure.lang.ExceptionInfo e (ex-data e))))
 
 (defn- typed [nodes outputs]
-  (op/check-types {:nodes nodes, :outputs outputs, :notes {}}))
+  (whole/check-types {:nodes nodes, :outputs outputs, :notes {}}))
 
 (def ^:private product
   (typed '[[:input {:name x, :type [:f32 [n 2]]}]

@@ -6,7 +6,8 @@
             [damo.data.graph :as graph]
             [damo.data.type :as type]
             [damo.meaning.counted :as counted]
-            [damo.op :as op]))
+            [damo.op :as op]
+            [damo.op.whole :as whole]))
 
 (set! *warn-on-reflection* true)
 
@@ -35,6 +36,18 @@
   (graph/sweep graph
                (fn [g id] (:expand (op/entry (graph/op-at g id))))
                (fn [b [op attrs] args type note] (expand-node! b op attrs args type note))))
+
+;; ## Graphs in nodes
+
+(defn inlines?
+  "Has the graph a node that `inline` replaces?"
+  [graph]
+  (whole/inlines? graph (constantly true)))
+
+(defn inline
+  "The graph with the body of each node of the kind :region in its place."
+  [graph]
+  (graph/prune (:graph (whole/inlined graph (constantly true)))))
 
 ;; ## Storage dtypes
 

@@ -93,40 +93,58 @@
       (:exclude options) (update :exclude set)
       (= base :nan-guard) (assoc :guard (guard/check-options options)))))
 
-(def ^:private expansion "the expansion of composite ops")
-
 (defn- swept
   "The stages with the one that these rules make of the last of them."
   [options stages [rules own-options]]
   (let [{:keys [graph] :as stage} (peek stages), earlier (select-keys stage [:trace :settled])
-        next-stage (rewrite/run graph [rules] (merge options own-options earlier))]
+        next-stage (rewrite/run graph [rules] (merge own-options options earlier))]
     (conj stages (assoc next-stage
                    :what (str "the rules " (name (:name rules)))
                    :fired (subvec (:trace next-stage) (count (:trace earlier)))))))
 
+(defn- passed
+  "The stages with the one that a pass makes of the last of them; the trace begins anew."
+  [stages what pass]
+  (let [{:keys [graph settled]} (peek stages)]
+    (conj stages {:what what, :trace [], :begins true, :settled settled, :graph (pass graph)})))
+
+(defn- rewritten
+  "The stages of the rules before composites are expanded. Where nodes hold graphs that take their
+  places, the rules run with these first, then without. Constants are folded then, for what a rule
+  would recognise may lie on both sides."
+  [stages options before]
+  (let [sweeps #(reduce (partial swept %2) %1 before)]
+    (if (pass/inlines? (:graph (peek stages)))
+      (-> (sweeps stages (assoc options :fold false))
+          (passed "graphs in the places of the nodes that hold them"
+                  (comp counted/keep-binders pass/inline))
+          (sweeps options))
+      (sweeps stages options))))
+
 (defn stages
   "What a mode makes of a graph, step by step: [{:what text, :graph g, :trace [firing …]} …]. The
   first is what the user wrote; a sweep of rules has besides the :ids old-id → id or nil, and what
-  :fired in it. :trace is what fired since composites were expanded, or before, with the ids of this
+  :fired in it. :trace is what fired since the last stage with :begins true, with the ids of this
   graph."
   [graph mode]
   (let [{:keys [before after] :as options} (mode-options mode)
-        swept (partial swept (select-keys options rule-options))
-        written {:what "the user", :graph (counted/keep-binders graph), :trace []}
-        rewritten (reduce swept [written] before)
-        {:keys [graph settled]} (peek rewritten)
-        expanded {:what expansion, :trace [], :settled settled, :graph (pass/expand graph)}]
-    (reduce swept (conj rewritten expanded) after)))
+        options (select-keys options rule-options)
+        written [{:what "the user", :graph (counted/keep-binders graph), :trace []}]]
+    (reduce (partial swept options)
+            (passed (rewritten written options before) "the expansion of composite ops" pass/expand)
+            after)))
 
 (defn optimized
   "{:graph g' :trace [firing …]}: a graph after the rules of a mode, composites expanded.
-  `:rewritten` is the same after the first rules, before composites are expanded."
+  `:rewritten` is the same after the first rules, before anything takes the place of a node that
+  holds it or stands for it."
   [graph mode]
-  (let [[before after] (split-with #(not= (:what %) expansion) (stages graph mode))
-        [rewritten last-one] (map #(select-keys (last %) [:graph :trace]) [before after])]
-    {:graph (:graph last-one)
-     :trace (into (:trace rewritten) (:trace last-one))
-     :rewritten rewritten}))
+  (let [stages (stages graph mode)
+        lasts (keep (fn [[a b]] (when (or (nil? b) (:begins b)) (select-keys a [:graph :trace])))
+                    (partition-all 2 1 stages))]
+    {:graph (:graph (last lasts))
+     :trace (into [] (mapcat :trace) lasts)
+     :rewritten (first lasts)}))
 
 (defn program-of
   "{:program map, :graph g, :trace …, :rewritten …} of a graph; `spec` as damo.compile.plan/program

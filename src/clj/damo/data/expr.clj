@@ -5,6 +5,7 @@
   (:require [clojure.string :as str]
             [damo.data.array :as array]
             [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.form :as form]
             [damo.data.graph :as graph]
             [damo.data.told :as told]
             [damo.data.type :as type])
@@ -39,59 +40,30 @@
 (defn type-of "The type of an expression, [dtype [dim …]]." [^Expr e] (.type e))
 (defn shape-of "The shape of an expression, [dim …]." [e] (type/shape-of (type-of e)))
 (defn src-of "Where an expression was written, {:file … :line …} or nil." [^Expr e]
-  (not-empty (dissoc (.src e) :written :told)))
+  (not-empty (dissoc (.src e) :written :told :stands-for :called :inner)))
 (defn state-of "The state of a shared variable, nil for other expressions." [^Expr e] (.state e))
 
 ;; ## Printing
-
-(defn- literal-text [{:keys [value type]}]
-  (if (vector? value) (str "#const " (pr-str type)) (pr-str value)))
-
-(declare form)
-
-(defn- written-form
-  "The call of a function of ops as the user wrote it."
-  [[function-name & given] depth]
-  (if (zero? depth)
-    '…
-    (cons (symbol (name function-name))
-          (map #(cond (expr? %) (form % (dec depth))
-                      (or (number? %) (keyword? %) (symbol? %) (nil? %) (boolean? %)) %
-                      :else (symbol (fail/value-text %)))
-               given))))
 
 (defn- tells?
   "Is the expression there only to carry what was told of dims, and not written by a user?"
   [^Expr e]
   (and (= :specify-shape (.op e)) (some? (:told (.attrs e)))))
 
-(defn- plain-form
-  "The form of an expression that is no leaf."
-  [^Expr e depth]
-  (let [shown (into [] (comp (remove (comp nil? val)) (remove (comp false? val)))
-                    (sort-by key (.attrs e)))]
-    (cond (tells? e) (form (first (.args e)) depth)
-          (and (zero? depth) (seq (.args e))) '…
-          :else (concat [(symbol (name (.op e)))]
-                        (map #(form % (dec depth)) (.args e))
-                        (mapcat identity shown)))))
+(defn- look [^Expr e]
+  (let [{:keys [written called stands-for]} (.src e)]
+    {:op (.op e), :attrs (.attrs e), :args (.args e), :called called, :written written, :node? expr?
+     :same (cond stands-for [stands-for], (tells? e) (.args e)), :attributes true}))
 
 (defn form
   "The expression as a readable form, (add (dot x w) b), cut with … below `depth` levels."
   ([e] (form e 3))
-  ([^Expr e depth]
-   (let [attrs (.attrs e)]
-     (case (.op e)
-       (:input :shared) (:name attrs)
-       :const (symbol (literal-text attrs))
-       (if-let [written (:written (.src e))]
-         (written-form written depth)
-         (plain-form e depth))))))
+  ([e depth] (form/form look depth e)))
 
 (defn text
   "The form of an expression as text, at most 160 characters."
   [e]
-  (fail/short-text (pr-str (form e))))
+  (form/text (form e)))
 
 (defmethod print-method Expr [^Expr e ^java.io.Writer w]
   (.write w (str "#damo/expr " (pr-str (.type e)) " " (text e))))
@@ -270,8 +242,9 @@
   [e]
   (let [hashes (IdentityHashMap.)]
     (doseq [^Expr e (visit-order [e])]
-      (.put hashes e (if (tells? e)
-                       (.get hashes (first (.args e)))
+      (.put hashes e (if-let [other (or (when (tells? e) (first (.args e)))
+                                        (:stands-for (.src e)))]
+                       (or (.get hashes other) (structure-hash other))
                        (hash [(.op e) (.attrs e) (mapv #(.get hashes %) (.args e))
                               (when (.state e) (System/identityHashCode (.state e)))]))))
     (.get hashes e)))
@@ -317,8 +290,26 @@
                   "\n  input: " (describe e))
              (assoc (facts e) :name name, :types [(type-of other) type])))))
 
+(def ^:private of-note
+  "What an expression knows of where it comes from that stands in the note of its node, besides its
+  position: what a node that holds graphs is called, and the notes of these."
+  [:called :inner])
+
 (defn- note-of [^Expr e]
-  (when-let [src (src-of e)] {:src src}))
+  (let [src (src-of e)]
+    (cond-> (select-keys (.src e) of-note) src (assoc :src src))))
+
+(defn noted
+  "The expression with more of what `of-note` has."
+  [^Expr e more]
+  (->Expr (.op e) (.attrs e) (.args e) (.type e) (merge (.src e) more) (.state e)))
+
+(defn stand-in
+  "An expression that no other one mentions, of the type of e, in its place where a function of
+  expressions is to become a graph. What it names after structures, it names as after e."
+  [^Expr e]
+  (->Expr :param {:at (gensym "argument"), :type (type/weakened (.type e) nil)} []
+          (type/weakened (.type e) nil) {:stands-for e} nil))
 
 (defn- input-names [exprs]
   (into #{} (comp (filter #(= :input (op-of %))) (map (comp :name attrs-of))) exprs))
@@ -359,8 +350,9 @@
   ([{:keys [nodes outputs notes] :as graph} known states adapt]
    (let [made (object-array (count nodes))]
      (doseq [id (graph/live graph)]
-       (let [[op attrs & args] (nth nodes id), {:keys [src]} (get notes id)
-             [own type] (adapt graph id)]
+       (let [[op attrs & args] (nth nodes id), {:keys [src] :as note} (get notes id)
+             [own type] (adapt graph id)
+             src (not-empty (merge src (select-keys note of-note)))]
          (aset made id (or (known id)
                            (->Expr op own (mapv #(aget made (int %)) args)
                                    (type/weakened type nil) src
@@ -380,5 +372,4 @@
   "What a failure says of an expression: the :op, the :expr as text, its :type, and the :file and
   :line where it was written."
   [e]
-  (when (expr? e)
-    (merge {:op (op-of e), :expr (text e), :type (type-of e)} (src-of e))))
+  (when (expr? e) (form/facts (op-of e) (form e) (type-of e) (src-of e))))

@@ -105,7 +105,8 @@
   "Adds every node of `graph` to the builder; returns the vector old id → new id."
   [b {:keys [nodes types notes]}]
   (reduce-kv (fn [ids id [op attrs & args]]
-               (conj ids (add-node! b (into [op attrs] (map ids) args) (get types id) (notes id))))
+               (->> (add-node! b (into [op attrs] (map ids) args) (get types id) (get notes id))
+                    (conj ids)))
              [] nodes))
 
 ;; ## Walking
@@ -242,7 +243,7 @@
 (defn check
   "The graph itself, or one written before types were a column as graphs are now; fails on the first
   node that is malformed or refers forward, with its neighbours in :window. Types are checked by
-  damo.op/check-types, which knows the ops."
+  damo.op.whole/check-types, which knows the ops."
   [{:keys [nodes types outputs notes] :as graph}]
   (when-not (and (map? graph) (vector? nodes) (vector? outputs) (or (nil? notes) (map? notes)))
     (fail! :damo.graph/bad-graph

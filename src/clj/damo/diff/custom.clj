@@ -1,35 +1,31 @@
 (ns damo.diff.custom
-  "Functions of expressions with a derivative of their own: what users write under :lop and :rop
-  becomes graphs in the attributes of a :with-derivative node. In: functions of expressions. Out: a
-  function of expressions. (with-derivative tanh {:lop (fn [[x] y g] (mul g (sub 1 (sqr y))))})"
+  "Functions of expressions with a derivative of their own: the function, and what users write
+  under :lop and :rop, become the bodies of a :with-derivative node. In: functions of expressions.
+  Out: a function of expressions.
+  (with-derivative tanh {:lop (fn [[x] y g] (mul g (sub 1 (sqr y))))})"
   (:require [damo.data.expr :as expr]
             [damo.data.fail :as fail :refer [fail!]]
-            [damo.data.graph :as graph]
             [damo.data.type :as type]
-            [damo.diff :as diff]
+            [damo.diff.bodies :as bodies]
             [damo.op :as op]
+            [damo.op.body :as body]
+            [damo.op.closing :as closing]
             [damo.ops.all]
             [damo.ops.watch.derivative :as control]))
 
 (set! *warn-on-reflection* true)
 
-;; ## Placeholders
-;; In the graphs the arguments are ?1 …, the value is ?out, its gradient ?g, the tangents ?d1 ….
+;; ## Stand-ins
 
 (defn- gradient-type [e]
   (let [[dtype shape] (expr/type-of e)] [(type/float-of dtype) shape]))
 
-(defn- placeholder
-  "An input that no other expression mentions, of the type of the gradients of e."
+(defn- stand-in
+  "An expression in the place of a gradient or tangent of e."
   [e]
-  (op/node :input {:name (gensym "placeholder"), :type (gradient-type e)} []))
+  (expr/stand-in (op/node :cast {:dtype (type/dtype-of (gradient-type e))} [e])))
 
 (defn- real? [e] (type/float-dtype? (type/dtype-of (expr/type-of e))))
-
-(defn- numbered
-  "{e name}: the names ?1 ?2 … or, with the prefix ?d, ?d1 ?d2 … of expressions; nil has none."
-  [prefix exprs]
-  (into {} (keep-indexed (fn [k e] (when e [e (symbol (str prefix (inc k)))]))) exprs))
 
 ;; ## What users' functions give
 
@@ -59,127 +55,136 @@
     (mapv (fn [k x arg] (fitted (str "the gradient by argument " k) x (gradient-type arg)))
           (range) given args)))
 
-;; ## Closed graphs
-;; {:graph g, :roots [id or nil …], :extra [expr …]}: inputs are placeholders. What a derivative
-;; mentions besides becomes an argument more, a constant to derivatives, behind the others.
+;; ## Bodies
+;; The parameters of the bodies of a node are its arguments, those of the function and, behind them,
+;; what the three bodies mention besides, constants to derivatives. Those of a derivative are
+;; besides the value and its gradient, or the value and the tangents of the function's arguments.
 
-(defn- cut
-  "The graph with the nodes of `names`, {id name}, replaced by inputs of these names."
-  [g names]
-  (reduce-kv (fn [g id name]
-               (assoc-in g [:nodes id] [:input {:name name, :type (graph/type-of g id)}]))
-             g names))
+(defn- present
+  "The positions of what is not nil."
+  [given]
+  (filterv #(nth given %) (range (count given))))
 
-(defn- leaves-besides [{:keys [nodes] :as g} names]
-  (filterv #(and (#{:input :shared} (graph/op-of (nodes %))) (not (names %))) (graph/live g)))
+(defn- split
+  "The bodies of the single outputs of a body, 0 where there is none; `given` has an expression, or
+  nil, for each."
+  [{:keys [outputs] :as body} given]
+  (let [place (zipmap (present given) outputs)]
+    (mapv #(if-let [out (place %)] (:body (body/closed (assoc body :outputs [out]))) 0)
+          (range (count given)))))
 
-(defn- closed
-  "The closed graph of results, over what `named`, {expr name}, mentions; `n` is the number of
-  arguments."
-  [results named n]
-  (let [{:keys [graph id-of exprs]} (expr/to-graph (into (filterv some? results) (keys named)))
-        roots (mapv #(some-> % id-of) results)
-        names (into {} (map (fn [[e name]] [(id-of e) name])) named)
-        g (assoc (cut graph names) :outputs (filterv some? roots))
-        extra (leaves-besides g names)]
-    {:graph (cut g (zipmap extra (map #(symbol (str "?" (+ 1 n %))) (range))))
-     :roots roots, :extra (mapv exprs extra)}))
+(defn- positions
+  "The function from the positions in a closed graph of `n` arguments, `more` stand-ins and what is
+  captured to those in the node: the captured ones from `captured` on, the stand-ins behind all
+  `total` arguments."
+  [n more captured total]
+  (fn [at]
+    (cond (< at n) at
+          (< at (+ n more)) (+ total (- at n))
+          :else (+ captured (- at n more)))))
 
-(defn- template
-  "The template of one root of a graph: the part that it needs; 0 when there is none."
-  [graph root]
-  (if root
-    (select-keys (graph/prune (assoc graph :outputs [root])) [:nodes :outputs])
-    0))
+(defn- reverse-bodies
+  "The closed graph of the gradients that the :lop gives for the value at position k."
+  [lop args outs form k]
+  (let [own (nth outs k), g (stand-in own)
+        gs (assoc (mapv #(op/node :zeros-like {} [%]) outs) k g)
+        given (gradients-of lop args (form outs) (form gs))]
+    (assoc (closing/closed (filterv some? given) (conj args own g)) :given given, :more 2)))
 
-(defn- templates [{:keys [graph roots]}]
-  (mapv #(template graph %) roots))
+(defn- forward-body
+  "The closed graph of the tangent that the :rop gives for the value at position k."
+  [rop args outs form k]
+  (let [own (nth outs k), tangents (mapv #(when (real? %) (stand-in %)) args)
+        given (rop args (form outs) tangents)
+        t (fitted "the tangent" (if (sequential? given) (nth given k nil) given)
+                  (gradient-type own))
+        places (mapv #(or %1 (stand-in %2)) tangents args)]
+    (assoc (closing/closed (filterv some? [t]) (into (conj args own) places))
+           :given [t], :more (inc (count args)))))
 
 ;; ## One mode from the other
 ;; The gradients L(g) are linear in g; so ⟨L(g), d⟩ = ⟨g, J d⟩, and differentiating the left side
 ;; by g gives the tangent J d. The same with tangents and gradients exchanged gives the gradients.
 
-(defn- input-named [{:keys [nodes]} name]
-  (first (keep-indexed (fn [id [op attrs]] (when (and (= op :input) (= name (:name attrs))) id))
-                       nodes)))
-
-(defn- with-inputs
-  "[graph' ids]: the graph with inputs of these names and types, found or added; nil stays nil."
-  [g named]
-  (let [b (graph/builder), ids (graph/load-graph! b g)
-        new (mapv (fn [[name type :as x]]
-                    (when x
-                      (or (some-> (input-named g name) ids)
-                          (op/emit! b :input {:name name, :type type} [] nil))))
-                  named)]
-    [(graph/finish b (mapv ids (:outputs g))) new]))
-
 (defn- transposed
-  "The closed graph of the transpose of another one, by its inputs `from`, [[name type] or nil …],
-  for the vectors `to` in the place of its roots. Fails when it is not linear in them."
-  [{:keys [graph roots] :as closed} mode from to]
-  (let [[g sources] (with-inputs graph from)
-        [g vectors] (with-inputs g to)
-        pairs (filterv (fn [[root v]] (and root v)) (map vector roots vectors))
-        wrt (filterv some? sources)
-        {g :graph, :keys [grads]} (diff/lop g (mapv first pairs) (mapv second pairs) wrt
-                                            {:disconnected :ignore})]
-    (when (some (set wrt) (graph/live g grads))
-      (fail! ::not-linear (str "the " mode " is not linear in what it is given")))
-    (assoc closed :graph g
-           :roots (let [found (zipmap wrt grads)] (mapv #(some-> % found) sources)))))
+  "The body of the transpose of another one by its parameters at the positions `wrt`, for vectors
+  that are parameters from position `start` on. Fails when it is not linear in them."
+  [body mode wrt start]
+  (let [found (bodies/lop body wrt start)]
+    (when (some (set wrt) (keys (body/params found)))
+      (fail! :damo.custom/not-linear
+             (str "the " mode " is not linear in what it is given")))
+    found))
+
+(defn- tangent-of
+  "The body of the tangent, in a vector, that the body of the gradients of the arguments at the
+  positions `by` stands for; `total` is the number of arguments."
+  [body by total]
+  (let [g (inc total), far (+ total 2 (count by))]
+    (if (contains? (body/params body) g)
+      [(body/repositioned (transposed body :lop [g] far)
+                          #(if (<= far %) (+ total 1 (by (- % far))) %))]
+      [0])))
+
+(defn- gradients-of-tangent
+  "The bodies of the gradients of n arguments, 0 for none, that the body of the tangent stands for."
+  [body n total]
+  (let [tangents (set (range (inc total) (+ total 1 n))), far (+ total 1 n)
+        by (filterv tangents (keys (body/params body)))
+        found (if (seq by) (transposed body :rop by far) {:outputs []})
+        at (zipmap by (range))]
+    (split (body/repositioned found #(if (<= far %) (inc total) %))
+           (mapv #(at (+ total 1 %)) (range n)))))
 
 (defn- derived-from
-  "The templates that `f` makes of the other mode, or, when that cannot be transposed, why not."
+  "The bodies that `f` makes of those of the other mode, or, when that cannot be transposed, why
+  not."
   [missing f]
-  (try (templates (f))
+  (try (f)
        (catch clojure.lang.ExceptionInfo e
          (str "with-derivative was given no " missing
               ", and it cannot be derived from the other one: " (ex-message e)))))
 
-;; ## Both modes
+;; ## The node
 
-(defn- placeholder-types [prefix exprs]
-  (vec (map-indexed (fn [k e]
-                      (when (real? e) [(symbol (str prefix (inc k))) (gradient-type e)]))
-                    exprs)))
+(defn- placed
+  "The closed graphs with :body over the positions in the node, one after the other; nil stays nil."
+  [closeds n]
+  (let [total (reduce + n (map (comp count :captured) closeds))]
+    (first (reduce (fn [[done start] {:keys [body captured more] :as closed}]
+                     [(conj done (when closed
+                                   (assoc closed :total total :body
+                                          (body/repositioned body (positions n (or more 0) start
+                                                                             total)))))
+                      (+ start (count captured))])
+                   [[] n] closeds))))
 
-(defn- reverse-graph
-  "The closed graph of the gradients that the :lop gives for the value at position k."
-  [lop args outs form k]
-  (let [own (nth outs k), g (placeholder own)
-        gs (assoc (mapv #(op/node :zeros-like {} [%]) outs) k g)]
-    (closed (gradients-of lop args (form outs) (form gs))
-            (merge (numbered "?" args) {own '?out, g '?g}) (count args))))
-
-(defn- forward-graph
-  "The closed graph of the tangent that the :rop gives for the value at position k; `n` arguments
-  and extras come before its own."
-  [rop args outs form k n]
-  (let [own (nth outs k), tangents (mapv #(when (real? %) (placeholder %)) args)
-        given (rop args (form outs) tangents)
-        t (fitted "the tangent" (if (sequential? given) (nth given k nil) given)
-                  (gradient-type own))]
-    (closed [t] (merge (numbered "?" args) {own '?out} (numbered "?d" tangents)) n)))
-
-(defn- derivative-attrs
-  "[attributes extras] of the node of the value at position k."
-  [{:keys [lop rop]} args outs form k]
-  (let [n (count args), gradient [['?g (gradient-type (nth outs k))]]
-        tangents (placeholder-types "?d" args)
-        back (when lop (reverse-graph lop args outs form k))
-        ahead (when rop (forward-graph rop args outs form k (+ n (count (:extra back)))))
-        extra (into (vec (:extra back)) (:extra ahead))
+(defn- derivative-bodies
+  "{:lop :rop}, as a :with-derivative node has them, of what was given of the two."
+  [back ahead n]
+  (let [{:keys [total]} (or back ahead)
+        {:keys [given]} back, zeros (repeat (- total n) 0)
         gradients (if back
-                    (templates back)
-                    (derived-from :lop #(transposed ahead :rop tangents gradient)))]
-    [{:lop (if (string? gradients)
-             gradients
-             (-> [0] (into gradients) (into (repeat (count extra) 0))))
-      :rop (if ahead
-             (templates ahead)
-             (derived-from :rop #(transposed back :lop gradient tangents)))}
-     extra]))
+                    (split (:body back) given)
+                    (derived-from :lop #(gradients-of-tangent (:body ahead) n total)))]
+    {:lop (if (string? gradients) gradients (into gradients zeros))
+     :rop (cond (nil? ahead) (derived-from :rop #(tangent-of (:body back) (present given) total))
+                (some some? (:given ahead)) [(:body ahead)]
+                :else [0])}))
+
+(defn- node
+  "The expression of the value at position k."
+  [{:keys [lop rop]} args outs form k]
+  (let [n (count args)
+        [value back ahead] (placed [(closing/closed [(nth outs k)] args)
+                                    (when lop (reverse-bodies lop args outs form k))
+                                    (when rop (forward-body rop args outs form k))]
+                                   n)
+        captured (mapcat :captured [value back ahead])]
+    (-> (op/node :with-derivative
+                 (assoc (derivative-bodies back ahead n) :body (:body value))
+                 (into args (map control/disconnected-grad) captured))
+        (expr/noted {:inner {[:body] (:notes value)}}))))
 
 (defn- check-result! [out]
   (when-not (and (expr/expr? out) (real? out))
@@ -193,12 +198,7 @@
         form (if (sequential? result) identity first)
         outs (if (sequential? result) (vec result) [result])]
     (run! check-result! outs)
-    (form (mapv (fn [k out]
-                  (let [[attrs extra] (derivative-attrs modes args outs form k)]
-                    (op/node :with-derivative attrs
-                             (concat [(control/disconnected-grad out)] args
-                                     (map control/disconnected-grad extra)))))
-                (range) outs))))
+    (form (mapv #(node modes args outs form %) (range (count outs))))))
 
 (defn with-derivative
   "The function f of expressions with a derivative of its own; see damo.core/with-derivative."

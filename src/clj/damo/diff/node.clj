@@ -5,6 +5,7 @@
   (uniform! b 3 [:f32 [2]] 0) is the id of two zeros, made for node 3."
   (:require [damo.data.expr :as expr]
             [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.form :as form]
             [damo.data.graph :as graph]
             [damo.data.type :as type]
             [damo.op :as op])
@@ -14,29 +15,22 @@
 
 ;; ## Nodes of the builder
 
-(defn- form
-  "The expression of a node as a readable form, cut with … below `depth` levels."
-  [b id depth]
-  (let [[op {:keys [name value type]} & args] (graph/node b id)]
-    (cond (symbol? name) name
-          (= op :const) (if (vector? value) (list 'const type) value)
-          (zero? depth) '…
-          :else (cons (symbol (clojure.core/name op)) (map #(form b % (dec depth)) args)))))
+(defn- form [b id] (form/form (form/of-builder b) 3 id))
 
 (defn describe-node
   "The expression of a node, three levels deep, its type and source position, for messages."
   [b id]
   (let [{:keys [src]} (graph/note b id), [op {:keys [name]}] (graph/node b id)]
     (str (when (symbol? name) (str (clojure.core/name op) " "))
-         (pr-str (form b id 3)) " " (pr-str (graph/node-type b id))
+         (form/text (form b id)) " " (pr-str (graph/node-type b id))
          (when src (str ", written at " (fail/position-text src))))))
 
 (defn facts
   "What a failure says of a node: its :id, :op, :type, the :expr as text, :file and :line."
   [b id]
-  (merge {:id id, :op (graph/op-of (graph/node b id)), :type (graph/node-type b id)
-          :expr (pr-str (form b id 3))}
-         (:src (graph/note b id))))
+  (assoc (form/facts (graph/op-of (graph/node b id)) (form b id) (graph/node-type b id)
+                     (:src (graph/note b id)))
+         :id id))
 
 (defn emit-template!
   "The id of a template, a vector or a name; its nodes carry the source position of node `from`."

@@ -11,16 +11,11 @@
 
 (set! *warn-on-reflection* true)
 
-(defn- derivative-declared?
-  "Does an op say itself what its derivative is?"
-  [op]
-  (some (op/entry op) [:surrogate :lop :rop :partials :transpose :no-gradient]))
-
 (def ^:private rules
   "The rules that stabilise, without those that put in the place of an op what it stands for where
   its derivative is another, as that of zero-grad is, or of a part of derivatives."
   (let [guarded #(if (#{:unfold :part} (:name %))
-                   (update % :guards conj (fn [m] (not (derivative-declared? (:op m)))))
+                   (update % :guards conj (fn [m] (not (op/derivative-declared? (:op m)))))
                    %)]
     (update stabilize/rules :rules (partial mapv guarded))))
 

@@ -9,6 +9,7 @@
             [damo.face.given :as given]
             [damo.meaning.counted :as counted]
             [damo.op :as op]
+            [damo.op.whole :as whole]
             [damo.ops.all]))
 
 (set! *warn-on-reflection* true)
@@ -49,12 +50,26 @@
       (gradients-of differentiate graph (assoc m :id-of #(let [id (id-of %)] (ids id id))))
       (catch clojure.lang.ExceptionInfo _))))
 
+(defn- plain? [op] (not (op/derivative-declared? op)))
+
+(defn- opened
+  "What `expr/to-graph` gave, with the graphs of nodes whose derivative is that of their graph in
+  the places of these nodes."
+  [{:keys [graph id-of exprs] :as m}]
+  (if-not (whole/inlines? graph plain?)
+    m
+    (let [{:keys [ids] :as inlined} (whole/inlined graph plain?)]
+      (assoc m :graph (:graph inlined)
+             :id-of (comp ids id-of)
+             :exprs (into {} (map (fn [[id e]] [(ids id) e])) (sort-by (comp - key) exprs))))))
+
 (defn- derived
   "Runs a differentiation of the expressions `outputs`, by the expressions `wrt`, and gives the
   resulting ones; `more` are others that it needs."
   [{:keys [outputs wrt more opts]} differentiate]
   (try
-    (let [{:keys [graph] :as m} (expr/to-graph (vec (concat outputs wrt more (mentioned opts))))
+    (let [{:keys [graph] :as m} (opened (expr/to-graph (vec (concat outputs wrt more
+                                                                    (mentioned opts)))))
           {:keys [known-grads consider-constant]} opts
           cuts (concat wrt consider-constant (keys known-grads))]
       (or (of-stable-forms differentiate graph m outputs cuts)

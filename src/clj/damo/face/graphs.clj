@@ -4,7 +4,7 @@
   (:require [damo.data.expr :as expr]
             [damo.data.graph :as graph]
             [damo.face.substitute :as substitute]
-            [damo.op :as op]))
+            [damo.op.whole :as whole]))
 
 (set! *warn-on-reflection* true)
 
@@ -25,7 +25,7 @@
   are there."
   ([g] (expr g {}))
   ([g leaves]
-   (let [{:keys [nodes] :as g} (op/check-types (graph/check g))
+   (let [{:keys [nodes] :as g} (whole/check-types (graph/check g))
          known (into {} (for [[id [op {:keys [type] :as attrs}]] (map-indexed vector nodes)
                               :when (#{:input :shared} op)
                               :let [e (leaves (:name attrs))] :when e]
@@ -41,4 +41,4 @@
 (defn read-graph
   "The graph in a file, its form and types checked; never evaluates anything."
   [file]
-  (op/check-types (graph/read-graph file)))
+  (whole/check-types (graph/read-graph file)))

@@ -8,7 +8,8 @@
             [damo.data.graph :as graph]
             [damo.data.type :as type]
             [damo.data.unify :as unify]
-            [damo.op :as op]))
+            [damo.op :as op]
+            [damo.op.whole :as whole]))
 
 (set! *warn-on-reflection* true)
 
@@ -58,8 +59,8 @@
   (if (empty? dims)
     (fn [g id] [(graph/attrs-at g id) (graph/type-of g id)])
     (fn [g id]
-      [(op/with-dims #(type/substitute dims %) (graph/op-at g id) (graph/attrs-at g id)
-                     (delay (graph/types-at g id)))
+      [(whole/node-with-dims #(type/substitute dims %) (graph/op-at g id) (graph/attrs-at g id)
+                             (delay (graph/types-at g id)))
        (with-dims dims (graph/type-of g id))])))
 
 (defn- stated

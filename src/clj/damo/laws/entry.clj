@@ -13,7 +13,8 @@
             [damo.laws.sampling :as sampling :refer [problem problems same-array? value-of]]
             [damo.meaning.eval :as eval]
             [damo.op :as op]
-            [damo.op.gens :as gens]))
+            [damo.op.gens :as gens]
+            [damo.op.whole :as whole]))
 
 (set! *warn-on-reflection* true)
 
@@ -114,7 +115,7 @@
             (fn [c]
               (let [{:keys [graph] :as g} (gens/graph c true)]
                 (or (nil? g)
-                    (and (= graph (op/check-types graph)) (same-value? g (value-of c))))))))
+                    (and (= graph (whole/check-types graph)) (same-value? g (value-of c))))))))
 
 (defn- edn-graphs [{:keys [name]}]
   (problems name [:f32 :i32 :bool] :edn

@@ -7,30 +7,49 @@
   (:require [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
             [damo.data.type :as type]
-            [damo.op :as op]))
+            [damo.op :as op]
+            [damo.op.body :as body]))
 
 (set! *warn-on-reflection* true)
 
+(declare binders)
+
 (defn counted-by
-  "What node `id` counts: [{:id :dim :max} …], for most nodes empty. :as may also be a dim that is
-  no symbol, such as 3, and then is only checked."
-  [{:keys [nodes] :as g} id]
-  (let [[op attrs & args] (nth nodes id)]
-    (when-let [{:keys [dims]} (:counts (op/entry op))]
-      (for [[dim largest] (dims {:attrs attrs, :types (mapv #(graph/type-of g %) args)})
-            :when (symbol? dim)]
-        {:id id, :dim dim, :max largest}))))
+  "What node `id` counts, itself or, as axes of its result, in a graph that it runs: [{:id :dim
+  :max} …], for most nodes empty. :as may also be a dim that is no symbol, such as 3, and then is
+  only checked."
+  [g id]
+  (let [[op attrs & args] (graph/node-at g id), {:keys [counts graphs]} (op/entry op)]
+    (concat (when counts
+              (for [[dim largest] ((:dims counts) {:attrs attrs
+                                                   :types (mapv #(graph/type-of g %) args)})
+                    :when (symbol? dim)]
+                {:id id, :dim dim, :max largest}))
+            (when graphs
+              (for [inner (body/run-graphs op attrs), binder (binders inner)
+                    :when (some #{(:dim binder)} (type/shape-of (graph/type-of g id)))]
+                (assoc binder :id id))))))
 
 (defn binders
   "The live nodes that count, in order: [{:id :dim :max} …]."
   [g]
   (into [] (mapcat #(counted-by g %)) (graph/live g)))
 
+(declare mentions)
+
+(defn- mentioned-inside
+  "The symbols of dims in a graph, but for those that it counts."
+  [g]
+  (reduce disj (into #{} (mapcat #(mentions g %)) (graph/live g)) (map :dim (binders g))))
+
 (defn mentions
-  "The symbols of dims in the type and the attributes of a node; of a leaf in its type."
+  "The symbols of dims in the type and the attributes of a node, graphs that it runs included; of a
+  leaf in its type."
   [g id]
-  (into (type/symbols (graph/type-of g id)) (mapcat type/dim-symbols)
-        (op/dims-in (graph/op-at g id) (graph/attrs-at g id) (delay (graph/types-at g id)))))
+  (let [op (graph/op-at g id), attrs (graph/attrs-at g id)]
+    (-> (type/symbols (graph/type-of g id))
+        (into (mapcat type/dim-symbols) (op/dims-in op attrs (delay (graph/types-at g id))))
+        (into (mapcat mentioned-inside) (body/run-graphs op attrs)))))
 
 ;; ## Order
 

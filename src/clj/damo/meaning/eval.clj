@@ -9,7 +9,8 @@
             [damo.data.transfer :as transfer]
             [damo.data.type :as type]
             [damo.meaning.counted :as counted]
-            [damo.op :as op])
+            [damo.op :as op]
+            [damo.op.body :as body])
   (:import [java.util HashMap IdentityHashMap]))
 
 (set! *warn-on-reflection* true)
@@ -23,31 +24,30 @@
 (declare run)
 
 (defn- by-expansion
-  "The value of an op that says what it means by :expand alone."
-  [{op :name :as entry} attrs arrays]
-  (let [b (graph/builder)
-        names (mapv #(symbol (str "x" %)) (range (count arrays)))
-        ids (mapv #(op/emit! b :input {:name %1, :type (array/type-of %2)} [] nil) names arrays)
-        type (op/result-type entry attrs (mapv array/type-of arrays))
-        id (op/expand-into! b entry attrs ids type)]
-    (when-not id
+  "The value of an op that says what it means by :expand alone, or by the graph that it holds;
+  `dims` are known outside of that."
+  [{op :name :as entry} attrs arrays dims]
+  (let [types (mapv array/type-of arrays)
+        type (when (and (:type entry) (not (:graphs entry))) (op/result-type entry attrs types))
+        body (op/expanded entry attrs types type)]
+    (when-not body
       (fail! :damo.eval/no-meaning
-             (str "the op " op " has no :eval, and its :expand gives nothing for "
-              (pr-str (mapv array/type-of arrays)))
+             (str "the op " op " has no :eval, and its :expand gives nothing for " (pr-str types))
              {:op op}))
-    (first (run (graph/finish b [id]) (zipmap names arrays)))))
+    (first (run body (zipmap (range) arrays) dims))))
 
 (defn value
   "The array that the op of an entry gives for arrays; its attributes are in normal form and mention
-  no symbolic dims."
-  [{:keys [kind eval kernel] op :name :as entry} attrs arrays]
-  (cond (= op :const) (let [{[dtype shape] :type, value :value} attrs]
-                        (array/of dtype shape (if (empty? shape) [value] value)))
-        (and eval (= kind :elementwise)) (elementwise entry attrs arrays)
-        eval (apply eval attrs arrays)
-        kernel (transfer/by-kernel kernel op attrs
-                                   (op/result-type entry attrs (mapv array/type-of arrays)) arrays)
-        :else (by-expansion entry attrs arrays)))
+  no symbolic dims, but for graphs in them, whose dims `dims` has."
+  ([entry attrs arrays] (value entry attrs arrays {}))
+  ([{:keys [kind eval kernel] op :name :as entry} attrs arrays dims]
+   (cond (= op :const) (let [{[dtype shape] :type, value :value} attrs]
+                         (array/of dtype shape (if (empty? shape) [value] value)))
+         (and eval (= kind :elementwise)) (elementwise entry attrs arrays)
+         eval (apply eval attrs arrays)
+         kernel (transfer/by-kernel kernel op attrs
+                                    (op/result-type entry attrs (mapv array/type-of arrays)) arrays)
+         :else (by-expansion entry attrs arrays dims))))
 
 (defn constant
   "The same for an op by its name."
@@ -77,22 +77,28 @@
              {:name name, :expected [dtype shape], :given (array/type-of given)}))
     given))
 
+(defn- name-of
+  "What an environment has the value of a leaf under: its name, or its position among arguments; nil
+  for other nodes."
+  [[op {:keys [name at]}]]
+  (case op (:input :shared) name, :param at, nil))
+
 (defn- leaves
-  "[name type] of the inputs and shared variables that are needed (`live`) or given: an unused input
-  may still give a dimension its extent."
+  "[name type] of the inputs, shared variables and parameters that are needed (`live`) or given: an
+  unused input may still give a dimension its extent."
   [{:keys [nodes]} live env]
   (let [live? (set live)]
-    (for [[id [op {:keys [name type]}]] (map-indexed vector nodes)
-          :when (and (#{:input :shared} op) (or (live? id) (contains? env name)))]
+    (for [[id [_ {:keys [type]} :as node]] (map-indexed vector nodes) :let [name (name-of node)]
+          :when (and (some? name) (or (live? id) (contains? env name)))]
       [name type])))
 
 (defn- bind-dims
-  "The map of dimension to extent that the arrays of the leaves give; fails when they disagree."
-  [leaves env]
+  "The dims with those that the arrays of the leaves give; fails when they disagree."
+  [dims leaves env]
   (reduce (fn [dims [name type]]
             (let [{:keys [shape]} (check-value env name type)]
               (reduce #(bind-dim %1 name %2) dims (map vector (range) (type/shape-of type) shape))))
-          {} leaves))
+          dims leaves))
 
 (defn- check-shape [dims what [dtype shape] array]
   (let [expected [dtype (mapv #(type/dim-value dims %) shape)]]
@@ -106,13 +112,21 @@
 
 ;; ## Graphs
 
-(defn- node-value [g dims env remember id args]
-  (let [[op attrs] (graph/node-at g id)]
+(defn- with-notes
+  "The attributes of a node with the notes of the nodes of graphs in them, for messages."
+  [op attrs {:keys [inner]}]
+  (body/with-graphs op attrs (fn [path g] (body/opened g (get inner path)))))
+
+(defn- node-value [{:keys [notes] :as g} dims env remember id args]
+  (let [[op attrs :as node] (graph/node-at g id)]
     (case op
-      (:input :shared) (env (:name attrs))
+      (:input :shared :param) (env (name-of node))
       :const (remember op attrs [] #(constant :const attrs []))
       (let [attrs (op/with-dims #(type/dim-value dims %) op attrs (delay (graph/types-at g id)))]
-        (remember op attrs args #(constant op attrs args))))))
+        (remember op attrs args
+                  #(value (op/entry op) (with-notes op attrs (get notes id)) args dims))))))
+
+(defn- as-it-is [_ _ value] value)
 
 (defn- computed-anew [_ _ _ compute] (compute))
 
@@ -150,14 +164,16 @@
   "A vector of the values of all nodes of a graph that its outputs need, by id (nil for the
   others); see `run`. With `known`, {id array}, each node is computed from these values of its
   arguments, where there are any. With `adjust`, a function of a node's id, its arguments' values
-  and its value, that gives the value to go on with. `remember` is made by `remembering`."
+  and its value, that gives the value to go on with. `remember` is made by `remembering`; `dims` are
+  known from outside."
   ([graph env] (all-values graph env {}))
-  ([graph env known] (all-values graph env known (fn [_ _ value] value)))
+  ([graph env known] (all-values graph env known as-it-is))
   ([graph env known adjust] (all-values graph env known adjust computed-anew))
-  ([{:keys [nodes] :as graph} env known adjust remember]
+  ([graph env known adjust remember] (all-values graph env known adjust remember {}))
+  ([{:keys [nodes] :as graph} env known adjust remember dims]
    (let [live (graph/live graph)
          leaf-types (leaves graph live env)
-         dims (volatile! (bind-dims leaf-types env))
+         dims (volatile! (bind-dims dims leaf-types env))
          values (object-array (count nodes))]
      (doseq [[name type] leaf-types] (check-shape @dims name type (env name)))
      (doseq [id (counted/order graph)]
@@ -174,8 +190,10 @@
 
 (defn run
   "The arrays of the outputs of a graph, a vector. `env` maps the names of inputs and shared
-  variables to arrays, which give the symbolic dims their extents. Every value is rounded to its
-  dtype and checked against the noted type; failures name the node. Linear in the graph and in the
-  work of the ops; no recursion."
-  [graph env]
-  (mapv (all-values graph env) (:outputs graph)))
+  variables, or the positions of parameters, to arrays, which give the symbolic dims their extents,
+  besides those that `dims` has. Every value is rounded to its dtype and checked against the type;
+  failures name the node. Linear in the graph and in the work of the ops; no recursion but into the
+  graphs in nodes."
+  ([graph env] (run graph env {}))
+  ([graph env dims]
+   (mapv (all-values graph env {} as-it-is computed-anew dims) (:outputs graph))))

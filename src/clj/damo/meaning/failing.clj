@@ -6,21 +6,32 @@
   (:require [damo.data.graph :as graph]
             [damo.data.poly :as poly]
             [damo.data.type :as type]
-            [damo.op :as op])
+            [damo.op :as op]
+            [damo.op.body :as body])
   (:import [java.util ArrayList]))
 
 (set! *warn-on-reflection* true)
 
 ;; ## Requirements
 
+(declare requirements)
+
+(defn- all-requirements
+  "Those of all nodes of a graph."
+  [{:keys [nodes] :as g}]
+  (for [[id [op attrs]] (map-indexed vector nodes)
+        r (requirements op attrs (mapv #(graph/type-of g %) (graph/args-at g id)))]
+    r))
+
 (defn requirements
   "The requirements of a node with these attributes and types of arguments that are not plain:
   [[small large] …], small not to be larger than large. That the quotient [:/ a b] comes out even
-  is that it is not less than 0."
+  is that it is not less than 0. Those of graphs that the node runs are its own."
   [op attrs types]
   (let [{:keys [kind requires]} (op/entry op)]
     (when-not (= kind :leaf)
-      (concat (when requires
+      (concat (mapcat all-requirements (body/run-graphs op attrs))
+              (when requires
                 (remove (fn [[small large]] (type/at-most? small large))
                         (requires {:attrs attrs, :types types})))
               (for [q (distinct (type/quotients (op/dims-in op attrs (delay types))))
@@ -89,8 +100,15 @@
    :test (fn [_ [op] _]
            (or (#{:check :guard :require :nest} (op/kind op)) (op/on-host? op)))})
 
-(defn- stops? [among look node own-type]
-  (boolean (some #((reasons %) look node own-type) among)))
+(defn- stops?
+  "Does one of these reasons hold for a node, or for one of a graph that it runs?"
+  [among look [op attrs :as node] own-type]
+  (let [inside (fn [g]
+                 (let [look (assoc look :node #(graph/node-at g %) :type #(graph/type-of g %))]
+                   (some #(stops? among look (graph/node-at g %) (graph/type-of g %))
+                         (range (count (:nodes g))))))]
+    (boolean (or (some #((reasons %) look node own-type) among)
+                 (some inside (body/run-graphs op attrs))))))
 
 (defn itself?
   "May the node [op attrs & ids], of that type, fail by what a rule must not drop, an index or a

@@ -13,7 +13,8 @@
   mean."
   {:elementwise [], :reduce [:combine :init], :arg-reduce [:better], :contract [], :view [:view]
    :generate [], :gather [], :scatter [:write], :patch [:write], :cumulate [:step], :concat []
-   :check [], :guard [], :require [], :nest [:nest], :composite [:expand], :host [], :leaf []})
+   :check [], :guard [], :require [], :nest [:nest], :composite [:expand], :region [:expand]
+   :host [], :leaf []})
 
 (def ^:private user-keys
   "The keys that the entry of a user's op may have; those of the other kinds are for Damo's own."
@@ -178,9 +179,11 @@
   (check-new! new)
   (let [own? (built-in? new)
         [attrs call-attrs] (map #(kinds/with-kinds (:kind new) own? (% new)) [:attrs :call-attrs])
-        normalizer (kinds/normalizer attrs)]
+        normalizer (kinds/normalizer attrs)
+        graphs (for [[k {:keys [is]}] attrs :when (= is :graph)] k)]
     (swap! registry assoc name
            (cond-> (assoc new :attrs attrs)
+             (seq graphs) (assoc :graphs (vec graphs))
              normalizer (assoc :normalizer normalizer)
              (seq call-attrs) (assoc :call-attrs call-attrs
                                      :all-attrs (merge attrs call-attrs)))))

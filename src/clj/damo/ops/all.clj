@@ -37,6 +37,7 @@
             [damo.ops.nn.loss]
             [damo.ops.nn.normalize]
             [damo.ops.nn.softmax]
+            [damo.ops.region.apply]
             [damo.ops.watch.derivative]
             [damo.ops.watch.guard]
             [damo.ops.watch.watch]))

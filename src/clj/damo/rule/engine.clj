@@ -19,6 +19,7 @@
             [damo.rule.factors :as factors]
             [damo.rule.fold :as fold]
             [damo.rule.index :as index]
+            [damo.rule.inside :as inside]
             [damo.rule.layers :as layers]
             [damo.rule.partners :as partners]
             [damo.rule.settled :as settled]
@@ -43,17 +44,21 @@
 ;; `ids` remembers every node that was asked for, rewritten or not; `uses` counts the users of the
 ;; nodes emitted; `active` holds the nodes that are being rewritten; `firing` is the stack of their
 ;; rules, frames {:rule name, :refused volatile, true when the rule must not be applied after all};
-;; `deep` is an entry for the trace when something was left because the stack was full.
+;; `deep` is an entry for the trace when something was left because the stack was full; `inside`
+;; rewrites a graph that a node holds.
 
 (defrecord Engine [b failing parts partners index none uses users-of ids active trace firing deep
-                   fuel fold distances])
+                   fuel fold distances inside])
 
-(defn- engine [index {:keys [fuel fold] :or {fold true}} nodes]
+(declare swept)
+
+(defn- engine [index {:keys [fuel fold] :or {fold true} :as opts} nodes]
   (let [b (graph/builder), uses (HashMap.)]
     (->Engine b (failing/flags b) (factors/parts b) (partners/partners (index/rules-of index)) index
               (index/settled index #{}) uses #(.getOrDefault uses % 0) (HashMap.) (HashSet.)
               (ArrayList.) (volatile! ()) (volatile! nil)
-              (volatile! (or fuel (+ 1000 (* 20 (long nodes))))) fold (ArrayList.))))
+              (volatile! (or fuel (+ 1000 (* 20 (long nodes))))) fold (ArrayList.)
+              (inside/rewriter #(swept %1 index (assoc opts :fuel %2, :trace [], :settled nil))))))
 
 (declare emit-node!)
 
@@ -273,24 +278,40 @@
   (some-> (first @firing) :refused (vreset! true))
   (graph/add-node! b node type note))
 
-(defn- emit-node!
+(defn- emit-plain!
   "The id of what the node (op attrs args) becomes; settled rules need not be tried. Where constants
   are not folded, those are that rules make: so that rules for constants end."
+  [{:keys [b ^HashMap ids ^HashSet active fold firing] :as engine} op attrs args type note settled]
+  (let [args (sorted-arguments b op args), node (into [op attrs] args)]
+    (or (when (and (false? fold) (seq @firing)) (folded! engine op attrs args type note))
+        (.get ids node)
+        (if (.add active node)
+          (let [id (or (when (true? fold) (folded! engine op attrs args type note))
+                       (when-not (index/all-settled? settled)
+                         (rewritten! engine op attrs args type note settled))
+                       (graph/add-node! b node type note))]
+            (.remove active node)
+            (.put ids node id)
+            id)
+          (in-progress! engine node type note)))))
+
+(defn- emit-holder!
+  "The id of what a node becomes that holds graphs: these are rewritten first."
+  [{:keys [b fuel inside trace] :as engine} op attrs args type note settled]
+  (let [{:keys [attrs note entries]} (inside/rewritten inside op attrs note fuel)
+        start (graph/node-count b)
+        id (emit-plain! engine op attrs args type note settled)]
+    (when (and (<= start id) (= attrs (graph/attrs-of (graph/node b id))))
+      (.addAll ^ArrayList trace ^java.util.Collection (entries id)))
+    id))
+
+(defn- emit-node!
+  "The id of what the node (op attrs args), of that type, becomes."
   ([engine op attrs args type note]
    (emit-node! engine op attrs args type note (:none engine)))
-  ([{:keys [b ^HashMap ids ^HashSet active fold firing] :as engine} op attrs args type note settled]
-   (let [args (sorted-arguments b op args), node (into [op attrs] args)]
-     (or (when (and (false? fold) (seq @firing)) (folded! engine op attrs args type note))
-         (.get ids node)
-         (if (.add active node)
-           (let [id (or (when (true? fold) (folded! engine op attrs args type note))
-                        (when-not (index/all-settled? settled)
-                          (rewritten! engine op attrs args type note settled))
-                        (graph/add-node! b node type note))]
-             (.remove active node)
-             (.put ids node id)
-             id)
-           (in-progress! engine node type note))))))
+  ([engine op attrs args type note settled]
+   ((if (:graphs (op/entry op)) emit-holder! emit-plain!)
+    engine op attrs args type note settled)))
 
 ;; ## The sweep
 
@@ -330,12 +351,13 @@
         live (graph/live graph), sweep (settled/start earlier graph live)
         swept-to (sweep! engine graph sweep), made (vec (:trace engine))
         {after :graph, :keys [now]} (graph/swept b graph swept-to)
+        deeper (inside/known (:inside engine) graph fuel)
         ids #(some-> (get swept-to %) now)]
-    {:graph after, :more @deep, :fuel @fuel, :ids ids
+    {:graph after, :more @deep, :fuel @fuel, :ids ids, :deeper deeper
      :settled (settled/record sweep live ids after (index/names-of index)
                               {:complete (not (or @deep (some :stopped made)))
                                :calm (identical? graph after), :folded (true? fold)})
-     :trace (into (trace/renumbered trace ids) (trace/renumbered made now))}))
+     :trace (into (trace/renumbered trace ids deeper) (trace/renumbered made now nil))}))
 
 (defn- swept-or-settled
   "The same, without a sweep where it would change nothing."
@@ -355,8 +377,8 @@
   over what the graph comes from, with the same options: its rules are passed over where nothing has
   changed.
   An entry is {:rule name, :before form, :after form, :id of the result, :made [id …]}; the ids are
-  those of graph', nil where a node is gone. An entry with :stopped, a key of `stops`, tells of a
-  rule that was not applied. Outputs keep their types."
+  those of graph', nil where a node is gone. An entry with :stopped, a key of trace/stops, tells of
+  a rule that was not applied. Outputs keep their types."
   ([graph rule-sets] (run graph rule-sets {}))
   ([graph rule-sets opts]
    (let [index (index/of-sets rule-sets opts)]
@@ -367,5 +389,5 @@
                            (assoc opts :trace trace, :fuel fuel, :settled settled))
                     (update :ids comp ids))
                 (inc sweeps))
-         (cond-> (dissoc result :more :fuel)
+         (cond-> (dissoc result :more :fuel :deeper)
            (and more (= sweeps (long max-sweeps))) (update :trace conj more)))))))

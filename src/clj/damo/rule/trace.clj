@@ -1,32 +1,28 @@
 (ns damo.rule.trace
-  "What a trace says of the rules that fired: entries {:rule name, :before form, :after form, :id of
-  the result, :made [id …]}; those of rules that were not applied have :stopped, a key of `stops`.
-  (why trace graph 7) = the entries of the rules that made node 7."
+  "The trace of the engine: what its entries say, and how they follow the nodes that they are about
+  through later sweeps. An entry is {:rule name, :before form, :after form, :id of the result, :made
+  [id …]}, with a :path, [holder key …], where the rule fired in a graph that a node holds, and
+  :stopped, a key of `stops`, where it was not applied.
+  (why trace graph 5) are the entries of the rules that made node 5."
   (:require [damo.data.fail :refer [fail!]]
+            [damo.data.form :as form]
             [damo.data.graph :as graph]
-            [damo.op :as op]))
+            [damo.op :as op]
+            [damo.op.body :as body]))
 
 (set! *warn-on-reflection* true)
-
-(defn- form-of [b id depth]
-  (let [[op {:keys [name value]} & args] (graph/node b id)]
-    (case op
-      (:input :shared) name
-      :const (if (vector? value) '… value)
-      (if (zero? depth)
-        '…
-        (cons (symbol (clojure.core/name op)) (map #(form-of b % (dec depth)) args))))))
 
 (defn shown
   "The node (op args) as a form, made when someone looks at it."
   [b op args]
-  (lazy-seq (cons (symbol (clojure.core/name op)) (map #(form-of b % 2) args))))
+  (let [look (form/of-builder b)]
+    (lazy-seq (cons (symbol (name op)) (map #(form/form look 2 %) args)))))
 
 (defn after
   "What stands in the place of a rewritten node, as a form."
   [b id]
   (let [[op _ & args] (graph/node b id)]
-    (if (= :leaf (op/kind op)) (form-of b id 2) (shown b op (map identity args)))))
+    (if (= :leaf (op/kind op)) (form/form (form/of-builder b) 2 id) (shown b op args))))
 
 (def stops
   "Why a rule may not have been applied, though it matched."
@@ -40,16 +36,32 @@
   [{:keys [rule stopped before]}]
   (str "before " (name rule) ": " (stops stopped) ", at " (pr-str before)))
 
+(defn- moved
+  "An entry of the trace with its ids mapped, or those of its path; ids that are gone become nil, or
+  are left out of :made. `deeper`, a function of a holder and a step, has the :ids and the :deeper
+  of the graphs below; nil where these stay."
+  [ids deeper {[holder step & more] :path :as entry}]
+  (cond (nil? holder) (-> entry (update :id ids) (update :made (partial into [] (keep ids))))
+        (nil? (ids holder)) (assoc entry :id nil, :path (assoc (:path entry) 0 nil))
+        (nil? deeper) (assoc-in entry [:path 0] (ids holder))
+        :else (let [below (deeper holder step)
+                    inner (moved (:ids below) (:deeper below) (assoc entry :path (vec more)))]
+                (assoc inner :path (into [(ids holder) step] (:path inner))))))
+
 (defn renumbered
-  "The trace with its ids mapped; ids that are gone become nil, or are left out of :made."
-  [trace ids]
-  (mapv #(-> % (update :id ids) (update :made (partial into [] (keep ids)))) trace))
+  "The entries of a trace as `moved` has them."
+  [trace ids deeper]
+  (mapv #(moved ids deeper %) trace))
 
 (defn why
-  "The entries of the trace, in order, of the rules that made node `id` of the rewritten graph."
-  [trace graph id]
-  (when-not (< -1 id (count (:nodes graph)))
-    (fail! :damo.rewrite/no-such-node
-           (str "there is no node " id " in a graph of " (count (:nodes graph)))
-           {:id id}))
-  (filterv #(and (:id %) (or (= id (:id %)) (some #{id} (:made %)))) trace))
+  "The entries of the trace, in order, of the rules that made node `id` of the rewritten graph, or
+  of the graph in it that a path leads to, [holder key …]."
+  ([trace graph id] (why trace graph id []))
+  ([trace graph id path]
+   (let [{:keys [nodes]} (body/at graph path)]
+     (when-not (< -1 id (count nodes))
+       (fail! :damo.rewrite/no-such-node
+              (str "there is no node " id " in a graph of " (count nodes))
+              {:id id})))
+   (filterv #(and (:id %) (= (vec path) (:path % [])) (or (= id (:id %)) (some #{id} (:made %))))
+            trace)))

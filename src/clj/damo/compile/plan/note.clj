@@ -2,7 +2,7 @@
   "Notes of a program: what a call that fails at a node says of it. The op, its expression and
   arguments with their types, and where the user wrote it.
   (notes g [7]) = [{:op \"take\" :expr \"(take x i)\" :file \"a.clj\" :line 3 …}]"
-  (:require [clojure.string :as str]
+  (:require [damo.data.form :as form]
             [damo.data.graph :as graph]
             [damo.op :as op]))
 
@@ -17,22 +17,21 @@
         [op _ & args] (graph/node-at g a)]
     (if (and (= :check (op/kind (graph/op-at g id))) (= :where op)) (last args) a)))
 
-(defn graph-text
-  "The expression of node `id` as text, cut with … below `depth` levels."
-  [g id depth]
-  (let [[op {:keys [name value]} & args] (graph/node-at g id)]
-    (cond (#{:guard :check} (op/kind op)) (graph-text g (passed g id) depth)
-          name (str name)
-          (some? value) (if (vector? value) "const" (str value))
-          (and (zero? depth) (seq args)) "…"
-          :else (let [parts (map #(graph-text g % (dec depth)) args)]
-                  (str "(" (str/join " " (cons (clojure.core/name op) parts)) ")")))))
+(defn- look
+  "How the nodes of a graph look: guards and checks read as what they let through."
+  [g]
+  (let [look (form/of-graph g)]
+    (fn [id]
+      (cond-> (look id)
+        (#{:guard :check} (op/kind (graph/op-at g id))) (assoc :same [(passed g id)])))))
+
+(defn- text [g id depth] (form/text (form/form (look g) depth id)))
 
 (defn facts
   "What a failure says of node `id`: the :op, the :expr as text, its :type, :file and :line."
   [g id]
-  (merge {:op (graph/op-at g id), :expr (graph-text g id 3), :type (graph/type-of g id)}
-         (get-in g [:notes id :src])))
+  (form/facts (graph/op-at g id) (form/form (look g) 3 id) (graph/type-of g id)
+              (get-in g [:notes id :src])))
 
 (defn- reader
   "The first node that reads node `id`, itself or through views; `id` when there is none."
@@ -57,9 +56,9 @@
         {:keys [failure kind]} (op/entry op)
         id (case kind (:guard :require) (first args), :check (reader g users id), id)
         [op _ & args] (graph/node-at g id)]
-    (cond-> {:op (name (get-in g [:notes id :part-of] op)), :expr (graph-text g id 3)
+    (cond-> {:op (name (get-in g [:notes id :part-of] op)), :expr (text g id 3)
              :type (pr-str (graph/type-of g id))
-             :arguments (mapv #(str (graph-text g % 1) " " (pr-str (graph/type-of g %))) args)}
+             :arguments (mapv #(str (text g % 1) " " (pr-str (graph/type-of g %))) args)}
       (= kind :guard) (assoc :guard true)
       from-end? (assoc :from-end true)
       (not= kind :guard) (assoc :message

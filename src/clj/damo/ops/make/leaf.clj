@@ -42,6 +42,12 @@
 (op/register! {:name :shared, :kind :leaf, :args [], :attrs name-and-type, :type declared-type
                :doc "The value of a shared variable, state that lives between calls."})
 
+(op/register! {:name :param, :kind :leaf, :args [], :type declared-type
+               :attrs {:at {:is :data
+                            :doc "the position of an argument of the node that holds the graph"}
+                       :type {:is :type, :doc "[dtype [dim …]]"}}
+               :doc "An argument of the node that holds the graph which this is a node of."})
+
 (op/register! {:name :const, :kind :leaf, :args [], :type constant-type
                :attrs {:value {:is :values
                                :doc "a number or boolean, or the vector of all values, row-major"}

@@ -92,31 +92,3 @@
    :surrogate surrogate
    :gen (gens/on-shapes (fn [n] [[{:by -1} [n]] [{:by 0.25} [2 n]]]))
    :examples [[[:grad-scale {:by -1} 2.5] 2.5]]})
-
-;; ## Declared derivatives
-
-(defn- graphs-or-reason [forms position]
-  (cond (vector? forms) forms
-        (string? forms) (fail! :damo.diff/not-implemented forms {:position position})))
-
-(defn- passing
-  "The graph whose value is its one input, of that name."
-  [name]
-  {:nodes [[:input {:name name, :type [:f64 []]}]], :outputs [0]})
-
-(op/register!
- {:name :with-derivative, :ns 'damo.ops.watch.derivative, :kind :composite, :args :variadic
-  :internal "d/with-derivative takes functions"
-  :attrs {:lop {:is :graph
-                :doc "the graphs of the gradients, one an argument; or why there are none"}
-          :rop {:is :graph, :doc "the graph of the tangent; or why there is none"}}
-  :type same-type
-  :eval (fn [_ value & _] value)
-  :expand (fn [_] '?0)
-  :lop (fn [{:keys [attrs]}] (graphs-or-reason (:lop attrs) :lop))
-  :rop (fn [{:keys [attrs]}] (first (graphs-or-reason (:rop attrs) :rop)))
-  :surrogate surrogate
-  :gen (gens/on-shapes (fn [n] [[{:lop [0 (passing '?g)], :rop [(passing '?d1)]} [n] [n]]]))
-  :examples [[[:with-derivative {:lop [0 (passing '?g)], :rop [(passing '?d1)]} 2.5 3.0] 2.5]]
-  :doc "The first argument, a function of the others, with a derivative of its own: graphs over the
-  names of templates. Made by damo.diff.custom/with-derivative."})

@@ -1,0 +1,92 @@
+(ns damo.data.form
+  "A node as a readable form, wherever it is held: in an expression, a graph, a builder, or in the
+  graph that another node holds. `look`, a function of a node, says what it is: {:op :attrs :args},
+  with :called where it has a name of its own, :written where it stands for the call of another
+  function, :same where it reads as another node does, and :attributes true where its attributes are
+  shown. Deep and wide forms are cut with ….
+  (form (of-graph g) 3 5) = (add (dot x w) b)"
+  (:require [damo.data.fail :as fail]
+            [damo.data.graph :as graph]))
+
+(set! *warn-on-reflection* true)
+
+(def ^:private most-arguments
+  "How many arguments of a node are shown."
+  12)
+
+(declare form of-graph)
+
+(defn- literal [{:keys [value type]}]
+  (if (vector? value) (symbol (str "#const " (pr-str type))) value))
+
+(defn- parameter [at] (symbol (if (integer? at) (str "%" at) (str at))))
+
+(defn- held
+  "The graphs that are attributes by themselves, as functions: (fn [%0 %1] (mul %0 %1))."
+  [attrs depth]
+  (for [[_ {:keys [nodes outputs] :as g}] (sort-by key attrs) :when (and nodes outputs)]
+    (let [at (sort (distinct (for [[op {:keys [at]}] nodes :when (= op :param)] at)))
+          results (map #(form (of-graph g) (dec (long depth)) %) outputs)]
+      (concat ['fn (mapv parameter at)] results))))
+
+(defn- plain-attributes
+  "The attributes that say something: neither nil nor false, and no graphs."
+  [attrs]
+  (let [graphs? #(or (map? %) (and (vector? %) (some map? %)))]
+    (mapcat identity (sort-by key (remove #(or (nil? (val %)) (false? (val %)) (graphs? (val %)))
+                                          attrs)))))
+
+(defn- cut-short [args]
+  (if (< (long most-arguments) (bounded-count (inc (long most-arguments)) args))
+    (concat (take most-arguments args) ['…])
+    args))
+
+(defn- call
+  "The call of a function on arguments, `show` being how these read."
+  [head args show more]
+  (concat [(symbol (name head))] (map show (cut-short args)) more))
+
+(defn- written-argument [show node? x]
+  (cond (node? x) (show x)
+        (or (number? x) (keyword? x) (symbol? x) (nil? x) (boolean? x)) x
+        :else (symbol (fail/value-text x))))
+
+(defn form
+  "The form of a node, cut below `depth` levels; see the namespace."
+  [look depth node]
+  (let [{:keys [op attrs args called written same node? attributes]} (look node)
+        show #(form look (dec (long depth)) %)]
+    (cond same (recur look depth (first same))
+          (#{:input :shared} op) (:name attrs)
+          (= op :param) (parameter (:at attrs))
+          (= op :const) (literal attrs)
+          (and (zero? (long depth)) (or written (seq args))) '…
+          written (call (first written) (rest written) #(written-argument show node? %) nil)
+          called (call called args show nil)
+          :else (call op args show
+                      (concat (held attrs depth) (when attributes (plain-attributes attrs)))))))
+
+(defn of-graph
+  "How the ids of a graph look."
+  [g]
+  (fn [id]
+    (let [[op attrs & args] (graph/node-at g id)]
+      {:op op, :attrs attrs, :args args, :called (get-in g [:notes id :called])})))
+
+(defn of-builder
+  "How the ids of a builder look."
+  [b]
+  (fn [id]
+    (let [[op attrs & args] (graph/node b id)]
+      {:op op, :attrs attrs, :args args, :called (:called (graph/note b id))})))
+
+(defn text
+  "A form as text, at most 160 characters."
+  [form]
+  (fail/short-text (pr-str form)))
+
+(defn facts
+  "What a failure says of a node: its :op, its form as text under :expr, its :type and where it was
+  written."
+  [op form type src]
+  (merge {:op op, :expr (text form), :type type} src))

@@ -1,0 +1,84 @@
+(ns damo.face.region
+  "Functions of expressions as ops: what a function gives for its arguments becomes one node, which
+  holds the graph of it. ((as-op (fn [x] (log (add 1 (exp x))))) x)"
+  (:require [clojure.string :as str]
+            [damo.data.attribute :as attribute]
+            [damo.data.explain :as explain]
+            [damo.data.expr :as expr]
+            [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.later :as later]
+            [damo.data.tree :as tree]
+            [damo.op :as op]
+            [damo.op.closing :as closing]
+            [damo.ops.all])
+  (:import [clojure.lang ArityException Compiler]))
+
+(set! *warn-on-reflection* true)
+
+(defn- name-of
+  "The name of a function, nil of one without."
+  [f]
+  (let [own (last (str/split (clojure.main/demunge (.getName (class f))) #"/"))]
+    (when-not (re-find #"^(fn|eval)--?\d*|^fn$" own) (str/replace own #"--\d+$" ""))))
+
+(defn- result-of
+  "What f gives for these arguments; fails when it takes another number of them."
+  [f called args]
+  (try (apply f args)
+       (catch ArityException e
+         (if (and (= (.actual e) (count args))
+                  (#{(.getName (class f)) (Compiler/demunge (.getName (class f)))} (.name e)))
+           (fail! :damo.region/wrong-arity
+                  (str called " does not take " (count args) " argument"
+                       (when-not (= 1 (count args)) "s"))
+                  {:given (count args)} e)
+           (throw e)))))
+
+(defn- check-captured!
+  "Fails when an op that may mention its arguments alone mentions more."
+  [called captured]
+  (when-let [e (first captured)]
+    (fail! :damo.region/captured
+           (str called " is :strict, and mentions an expression from outside: " (expr/describe e)
+                "\n  try: give it as an argument")
+           (assoc (expr/facts e) :captured (mapv expr/text captured)))))
+
+(defn- node
+  "The expression of one result: a node that holds its graph."
+  [called strict args stand-ins result]
+  (let [{:keys [body notes captured]} (closing/closed [(expr/whole result)] stand-ins)]
+    (when strict (check-captured! called captured))
+    (expr/noted (op/node :apply {:body body} (into args captured))
+                {:called called, :inner {[:body] notes}})))
+
+(defn- applied [f {:keys [strict]} called args]
+  (let [args (mapv expr/whole args), stand-ins (mapv expr/stand-in args)
+        {:keys [leaves skeleton]} (tree/taken-apart (result-of f called stand-ins))]
+    (tree/put-together skeleton (mapv #(node called strict args stand-ins %) leaves))))
+
+(def ^:private schemas
+  {:name {:default nil}, :strict {:default false, :is :flag}, :lop {:default nil}
+   :rop {:default nil}})
+
+(def ^:private with-derivative (later/of 'damo.diff.custom/with-derivative))
+
+(defn as-op
+  "The function f of expressions as an op of its own: a call of what it gives is one node, which
+  shows as (name x …), holds the graph of f, and takes part in everything as f does: it is rewritten
+  inside, differentiated in both modes, interpreted, and compiled into what is around it. f gives
+  one expression, or a vector or map of them, nested or not. What f mentions besides its arguments
+  becomes an argument more; with :strict true it is refused. :name is what the node is called, by
+  default as f is. With :lop, :rop or both it has a derivative of its own, as with-derivative has.
+  ((as-op (fn [x] (log (add 1 (exp x)))) :name 'softplus) x)"
+  [f & options]
+  (let [{:keys [name lop rop] :as opts} (attribute/options schemas [] options)
+        called (symbol (str (or (when (ident? name) (clojure.core/name name)) name (name-of f)
+                                "op")))]
+    (when-not (ifn? f)
+      (fail! :damo.region/not-a-function
+             (str "an op is made of a function of expressions; got " (fail/value-text f))
+             {:given f}))
+    (explain/explained (keyword called)
+                       (if (or lop rop)
+                         (custom/with-derivative f {:lop lop, :rop rop})
+                         (fn [& args] (applied f opts called args))))))
