@@ -108,7 +108,7 @@
       (is (= :damo.region/wrong-arity error))
       (is (str/includes? what "f does not take 1 argument"))))
   (testing "no function, no expression"
-    (is (= :damo.region/not-a-function (:damo/error (failure #(d/as-op 3)))))
+    (is (= :damo.face/bad-argument (:damo/error (failure #(d/as-op 3)))))
     (is (= :damo.expr/not-an-expression (:damo/error (failure #((d/as-op (fn [_] :no)) x))))))
   (testing "what a :strict one mentions"
     (let [{:keys [what captured] error :damo/error}

@@ -19,6 +19,7 @@
   {'file [file? "the name of a file, text or a java.io.File"]
    'n [int? "an integer"]
    'id [int? "the number of a node"]
+   'path [vector? "a path to the graph in a node, a vector [id key …]"]
    'axis [int? "an axis, an integer"]
    'op [#(or (keyword? %) (symbol? %)) "the name of an op, a keyword"]
    'xs [sequential? "a vector of vectors"]

@@ -63,22 +63,18 @@
 (def ^:private with-derivative (later/of 'damo.diff.custom/with-derivative))
 
 (defn as-op
-  "The function f of expressions as an op of its own: a call of what it gives is one node, which
+  "A function f of expressions as an op of its own: a call of what it gives is one node, which
   shows as (name x …), holds the graph of f, and takes part in everything as f does: it is rewritten
   inside, differentiated in both modes, interpreted, and compiled into what is around it. f gives
   one expression, or a vector or map of them, nested or not. What f mentions besides its arguments
   becomes an argument more; with :strict true it is refused. :name is what the node is called, by
   default as f is. With :lop, :rop or both it has a derivative of its own, as with-derivative has.
   ((as-op (fn [x] (log (add 1 (exp x)))) :name 'softplus) x)"
-  [f & options]
+  [user-fn & options]
   (let [{:keys [name lop rop] :as opts} (attribute/options schemas [] options)
-        called (symbol (str (or (when (ident? name) (clojure.core/name name)) name (name-of f)
+        called (symbol (str (or (when (ident? name) (clojure.core/name name)) name (name-of user-fn)
                                 "op")))]
-    (when-not (ifn? f)
-      (fail! :damo.region/not-a-function
-             (str "an op is made of a function of expressions; got " (fail/value-text f))
-             {:given f}))
     (explain/explained (keyword called)
                        (if (or lop rop)
-                         (custom/with-derivative f {:lop lop, :rop rop})
-                         (fn [& args] (applied f opts called args))))))
+                         (custom/with-derivative user-fn {:lop lop, :rop rop})
+                         (fn [& args] (applied user-fn opts called args))))))

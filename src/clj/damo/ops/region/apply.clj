@@ -3,6 +3,7 @@
   beside it. The rules look into the body; before the schedule it takes the place of the node.
   [:apply {:body {:nodes [[:param {:at 0 :type [:f64 [n]]}] [:exp {} 0]] …}} 3]"
   (:require [damo.data.fail :refer [fail!]]
+            [damo.data.type :as type]
             [damo.op :as op]
             [damo.op.body :as body]
             [damo.op.gens :as gens]))
@@ -27,9 +28,10 @@
    :types [type type type], :outputs [2]})
 
 (defn- twice
-  "The body that multiplies the argument at a position by two."
-  [at type]
-  {:nodes [(body/param at type) [:add {} 0 0]], :types [type type], :outputs [1]})
+  "The body of twice a gradient or tangent, of arrays of that type, at a position."
+  [at [dtype shape]]
+  (let [type [(type/float-of dtype) shape]]
+    {:nodes [(body/param at type) [:add {} 0 0]], :types [type type], :outputs [1]}))
 
 (defn- of-arrays
   "A generator function: `attrs-of` a type gives the attributes for two arrays of that type."
