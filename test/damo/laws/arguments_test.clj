@@ -111,7 +111,8 @@
   that a test does without, take long, or take none: their arguments are tried for themselves."
   {'* [x y], '+ [x y], '- [x y], '/ [x y], 'true-div [x y], 'neq [x y], 'divmod [x y]
    'invert [(d/cast x :i32)], 'ravel [x], 'digamma [x]
-   '->array [data], 'arange [0 6 2 :i64], 'as-op [(fn [a] (d/exp a)) :name 'e], 'batch-norm-test [x 1 0 0 1 :axes [0] :epsilon 0.1]
+   '->array [data], 'arange [0 6 2 :i64],
+   'as-op [(fn [a] (d/exp a)) :name 'e], 'batch-norm-test [x 1 0 0 1 :axes [0] :epsilon 0.1]
    'batch-norm-train [x 1 0 :axes [0] :epsilon 0.1 :momentum 0.5]
    'bincount [[0 1 1] :length 3], 'call-into [f [(d/tensor 0 :f32)] data], 'call-n [f 2 data]
    'consider-constant [x], 'copy-function [f :share? false :name "copy"], 'describe [:log1p]

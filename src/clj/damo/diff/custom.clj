@@ -112,7 +112,7 @@
   [body mode wrt start]
   (let [found (bodies/lop body wrt start)]
     (when (some (set wrt) (keys (body/params found)))
-      (fail! :damo.custom/not-linear
+      (fail! ::not-linear
              (str "the " mode " is not linear in what it is given")))
     found))
 
