@@ -76,5 +76,5 @@
                                 "op")))]
     (explain/explained (keyword called)
                        (if (or lop rop)
-                         (custom/with-derivative user-fn {:lop lop, :rop rop})
+                         (with-derivative user-fn {:lop lop, :rop rop})
                          (fn [& args] (applied user-fn opts called args))))))
