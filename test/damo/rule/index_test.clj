@@ -4,6 +4,7 @@
   changes."
   (:require [clojure.test :refer [deftest is testing]]
             [damo.core :as d]
+            [damo.cost :as cost]
             [damo.data.graph :as graph]
             [damo.laws.graphs :as graphs]
             [damo.op :as op]
@@ -15,9 +16,7 @@
             [damo.rules.canonicalize :as canonicalize]
             [damo.rules.specialize :as specialize]
             [damo.rules.stabilize :as stabilize])
-  (:import [com.sun.management ThreadMXBean]
-           [damo.rule.index Candidate]
-           [java.lang.management ManagementFactory]))
+  (:import [damo.rule.index Candidate]))
 
 (set! *warn-on-reflection* true)
 
@@ -50,16 +49,6 @@
 
 ;; ## What rules cost
 
-(def ^:private ^ThreadMXBean threads (ManagementFactory/getThreadMXBean))
-
-(defn- bytes-of
-  "The bytes that a call of f allocates, once it has been called before."
-  [f]
-  (f)
-  (let [before (.getCurrentThreadAllocatedBytes threads)]
-    (f)
-    (- (.getCurrentThreadAllocatedBytes threads) before)))
-
 (defn- never
   "A rule of that left side that never applies."
   [i lhs]
@@ -82,7 +71,7 @@
 
 (deftest rules-that-cannot-apply-cost-nothing
   (let [g (some-graph), more {:name :more, :doc "", :rules (vec (many-rules))}
-        cost (fn [sets] (bytes-of #(engine/run g sets)))
+        cost (fn [sets] (cost/bytes-of #(engine/run g sets)))
         alone (cost [canonicalize/rules])]
     (is (< (cost [canonicalize/rules more]) (* 1.05 alone)))
     (testing "and are found where they can"
@@ -98,5 +87,5 @@
     (d/graph (d/grad (d/sum end) w))))
 
 (deftest what-factors-meet-in-sums-is-found-once
-  (let [g (gradient 60), cost (fn [rules] (bytes-of #(engine/run g [rules] {:fold false})))]
+  (let [g (gradient 60), cost (fn [rules] (cost/bytes-of #(engine/run g [rules] {:fold false})))]
     (is (< (cost stabilize/rules) (* 3 (cost canonicalize/rules))))))

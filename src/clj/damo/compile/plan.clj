@@ -20,7 +20,8 @@
             [damo.data.type :as type]
             [damo.meaning.counted :as counted]
             [damo.meaning.failing :as failing]
-            [damo.op :as op]))
+            [damo.op :as op])
+  (:import [java.util ArrayList HashMap]))
 
 (set! *warn-on-reflection* true)
 
@@ -104,15 +105,19 @@
 ;; ## The program
 
 (defn- number-kernels
-  "{:kernels [distinct kernels], :index {kernel position}}: equal kernels, but for their name, are
-  one."
+  "{:kernels [distinct kernels], :steps steps that have the number of their kernel in its place}:
+  equal kernels, but for their name, are one."
   [steps]
-  (reduce (fn [{:keys [kernels index] :as m} {:keys [kernel]}]
-            (if (or (nil? kernel) (index (dissoc kernel :name)))
-              m
-              {:kernels (conj kernels kernel), :index
-               (assoc index (dissoc kernel :name) (count kernels))}))
-          {:kernels [], :index {}} steps))
+  (let [kernels (ArrayList.), numbers (HashMap.)
+        number! (fn [kernel]
+                  (let [own (dissoc kernel :name)]
+                    (or (.get numbers own)
+                        (let [n (.size kernels)]
+                          (.put numbers own n)
+                          (.add kernels kernel)
+                          n))))
+        steps (mapv #(if (:kernel %) (update % :kernel number!) %) steps)]
+    {:kernels (vec kernels), :steps steps}))
 
 (defn- copy-as-kernel [{:keys [do from to type] :as step}]
   (if (= do :copy)
@@ -122,10 +127,9 @@
 
 (defn- step-maps
   "A step as the program has it; behind a kernel that counts comes the step that binds the dim."
-  [buffer-of kernel-index {:keys [do kernel args] {:keys [dim from note]} :count :as step}]
+  [buffer-of {:keys [do kernel args] {:keys [dim from note]} :count :as step}]
   (if (= do :kernel)
-    (cond-> [{:do :kernel, :kernel (kernel-index (dissoc kernel :name))
-              :args (mapv buffer-of args)}]
+    (cond-> [{:do :kernel, :kernel kernel, :args (mapv buffer-of args)}]
       dim (conj {:do :count, :dim dim, :buffer (buffer-of from), :note note}))
     [((if (= do :host) host/resolve-buffers product/resolve-buffers) step buffer-of)]))
 
@@ -231,13 +235,13 @@
         {:keys [steps alias]} (laid-out g sched updated note-of dims counting)
         memory (vec (memory-entries g sched alias (set (take (count outputs) (:outputs g))) steps))
         buffer-of (buffers-by-key memory alias)
-        steps (mapv copy-as-kernel steps), {:keys [kernels index]} (number-kernels steps)
+        {:keys [kernels steps]} (number-kernels (mapv copy-as-kernel steps))
         counted (mapv #(select-keys % [:dim :max]) (keep :count steps))]
     (check-dimensions! g (into dims (map :dim) counted))
     (limit/check! g (into dims (map :dim) counted) memory)
     (cond-> {:damo/program 1, :name fn-name, :dims dims, :kernels kernels
              :buffers (mapv second memory), :consts (const-buffers g memory)
-             :steps (into [] (mapcat #(step-maps buffer-of index %)) steps)
+             :steps (into [] (mapcat #(step-maps buffer-of %)) steps)
              :notes (into (note/notes g noted) (map :note) requires)}
       true (merge (all-ports g spec buffer-of))
       (or (seq requires) (seq bound))

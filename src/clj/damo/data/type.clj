@@ -302,8 +302,10 @@
 
 (defn symbols
   "The set of symbols of dims that a type mentions."
-  [type]
-  (into #{} (filter symbol?) (tree-seq vector? seq type)))
+  [[_ shape :as type]]
+  (if (every? #(or (integer? %) (symbol? %)) shape)
+    (into #{} (filter symbol?) shape)
+    (into #{} (filter symbol?) (tree-seq vector? seq type))))
 
 (defn type?
   "Is x a type, [dtype [dim …]]?"

@@ -4,6 +4,7 @@
             [damo.compile.pass :as pass]
             [damo.compile.plan.update :as update]
             [damo.compile.schedule :as schedule]
+            [damo.cost :as cost]
             [damo.data.array :as array]
             [damo.data.graph :as graph]
             [damo.face.parse :as parse]
@@ -116,3 +117,24 @@
                     :when (and (seq updates) (every? leaf? (keys updates)))]
                 (count (in-place {:graph graph, :updates updates})))]
     (is (< 10 (reduce + found)) "so the laws of random graphs test them")))
+
+;; ## What it costs
+
+(defn- many-updates
+  "A chain of n products by states, each of which is updated by something of its own."
+  [n]
+  (let [name (fn [prefix k] (symbol (str prefix k))), states (map #(name 'w %) (range n))
+        links (map #(vector (name 'h (inc %)) [:tanh [:matmul (name 'h %) (name 'w %)]]) (range n))
+        graph (parse/parse {:inputs '{h0 [:f64 [3 3]]}
+                            :params (into {} (for [s states] [s {:type [:f64 [3 3]]}]))
+                            :let (vec (mapcat identity links))
+                            :outputs (into (array-map 'out (name 'h n))
+                                           (for [k (range n)]
+                                             [(name 'new k) [:sub (name 'w k)
+                                                             [:mul 0.1 (name 'h k)]]]))})]
+    {:graph graph, :updates (zipmap states (iterate inc 1))}))
+
+(deftest placing-many-updates-costs-no-more-for-each
+  (let [per-update (fn [n] (let [built (many-updates n)]
+                             (/ (cost/bytes-of #(in-place built)) n)))]
+    (is (< (per-update 120) (* 1.5 (per-update 15))))))

@@ -11,46 +11,59 @@
 
 (set! *warn-on-reflection* true)
 
+(defn- told
+  "The unit with what is asked of it again and again: the :bases that it reads, a set, and whether
+  it
+  :fails, that is may stop a call."
+  [g sched {:keys [nodes] :as unit}]
+  (assoc unit
+         :bases (schedule/bases-read g sched unit)
+         :fails (boolean (some #(failing/in-kernel? g %) nodes))))
 
 (defn- sinkable?
   "Does a unit make nothing but new values of state, which no other unit reads?"
   [{:keys [stored]} updated read-elsewhere {:keys [nodes]}]
   (every? #(or (not (stored %)) (and (contains? updated %) (not (read-elsewhere %)))) nodes))
 
-(defn- may-fail? [g {:keys [nodes]}]
-  (some #(failing/in-kernel? g %) nodes))
-
 (defn- ready-after
   "The position in `early` of the last unit that must run before the update unit `late`: one that
   makes what it reads, reads a state that it writes, or may still fail; -1 when there is none."
-  [g sched updated early late]
-  (let [needed (schedule/bases-read g sched late)
-        written (keep updated (:nodes late))]
-    (reduce (fn [last-one [i {:keys [nodes] :as unit}]]
-              (if (or (some needed nodes)
-                      (some (schedule/bases-read g sched unit) written)
-                      (may-fail? g unit))
-                i
-                last-one))
+  [updated early late]
+  (let [needed (:bases late), written (keep updated (:nodes late))]
+    (reduce (fn [last-one [i {:keys [nodes bases fails]}]]
+              (if (or fails (some needed nodes) (some bases written)) i last-one))
             -1 (map-indexed vector early))))
+
+(defn- readers
+  "{node #{position}}: which units read it."
+  [units]
+  (reduce (fn [m [i {:keys [bases]}]] (reduce #(update %1 %2 (fnil conj #{}) i) m bases))
+          {} (map-indexed vector units)))
 
 (defn- settled
   "The units with those that only make new values of state moved to where they may write over the
   old one, and no further: what the last reader has brought into the cache is still there."
-  [g {:keys [units] :as sched} updated]
-  (let [readers (reduce (fn [m [i unit]]
-                          (reduce #(update %1 %2 (fnil conj #{}) i) m
-                                  (schedule/bases-read g sched unit)))
-                        {} (map-indexed vector units))
-        elsewhere? (fn [i] (fn [id] (some #(not= i %) (readers id))))
-        late? (fn [[i unit]] (sinkable? sched updated (elsewhere? i) unit))
-        numbered (map-indexed vector units)
-        early (mapv second (remove late? numbered))
-        by-place (group-by #(ready-after g sched updated early %)
-                           (map second (filter late? numbered)))]
-    (into (vec (by-place -1))
-          (mapcat (fn [[i unit]] (cons unit (by-place i))))
-          (map-indexed vector early))))
+  [sched units updated]
+  (if (empty? updated)
+    units
+    (let [readers (readers units)
+          elsewhere? (fn [i] (fn [id] (some #(not= i %) (readers id))))
+          late? (fn [[i unit]] (sinkable? sched updated (elsewhere? i) unit))
+          numbered (map-indexed vector units)
+          early (mapv second (remove late? numbered))
+          by-place (group-by #(ready-after updated early %) (map second (filter late? numbered)))]
+      (into (vec (by-place -1))
+            (mapcat (fn [[i unit]] (cons unit (by-place i))))
+            (map-indexed vector early)))))
+
+(defn- lasts
+  "What comes last among units: the place of the last reader of each node, {:reader {node place}},
+  and of the last unit that may fail, :failing."
+  [units]
+  {:reader (into {} (mapcat (fn [[i {:keys [bases]}]] (map #(vector % i) bases)))
+                 (map-indexed vector units))
+   :failing (reduce (fn [last-one [i {:keys [fails]}]] (if fails i last-one))
+                    -1 (map-indexed vector units))})
 
 (defn- axes-read
   "For each way in which node c of a kernel reads state s: the axes of the dims of s, or nil."
@@ -92,17 +105,16 @@
          (not-any? #(= memory (base-of sched %)) more))))
 
 (defn- in-place?
-  "May node u, made by unit i of `units`, be written over state s?"
-  [g {:keys [layouts] :as sched} units i u s]
-  (let [{:keys [kind] :as unit} (units i)
-        reads-state? #(contains? (schedule/bases-read g sched %) s)
-        later (subvec units (inc i))
+  "May node u, made by unit i of `units`, be written over state s? No later unit reads that or may
+  fail, as `lasts` tells."
+  [g {:keys [layouts] :as sched} units lasts i u s]
+  (let [{:keys [kind bases fails] :as unit} (units i)
         [c alpha x y :as args] (graph/args-at g u)]
-    (and (not-any? reads-state? later)
-         (not-any? #(may-fail? g %) later)
+    (and (<= (get (:reader lasts) s -1) i)
+         (<= (:failing lasts) i)
          (= (graph/type-of g u) (graph/type-of g s))
          (case kind
-           :kernel (and (not (may-fail? g unit))
+           :kernel (and (not fails)
                         (= :elementwise (op/kind (graph/op-at g u)))
                         (same-turn? g sched unit u s))
            :call (and (= 4 (count args))
@@ -111,34 +123,29 @@
            :host false
            :own (if (writes-part? g u)
                   (over-argument? g sched u s)
-                  (not (reads-state? unit)))))))
+                  (not (contains? bases s)))))))
 
 ;; ## Values written in parts
 
-(defn- last-reader?
-  "Is unit i the last one that reads the memory of node x?"
-  [g sched units i x]
-  (not-any? #(contains? (schedule/bases-read g sched %) x) (subvec units (inc i))))
-
 (defn- heirs
   "{x u} for each value x that is needed no more once node u has written parts of it."
-  [g {:keys [stored] :as sched} units]
-  (let [output? (set (:outputs g))]
+  [g {:keys [stored] :as sched} units lasts]
+  (let [output? (set (:outputs g))
+        last-reader? (fn [i x] (<= (get (:reader lasts) x -1) i))]
     (into {} (for [[i {:keys [kind] [u] :nodes}] (map-indexed vector units)
                    :when (and (= kind :own) (writes-part? g u))
                    :let [x (first (graph/args-at g u))]
                    :when (and (stored x) (not (output? x)) (not (leaf? g x))
-                              (over-argument? g sched u x) (last-reader? g sched units i x))]
+                              (over-argument? g sched u x) (last-reader? i x))]
                [x u]))))
 
 (defn- with-heirs
   "`alias` with each value that is written on in parts put where the last one of them lies. Such a
-  value may lie in a state only when it could be written there itself."
-  [g sched units unit-of alias heirs]
+  value may lie in a state only when it could be written there itself: (in-place? x state)."
+  [g alias heirs in-place?]
   (reduce (fn [alias [x u]]
             (let [place (get alias u u)]
-              (if (or (not (leaf? g place))
-                      (in-place? g sched units (unit-of x) x place))
+              (if (or (not (leaf? g place)) (in-place? x place))
                 (assoc alias x place)
                 alias)))
           alias (sort-by (comp - key) heirs)))
@@ -147,10 +154,12 @@
   "{:units in order, :alias {node memory} for nodes that lie in the memory of another one, such as a
   state that is updated in place, :copies [copy steps]} for `updated`, {node state}."
   [g {:keys [units] :as sched} updated]
-  (let [units (settled g sched updated)
+  (let [units (settled sched (mapv #(told g sched %) units) updated)
         unit-of (into {} (for [[i {:keys [nodes]}] (map-indexed vector units), id nodes] [id i]))
-        in-state (into {} (filter (fn [[u s]] (in-place? g sched units (unit-of u) u s))) updated)]
+        lasts (lasts units)
+        over? (fn [u s] (in-place? g sched units lasts (unit-of u) u s))
+        in-state (into {} (filter (fn [[u s]] (over? u s))) updated)]
     {:units units
-     :alias (with-heirs g sched units unit-of in-state (heirs g sched units))
+     :alias (with-heirs g in-state (heirs g sched units lasts) over?)
      :copies (vec (for [[u s] updated :when (not (in-state u))]
                     {:do :copy, :from [:node u], :to [:node s], :type (graph/type-of g s)}))}))
