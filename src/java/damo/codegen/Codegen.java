@@ -3,7 +3,6 @@ package damo.codegen;
 import damo.program.Program;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 
 /** The way from a program to the text of an LLVM module. */
 public final class Codegen {

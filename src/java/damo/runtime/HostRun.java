@@ -18,7 +18,7 @@ import java.util.Map;
  * The host steps of the calls of one frame: tensors around the frame's buffers, the kernel's
  * result, the failure. Used by one thread at a time.
  */
-final class HostRun {
+final class HostRun implements Upcalls.Target {
     private final Plan plan;
     private final Program program;
     private final List<Step> steps;
@@ -27,9 +27,10 @@ final class HostRun {
     private final Interruption interruption;
     private final HostSizes sizes;
     private Binding binding;
-    /** What follows from the dimensions of the step that runs, or ran last. */
+    /** What follows from the dimensions of the step that runs, or ran last; null before. */
     private HostSizes.Known known;
-    private HostRun outer;
+    private final Held held;
+    private Upcalls.Target outer;
     private int failedStep;
     private Throwable failure;
 
@@ -40,6 +41,7 @@ final class HostRun {
         this.steps = program.all();
         this.words = words;
         this.sizes = new HostSizes(program, words);
+        this.held = new Held(program.name(), plan.states);
     }
 
     /** Begins a call on this thread; to be followed by {@link #leave}. */
@@ -47,16 +49,18 @@ final class HostRun {
         binding = bound;
         failure = null;
         outer = Upcalls.enter(this);
+        held.enter();
     }
 
     /** Ends the call. */
     void leave() {
+        held.leave();
         Upcalls.leave(outer);
         outer = null;
     }
 
-    /** Runs the kernel of a step. */
-    void step(int number) throws Exception {
+    @Override
+    public void step(int number) throws Exception {
         Step.RunHost step = (Step.RunHost) steps.get(number);
         known = sizes.now();
         try (Arena arena = Arena.ofConfined()) {
@@ -128,11 +132,11 @@ final class HostRun {
     }
 
     private String type(Step.HostArg arg) {
-        return type(dtype(arg), known.shape(arg));
+        return known == null ? ":" + dtype(arg).label() : type(dtype(arg), known.shape(arg));
     }
 
-    /** Remembers what a step threw; allocates nothing, for memory or stack may be used up. */
-    void failed(int step, Throwable e) {
+    @Override
+    public void failed(int step, Throwable e) {
         failedStep = step;
         failure = e;
     }
@@ -151,22 +155,5 @@ final class HostRun {
             return Interruption.interrupted(program.name());
         }
         return Failures.host(program, step, inputs, type(step.out()), cause);
-    }
-
-    /**
-     * Refuses the use of a state that this call, or one around it on this thread, holds: it would
-     * wait for ever.
-     */
-    void checkFree(State state) {
-        for (HostRun run = this; run != null; run = run.outer) {
-            for (State held : run.plan.states) {
-                if (held == state) {
-                    throw new DamoException("state-in-use", "the kernel of an op used the state "
-                            + state.name() + " of the function " + run.program.name()
-                            + " that is calling it; give the op the value as an argument",
-                            Map.of("state", state.name(), "function", run.program.name()));
-                }
-            }
-        }
     }
 }

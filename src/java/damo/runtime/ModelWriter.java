@@ -41,7 +41,7 @@ final class ModelWriter {
      */
     static void write(Path path, Model model) {
         ModelWriter writer = new ModelWriter();
-        List<Tensor> values = State.copies(List.copyOf(model.states().values()));
+        List<Tensor> values = StateLocks.copies(List.copyOf(model.states().values()));
         try {
             writer.writeAtomically(path, writer.manifest(model, values));
         } catch (IOException e) {

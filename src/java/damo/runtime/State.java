@@ -3,9 +3,7 @@ package damo.runtime;
 import damo.DamoException;
 import damo.tensor.DType;
 import damo.tensor.Tensor;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.StampedLock;
@@ -128,12 +126,12 @@ public final class State implements AutoCloseable {
     }
 
     private long read() {
-        checkFree();
+        Held.checkFree(this, name);
         return take(false);
     }
 
     private long write() {
-        checkFree();
+        Held.checkFree(this, name);
         return take(true);
     }
 
@@ -147,14 +145,6 @@ public final class State implements AutoCloseable {
             Thread.currentThread().interrupt();
             throw new DamoException("interrupted", "the thread was interrupted while it waited for "
                     + "the state " + name, Map.of("state", name));
-        }
-    }
-
-    /** Throws "state-in-use" in the kernel of an op when a call around it holds this state. */
-    private void checkFree() {
-        HostRun kernel = Upcalls.current();
-        if (kernel != null) {
-            kernel.checkFree(this);
         }
     }
 
@@ -178,23 +168,6 @@ public final class State implements AutoCloseable {
         return text.append(']').toString();
     }
 
-    /** Copies of the values of these different states at one moment. Throws "interrupted". */
-    public static List<Tensor> copies(List<State> states) {
-        StateLocks locks = new StateLocks(states.toArray(new State[0]), new boolean[states.size()]);
-        long[] stamps = new long[states.size()];
-        List<Tensor> values = new ArrayList<>();
-        try {
-            locks.lock(stamps);
-            states.forEach(s -> values.add(s.value.copy()));
-            return values;
-        } catch (Throwable e) {
-            values.forEach(Tensor::close);
-            throw e;
-        } finally {
-            locks.unlock(stamps);
-        }
-    }
-
     /** The value itself, for those who hold the lock. */
     Tensor current() {
         return value;
@@ -205,7 +178,7 @@ public final class State implements AutoCloseable {
      */
     @Override
     public void close() {
-        checkFree();
+        Held.checkFree(this, name);
         long stamp = lock.writeLock();
         try {
             value.close();

@@ -1,5 +1,7 @@
 package damo.runtime;
 
+import damo.tensor.Tensor;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 
@@ -27,11 +29,8 @@ final class StateLocks {
      * "state-in-use" in the kernel of an op when a call around it holds one, "interrupted".
      */
     void lock(long[] stamps) {
-        HostRun kernel = states.length == 0 ? null : Upcalls.current();
         for (int k = 0; k < states.length; k++) {
-            if (kernel != null) {
-                kernel.checkFree(states[k]);
-            }
+            Held.checkFree(states[k], states[k].name());
             stamps[k] = states[k].take(writes[k]);
         }
     }
@@ -43,6 +42,23 @@ final class StateLocks {
                 states[k].lock.unlock(stamps[k]);
                 stamps[k] = 0;
             }
+        }
+    }
+
+    /** Copies of the values of these different states at one moment. Throws "interrupted". */
+    static List<Tensor> copies(List<State> states) {
+        StateLocks locks = new StateLocks(states.toArray(new State[0]), new boolean[states.size()]);
+        long[] stamps = new long[states.size()];
+        List<Tensor> values = new ArrayList<>();
+        try {
+            locks.lock(stamps);
+            states.forEach(s -> values.add(s.current().copy()));
+            return values;
+        } catch (Throwable e) {
+            values.forEach(Tensor::close);
+            throw e;
+        } finally {
+            locks.unlock(stamps);
         }
     }
 }

@@ -21,34 +21,38 @@ final class Upcalls {
     /** A step that no program has, for the call that prepares the stub. */
     private static final int NO_STEP = -1;
 
-    private static final ThreadLocal<HostRun> CURRENT = new ThreadLocal<>();
+    private static final ThreadLocal<Target> CURRENT = new ThreadLocal<>();
     private static final Lazy<MemorySegment> STUB = new Lazy<>(Upcalls::stub);
 
     private Upcalls() { }
+
+    /** A call whose steps are run. */
+    interface Target {
+        /** Runs the kernel of a step. */
+        void step(int number) throws Exception;
+
+        /** Remembers what it threw; allocates nothing, for memory or stack may be used up. */
+        void failed(int step, Throwable e);
+    }
 
     /** The address of {@code damo_host}; lives as long as the process. */
     static long address() {
         return STUB.get().address();
     }
 
-    /** The innermost call with host steps of this thread, or null. */
-    static HostRun current() {
-        return CURRENT.get();
-    }
-
     /**
      * Makes a call the innermost one of this thread; returns the one before. Throws
      * StackOverflowError when so little stack is left that the way back could lack it.
      */
-    static HostRun enter(HostRun run) {
+    static Target enter(Target run) {
         probe(PROBES, 0);
-        HostRun before = CURRENT.get();
+        Target before = CURRENT.get();
         CURRENT.set(run);
         return before;
     }
 
     /** Ends the innermost call of this thread. */
-    static void leave(HostRun before) {
+    static void leave(Target before) {
         CURRENT.set(before);
     }
 
@@ -62,7 +66,7 @@ final class Upcalls {
 
     /** What {@code damo_host} does: status 0, or 1 when the step failed. */
     private static int run(int step) {
-        HostRun run = null;
+        Target run = null;
         try {
             if (step == NO_STEP) {
                 return 0;

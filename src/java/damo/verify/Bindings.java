@@ -75,7 +75,7 @@ public final class Bindings {
         SizeValues sizes = new SizeValues(names, dims);
         Program.Port port = p.outputs().get(output);
         long[] shape = shape(port, sizes, "output ");
-        if (count(shape, "output " + Edn.write(port.name())) > elements) {
+        if (SizeValues.count(shape, "output " + Edn.write(port.name())) > elements) {
             throw misfit(port, "output ", shape, elements);
         }
         return shape;
@@ -165,7 +165,8 @@ public final class Bindings {
             long[] shape = shape(port, sizes, kind);
             // What a counted output has is known after the call only; see outputShape.
             boolean open = port.shape().stream().anyMatch(ranges::counted);
-            if (!open && count(shape, kind + Edn.write(port.name())) != elements[port.buffer()]) {
+            if (!open && SizeValues.count(shape, kind + Edn.write(port.name()))
+                    != elements[port.buffer()]) {
                 throw misfit(port, kind, shape, elements[port.buffer()]);
             }
             out.add(shape);
@@ -187,28 +188,8 @@ public final class Bindings {
             long elements) {
         return new DamoException("bad-program", "bad program: " + kind + Edn.write(port.name())
                 + " of shape " + Arrays.toString(shape) + " has "
-                + count(shape, kind + Edn.write(port.name())) + " elements, but its buffer "
-                + port.buffer() + " has " + elements);
-    }
-
-    /** The product of the axes; 0 when one is 0, however large the others. */
-    static long count(long[] shape, String what) {
-        long count = 1;
-        for (long axis : shape) {
-            if (axis == 0) {
-                return 0;
-            }
-        }
-        for (long axis : shape) {
-            try {
-                count = Math.multiplyExact(count, axis);
-            } catch (ArithmeticException e) {
-                throw new DamoException("size-overflow", what + " of shape "
-                         + Arrays.toString(shape)
-                        + " has more elements than 64 bits count");
-            }
-        }
-        return count;
+                + SizeValues.count(shape, kind + Edn.write(port.name()))
+                + " elements, but its buffer " + port.buffer() + " has " + elements);
     }
 
     private static Arena arena(Program p, long[] bytes) {

@@ -19,7 +19,7 @@ import java.util.Set;
  * > 0, and that of {@code rest} otherwise; eliminating the innermost variable first makes {@code
  * i*500+j}, {@code n-1-i} and triangular loops tight. Not for sharing between threads.
  */
-final class Ranges {
+final class Ranges implements SizeValues.Counts {
     private final Map<String, Affine> names = new HashMap<>();
     private Affine[] upper = new Affine[16];
     private int variables;
@@ -51,8 +51,13 @@ final class Ranges {
         variables = mark;
     }
 
-    /** Whether the size mentions a counted dimension. */
-    boolean counted(Size size) {
+    @Override
+    public long largest(Size size) {
+        return max(of(size));
+    }
+
+    @Override
+    public boolean counted(Size size) {
         return switch (size) {
             case Size.Int i -> false;
             case Size.Name n -> countedNames.contains(n.name());

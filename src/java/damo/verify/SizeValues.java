@@ -3,6 +3,7 @@ package damo.verify;
 import damo.DamoException;
 import damo.program.Size;
 import damo.program.Sizes;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -15,8 +16,17 @@ import java.util.function.Supplier;
  */
 final class SizeValues {
     private final Map<String, Long> dims = new HashMap<>();
-    /** What knows the range of counted dimensions; null without any. */
-    private final Ranges ranges;
+    /** What knows counted dimensions; null without any. */
+    private final Counts counts;
+
+    /** Sizes of dimensions that a call counts. */
+    interface Counts {
+        /** Whether the size mentions such a dimension. */
+        boolean counted(Size size);
+
+        /** The largest value of the size; throws ArithmeticException as {@link Sizes}. */
+        long largest(Size size);
+    }
 
     /** Where all names have a value. */
     SizeValues(List<String> names, long[] values) {
@@ -24,8 +34,8 @@ final class SizeValues {
     }
 
     /** The same; sizes that mention a counted dimension have their largest value. */
-    SizeValues(List<String> names, long[] values, Ranges ranges) {
-        this.ranges = ranges;
+    SizeValues(List<String> names, long[] values, Counts counts) {
+        this.counts = counts;
         for (int d = 0; d < values.length; d++) {
             dims.put(names.get(d), values[d]);
         }
@@ -40,7 +50,7 @@ final class SizeValues {
         if (size instanceof Size.Int i) {
             return i.value();
         }
-        boolean counted = ranges != null && ranges.counted(size);
+        boolean counted = counts != null && counts.counted(size);
         long value = counted ? Math.max(0, largest(size, what)) : exact(size, what);
         if (value < 0) {
             throw fail("bad-size", what.get() + ": size " + explain(size) + " is negative: "
@@ -51,7 +61,7 @@ final class SizeValues {
 
     private long largest(Size size, Supplier<String> what) {
         try {
-            return ranges.max(ranges.of(size));
+            return counts.largest(size);
         } catch (ArithmeticException e) {
             throw failed(e, size, what);
         }
@@ -99,5 +109,25 @@ final class SizeValues {
     /** An exception of that kind about a size. */
     static DamoException fail(String kind, String message, Size size) {
         return new DamoException(kind, message, Map.of("expression", Sizes.show(size)));
+    }
+
+    /** The product of the axes; 0 when one is 0, however large the others. */
+    static long count(long[] shape, String what) {
+        long count = 1;
+        for (long axis : shape) {
+            if (axis == 0) {
+                return 0;
+            }
+        }
+        for (long axis : shape) {
+            try {
+                count = Math.multiplyExact(count, axis);
+            } catch (ArithmeticException e) {
+                throw new DamoException("size-overflow", what + " of shape "
+                         + Arrays.toString(shape)
+                        + " has more elements than 64 bits count");
+            }
+        }
+        return count;
     }
 }

@@ -64,7 +64,7 @@ final class StepBounds {
             String what = "step " + number + ", " + step.op() + ", buffer " + arg.buffer();
             long[] shape = arg.shape().stream().mapToLong(d -> sizes.of(d, () -> what)).toArray();
             boolean open = arg.shape().stream().anyMatch(ranges::counted);
-            if (!open && Bindings.count(shape, what) != elements[arg.buffer()]) {
+            if (!open && SizeValues.count(shape, what) != elements[arg.buffer()]) {
                 throw new DamoException("bad-program", "bad program: " + what + " has "
                         + elements[arg.buffer()] + " elements, but the shape "
                         + Arrays.toString(shape));
