@@ -9,19 +9,20 @@
             [damo.diff :as diff]
             [damo.diff.batch :as batch]
             [damo.diff.node :as node]
-            [damo.op :as op]))
+            [damo.op.body :as body]))
 
 (set! *warn-on-reflection* true)
 
 ;; ## Parts of both modes
 
 (defn- with-placeholder
-  "[graph' id]: the graph with an input added that stands for a vector in the place of node `id`."
+  "[graph' id]: the graph with a parameter added that stands for a vector in the place of node
+  `id`."
   [graph id]
   (let [b (graph/builder), ids (graph/load-graph! b graph), id (ids id)
-        name (symbol "damo.diff" (str "vector-of-" id))
-        at (op/emit! b :input {:name name, :type (node/gradient-type b id)} [] nil)]
-    [(graph/finish b (mapv ids (:outputs graph))) at]))
+        type (node/gradient-type b id), at (symbol "damo.diff" (str "vector-of-" id))
+        vector-id (graph/add-node! b (body/param at type) type nil)]
+    [(graph/finish b (mapv ids (:outputs graph))) vector-id]))
 
 (defn- identity-batch!
   "The unit vectors of that type, [n …] for n elements."

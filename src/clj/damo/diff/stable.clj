@@ -6,6 +6,7 @@
   (forms graph [9] [0]) = {:graph g', :ids {9 14}}, or nil when there is nothing to make stable."
   (:require [damo.data.graph :as graph]
             [damo.op :as op]
+            [damo.op.body :as body]
             [damo.rule.engine :as rewrite]
             [damo.rules.stabilize :as stabilize]))
 
@@ -26,27 +27,19 @@
                   (map :name))
         (:rules rules)))
 
-(defn- stand-in [id] (symbol (str "node " id)))
-
 (defn- cut-off
-  "The graph of one output, in which the nodes `cuts` below it are inputs."
+  "The graph of one output, in which the nodes `cuts` below it are parameters, their ids the
+  positions."
   [{:keys [nodes] :as graph} output cuts]
-  (assoc (reduce #(assoc-in %1 [:nodes %2]
-                            [:input {:name (stand-in %2), :type (graph/type-of graph %2)}])
+  (assoc (reduce #(assoc-in %1 [:nodes %2] (body/param %2 (graph/type-of graph %2)))
                  (dissoc graph :keep)
                  (filter #(and (not= output %) (seq (graph/args-of (nth nodes %)))) cuts))
          :outputs [output]))
 
 (defn- added!
-  "The id of the output of a graph that is added to a builder, nodes for the inputs that stand in
-  for them."
-  [b {:keys [nodes types notes outputs]} ids]
-  (let [by-name (into {} (map (fn [[id now]] [(stand-in id) now])) ids)
-        add (fn [own [op attrs & args]]
-              (or (when (= op :input) (by-name (:name attrs)))
-                  (let [n (count own)]
-                    (graph/add-node! b (into [op attrs] (map own) args) (types n) (get notes n)))))]
-    (nth (reduce #(conj %1 (add %1 %2)) [] nodes) (first outputs))))
+  "The id of the output of a graph that is added to a builder, nodes in the places of parameters."
+  [b graph ids]
+  (first (body/apply! graph (:notes graph) ids (partial graph/keep-node! b))))
 
 (defn- depends-as-before?
   "Does each output depend on what it depended on?"

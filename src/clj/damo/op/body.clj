@@ -100,15 +100,14 @@
 ;; ## Applying
 
 (defn apply!
-  "The ids of the outputs of a body, with these notes of its nodes, on arguments, a function of
-  their positions: (emit! node argument-ids type note) gives the id of each node that is no
-  parameter."
+  "The ids of the outputs of a body, with these notes of its nodes, on arguments, a function from
+  positions to ids: (emit! node argument-ids type note) gives the id of every other node, and of a
+  parameter that has no argument."
   [body notes argument emit!]
   (let [ids (graph/sweep! (opened body notes)
                           (fn [_ node args type note]
-                            (if (param? node)
-                              (argument (:at (graph/attrs-of node)))
-                              (emit! node args type note))))]
+                            (or (when (param? node) (argument (:at (graph/attrs-of node))))
+                                (emit! node args type note))))]
     (mapv ids (:outputs body))))
 
 ;; ## The graphs that a node holds
