@@ -54,6 +54,16 @@
   {:name :tanh-as-sigmoid, :lhs [:tanh ?x], :rhs [:sigmoid ?x], :keeps :value
    :why "It is a test.", :examples [[[:tanh x] => [:sigmoid x]]]})
 
+(deftest a-wrong-rule-is-named-in-a-graph-that-a-node-holds
+  (with-redefs [run/modes (update-in run/modes [:debug :before] conj [wrong])]
+    (let [x (d/input 'x [:f64 ['n]])
+          f (d/function [x] ((d/as-op d/tanh :name 'f) x) {:mode :debug})
+          e (failure #(f [1 2]))]
+      (is (= {:damo/error :damo.debug/wrong-rule, :rules [:tanh-as-sigmoid], :op :apply
+              :expr "(f x)"}
+             (select-keys (ex-data e) [:damo/error :rules :op :expr])))
+      (is (= [[1 :body]] (map :path (:firings (ex-data e))))))))
+
 (deftest a-wrong-rule-is-named
   (with-redefs [run/modes (update-in run/modes [:debug :before] conj [wrong])]
     (let [e (failure #((step :debug) points [0 1]))]

@@ -15,7 +15,7 @@
             [damo.data.type :as type]
             [damo.meaning.eval :as eval]
             [damo.op :as op]
-            [damo.rule.engine :as rewrite])
+            [damo.rule.trace :as trace])
   (:import [damo.runtime Function State]
            [damo.tensor DType Tensor]))
 
@@ -106,7 +106,7 @@
   (let [args (graph/args-of (nth (:nodes old) id)), x (old-values id), y (values (ids id))
         near (keep old-values args)
         unsafe? (or (some tainted args) (not (finite? x)) (not-every? finite? near))
-        firings (filterv #(= (ids id) (:id %)) fired)]
+        firings (trace/of-node fired (ids id))]
     (when-let [d (and (not unsafe?) y (difference :rule x y near))]
       (blame! :damo.debug/wrong-rule (rule-text firings what) old id d
               {:rules (mapv :rule firings), :firings firings}

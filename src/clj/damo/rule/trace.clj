@@ -53,6 +53,11 @@
   [trace ids deeper]
   (mapv #(moved ids deeper %) trace))
 
+(defn of-node
+  "The entries of the rules that gave node `id`, or fired in a graph that it holds."
+  [trace id]
+  (filterv (fn [{[holder] :path, own :id}] (= id (or holder own))) trace))
+
 (defn why
   "The entries of the trace, in order, of the rules that made node `id` of the rewritten graph, or
   of the graph in it that a path leads to, [holder key …]."
