@@ -1,9 +1,5 @@
 package damo;
 
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -36,15 +32,12 @@ final class Advice {
     }
 
     private static Map<String, String> read() {
-        try (InputStream in = Advice.class.getResourceAsStream("/damo/advice.edn")) {
-            Matcher m = ENTRY.matcher(new String(in.readAllBytes(), StandardCharsets.UTF_8));
-            Map<String, String> byKind = new HashMap<>();
-            while (m.find()) {
-                byKind.put(m.group(1), m.group(2).translateEscapes());
-            }
-            return byKind;
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+        Map<String, String> byKind = new HashMap<>();
+        String text = Resources.find("advice.edn");
+        Matcher m = ENTRY.matcher(text == null ? "" : text);
+        while (m.find()) {
+            byKind.put(m.group(1), m.group(2).translateEscapes());
         }
+        return byKind;
     }
 }

@@ -3,6 +3,7 @@
   (:require [clojure.test :refer [deftest is testing]])
   (:import (damo DamoException)
            (damo.lib Blas)
+           (damo.program Routine Routines)
            (java.lang.foreign Arena FunctionDescriptor Linker Linker$Option MemoryLayout
                               ValueLayout ValueLayout$OfFloat)))
 
@@ -49,6 +50,11 @@
         (is (= 1 (.threads blas)))
         (.setThreads blas before)
         (is (= before (.threads blas)))))))
+
+(deftest both-libraries-have-all-routines
+  (doseq [library ["mkl" "openblas"], ^Routine r (vals (Routines/all))
+          :when (= "blas" (.library r))]
+    (is (some? (.address (Blas/load library) (.symbol r))) (str library " " (.name r)))))
 
 (deftest refusals-test
   (is (thrown-with-msg? DamoException #"at least 1, not 0" (.setThreads (Blas/get) 0)))

@@ -1,14 +1,12 @@
 package damo.codegen;
 
 import damo.DamoException;
+import damo.Resources;
 import damo.edn.Edn;
 import damo.lib.Lazy;
 import damo.program.Instructions;
 import damo.program.Kernel;
 import damo.tensor.DType;
-import java.io.IOException;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -23,9 +21,8 @@ import java.util.concurrent.ConcurrentHashMap;
  * dtype.
  */
 final class MathTable {
-    private static final String FOLDER = "/damo/";
     private static final Lazy<List<Lazy<Map<?, ?>>>> FILES = new Lazy<>(() ->
-            list(Edn.read(text("math.edn"))).stream().map(MathTable::file).toList());
+            list(Edn.read(Resources.text("math.edn"))).stream().map(MathTable::file).toList());
     private static final Map<String, Definition> READ = new ConcurrentHashMap<>();
 
     private MathTable() { }
@@ -66,18 +63,7 @@ final class MathTable {
     }
 
     private static Lazy<Map<?, ?>> file(Object name) {
-        return new Lazy<>(() -> map(Edn.read(text((String) name))));
-    }
-
-    private static String text(String name) {
-        try (InputStream in = MathTable.class.getResourceAsStream(FOLDER + name)) {
-            if (in == null) {
-                throw bad(name + " is not on the class path");
-            }
-            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-        } catch (IOException e) {
-            throw bad(e.toString());
-        }
+        return new Lazy<>(() -> map(Edn.read(Resources.text((String) name))));
     }
 
     /** Reads one definition; remembers the dtype of each name. */

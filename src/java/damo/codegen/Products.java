@@ -1,13 +1,10 @@
 package damo.codegen;
 
 import damo.DamoException;
+import damo.Resources;
 import damo.program.Size;
 import damo.program.Step;
 import damo.tensor.DType;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
@@ -22,7 +19,7 @@ final class Products {
     /** What a branch back carries in a loop that LLVM shall leave as it is. */
     static final String PLAIN_LOOP = ", !llvm.loop !0";
 
-    private static final String TEMPLATE = template();
+    private static final String TEMPLATE = Resources.text("gemm.ll");
 
     private static final String METADATA = """
             !0 = distinct !{!0, !1, !2}
@@ -99,16 +96,5 @@ final class Products {
                     return new LlvmModule(List.of(new LlvmModule.Text(whole, true)),
                             called.externals(), called.shared());
                 });
-    }
-
-    private static String template() {
-        try (InputStream in = Products.class.getResourceAsStream("/damo/gemm.ll")) {
-            if (in == null) {
-                throw new DamoException("internal", "the resource damo/gemm.ll is missing");
-            }
-            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
     }
 }

@@ -1,12 +1,9 @@
 package damo.program;
 
 import damo.DamoException;
+import damo.Resources;
 import damo.edn.Edn;
 import damo.tensor.DType;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -114,7 +111,7 @@ public final class Instructions {
 
     private static Map<String, Row> load() {
         Map<String, Row> rows = new LinkedHashMap<>();
-        Edn.readMap(text("/damo/scalar.edn")).forEach((key, value) -> {
+        Edn.readMap(Resources.text("scalar.edn")).forEach((key, value) -> {
             Map<?, ?> m = (Map<?, ?>) value;
             String name = ((Edn.Keyword) key).name();
             rows.put(name, new Row(name, ((Long) field(m, "args")).intValue(), keyword(m, "on"),
@@ -129,18 +126,5 @@ public final class Instructions {
 
     private static String keyword(Map<?, ?> m, String key) {
         return ((Edn.Keyword) field(m, key)).name();
-    }
-
-    private static String text(String resource) {
-        try (InputStream in = Instructions.class.getResourceAsStream(resource)) {
-            if (in == null) {
-                throw new DamoException("missing-resource", "the class path lacks the resource "
-                        + resource
-                        + "; add Damo's resources folder or its jar");
-            }
-            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
     }
 }

@@ -1,12 +1,8 @@
 package damo.program;
 
-import damo.DamoException;
+import damo.Resources;
 import damo.edn.Edn;
 import damo.tensor.DType;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -43,7 +39,7 @@ public final class Routines {
 
     private static Map<String, Routine> load() {
         Map<String, Routine> all = new LinkedHashMap<>();
-        Edn.readMap(text("/damo/calls.edn")).forEach((key, value) -> {
+        Edn.readMap(Resources.text("calls.edn")).forEach((key, value) -> {
             String name = (String) key;
             for (String letter : name.contains(MARK) ? List.of("s", "d") : List.of("")) {
                 Routine routine = new Routines(name, letter).routine(name, value);
@@ -51,18 +47,6 @@ public final class Routines {
             }
         });
         return all;
-    }
-
-    private static String text(String resource) {
-        try (InputStream in = Routines.class.getResourceAsStream(resource)) {
-            if (in == null) {
-                throw new DamoException("missing-resource", "the class path lacks the resource "
-                        + resource + "; add Damo's resources folder or its jar");
-            }
-            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
     }
 
     private Routine routine(String name, Object form) {
