@@ -110,6 +110,12 @@
   (testing "no function, no expression"
     (is (= :damo.face/bad-argument (:damo/error (failure #(d/as-op 3)))))
     (is (= :damo.expr/not-an-expression (:damo/error (failure #((d/as-op (fn [_] :no)) x))))))
+  (testing "an argument that is kept"
+    (let [kept (atom nil)]
+      ((d/as-op (fn [a] (reset! kept a) (d/exp a))) x)
+      (let [{:keys [expr] error :damo/error} (failure #(d/function [x] (d/sinh @kept)))]
+        (is (= :damo.region/stray-argument error))
+        (is (str/starts-with? expr "(sinh ")))))
   (testing "what a :strict one mentions"
     (let [{:keys [what captured] error :damo/error}
           (failure #((d/as-op (fn [a] (d/mul a (d/exp w))) :name 'f :strict true) x))]

@@ -39,8 +39,7 @@
   [called captured]
   (when-let [e (first captured)]
     (fail! :damo.region/captured
-           (str called " is :strict, and mentions an expression from outside: " (expr/describe e)
-                "\n  try: give it as an argument")
+           (str called " is :strict, and mentions an expression from outside: " (expr/describe e))
            (assoc (expr/facts e) :captured (mapv expr/text captured)))))
 
 (defn- node

@@ -9,6 +9,7 @@
             [damo.laws.sampling :refer [problem]]
             [damo.meaning.eval :as eval]
             [damo.op :as op]
+            [damo.op.body :as body]
             [damo.op.gens :as gens])
   (:import [java.util Random]))
 
@@ -65,9 +66,10 @@
                       xs ys))))
 
 (defn- widened
-  "The call on :f64 arrays of the same values; nil when its attributes name a dtype."
-  [{:keys [attrs args] :as c}]
-  (when-not (some type/dtype? (filter keyword? (vals attrs)))
+  "The call on :f64 arrays of the same values; nil when its attributes name a dtype, or hold graphs,
+  whose types are fixed."
+  [{:keys [op attrs args] :as c}]
+  (when-not (or (some type/dtype? (filter keyword? (vals attrs))) (seq (body/graphs op attrs)))
     (assoc c :args (mapv #(if (type/float-dtype? (:dtype %)) (array/cast :f64 %) %) args))))
 
 (defn- wrong-values [c d seed]

@@ -78,6 +78,16 @@
                   (fail/facts-text facts))
              (assoc facts :input name, :inputs inputs)))))
 
+(defn- check-parameters!
+  "Fails when the outputs mention what stood for an argument while a function became an op."
+  [graph]
+  (doseq [id (graph/live graph) :when (= :param (graph/op-at graph id))]
+    (let [facts (note/facts graph (first (get (graph/users graph) id [id])))]
+      (fail! :damo.region/stray-argument
+             (str "the outputs mention an argument of a function that became an op, outside of what"
+                  " that function gave" (fail/facts-text facts))
+             facts))))
+
 (defn- check-shared! [[s]]
   (when-not (and (expr/expr? s) (= :shared (expr/op-of s)))
     (fail! :damo.function/not-shared
@@ -165,6 +175,7 @@
   do about one that it does not need."
   [graph inputs on-unused-input]
   (check-listed! graph (into #{} (map (comp :name expr/attrs-of)) inputs))
+  (check-parameters! graph)
   (let [live (live-inputs graph)]
     (when-not (every? #(live (:name (expr/attrs-of %))) inputs)
       (check-used! inputs (into live (telling-inputs graph inputs live)) on-unused-input))))
