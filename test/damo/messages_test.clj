@@ -296,7 +296,7 @@
         (d/function [v] (d/sum v) {:mode :fast}))
   (says :damo.run/unknown-option
         [(str "there is no option :excluding of the mode :fast-run; there are :exclude, :include,"
-              " :mode, :regroup")
+              " :mode, :regroup, :rules")
          "  function made at: here"
          "  try: did you mean :exclude?"]
         (d/function [v] (d/sum v) {:mode {:excluding #{:add-zero}}}))

@@ -106,7 +106,7 @@
                      "promises :most"))
   (is (str/includes? (refusal '(damo.rule/defrules r "" {:name :a, :lhs [:neg ?x], :rhs ?x, :why "."
                                                          :keeps :bits, :examples [], :then 1}))
-                     "unknown keys [:then]"))
+                     "no key :then of the rule :a"))
   (testing "an op that does not exist, with a suggestion"
     (is (str/includes? (refusal '(damo.rule/defrules r "" {:name :a, :lhs [:negg ?x], :rhs ?x
                                                            :keeps :bits, :why ".", :examples []}))

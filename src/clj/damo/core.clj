@@ -188,6 +188,33 @@
   check-op
   (later/of 'damo.laws.check/check-op))
 
+;; ## Rules of the user's own
+
+(defmacro defrules
+  "Defines a set of rewrite rules for {:mode {:rules [my-rules]}}:
+  (defrules my-rules \"What they do.\"
+    {:name :halves, :lhs [:add [:mul 0.5 ?x] [:mul 0.5 ?x]], :rhs ?x, :keeps :value
+     :why \"Nothing to compute.\", :examples [[[:add [:mul 0.5 x] [:mul 0.5 x]] => x]]}).
+  docs/rules.md tells the keys of a rule, and what its functions may ask of a match. Fails when a
+  rule is incomplete or names what is not there."
+  {:arglists '([set-name doc & rules] [set-name doc options & rules])}
+  [set-name doc & rules]
+  (require 'damo.rule)
+  `(do (require '~'damo.rule)
+       (damo.rule/defrules ~set-name ~doc ~@rules)))
+
+(def ^{:private true} run-laws-of-rules (later/of 'damo.laws.rules/check-rules))
+
+(defn check-rules
+  "Runs the laws on a rule set and prints the report: each rule is applied to its examples and gives
+  the stated form; types are kept; values as it promises, over the whole range of each dtype, with
+  infinities and NaN; it refuses what it says, and needs each guard; sweeps with Damo's own rules
+  come to rest. Returns {:rules :laws}; fails with :damo.check/rules-failed and a case of each law
+  that a rule does not keep. Options: :derivative true also compares the derivatives of both sides."
+  [rules & options]
+  (run-laws-of-rules rules (attribute/options {:derivative {:default false, :is :flag}} []
+                                              options)))
+
 ;; ## Derivatives
 
 (export derivative/grad derivative/lop derivative/rop derivative/jacobian derivative/hessian
@@ -202,10 +229,10 @@
   map of name → value. Options:
   :updates {shared expr} – computed from the old values, applied together after the outputs
   :givens {expr expr} – replaced before compiling
-  :mode :fast-run | :fast-compile, or {:mode … :exclude #{rule-names} :include …}
+  :mode :fast-run | :fast-compile | :debug | :nan-guard | :sync | :none, or a map of it,
+    {:mode :fast-run, :exclude #{rules or promises}, :include …, :regroup true, :rules [my-rules]}
   :name – for messages; :allow-downcast – lets :f64 data be rounded to :f32 inputs
-  :on-unused-input :raise | :warn | :ignore
-  :trust-input – accepted; the checks of arguments keep memory safe, cost some 0.1 µs and stay"
+  :on-unused-input :raise | :warn | :ignore"
   [inputs outputs & options]
   (function/function inputs outputs (attribute/as-map options)))
 

@@ -125,18 +125,68 @@
   #{:name :lhs :within :rhs :when :share :failures :keeps :except :why :types :gen :examples
     :refuses :units})
 
+(def phases
+  "When the rules of a user's set run, by name: in the sweeps of the set of Damo's own of that
+  name."
+  (array-map
+   :stabilize "first, before constants are folded, and once more after it: rules that must see what
+               was written, and those that make floating point better"
+   :canonicalize "once before composite ops are expanded and once after it: one form for what can
+                  be written in several ways"
+   :specialize "the same, after the others: cheaper forms"
+   :blas "last of all: library calls for what is left"))
+
+(defn- bad! [name says data]
+  (fail! ::bad-rule (str "the rule " (pr-str name) " " says) (assoc data :rule name)))
+
+(defn- names-in [x] (set (filter pattern/name? (tree-seq coll? seq x))))
+
+(defn- check-keys! [{:keys [name] :as rule}]
+  (doseq [k (keys rule)]
+    (fail/check-name! {:kind ::bad-rule, :what "key", :of (str " of the rule " (pr-str name))
+                       :key :given, :data {:rule name}}
+                      keys-of-a-rule k))
+  (when-let [missing (seq (remove #(contains? rule %) [:name :lhs :rhs :keeps :why :examples]))]
+    (bad! name (str "lacks " (vec missing)) {:missing (vec missing)})))
+
+(defn- check-parts! [{:keys [name lhs rhs keeps except examples within]}]
+  (when-not (keyword? name) (bad! name "has a name that is no keyword" {}))
+  (when-not (promises keeps)
+    (bad! name (str "promises " (pr-str keeps) "; a promise is one of " (vec (keys promises)))
+          {:given keeps}))
+  (doseq [e except :when (not (or (vector? e) (exceptions e)))]
+    (bad! name (str "excepts " (pr-str e) "; an exception is a form over the names of the pattern,"
+                    " or one of " (vec (keys exceptions)))
+          {:given e}))
+  (when-not (or (vector? lhs) (keyword? lhs))
+    (bad! name (str "has the left side " (pr-str lhs) "; it is a pattern, [:log [:add 1 ?x]], or a"
+                    " kind of op")
+          {:given lhs}))
+  (when-let [unknown (and (vector? lhs) (not within) (not (seq? rhs))
+                          (seq (remove (names-in lhs) (names-in rhs))))]
+    (bad! name (str "names " (vec unknown) " on the right, which the left side does not have")
+          {:names (vec unknown)}))
+  (doseq [example examples]
+    (when-not (and (vector? example) (= 3 (count example)) (= '=> (nth example 1)))
+      (bad! name (str "has the example " (pr-str example) "; it looks like [[:add x 0] => x]")
+            {:given example}))))
+
 (defn- check-rule!
   "Fails unless the map is a rule; a left side with an op that does not exist fails, too."
-  [{:keys [name lhs keeps except] :as rule}]
-  (pattern/variants lhs)
-  (let [missing (remove #(contains? rule %) [:name :lhs :rhs :keeps :why :examples])
-        unknown (concat (remove keys-of-a-rule (keys rule))
-                        (remove #(or (vector? %) (exceptions %)) except))]
-    (when (or (seq missing) (seq unknown) (not (promises keeps)))
-      (fail! ::bad-rule (str "the rule " name " lacks " (vec missing) ", has the unknown keys "
-                             (vec unknown) " and promises " keeps "; a promise is one of "
-                             (vec (keys promises)))
-             {:rule name}))))
+  [rule]
+  (when-not (map? rule)
+    (fail! ::bad-rule (str "a rule is a map {:name … :lhs … :rhs …}; got " (fail/value-text rule))
+           {:given rule}))
+  (check-keys! rule)
+  (check-parts! rule)
+  (pattern/variants (:lhs rule)))
+
+(defn- check-options! [{:keys [phase] :as options}]
+  (doseq [k (keys options)]
+    (fail/check-name! {:kind ::bad-rule, :what "option", :of " of a rule set", :key :given}
+                      [:phase] k))
+  (when (contains? options :phase)
+    (fail/check-name! {:kind ::bad-rule, :what "phase", :key :given} (keys phases) phase)))
 
 (defn- partners
   "What damo.rule.partners needs to know of the pattern [op p q] of two members: the :heads of p and
@@ -194,10 +244,16 @@
             that it does so as far as the root is concerned
   :why      what is gained
   :examples [[left => right] …], forms over inputs x, y …
-  :types    optional, the inputs' types {x [:f64 [2 3]]}; :gen their ranges {x [lo hi]}"
-  [set-name doc & rules]
-  `(def ~set-name ~doc
-     {:name ~(keyword set-name), :doc ~doc, :rules [~@(map rule-code rules)]}))
+  :types    optional, the inputs' types {x [:f64 [2 3]]}; :gen their ranges {x [lo hi]}
+  Before the rules may stand a map of options of the set: :phase, one of `phases`."
+  {:arglists '([set-name doc & rules] [set-name doc options & rules])}
+  [set-name doc & more]
+  (let [options? (fn [x] (and (map? x) (not-any? #{:name :lhs :rhs} (keys x))))
+        [options rules] (if (options? (first more)) [(first more) (rest more)] [{} more])]
+    (check-options! options)
+    `(def ~set-name ~doc
+       (merge ~options {:name ~(keyword set-name), :ns '~(ns-name *ns*), :doc ~doc
+                        :rules [~@(map rule-code rules)]}))))
 
 (defn- sole-user? [m share uses]
   (every? #(<= (long (uses %)) 1) (case share :sole (:inner m), :arguments (:args m))))
@@ -231,6 +287,17 @@
               (when-some [template (build m)]
                 [m template]))))
         variants))
+
+(defn set-name
+  "The name of a rule set for messages: of a user's with its namespace."
+  [{:keys [name ns]}]
+  (str (when ns (str ns "/")) (clojure.core/name name)))
+
+(defn rule-set?
+  "Is x a rule set, as defrules makes it?"
+  [x]
+  (and (map? x) (keyword? (:name x)) (sequential? (:rules x))
+       (every? #(and (map? %) (:name %) (:head %) (:variants %) (:build %)) (:rules x))))
 
 (defn union
   "The rule set of that name made of others; each rule keeps the name of its first union as :set."

@@ -4,7 +4,7 @@
   (:require [clojure.string :as str]
             [clojure.test :refer [deftest is testing]]
             [damo.compile.debug :as debug]
-            [damo.compile.pipeline :as run]
+            [damo.compile.modes :as modes]
             [damo.compile.plan.update]
             [damo.core :as d]
             [damo.op :as op]
@@ -55,7 +55,7 @@
    :why "It is a test.", :examples [[[:tanh x] => [:sigmoid x]]]})
 
 (deftest a-wrong-rule-is-named-in-a-graph-that-a-node-holds
-  (with-redefs [run/modes (update-in run/modes [:debug :before] conj [wrong])]
+  (with-redefs [modes/modes (update-in modes/modes [:debug :before] conj [[wrong]])]
     (let [x (d/input 'x [:f64 ['n]])
           f (d/function [x] ((d/as-op d/tanh :name 'f) x) {:mode :debug})
           e (failure #(f [1 2]))]
@@ -65,7 +65,7 @@
       (is (= [[1 :body]] (map :path (:firings (ex-data e))))))))
 
 (deftest a-wrong-rule-is-named
-  (with-redefs [run/modes (update-in run/modes [:debug :before] conj [wrong])]
+  (with-redefs [modes/modes (update-in modes/modes [:debug :before] conj [[wrong]])]
     (let [e (failure #((step :debug) points [0 1]))]
       (is (= {:damo/error :damo.debug/wrong-rule, :rules [:tanh-as-sigmoid], :op :tanh, :element 0
               :file "debug_test.clj", :line 20}

@@ -2,6 +2,7 @@
   "Modes, and the way from a graph to a program."
   (:require [clojure.edn :as edn]
             [clojure.test :refer [are deftest is testing]]
+            [damo.compile.modes :as modes]
             [damo.compile.pipeline :as run]
             [damo.compile.plan.order :as order]
             [damo.core :as d]
@@ -37,7 +38,7 @@
                                (catch clojure.lang.ExceptionInfo e (:damo/error (ex-data e))))))))
 
 (deftest unknown-modes-are-refused
-  (are [mode] (= :damo.run/unknown-mode (try (run/mode-options mode) nil
+  (are [mode] (= :damo.run/unknown-mode (try (modes/options mode) nil
                                          (catch clojure.lang.ExceptionInfo e
                                            (:damo/error (ex-data e)))))
     :fast, {:mode :slow}, "fast-run"))

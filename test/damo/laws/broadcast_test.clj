@@ -5,7 +5,7 @@
   (:require [clojure.test :refer [deftest is]]
             [clojure.walk :as walk]
             [damo.data.array :as array]
-            [damo.laws.examples :as examples]
+            [damo.laws.rules.examples :as examples]
             [damo.meaning.eval :as eval]
             [damo.ops.all]
             [damo.rule.engine :as rewrite]

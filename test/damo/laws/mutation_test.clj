@@ -3,7 +3,7 @@
   right at a glance, are planted here for a moment."
   (:require [clojure.test :refer [deftest is testing]]
             [damo.laws.entry :as laws]
-            [damo.laws.examples :as examples]
+            [damo.laws.rules.examples :as examples]
             [damo.laws.modes :as modes]
             [damo.op :as op]
             [damo.ops.all]

@@ -9,7 +9,7 @@
             [damo.data.array :as array]
             [damo.data.graph :as graph]
             [damo.data.type :as type]
-            [damo.laws.examples :as examples]
+            [damo.laws.rules.examples :as examples]
             [damo.meaning.eval :as eval]
             [damo.op :as op]
             [damo.ops.all]

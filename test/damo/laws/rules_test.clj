@@ -4,9 +4,9 @@
   (:require [clojure.test :refer [deftest is testing]]
             [damo.data.array :as array]
             [damo.data.graph :as graph]
-            [damo.data.type :as type]
             [damo.diff :as diff]
-            [damo.laws.examples :as examples]
+            [damo.laws.rules.examples :as examples]
+            [damo.laws.rules.forms :as forms]
             [damo.meaning.eval :as eval]
             [damo.op :as op]
             [damo.op.whole :as whole]
@@ -31,33 +31,6 @@
         :when (or (nil? owner) (= owner name))]
     [set rule]))
 
-;; ## Examples as graphs
-
-(defn- structure
-  "What a graph computes as text: NaN is equal to itself there, and the order in which nodes were
-  made and arguments of commutative ops stand does not matter."
-  [{:keys [nodes outputs]}]
-  (let [texts (reduce (fn [texts [op attrs & args]]
-                        (let [args (map texts args)]
-                          (conj texts (pr-str op attrs (if (:commutes (op/entry op))
-                                                         (sort args)
-                                                         args)))))
-                      [] nodes)]
-    (map texts outputs)))
-
-(defn- each-example
-  "Calls (f set rule graph expected-form names) for every example of every rule."
-  [f]
-  (doseq [[set {:keys [types examples] :as rule}] own-rules, [left _ right] examples]
-    (testing (str (:name rule) " on " (pr-str left))
-      (let [names (examples/names-in left)]
-        (f set rule (examples/example-graph types names left) right names)))))
-
-(defn- swept
-  "The graph after a sweep in which rules of every promise run."
-  [g rules]
-  (:graph (rewrite/run g rules examples/all-promises)))
-
 (deftest rules-have-names-of-their-own-and-reasons
   (is (<= 40 (count own-rules)))
   (is (apply distinct? (map (comp :name second) own-rules)))
@@ -66,71 +39,22 @@
       (is (re-find #"\.$" why))
       (is (rule/promises keeps)))))
 
-(deftest examples-fire
-  (each-example
-   (fn [set {:keys [name] :as rule} g _ _]
-     (is (some #(= name (:rule %))
-               (mapcat :trace [(rewrite/run g (examples/alone rule) examples/all-promises)
-                               (rewrite/run g [set] examples/all-promises)]))))))
+(defn- hold
+  "Asserts that a law, a function of a set and a rule, finds nothing wrong with any rule."
+  [law]
+  (doseq [[set {:keys [name] :as rule}] own-rules]
+    (is (= [] (law set rule)) (str name))))
 
-(deftest examples-give-the-stated-form
-  (each-example
-   (fn [set {:keys [types]} g right names]
-     (let [stated (:graph (rewrite/run (examples/example-graph types names right) []))]
-       (is (= (structure stated) (structure (swept g [set]))))))))
+(deftest examples-fire (hold forms/unfired))
 
-(deftest types-are-kept
-  (each-example
-   (fn [set rule g _ _]
-     (doseq [rules [(examples/alone rule) [set]]]
-       (let [result (swept g rules)]
-         (is (= (examples/output-types g) (examples/output-types result)))
-         (is (= (:nodes result) (:nodes (whole/check-types (graph/check result))))))))))
+(deftest examples-give-the-stated-form (hold forms/other-forms))
 
-;; ## Values
+(deftest types-are-kept (hold forms/other-types))
 
 (deftest values-are-kept-as-promised
-  (doseq [[_ rule] own-rules]
-    (is (empty? (examples/changed-values rule)) (str (:name rule)))))
+  (hold (fn [_ rule] (examples/changed-values rule))))
 
-;; ## Other dtypes
-
-(defn- example-of
-  "The graph of an example over inputs of one type, nil when its ops do not take that."
-  [type left]
-  (try (let [names (examples/names-in left)]
-         (examples/example-graph (zipmap names (repeat type)) names left))
-       (catch clojure.lang.ExceptionInfo _)))
-
-(deftest types-are-kept-in-single-precision-and-with-named-dimensions
-  (doseq [[set {:keys [types examples] :as rule}] own-rules :when (nil? types)
-          [left] examples, input '[[:f32 [2 3]] [:f32 [n 3]] [:f32 [3]]]]
-    (testing (str (:name rule) " on " (pr-str left) " of " input)
-      (when-let [g (example-of input left)]
-        (is (= (examples/output-types g)
-               (examples/output-types (swept g [set]))))))))
-
-(defn- any-integers
-  "Arrays of integers for the inputs, the extremes of the dtype among them."
-  [{:keys [nodes]} ^Random random]
-  (into {}
-        (for [[op {[dtype :as type] :type, name :name}] nodes :when (= op :input)
-              :let [{:keys [lo hi]} (type/dtypes dtype)]]
-          [name (examples/random-array type #(case (.nextInt random 4)
-                                             0 lo
-                                             1 hi
-                                             (max (long lo) (- (.nextInt random 9) 3))))])))
-
-(deftest integers-are-kept
-  (doseq [[set {:keys [types examples] :as rule}] own-rules :when (nil? types)
-          [left] examples, dtype [:u8 :i8 :i32 :i64]
-          :let [g (example-of [dtype [2 3]] left)]
-          :when (and g (type/int-dtype? (ffirst (examples/output-types g))))]
-    (testing (str (:name rule) " on " (pr-str left) " of " dtype)
-      (let [random (Random. 2)]
-        (doseq [rules [(examples/alone rule) [set]] :let [result (swept g rules)]
-                _ (range 5)]
-          (is (empty? (examples/disagreements :bits g result (any-integers g random)))))))))
+(deftest integers-are-kept (hold forms/changed-integers))
 
 ;; ## Random graphs
 

@@ -2,104 +2,37 @@
   "From a graph to a function that runs: the passes in order, the program, and the Java core that
   compiles it. (compiled graph spec) → {:function damo.runtime.Function, :program map, :graph
   rewritten-graph, :trace rules-that-fired}."
-  (:require [damo.compile.host :as host]
+  (:require [clojure.string :as str]
+            [damo.compile.host :as host]
+            [damo.compile.modes :as modes]
             [damo.compile.pass :as pass]
             [damo.compile.pass.guard :as guard]
             [damo.compile.plan :as plan]
-            [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
             [damo.data.thrown :as thrown]
             [damo.meaning.counted :as counted]
             [damo.op :as op]
             [damo.rule :as rule]
-            [damo.rule.engine :as rewrite]
-            [damo.rules.blas :as blas]
-            [damo.rules.canonicalize :as canonicalize]
-            [damo.rules.specialize :as specialize]
-            [damo.rules.stabilize :as stabilize])
+            [damo.rule.engine :as rewrite])
   (:import [damo.program Programs]
            [damo.runtime Function]
            [java.util Map]))
 
 (set! *warn-on-reflection* true)
 
-(def modes
-  "What each mode does: the sweeps of rules before and after composites are expanded, as pairs
-  [rule-set options]. The first one folds no constants: log(1 + exp(800)) must be recognised before
-  exp(800) becomes infinite."
-  (let [stable-first [stabilize/rules {:fold false}]
-        fast-run {:before [stable-first [canonicalize/rules] [stabilize/rules] [specialize/rules]]
-                  :after [[canonicalize/rules] [specialize/rules] [blas/rules]]}]
-    {:fast-run fast-run
-     :fast-compile {:before [stable-first], :after []}
-     :none {:before [], :after []}
-     :sync fast-run                          ; calls on the processor end when their work is done
-     :nan-guard (assoc fast-run :guard guard/options)
-     :debug fast-run}))
-
-(defn rules
-  "The rules of all modes."
-  []
-  (mapcat :rules [stabilize/rules canonicalize/rules specialize/rules blas/rules]))
-
-(def ^:private rule-names
-  "What :include and :exclude may hold: the names of the rules and their promises."
-  (delay (into (set (keys rule/promises)) (map :name) (rules))))
-
-(defn- check-names!
-  "Fails unless :include or :exclude of a mode, under `k`, is a collection of known names."
-  [k given]
-  (when-not (or (nil? given) (set? given) (sequential? given))
-    (fail! :damo.run/bad-mode (str k " of a mode is a set of names of rules and promises; got "
-                               (pr-str given))
-           {:option k, :given given}))
-  (doseq [rule given]
-    (fail/check-name! {:kind :damo.run/unknown-rule, :what "rule or promise", :key :rule
-                       :data {:option k}}
-                      @rule-names rule)))
-
-(def rule-options
-  "The keys of the map of a mode that say which rules run, see rule/wanted."
-  [:include :exclude :regroup])
-
-(defn- check-regroup! [given]
-  (when-not (contains? #{nil true false} given)
-    (fail! :damo.run/bad-mode (str ":regroup of a mode is true or false; got " (pr-str given))
-           {:option :regroup, :given given})))
-
-(defn- check-mode!
-  "Fails unless the map of a mode has keys that this mode knows, with values that they may have."
-  [base options]
-  (let [known (into (set (cons :mode rule-options))
-                    (when (= base :nan-guard) (keys guard/options)))]
-    (fail/check-name! {:kind :damo.run/unknown-mode, :what "mode", :key :mode} (keys modes) base)
-    (doseq [k (keys options)]
-      (fail/check-name! {:kind :damo.run/unknown-option, :what "option"
-                         :of (str " of the mode " base), :key :option, :data {:mode base}}
-                        known k))
-    (doseq [k [:include :exclude]] (check-names! k (k options)))
-    (check-regroup! (:regroup options))))
-
-(defn mode-options
-  "The options of a mode: a keyword of `modes`, or a map {:mode keyword, :include …, :exclude …} of
-  rule names and promises, with :regroup true for rules that regroup sums and products of floats.
-  Fails on unknown ones with the nearest names."
-  [mode]
-  (let [{base :mode :or {base :fast-run} :as options}
-        (if (map? mode) mode {:mode (or mode :fast-run)})]
-    (check-mode! base options)
-    (cond-> (merge (modes base) (dissoc options :mode))
-      (:include options) (update :include set)
-      (:exclude options) (update :exclude set)
-      (= base :nan-guard) (assoc :guard (guard/check-options options)))))
+(defn- what-sweeps
+  "Rule sets as a stage tells of them: \"the rules canonicalize, with my/rules\"."
+  [rule-sets]
+  (let [[own & more] (map rule/set-name (reverse rule-sets))]
+    (str "the rules " own (when more (str ", with " (str/join ", " (reverse more)))))))
 
 (defn- swept
-  "The stages with the one that these rules make of the last of them."
-  [options stages [rules own-options]]
+  "The stages with the one that these rule sets make of the last of them."
+  [options stages [rule-sets own-options]]
   (let [{:keys [graph] :as stage} (peek stages), earlier (select-keys stage [:trace :settled])
-        next-stage (rewrite/run graph [rules] (merge own-options options earlier))]
+        next-stage (rewrite/run graph rule-sets (merge own-options options earlier))]
     (conj stages (assoc next-stage
-                   :what (str "the rules " (name (:name rules)))
+                   :what (what-sweeps rule-sets)
                    :fired (subvec (:trace next-stage) (count (:trace earlier)))))))
 
 (defn- passed
@@ -127,8 +60,8 @@
   :fired in it. :trace is what fired since the last stage with :begins true, with the ids of this
   graph."
   [graph mode]
-  (let [{:keys [before after] :as options} (mode-options mode)
-        options (select-keys options rule-options)
+  (let [{:keys [before after] :as options} (modes/options mode)
+        options (select-keys options modes/rule-options)
         written [{:what "the user", :graph (counted/keep-binders graph), :trace []}]]
     (reduce (partial swept options)
             (passed (rewritten written options before) "the expansion of composite ops" pass/expand)
@@ -151,7 +84,7 @@
   takes it, and :mode."
   [graph {:keys [mode] :as spec}]
   (let [{:keys [graph] :as result} (optimized graph mode)
-        {:keys [guard]} (mode-options mode)
+        {:keys [guard]} (modes/options mode)
         prepared (pass/prepare (if guard (guard/inserted graph guard) graph))]
     (assoc result :program (plan/program prepared spec), :graph prepared)))
 

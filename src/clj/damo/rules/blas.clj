@@ -20,7 +20,7 @@
 
 (defn- one [m ?c x] (typing/const (rule/dtype-of m ?c) x))
 
-(defrules rules
+(defrules products
   "Products that accumulate into state become :gemm."
   {:name :sub-scaled-product, :lhs [:sub ?c [:mul ?s [:matmul ?x ?y]]]
    :rhs [:gemm ?c [:neg ?s] ?x ?y]
@@ -53,3 +53,7 @@
    :types {x [:f64 [3 2]], y [:f64 [2 4]], w [:shared [:f64 [3 4]]]}
    :examples [[[:add w [:matmul x y]] => [:gemm w 1.0 x y]]]
    :refuses [[[:add v [:matmul x y]] {v [:f64 [3 4]]}]]})
+
+(def rules
+  "The set of these rules."
+  (rule/union :blas "Products that accumulate into state as calls of the library." [products]))

@@ -21,12 +21,13 @@
   (apply str (for [i (take 8 inputs)] (str "\n  input: " (expr/describe i)))))
 
 (def options
-  "The options of a function, as damo.data.attribute has schemas."
+  "The options of a function, as damo.data.attribute has schemas. :trust-input is there for programs
+  that come from Theano: nothing depends on it, since the checks of arguments keep memory safe."
   {:updates {:default nil}, :givens {:default nil}, :mode {:default nil}, :name {:default nil}
    :allow-downcast {:default nil, :is :flag}, :on-unused-input {:default nil, :is :policy}
    :trust-input {:default nil, :is :flag}})
 
-(def ^:private mode-options (later/of 'damo.compile.pipeline/mode-options))
+(def ^:private mode-options (later/of 'damo.compile.modes/options))
 
 (defn check-options!
   "Fails on options that a function does not have, and on values that they cannot have."

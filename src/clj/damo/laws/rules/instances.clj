@@ -1,11 +1,11 @@
-(ns damo.laws.instances
+(ns damo.laws.rules.instances
   "Rules at work: the node of an example that a rule rewrites, cut free of what stands around it, as
   a pair of graphs over inputs that are the names of the pattern, what was written and what the rule
   makes. (instance rule types form) = {:written g :made g :match {?x id}}."
   (:require [damo.data.array :as array]
             [damo.data.graph :as graph]
             [damo.data.type :as type]
-            [damo.laws.examples :as examples]
+            [damo.laws.rules.examples :as examples]
             [damo.meaning.eval :as eval]
             [damo.op :as op]
             [damo.ops.all]

@@ -1,4 +1,4 @@
-(ns damo.laws.examples
+(ns damo.laws.rules.examples
   "The examples of rules as graphs, and whether the rules keep values there as they promise:
   (changed-values rule) is empty for a rule that does."
   (:require [damo.data.array :as array]
