@@ -7,7 +7,7 @@
             [damo.compile.pipeline :as run]
             [damo.core :as d]
             [damo.jit.calling :as calling])
-  (:import (damo.codegen Codegen LlvmModule LlvmModule$Text)
+  (:import (damo.codegen Codegen LlvmModule LlvmModule$Kind LlvmModule$Text)
            (damo.program Programs)))
 
 (set! *warn-on-reflection* true)
@@ -18,11 +18,14 @@
   (vec (for [k (range 1 (inc n))]
          (d/sum (d/tanh (d/mul (d/sin (d/mul k x)) (d/exp (d/div x k))))))))
 
+(defn- loops? [^LlvmModule$Text text]
+  (= LlvmModule$Kind/LOOPS (.kind text)))
+
 (deftest parts-test
   (let [x (d/input 'x [:f64 ['n]]), n 120
         f (d/function [x] (waves x n))
         ^LlvmModule module (Codegen/module (Programs/read (run/program-text (d/program f))) 256)
-        by-loops (group-by #(.loops ^LlvmModule$Text %) (.texts module))
+        by-loops (group-by loops? (.texts module))
         kernels (map #(.ir ^LlvmModule$Text %) (by-loops true))
         steps (str/join (map #(.ir ^LlvmModule$Text %) (by-loops false)))
         points [-0.5 0.25 1.5]
@@ -49,7 +52,7 @@
 
 (defn- kernel-texts [constants]
   (let [^LlvmModule m (Codegen/module (calling/read-program (adding constants)) 256)]
-    (into #{} (comp (filter #(.loops ^LlvmModule$Text %)) (map #(.ir ^LlvmModule$Text %)))
+    (into #{} (comp (filter loops?) (map #(.ir ^LlvmModule$Text %)))
           (.texts m))))
 
 (deftest equal-kernels-have-equal-texts
@@ -65,3 +68,11 @@
       (is (<= (count (set/difference b a)) 2))
       (is (= (repeat 2 (reduce + many))
              (first (:buffers (calling/call (adding many) [2] [[0.0 0.0] [0 0]]))))))))
+
+(deftest quick-code-computes-the-same
+  (let [x (d/input 'x [:f64 ['n]]), data (vec (range -2 2 0.01))
+        ys (conj (waves x 3) (d/tanh (d/mul x 0.3)) (d/sort x) (d/cumsum x))
+        [quick full] (for [mode [:fast-compile :fast-run]]
+                       (let [f (d/function [x] ys {:mode mode})]
+                         (vec (flatten (map deref (f data))))))]
+    (is (every? #(< (Math/abs (double %)) 1e-9) (map - quick full)))))

@@ -33,6 +33,11 @@
                     :b {:buffer 1 :offset 0 :strides [10 1]}
                     :c {:buffer 2 :offset 0 :strides [10 1]}}])})
 
+(defn- with-shared
+  "A module by its name, and those that it shares with others, and they in turn."
+  [[_ ^LlvmModule module :as named]]
+  (cons named (mapcat with-shared (.shared module))))
+
 (defn- texts
   "The text of each module by name: those of the programs, and that of the dispatch of products.
   A narrow product is left out: its text is long, and repeats itself row by row."
@@ -40,7 +45,7 @@
   (into (sorted-map)
         (for [[name program] programs
               :let [module (Codegen/module (calling/read-program program) 512)]
-              [name ^LlvmModule m] (cons [name module] (.shared module))
+              [name ^LlvmModule m] (with-shared [name module])
               :when (not (str/includes? name "narrow"))]
           [name (.text m)])))
 

@@ -11,7 +11,7 @@
             [damo.program.sample :as sample]
             [damo.runtime.programs :as programs])
   (:import [damo DamoException]
-           [damo.codegen Attributes LlvmModule LlvmModule$Text]
+           [damo.codegen Attributes LlvmModule LlvmModule$Kind LlvmModule$Text]
            [damo.jit NativeCode]
            [damo.program Program Program$Port Programs]
            [damo.verify Binding Bindings]
@@ -154,21 +154,20 @@
                    (when (= name "damo_repeat")
                      (str "attributes #0 = { \"warn-stack-size\"=\"" Attributes/STACK "\" }\n"))))))
 
-(defn- as-steps
-  "The module of an IR text that is compiled as steps are, quickly."
-  [^String ir]
-  (LlvmModule. [(LlvmModule$Text. ir false)] {} {}))
+(defn- as-kind
+  "The module of an IR text that is compiled as such a text is."
+  ^LlvmModule [^String ir kind]
+  (LlvmModule. [(LlvmModule$Text. ir kind)] {} {}))
 
 (deftest frames-are-bounded
   (.close (NativeCode/compile ^String (with-frame 8000)))
   (is (re-find (re-pattern (str "stack frame size .*" Attributes/STACK))
                (second (programs/refusal #(NativeCode/compile ^String (with-frame 9000))))))
-  (is (thrown-with-msg? DamoException #"stack frame size"
-                        (NativeCode/compile ^LlvmModule (as-steps (with-frame 9000)))))
-  (testing "what fits when it is optimised is refused neither way"
-    (let [unused (str/replace (with-frame 9000) "volatile " "")]
-      (.close (NativeCode/compile ^String unused))
-      (.close (NativeCode/compile ^LlvmModule (as-steps unused)))))
+  (doseq [kind (LlvmModule$Kind/values)]
+    (is (thrown-with-msg? DamoException #"stack frame size"
+                          (NativeCode/compile (as-kind (with-frame 9000) kind))))
+    (testing "what fits when it is optimised is not refused where it is compiled quickly"
+      (.close (NativeCode/compile (as-kind (str/replace (with-frame 9000) "volatile " "") kind)))))
   (is (str/includes? (with-open [f (programs/compiled (chain 65))] (.ir f))
                      (str "\"warn-stack-size\"=\"" Attributes/STACK "\""))
       "every function has the limit"))

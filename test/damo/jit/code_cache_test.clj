@@ -7,7 +7,7 @@
             [clojure.test :refer [deftest is testing]]
             [damo.core :as d])
   (:import (damo DamoException)
-           (damo.codegen LlvmModule$Text)
+           (damo.codegen LlvmModule$Kind LlvmModule$Text)
            (damo.jit CodeCache CodeCache$Report)
            (damo.lib Natives)
            (java.io File)
@@ -39,7 +39,7 @@
 (defn- text
   "A text that gives the number n. Texts of steps are compiled quickly."
   [n]
-  (LlvmModule$Text. (str "define i64 @f() {\n  ret i64 " n "\n}\n") false))
+  (LlvmModule$Text. (str "define i64 @f() {\n  ret i64 " n "\n}\n") LlvmModule$Kind/STEPS))
 
 (defn- counts [^CodeCache cache]
   (let [^CodeCache$Report r (.report cache)]
@@ -75,16 +75,17 @@
         (testing "but not for what differs in a character, nor for another way to compile"
           (let [other (cache home)]
             (.object other (text 2))
-            (.object other (LlvmModule$Text. (str (.ir ^LlvmModule$Text (text 1)) "\n") false))
-            (.object other (LlvmModule$Text. (.ir ^LlvmModule$Text (text 1)) true))
-            (is (= [0 0 3] (counts other)))))))))
+            (doseq [[more kind] [["\n" LlvmModule$Kind/STEPS] ["" LlvmModule$Kind/LOOPS]
+                                 ["" LlvmModule$Kind/QUICK_LOOPS]]]
+              (.object other (LlvmModule$Text. (str (.ir ^LlvmModule$Text (text 1)) more) kind)))
+            (is (= [0 0 4] (counts other)))))))))
 
 (deftest failures-are-not-kept
   (with-home
     (fn [home]
-      (let [cache (cache home)]
+      (let [cache (cache home), bad (LlvmModule$Text. "define" LlvmModule$Kind/LOOPS)]
         (dotimes [_ 2]
-          (is (thrown? DamoException (.object cache (LlvmModule$Text. "define" true)))))
+          (is (thrown? DamoException (.object cache bad))))
         (is (= [0 0 0] (counts cache)))
         (is (= [] (files home)))))))
 
@@ -238,7 +239,8 @@
   [^Path home]
   (let [form '(let [texts (for [n (range 100)]
                             (damo.codegen.LlvmModule$Text.
-                             (str "define i64 @f() {\n  ret i64 " n "\n}\n") false))
+                             (str "define i64 @f() {\n  ret i64 " n "\n}\n")
+                             damo.codegen.LlvmModule$Kind/STEPS))
                     sum (hash (mapv #(hash (vec (.object (damo.jit.CodeCache/get) %))) texts))
                     r (.report (damo.jit.CodeCache/get))]
                 (prn [sum (+ (.loaded r) (.compiled r)) (.compiled r)]))

@@ -16,14 +16,15 @@
 
 (def modes
   "What each mode does: the sweeps of rules before and after composites are expanded, as pairs
-  [rule-sets options]. The first one folds no constants: log(1 + exp(800)) must be recognised before
+  [rule-sets options], and whether LLVM shall be :quick, so that code is made in half the time and
+  may run longer. The first sweep folds no constants: log(1 + exp(800)) must be recognised before
   exp(800) becomes infinite."
   (let [stable-first [[stabilize/rules] {:fold false}]
         fast-run {:before [stable-first [[canonicalize/rules]] [[stabilize/rules]]
                            [[specialize/rules]]]
                   :after [[[canonicalize/rules]] [[specialize/rules]] [[blas/rules]]]}]
     {:fast-run fast-run
-     :fast-compile {:before [stable-first], :after []}
+     :fast-compile {:before [stable-first], :after [], :quick true}
      :none {:before [], :after []}
      :sync fast-run                          ; calls on the processor end when their work is done
      :nan-guard (assoc fast-run :guard guard/options)

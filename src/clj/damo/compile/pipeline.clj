@@ -98,9 +98,11 @@
 (defn compiled
   "{:function Function, :program …, :graph …, :trace …} of a graph. `spec` as `program-of` takes it,
   with :states {name State} and :allow-downcast."
-  [graph {:keys [states allow-downcast] :as spec}]
+  [graph {:keys [states allow-downcast mode] :as spec}]
   (let [{:keys [program] :as result} (program-of graph spec)
+        quick (boolean (:quick (modes/options mode)))
         ^Map by-name (into {} (map (fn [[k v]] [(str k) v])) states)]
     (thrown/translating
      (assoc result :function (Function/compile (Programs/read (program-text program)) by-name
-                                               (boolean allow-downcast) (host/kernels) true)))))
+                                               (boolean allow-downcast) (host/kernels) true
+                                               quick)))))

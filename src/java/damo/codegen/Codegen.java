@@ -24,9 +24,10 @@ public final class Codegen {
         Foreign.tell(program, outside);
         String attributes = Attributes.text(vectorBits);
         List<LlvmModule.Text> texts = new ArrayList<>();
-        kernels.texts().forEach(text -> texts.add(new LlvmModule.Text(text + attributes, true)));
+        kernels.texts().forEach(text -> texts.add(new LlvmModule.Text(text + attributes,
+                LlvmModule.Kind.LOOPS)));
         texts.add(new LlvmModule.Text(kernels.declarations() + outside.declarations() + "\n"
-                + call + attributes, false));
+                + call + attributes, LlvmModule.Kind.STEPS));
         return new LlvmModule(texts, outside.externals(), outside.shared());
     }
 

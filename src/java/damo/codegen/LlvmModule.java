@@ -11,11 +11,24 @@ import java.util.Map;
  */
 public record LlvmModule(List<Text> texts, Map<String, String> externals,
                          Map<String, LlvmModule> shared) {
-    /**
-     * A text, which is compiled by itself. It has loops, or else it is straight code between calls,
-     * a few instructions each, on which optimising would be wasted.
-     */
-    public record Text(String ir, boolean loops) { }
+    /** What a text holds, and so what LLVM shall do for it. */
+    public enum Kind {
+        /** Loops, where nearly all of a call's time goes. */
+        LOOPS,
+        /** Loops that shall be compiled in half the time, and may run longer. */
+        QUICK_LOOPS,
+        /** A few instructions between calls, for which whatever takes time would be wasted. */
+        STEPS
+    }
+
+    /** A text, which is compiled by itself. */
+    public record Text(String ir, Kind kind) { }
+
+    /** The module whose own loops are compiled quickly. */
+    public LlvmModule quick() {
+        return new LlvmModule(texts.stream().map(text -> text.kind() == Kind.LOOPS
+                ? new Text(text.ir(), Kind.QUICK_LOOPS) : text).toList(), externals, shared);
+    }
 
     /** All texts, one after the other. */
     public String text() {

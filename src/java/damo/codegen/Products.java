@@ -93,7 +93,8 @@ final class Products {
                     Outside called = new Outside();
                     String whole = text.apply(called) + called.declarations() + METADATA
                             + Attributes.text(vectorBits);
-                    return new LlvmModule(List.of(new LlvmModule.Text(whole, true)),
+                    return new LlvmModule(List.of(new LlvmModule.Text(whole,
+                            LlvmModule.Kind.LOOPS)),
                             called.externals(), called.shared());
                 });
     }

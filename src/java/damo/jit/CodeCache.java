@@ -128,7 +128,7 @@ public final class CodeCache {
         MessageDigest digest = ObjectFile.digest();
         Host host = Host.get();
         for (String part : new String[] {ObjectFile.VERSION, Llvm.identity(), host.triple(),
-                host.cpu(), host.features(), Tier.options(text), text.ir()}) {
+                host.cpu(), host.features(), Tier.of(text).options(), text.ir()}) {
             byte[] bytes = part.getBytes(StandardCharsets.UTF_8);
             digest.update((bytes.length + "\n").getBytes(StandardCharsets.UTF_8));
             digest.update(bytes);

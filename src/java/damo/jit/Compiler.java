@@ -44,16 +44,17 @@ final class Compiler implements AutoCloseable {
         return new String(compile(text, ASSEMBLY), StandardCharsets.UTF_8);
     }
 
-    /** What the quick tier refuses, a frame that is too large for one, may fit with the other. */
+    /** What a quick tier refuses, a frame that is too large for one, may fit with the other. */
     private static byte[] compile(LlvmModule.Text text, int kind) {
-        if (!text.loops()) {
+        Tier tier = Tier.of(text);
+        if (tier != Tier.LOOPS) {
             try {
-                return compile(text.ir(), kind, Tier.STRAIGHT);
+                return compile(text.ir(), kind, tier);
             } catch (DamoException e) {
                 return compile(text.ir(), kind, Tier.LOOPS);
             }
         }
-        return compile(text.ir(), kind, Tier.LOOPS);
+        return compile(text.ir(), kind, tier);
     }
 
     private static byte[] compile(String ir, int kind, Tier tier) {

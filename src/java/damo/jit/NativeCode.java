@@ -42,16 +42,24 @@ public final class NativeCode implements AutoCloseable {
      * their symbols ({@link damo.codegen.Foreign}); they must stay valid as long as the code.
      */
     public static NativeCode compile(Program program, Map<String, Long> addresses) {
+        return compile(program, addresses, false);
+    }
+
+    /** The same in half the time, when {@code quick}, for code that may run longer. */
+    public static NativeCode compile(Program program, Map<String, Long> addresses,
+                                     boolean quick) {
         if (program.all().stream().anyMatch(step -> "blas".equals(step.library()))) {
             Blas.preload();
         }
         Host host = Host.get();
-        return link(Codegen.module(program, host.vectorBits(), host.halves()), addresses);
+        LlvmModule module = Codegen.module(program, host.vectorBits(), host.halves());
+        return link(quick ? module.quick() : module, addresses);
     }
 
     /** The same for IR text that defines {@code damo_call} and {@code damo_repeat} itself. */
     public static NativeCode compile(String ir) {
-        return compile(new LlvmModule(List.of(new LlvmModule.Text(ir, true)), Map.of(), Map.of()));
+        return compile(new LlvmModule(List.of(new LlvmModule.Text(ir,
+                LlvmModule.Kind.LOOPS)), Map.of(), Map.of()));
     }
 
     /** The same for a module that calls no functions of the application. */

@@ -6,15 +6,20 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 
 /** How much LLVM does for a text; docs/decisions/0030 has what it takes, and what it gives. */
 enum Tier {
+    /** What loops are worth: passes, and code that is selected and scheduled with care. */
+    LOOPS(Tier.PASSES, 2),
+    /** The same passes; instructions one by one. */
+    QUICK_LOOPS(Tier.PASSES, 0),
+    /** Instructions one by one as they stand. */
+    STEPS("", 0);
+
     /** What such loops gain from, of O2: the same machine code for them, but for details, in half
      * the time. Math functions are inlined, then each kernel is simplified, vectorised, cleaned.
      * instcombine by itself ends the process where it finds more to do in a second round. */
-    LOOPS("always-inline,globaldce,function<eager-inv>("
+    private static final String PASSES = "always-inline,globaldce,function<eager-inv>("
             + "sroa<modify-cfg>,early-cse<memssa>,simplifycfg,instcombine<no-verify-fixpoint>,"
             + "loop-mssa(loop-rotate,licm),loop(loop-idiom,indvars,loop-deletion),gvn,"
-            + "loop-vectorize,instcombine<no-verify-fixpoint>,simplifycfg,loop-mssa(licm))", 2),
-    /** Instructions one by one as they stand, for code that runs once a call. */
-    STRAIGHT("", 0);
+            + "loop-vectorize,instcombine<no-verify-fixpoint>,simplifycfg,loop-mssa(licm))";
 
     /** Target machines that no thread uses: making one takes as long as a small kernel. */
     private final Queue<Long> machines = new ConcurrentLinkedQueue<>();
@@ -31,13 +36,18 @@ enum Tier {
         return passes;
     }
 
-    /** All that says what becomes of a text, but for the machine; the second tier may step in. */
-    static String options(LlvmModule.Text text) {
-        return text.loops() ? LOOPS.options() : STRAIGHT.options() + " or " + LOOPS.options();
+    /** That of a text. */
+    static Tier of(LlvmModule.Text text) {
+        return switch (text.kind()) {
+            case LOOPS -> LOOPS;
+            case QUICK_LOOPS -> QUICK_LOOPS;
+            case STEPS -> STEPS;
+        };
     }
 
-    private String options() {
-        return level + " " + passes;
+    /** All that says what becomes of a text, but for the machine. */
+    String options() {
+        return level + " " + passes + (this == LOOPS ? "" : " or " + LOOPS.options());
     }
 
     /** A target machine, for one thread until it gives it back. */

@@ -67,10 +67,17 @@ public final class Function implements AutoCloseable {
      */
     public static Function compile(Program program, Map<String, State> states, boolean downcast,
                                    OpKernels given, boolean vouched) {
+        return compile(program, states, downcast, given, vouched, false);
+    }
+
+    /** The same in less time, when {@code quick}, for code that may run longer. */
+    public static Function compile(Program program, Map<String, State> states, boolean downcast,
+                                   OpKernels given, boolean vouched, boolean quick) {
         return Nesting.within(() -> {
             Work.check(program, vouched ? Work.OWN : Work.FILE);
             Map<String, OpKernel> kernels = given.require(program);
-            NativeCode code = NativeCode.compile(program, addresses(program, kernels));
+            NativeCode code = NativeCode.compile(program, addresses(program, kernels),
+                    quick);
             try {
                 return new Function(new Plan(program, code, states, downcast, kernels, vouched));
             } catch (Throwable e) {
