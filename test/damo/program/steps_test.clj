@@ -197,3 +197,11 @@
       (is (= [1.0 2.0] @(.value w)))
       (programs/call f [0 1] [1 1])
       (is (= [2.0 3.0] @(.value w))))))
+
+(deftest calls-look-in-blocks-whether-they-shall-stop
+  (let [looks (fn [form] (with-open [f (programs/compiled form)]
+                           (count (re-seq #"load volatile i64" (.ir f)))))
+        copies (fn [form] (update form :steps into (repeat 20 (first (:steps form)))))
+        form (copies programs/dot)]
+    (is (= 21 (looks form)) "between 21 steps, and in the loop around damo_call")
+    (is (= 22 (looks (blocked form 1 1 21))) "the block is one more")))

@@ -1,5 +1,6 @@
 package damo.codegen;
 
+import damo.program.CallArguments;
 import damo.program.Routine;
 import damo.program.Step;
 import damo.tensor.DType;
@@ -73,11 +74,11 @@ final class RoutineWriter {
     private String operand(Step.Call step, Routine.Param param) {
         return switch (param) {
             case Routine.Constant p -> Long.toString(p.value());
-            case Routine.Choice p -> Long.toString(step.choices().get(p.name()));
+            case Routine.Choice p -> Long.toString(step.args().choices().get(p.name()));
             case Routine.Dim p -> narrowed(p.dtype(),
-                    sizes.write(step.sizesByName().get(p.name())));
-            case Routine.Number p -> number(p.dtype(), step.numbers().get(p.name()));
-            case Routine.Array p -> address(p.dtype(), step.places().get(p.name()));
+                    sizes.write(step.args().sizes().get(p.name())));
+            case Routine.Number p -> number(p.dtype(), step.args().numbers().get(p.name()));
+            case Routine.Array p -> address(p.dtype(), step.args().places().get(p.name()));
             case Routine.Pointer p -> slot(p.dtype(), operand(step, p.to()));
             case Routine.Report p -> throw new AssertionError("has no value: " + p);
             case Routine.Value p -> throw new AssertionError("is no parameter: " + p);
@@ -95,7 +96,7 @@ final class RoutineWriter {
                 : lines.value("load ", Types.value(dtype), ", ptr ", buffers.apply(s.buffer()));
     }
 
-    private String address(DType dtype, Step.Place place) {
+    private String address(DType dtype, CallArguments.Place place) {
         return lines.value("getelementptr inbounds ", Types.memory(dtype), ", ptr ",
                 buffers.apply(place.buffer()), ", i64 ", sizes.write(place.offset()));
     }
@@ -110,7 +111,7 @@ final class RoutineWriter {
     private void result(Step.Call step, Routine.Param result, String value) {
         if (result instanceof Routine.Value v) {
             lines.add("store ", Types.value(v.dtype()), " ", value, ", ptr ",
-                    address(v.dtype(), step.places().get(v.name())));
+                    address(v.dtype(), step.args().places().get(v.name())));
         } else {
             report(step, result.dtype(), value);
         }

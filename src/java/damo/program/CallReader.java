@@ -17,7 +17,7 @@ final class CallReader {
     private final Map<String, Size> sizes = new LinkedHashMap<>();
     private final Map<String, Long> choices = new LinkedHashMap<>();
     private final Map<String, Step.Scale> numbers = new LinkedHashMap<>();
-    private final Map<String, Step.Place> places = new LinkedHashMap<>();
+    private final Map<String, CallArguments.Place> places = new LinkedHashMap<>();
 
     CallReader(Routine routine, Object args, StepParts parts, Where where) {
         this.routine = routine;
@@ -38,8 +38,10 @@ final class CallReader {
     /** The step, with that note. */
     Step.Call read(int note) {
         params(routine).forEach(this::argument);
-        return new Step.Call(routine, Collections.unmodifiableMap(sizes), choices, numbers,
-                Collections.unmodifiableMap(places), note);
+        return new Step.Call(routine, new CallArguments(Collections.unmodifiableMap(sizes),
+                Collections.unmodifiableMap(choices), Collections.unmodifiableMap(numbers),
+                Collections.unmodifiableMap(places)),
+                note);
     }
 
     private void argument(Routine.Param param) {
@@ -66,10 +68,10 @@ final class CallReader {
         return number;
     }
 
-    private Step.Place place(String name, DType dtype) {
+    private CallArguments.Place place(String name, DType dtype) {
         Fields f = new Fields(args.required(name), where, Set.of("buffer", "offset"));
         Object offset = f.optional("offset");
-        return new Step.Place(parts.buffer(f, ":" + name, dtype, where), offset == null
+        return new CallArguments.Place(parts.buffer(f, ":" + name, dtype, where), offset == null
                 ? new Size.Int(0) : parts.size(offset, where));
     }
 }

@@ -3,7 +3,6 @@ package damo.program;
 import damo.tensor.DType;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Function;
 
 /**
  * A function of a library that programs may call, as resources/damo/calls.edn describes it.
@@ -65,16 +64,6 @@ public record Routine(String name, String library, String symbol, List<Param> pa
 
     /** A number that the routine gives, which becomes an element of a buffer. */
     public record Value(String name, DType dtype) implements Param { }
-
-    /** The expression with other expressions in place of names. */
-    public static Size replaced(Size size, Function<String, Size> values) {
-        return switch (size) {
-            case Size.Int i -> i;
-            case Size.Name n -> values.apply(n.name());
-            case Size.Call c -> new Size.Call(c.op(), replaced(c.x(), values),
-                    replaced(c.y(), values));
-        };
-    }
 
     /** Whether it reports failures. */
     public boolean reports() {

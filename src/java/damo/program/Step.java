@@ -236,31 +236,17 @@ public sealed interface Step {
         }
     }
 
-    /**
-     * Calls a routine of a library with these sizes, choices, numbers and places by the names of
-     * its parameters. Fails with the note when the routine reports a failure.
-     */
-    record Call(Routine routine, Map<String, Size> sizesByName, Map<String, Long> choices,
-                Map<String, Scale> numbers, Map<String, Place> places, int note,
-                List<Access> accesses) implements Step {
+    /** Calls a routine of a library; fails with the note when that reports a failure. */
+    record Call(Routine routine, CallArguments args, int note, List<Access> accesses)
+            implements Step {
         /** The same; its accesses are those of the routine. */
-        public Call(Routine routine, Map<String, Size> sizes, Map<String, Long> choices,
-                    Map<String, Scale> numbers, Map<String, Place> places, int note) {
-            this(routine, sizes, choices, numbers, places, note, Stream.concat(
-                    routine.params().stream(), Stream.ofNullable(routine.result()))
-                    .flatMap(p -> switch (p) {
-                        case Routine.Array a -> Stream.of(places.get(a.name()).access(a, sizes));
-                        case Routine.Value v -> Stream.of(places.get(v.name()).access(v));
-                        case Routine.Param other when numbers.containsKey(other.name()) ->
-                                numbers.get(other.name()).access(other.name());
-                        default -> Stream.<Access>of();
-                    }).toList());
+        public Call(Routine routine, CallArguments args, int note) {
+            this(routine, args, note, args.accesses(routine));
         }
 
         @Override
         public List<Size> sizes() {
-            return Stream.concat(sizesByName.values().stream(),
-                    places.values().stream().map(Place::offset)).toList();
+            return args.all();
         }
 
         @Override
@@ -276,23 +262,6 @@ public sealed interface Step {
         @Override
         public String library() {
             return routine.library();
-        }
-    }
-
-    /** Where in a buffer something begins, in elements. */
-    record Place(int buffer, Size offset) {
-        /** The use of an array that begins there. */
-        Access access(Routine.Array array, Map<String, Size> sizes) {
-            return new Access("argument :" + array.name(), buffer, array.mode(),
-                    new Access.Region(offset, array.axes().stream().map(axis -> new Access.Axis(
-                            Routine.replaced(axis.extent(), sizes::get),
-                            Routine.replaced(axis.stride(), sizes::get))).toList()));
-        }
-
-        /** The use of the one element there. */
-        Access access(Routine.Value value) {
-            return new Access("argument :" + value.name(), buffer, Access.Mode.WRITE,
-                    new Access.Region(offset, List.of()));
         }
     }
 

@@ -56,7 +56,7 @@ final class CallBounds {
     }
 
     private void dim(Routine.Dim d) {
-        long value = size(call.sizesByName().get(d.name()), ":" + d.name());
+        long value = size(call.args().sizes().get(d.name()), ":" + d.name());
         if (d.dtype() == DType.I32 && value > Integer.MAX_VALUE) {
             throw fail("size-overflow", ":" + d.name() + " is " + value
                     + ", more than the 32 bits that the routine takes it in");
@@ -64,8 +64,8 @@ final class CallBounds {
     }
 
     private void require(Routine.Requirement r) {
-        Size small = Routine.replaced(r.small(), call.sizesByName()::get);
-        Size large = Routine.replaced(r.large(), call.sizesByName()::get);
+        Size small = call.args().size(r.small());
+        Size large = call.args().size(r.large());
         if (!small.equals(large) && least(large, small) < 0) {
             throw fail("out-of-bounds", "requires " + Sizes.show(r.small()) + " ≤ "
                     + Sizes.show(r.large()) + ", given " + sizes.explain(small) + " and "
