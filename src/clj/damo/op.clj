@@ -12,6 +12,7 @@
             [damo.data.graph :as graph]
             [damo.data.kinds :as kinds]
             [damo.data.told :as told]
+            [damo.data.tuple :as tuple]
             [damo.data.type :as type]
             [damo.op.arguments :as arguments]
             [damo.op.body :as body]
@@ -161,7 +162,8 @@
       (weaken (constructed ctx (bindings name args) template) part)
       (let [attrs (normal-attrs entry attrs types)]
         (make name attrs args
-              (type/weakened (type/check-rank (result-type entry attrs types)) part))))))
+              (type/weakened (tuple/map type/check-rank (result-type entry attrs types))
+                             part))))))
 
 (defn construct
   "Makes the node (op attrs args) in a context: fills in attributes, checks arity, converts

@@ -64,7 +64,7 @@
   "Has an example, and all in it, no NaN and no infinity? :nan-guard stops at others, and at parts,
   which choose between forms of which the other may be infinite."
   [{:keys [graph env op]}]
-  (and (not (:part (op/entry op)))
+  (and (not (:slope-part (op/entry op)))
        (every? (fn [x] (or (nil? x) (not (type/float-dtype? (:dtype x)))
                            (every? #(Double/isFinite (double %)) (array/values x))))
                (:values (running/outcome #(eval/all-values graph env))))))

@@ -5,6 +5,7 @@
   Simple before fast, but linear. (nested (of :i64 [2 2] [1 2 3 4])) = [[1 2] [3 4]]."
   (:refer-clojure :exclude [cast])
   (:require [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.tuple :as tuple]
             [damo.data.type :as type])
   (:import [java.util ArrayList]))
 
@@ -75,9 +76,10 @@
   {:dtype dtype, :shape (vec shape), :data data})
 
 (defn type-of
-  "The type [dtype shape] of an array."
-  [{:keys [dtype shape]}]
-  [dtype shape])
+  "The type [dtype shape] of an array; of a vector of arrays, the results of one node, the type of a
+  tuple."
+  [a]
+  (if (vector? a) (tuple/of (mapv type-of a)) [(:dtype a) (:shape a)]))
 
 (defn element
   "Element i (row-major) of an array: a double, a long or a boolean."

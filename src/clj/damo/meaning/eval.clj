@@ -7,6 +7,7 @@
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
             [damo.data.transfer :as transfer]
+            [damo.data.tuple :as tuple]
             [damo.data.type :as type]
             [damo.meaning.counted :as counted]
             [damo.op :as op]
@@ -100,12 +101,12 @@
               (reduce #(bind-dim %1 name %2) dims (map vector (range) (type/shape-of type) shape))))
           dims leaves))
 
-(defn- check-shape [dims what [dtype shape] array]
-  (let [expected [dtype (mapv #(type/dim-value dims %) shape)]]
+(defn- check-shape [dims what type array]
+  (let [extents (fn [[dtype shape]] [dtype (mapv #(type/dim-value dims %) shape)])
+        expected (tuple/map extents type)]
     (when-not (= expected (array/type-of array))
       (fail! :damo.eval/wrong-type (str what " must have the type " (pr-str expected)
-                                    (when-not (= shape (second expected))
-                                     (str ", " (pr-str [dtype shape])))
+                                    (when-not (= type expected) (str ", " (pr-str type)))
                                     "; it has " (pr-str (array/type-of array)))
              {:expected expected, :given (array/type-of array)}))
     array))
@@ -143,11 +144,13 @@
 
 (defn- with-counts
   "The dims with those that the value of a node of that type has just counted."
-  [dims g id [_ shape] {extents :shape}]
-  (reduce (fn [dims {:keys [dim]}]
-            (let [at (.indexOf ^java.util.List shape dim)]
-              (if (or (neg? at) (contains? dims dim)) dims (assoc dims dim (nth extents at)))))
-          dims (counted/counted-by g id)))
+  [dims g id type value]
+  (let [shape-of (fn [type] (into [] (mapcat type/shape-of) (tuple/types type)))
+        shape (shape-of type), extents (shape-of (array/type-of value))]
+    (reduce (fn [dims {:keys [dim]}]
+              (let [at (.indexOf ^java.util.List shape dim)]
+                (if (or (neg? at) (contains? dims dim)) dims (assoc dims dim (nth extents at)))))
+            dims (counted/counted-by g id))))
 
 (defn- explained
   "Throws the failure `e` of a node again, with the node's number, op and position in front."

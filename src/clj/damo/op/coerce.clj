@@ -3,6 +3,8 @@
   computed of numbers alone give way to the others. (arguments ctx entry [x 0.1]) are x and 0.1 as a
   constant of its dtype; for contexts see damo.op/construct."
   (:require [damo.data.expr :as expr]
+            [damo.data.fail :refer [fail!]]
+            [damo.data.tuple :as tuple]
             [damo.data.type :as type]))
 
 (set! *warn-on-reflection* true)
@@ -41,10 +43,22 @@
          (range (count args))
          coerce)))
 
+(defn- check-arrays!
+  "Fails when an argument is a node of several results, of which only `part` takes one."
+  [{:keys [type-of]} {:keys [kind]} args]
+  (when-let [type (when-not (= kind :part)
+                    (some #(let [type (type-of %)] (when (tuple/type? type) type))
+                          (remove literal? args)))]
+    (fail! :damo.part/several-results
+           (str "takes arrays; an argument has several results, " (pr-str (tuple/types type))
+                ", and one of them is meant: [:part {:at 0} …]")
+           {:given type})))
+
 (defn arguments
   "The arguments with numbers made constants, the `coerced` ones brought to one dtype and, of those
   that :agree, the weak ones to the dtype of the others."
   [ctx {:keys [type agree] :as entry} args]
+  (check-arrays! ctx entry args)
   (let [positions (coerced entry args), agree (set agree)
         chosen (keep-indexed (fn [i a] (when (or (positions i) (agree i)) a)) args)
         dtype (when (seq chosen) (common-dtype ctx type chosen))]

@@ -12,6 +12,7 @@
             [damo.ops.linear.tensordot]
             [damo.ops.make.create]
             [damo.ops.make.leaf]
+            [damo.ops.make.tuple]
             [damo.ops.math.arith]
             [damo.ops.math.bessel]
             [damo.ops.math.beta]

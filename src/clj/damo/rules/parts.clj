@@ -13,7 +13,7 @@
   "Parts of derivatives as the formulas that they stand for."
   {:name :part, :lhs :composite
    :rhs (fn [{:keys [op attrs args type builder]}]
-          (when (:part (op/entry op))
+          (when (:slope-part (op/entry op))
             (op/expansion op attrs (mapv #(graph/node-type builder %) args) type)))
    :keeps :stabilizes, :except [:overflow :underflow]
    :why "Powers to constants become products, quotients cancel, choices are decided."

@@ -1,10 +1,12 @@
 (ns damo.ops.fold.argmax
   "Where the extremes are: indices along an axis. The first of equals wins, NaN before all numbers."
   (:require [damo.data.array :as array]
+            [damo.data.tuple :as tuple]
             [damo.data.type :as type]
             [damo.op :as op :refer [defop]]
             [damo.op.gens :as gens]
             [damo.op.typing :as typing]
+            [damo.ops.make.tuple :as results]
             [damo.scalar.base :as scalar]))
 
 (set! *warn-on-reflection* true)
@@ -55,7 +57,7 @@
   {:kind :arg-reduce, :args [?x], :attrs attributes, :type rule
    :eval (meaning >)
    :lop [0], :rop 0
-   :better :gt, :nonempty true, :expand (along-one-axis :argmax)
+   :better :gt, :nonempty true, :expand (along-one-axis :argmax), :beside :max-and-argmax
    :gen gens/arg-reduction
    :examples [[[:argmax [:neg [:abs [:sub [:iota {:shape [5] :axis 0}] 3]]]] 3]]})
 
@@ -65,12 +67,78 @@
   {:kind :arg-reduce, :args [?x], :attrs attributes, :type rule
    :eval (meaning <)
    :lop [0], :rop 0
-   :better :lt, :nonempty true, :expand (along-one-axis :argmin)
+   :better :lt, :nonempty true, :expand (along-one-axis :argmin), :beside :min-and-argmin
    :gen gens/arg-reduction
    :examples [[[:argmin [:abs [:sub [:iota {:shape [5] :axis 0}] 3]]] 3]]})
+
+;; ## The element and its index
+
+(defn- both-rule [attrs [[dtype] :as types]]
+  (let [[_ shape :as index] (rule attrs types)] (tuple/of [[dtype shape] index])))
+
+(defn- both-along-one-axis
+  "As `along-one-axis`, of an op with two results."
+  [op]
+  (fn [{:keys [attrs types type]}]
+    (let [{:keys [axis keepdims]} attrs, [_ shape] (first types)
+          [from axis] (if axis ['?x axis] [[:reshape {:shape [(type/size shape)]} '?x] 0])
+          both [op {:axis axis} from]
+          out (type/shape-of (first (tuple/types type)))]
+      (when (or keepdims (nil? (:axis attrs)))
+        [:tuple [:reshape {:shape out} [:part {:at 0} both]]
+         [:reshape {:shape out} [:part {:at 1} both]]]))))
+
+(defn- both-alone
+  "What each of the two results is by itself."
+  [extreme index]
+  (fn [{:keys [attrs]}] [[extreme attrs '?x] [index attrs '?x]]))
+
+(defn- both-gradients
+  "Both forms of the derivative: every element that is equal to the extreme counts."
+  [{{:keys [axis] :as attrs} :attrs, [[_ shape]] :types}]
+  (let [axes (assoc attrs :axis (type/axis-indices (count shape) axis))
+        chosen (fn [t] [:where [:eq '?x (typing/keep-axes axes '?out0)] t 0])]
+    {:lop [(chosen (typing/keep-axes axes '?g0))]
+     :rop [[:sum axes (chosen '?dx)] 0]}))
+
+(defn- both-meaning [extreme better?]
+  (let [index (meaning better?), element (typing/choosing #(reduce extreme %))]
+    (fn [{:keys [axis keepdims] :as attrs} {:keys [dtype shape] :as x}]
+      [(array/reduce-axes dtype element x (type/axis-indices (count shape) axis) keepdims)
+       (index attrs x)])))
+
+(def ^:private ties [:mod [:iota {:shape [5] :axis 0}] 3])
+
+(op/register!
+ {:name :max-and-argmax, :kind :arg-reduce, :ns 'damo.ops.fold.argmax, :args '[?x]
+  :attrs attributes, :type both-rule, :internal "d/max-and-argmax"
+  :eval (both-meaning scalar/maximum >), :alone (both-alone :max :argmax)
+  :lop (comp :lop both-gradients), :rop (comp :rop both-gradients)
+  :better :gt, :combine :maximum, :nonempty true, :expand (both-along-one-axis :max-and-argmax)
+  :gen gens/arg-reduction
+  :examples [[[:part {:at 0} [:max-and-argmax ties]] 2]
+             [[:part {:at 1} [:max-and-argmax ties]] 2]]
+  :doc "The largest element along the axis, and its index, as max and argmax have them."})
+
+(op/register!
+ {:name :min-and-argmin, :kind :arg-reduce, :ns 'damo.ops.fold.argmax, :args '[?x]
+  :attrs attributes, :type both-rule, :internal "d/min-and-argmin"
+  :eval (both-meaning scalar/minimum <), :alone (both-alone :min :argmin)
+  :lop (comp :lop both-gradients), :rop (comp :rop both-gradients)
+  :better :lt, :combine :minimum, :nonempty true, :expand (both-along-one-axis :min-and-argmin)
+  :gen gens/arg-reduction
+  :examples [[[:part {:at 0} [:min-and-argmin ties]] 0]
+             [[:part {:at 1} [:min-and-argmin ties]] 0]]
+  :doc "The smallest element along the axis, and its index, as min and argmin have them."})
 
 (defn max-and-argmax
   "[max argmax] of x along the axis (nil: of all elements), with the same options :axis and
   :keepdims; both are found in one loop."
   [x & options]
-  [(op/call :max (into [x] options)) (op/call :argmax (into [x] options))])
+  (results/parts (op/call :max-and-argmax (into [x] options))))
+
+(defn min-and-argmin
+  "[min argmin] of x along the axis (nil: of all elements), with the same options :axis and
+  :keepdims; both are found in one loop."
+  [x & options]
+  (results/parts (op/call :min-and-argmin (into [x] options))))

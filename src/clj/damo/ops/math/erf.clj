@@ -115,7 +115,7 @@
 (defop log-ndtr-slope
   "φ(x)/Φ(x), the density of the standard normal distribution over ndtr, elementwise: the derivative
   of log-ndtr, about -x far below 0."
-  {:kind :composite, :args [?x], :part true, :internal true
+  {:kind :composite, :args [?x], :slope-part true, :internal true
    :type (fn [_ [[dtype shape]]] (typing/check-dtype :float dtype) [dtype shape])
    :eval (fn [_ {:keys [dtype] :as x}] (array/map-elements dtype error-scalar/log-ndtr-slope [x]))
    :expand (fn [_]

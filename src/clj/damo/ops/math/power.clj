@@ -33,7 +33,7 @@
 
 (defop xdivy
   "x / y^n, elementwise; 0 where x is 0, whatever y is."
-  {:kind :composite, :part true, :coerce :all, :type rule, :batch {:operands :broadcast}
+  {:kind :composite, :slope-part true, :coerce :all, :type rule, :batch {:operands :broadcast}
    :args [?x ?y], :attrs {:n {:default 1, :is :integer, :doc "the power of y, a natural number"}}
    :eval (meaning (fn [{:keys [n]}]
                     (fn [^double x y] (if (zero? x) 0.0 (/ x (power-of y n))))))
@@ -133,7 +133,7 @@
 
 (defop power-term
   "c(y)·x^(y-k)·log^m x, elementwise, for a polynomial c: what derivatives of pow are made of."
-  {:kind :composite, :part true, :internal true, :coerce :all, :type rule
+  {:kind :composite, :slope-part true, :internal true, :coerce :all, :type rule
    :batch {:operands :broadcast}
    :args [?x ?y], :attrs factor-attrs, :eval (meaning power-value)
    :expand (fn [{:keys [attrs]}] (power-template attrs))
@@ -183,7 +183,7 @@
   "c(a)·x^(a-k)·u^m · d(b)·y^(b-j)·v^n · e^s for polynomials c and d, elementwise; u and v are log x
   and log y, given because more may be known of them: the densities of the gamma and beta
   distributions and what their derivatives are made of."
-  {:kind :composite, :part true, :internal true, :coerce :all, :type rule
+  {:kind :composite, :slope-part true, :internal true, :coerce :all, :type rule
    :batch {:operands :broadcast}
    :args [?x ?u ?a ?y ?v ?b ?s], :eval (meaning density-value)
    :attrs {:of-x {:is :map, :doc "{:c :k :m} of the factor of x"}

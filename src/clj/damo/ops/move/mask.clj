@@ -6,10 +6,12 @@
             [damo.data.attribute :as attribute]
             [damo.data.expr :as expr]
             [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.tuple :as tuple]
             [damo.data.type :as type]
             [damo.op :as op :refer [defop]]
             [damo.op.gens :as gens]
             [damo.op.typing :as typing]
+            [damo.ops.make.tuple :as results]
             [damo.ops.move.view :as view]))
 
 (set! *warn-on-reflection* true)
@@ -116,26 +118,74 @@
        [:logical-and changes [:logical-not [:logical-and [:isnan s] [:isnan before]]]]
        changes)]))
 
+(def ^:private distinct-count
+  (assoc mask-count :of "distinct"
+         :dims (fn [{{:keys [as]} :attrs, [[_ shape]] :types}] {as (type/size shape)})))
+
+(defn- distinct-cases [{:keys [dtype size] :as ctx}]
+  (let [shape (gens/variant ctx [[size] [2 size] []])]
+    {:attrs {}
+     ;; the derivative wants no ties
+     :args [(cond->> (gens/random-array ctx dtype shape)
+              (= dtype :f32) (vector)
+              (= dtype :f32) (array/map-elements dtype #(Math/rint %)))]}))
+
 (defop unique
   "The sorted distinct elements of x, a vector; all NaN count as one, which comes last. Their number
   is counted during the call; :as names it. The derivative goes to the first of equal elements."
   {:kind :composite, :args [?x], :attrs {:as as-attr}
    :type (fn [{:keys [as] :as attrs} [[dtype]]] (check-as attrs) [dtype [as]])
-   :counts (assoc mask-count :of "distinct"
-                  :dims (fn [{{:keys [as]} :attrs, [[_ shape]] :types}] {as (type/size shape)}))
+   :counts distinct-count
    :eval (fn [_ {:keys [dtype] :as x}]
            (let [found (distinct-values x)] (array/of dtype [(count found)] found)))
    :expand (fn [{:keys [attrs], [[dtype shape]] :types}]
              (let [n (type/size shape), s [:sort {:axis 0} [:reshape {:shape [n]} ?x]]]
                [:compress (assoc attrs :axis 0) (new-values dtype n s) s]))
-   :gen (fn [{:keys [dtype size] :as ctx}]
-          (let [shape (gens/variant ctx [[size] [2 size] []])]
-            {:attrs {}
-             ;; the derivative wants no ties
-             :args [(cond->> (gens/random-array ctx dtype shape)
-                      (= dtype :f32) (vector)
-                      (= dtype :f32) (array/map-elements dtype #(Math/rint %)))]}))
+   :gen distinct-cases
    :examples [[[:unique {:as 'k} [:mod [:iota {:shape [5] :axis 0}] 3]] [0 1 2]]]})
+
+(defn- all-of-distinct [_ {:keys [dtype shape] :as x}]
+  (let [found (vec (distinct-values x)), n (count found)
+        equal? (fn [a b] (or (= a b) (and (number? a) (number? b)
+                                          (or (== a b) (and (NaN? a) (NaN? b))))))
+        place (fn [v] (first (filter #(equal? v (found %)) (range n))))
+        places (mapv place (array/values x))]
+    [(array/of dtype [n] found)
+     (array/of :i64 [n] (mapv #(get (frequencies places) % 0) (range n)))
+     (array/of :i64 shape places)]))
+
+(defn- distinct-results
+  "The template of the distinct elements, of how often each occurs, and of their places for x: sorted
+  elements are new where they differ from the one before."
+  [{{:keys [as]} :attrs, [[dtype shape]] :types}]
+  (let [n (type/size shape)
+        both [:sort-and-argsort {:axis 0} [:reshape {:shape [n]} '?x]]
+        s [:part {:at 0} both]
+        firsts [:flatnonzero {:as as} (new-values dtype n s)]
+        i [:iota {:shape [as], :axis 0}], last-one [:sub [:dim {:dim as}] 1]
+        next-firsts [:where [:eq i last-one] [:dim {:dim n}]
+                     [:take {:axis 0} firsts [:minimum [:add i 1] last-one]]]
+        numbers [:sub [:cumsum {:axis 0} [:cast {:dtype :i64} (new-values dtype n s)]] 1]
+        back [:inverse-permutation {:axis 0} [:part {:at 1} both]]]
+    [:tuple [:take {:axis 0} s firsts]
+     [:sub next-firsts firsts]
+     [:reshape {:shape shape} [:take {:axis 0} numbers back]]]))
+
+(op/register!
+ {:name :unique-all, :kind :composite, :ns 'damo.ops.move.mask, :args '[?x]
+  :attrs {:as as-attr}, :internal "d/unique-all"
+  :type (fn [{:keys [as] :as attrs} [[dtype shape]]]
+          (check-as attrs)
+          (tuple/of [[dtype [as]] [:i64 [as]] [:i64 shape]]))
+  :counts distinct-count
+  :eval all-of-distinct, :expand distinct-results
+  :alone (fn [{:keys [attrs]}] [[:unique attrs '?x] nil nil])
+  :gen distinct-cases
+  :examples (let [call [:unique-all {:as 'k} [:mod [:iota {:shape [5] :axis 0}] 3]]]
+              [[[:part {:at 0} call] [0 1 2]] [[:part {:at 1} call] [2 2 1]]
+               [[:part {:at 2} call] [0 1 2 0 1]]])
+  :doc "The distinct elements of x, how often each occurs, and where each element of x stands among
+  them."})
 
 (defop counted-with
   "x itself, together with y, which counts a dim that x mentions: ones of the shape [k] alone do not
@@ -160,13 +210,9 @@
   "{:values :counts :inverse} of the distinct elements of x: themselves, sorted, as `unique` gives
   them, how often each occurs, and for each element of x where it stands among them."
   [x & options]
-  (let [{:keys [as]} (attribute/options as-option [] options)
-        x (expr/whole x), values (unique x :as as)
-        line (op/node :sort {} [(op/node :reshape {:shape [-1]} [x])])
-        place (fn [side] (op/node :searchsorted {:side side} [line values]))]
-    {:values values
-     :counts (op/node :sub {} [(place :right) (place :left)])
-     :inverse (op/node :searchsorted {} [values x])}))
+  (let [{:keys [as]} (attribute/options as-option [] options)]
+    (zipmap [:values :counts :inverse]
+            (results/parts (op/node :unique-all {:as as} [(expr/whole x)])))))
 
 (defn nonzero
   "The indices of the elements of x that are true, or not 0, in row-major order: a vector with one

@@ -167,7 +167,7 @@
 (defop binary-cross-entropy-slope
   "-t/p + (1-t)/(1-p), elementwise, where 0/0 counts as 0: the derivative of binary-cross-entropy by
   the probabilities, 1 and -1 for a certain and right p."
-  {:kind :composite, :args [?p ?t], :coerce [0 1], :part true, :internal true
+  {:kind :composite, :args [?p ?t], :coerce [0 1], :slope-part true, :internal true
    :batch {:operands :broadcast}
    :type (fn [_ types]
            (typing/check-dtype :float (type/dtype-of (first types)))
