@@ -93,12 +93,15 @@
 (defn widened
   "The template of a node on arguments of storage dtypes, computed in :f32: its arguments converted,
   its result rounded; nil when no argument has one."
-  [op attrs types [dtype _]]
+  [op attrs types type]
   (when (some (comp type/storage-dtype? type/dtype-of) types)
     (let [wide (fn [name [from _]]
                  (if (type/storage-dtype? from) [:cast {:dtype (type/computed from)} name] name))
-          node (into [op attrs] (map wide (argument-names op) types))]
-      (if (type/storage-dtype? dtype) [:cast {:dtype dtype} node] node))))
+          node (into [op attrs] (map wide (argument-names op) types))
+          rounded (fn [[dtype _] t] (if (type/storage-dtype? dtype) [:cast {:dtype dtype} t] t))]
+      (if (tuple/type? type)
+        (into [:tuple] (map-indexed #(rounded %2 [:part {:at %1} node])) (tuple/types type))
+        (rounded type node)))))
 
 (defn- computes?
   "Does a template compute, or only move elements?"

@@ -5,7 +5,7 @@
   (:require [damo.data.array :as array]
             [damo.data.type :as type]
             [damo.laws.running :as running]
-            [damo.meaning.eval :as eval]
+            [damo.laws.sampling :as sampling]
             [damo.op :as op]
             [damo.op.gens :as gens]
             [damo.ops.all])
@@ -52,9 +52,8 @@
 (defn- largest
   "A bound of what an op makes of calls: twice the largest result."
   [cases]
-  (let [values (mapcat (fn [{:keys [op attrs args]}]
-                         (some-> (running/outcome #(eval/constant op attrs args))
-                                 :values array/values))
+  (let [values (mapcat (fn [c]
+                         (some-> (running/outcome #(sampling/value-of c)) :values array/values))
                        cases)]
     (if (every? #(or (boolean? %) (< ##-Inf % ##Inf)) values)
       (inc (* 2.0 (transduce (comp (remove boolean?) (map abs)) max 0.0 values)))
@@ -68,7 +67,7 @@
            shapes #(map :shape (:args %))
            alike (filter #(= (shapes (first cases)) (shapes %)) cases)]
        (when (seq cases)
-         {:attrs (dissoc (:attrs (first alike)) :as)
+         {:attrs (dissoc (:attrs (first alike)) :as), :at (:at (first alike))
           :demands (apply mapv (fn [& arrays] (demand arrays)) (map :args alike))
           :bound (largest alike)})))))
 
@@ -178,7 +177,7 @@
 (defn ops
   "The names of all ops that compute something, sorted."
   []
-  (sort (for [[op {:keys [kind]}] @op/registry :when (not= kind :leaf)] op)))
+  (sort (for [[op {:keys [kind]}] @op/registry :when (not (#{:leaf :part} kind))] op)))
 
 (defn- attributes [attrs dim]
   (cond-> attrs
@@ -201,10 +200,11 @@
      (call pool seed (nth ops (.nextInt (Random. (* 7919 (long seed))) (count ops))))))
   ([pool seed op]
    (let [random (Random. seed), gen (:gen (op/entry op))]
-     (when-let [{:keys [attrs demands bound]} (sample-of random op)]
+     (when-let [{:keys [attrs at demands bound]} (sample-of random op)]
        (let [dim (chosen-dim random pool demands)
              index? #(and (fn? gen) (type/int-dtype? (:dtype %)))
              arguments (map-indexed (fn [k d] (argument random pool d k dim (index? d))) demands)]
          {:op op, :exact false, :bound bound
           :args (into {} (keep-indexed (fn [k [_ p]] (when p [(symbol (str "?x" k)) p]))) arguments)
-          :template (into [op (attributes attrs dim)] (map first) arguments)})))))
+          :template (let [made (into [op (attributes attrs dim)] (map first) arguments)]
+                      (if at [:part {:at at} made] made))})))))

@@ -34,7 +34,8 @@
   [as-inputs]
   (vec (for [[k [op form]] (map-indexed vector (for [[op {:keys [examples kind]}]
                                                      (sort-by key @op/registry)
-                                                     :when (not (or (watching op) (= kind :leaf)))
+                                                     :when (not (or (watching op)
+                                                                    (#{:leaf :part} kind)))
                                                      [form] examples]
                                                  [op form]))
              :let [written (example-graph form)

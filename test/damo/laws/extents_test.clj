@@ -123,7 +123,7 @@
                                                     refused))))))
 
 (deftest ops-at-the-smallest-extents
-  (let [ops (sort (for [[op {:keys [kind]}] @op/registry :when (not= kind :leaf)] op))]
+  (let [ops (sort (for [[op {:keys [kind]}] @op/registry :when (not (#{:leaf :part} kind))] op))]
     (doseq [extent [0 1]
             found (pmap (fn [[k ops]] (doall (checked extent k ops)))
                         (map-indexed vector (partition-all 8 ops)))

@@ -12,7 +12,7 @@
 (defn- entries
   "The entries that satisfy pred, by name; leaves are never among them."
   [pred]
-  (sort-by :name (filter #(and (not= :leaf (:kind %)) (pred %)) (vals @op/registry))))
+  (sort-by :name (filter #(and (not (#{:leaf :part} (:kind %))) (pred %)) (vals @op/registry))))
 
 (defn- holds
   "Asserts the law of that name for every op to which it applies."

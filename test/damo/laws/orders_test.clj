@@ -13,7 +13,7 @@
 (set! *warn-on-reflection* true)
 
 (defn- names [pred]
-  (sort (map :name (filter #(and (not= :leaf (:kind %)) (pred %)) (vals @op/registry)))))
+  (sort (map :name (filter #(and (not (#{:leaf :part} (:kind %))) (pred %)) (vals @op/registry)))))
 
 (deftest second-derivatives-and-jacobians-of-every-op
   (doseq [op (names modes/differentiable?)]

@@ -12,6 +12,7 @@
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
             [damo.data.transfer :as transfer]
+            [damo.data.tuple :as tuple]
             [damo.data.type :as type]
             [damo.meaning.eval :as eval]
             [damo.op :as op]
@@ -61,6 +62,11 @@
   [x y]
   (first (remove #(= (array/element x %) (array/element y %)) (range (array/size (:shape x))))))
 
+(defn- arrays
+  "The arrays of a value: itself, or those of a node of several results, whose parts are compared."
+  [value]
+  (if (vector? value) value [value]))
+
 (defn- difference
   "{:element :expected :given} of the first element in which two arrays differ by more than the
   bound, or nil. `near` are arrays whose magnitude counts."
@@ -104,10 +110,10 @@
   took part: rules may keep finite values only. Returns whether they did."
   [{old :graph, old-values :values} {:keys [ids fired values what]} tainted id]
   (let [args (graph/args-of (nth (:nodes old) id)), x (old-values id), y (values (ids id))
-        near (keep old-values args)
-        unsafe? (or (some tainted args) (not (finite? x)) (not-every? finite? near))
+        near (mapcat arrays (keep old-values args))
+        unsafe? (or (some tainted args) (not-every? finite? (concat (arrays x) near)))
         firings (trace/of-node fired (ids id))]
-    (when-let [d (and (not unsafe?) y (difference :rule x y near))]
+    (when-let [d (and (not unsafe?) y (not (vector? x)) (difference :rule x y near))]
       (blame! :damo.debug/wrong-rule (rule-text firings what) old id d
               {:rules (mapv :rule firings), :firings firings}
               (if (seq firings)
@@ -131,7 +137,8 @@
 (defn- every-node
   "The graph with all its live values as outputs."
   [g]
-  (assoc g :outputs (filterv #(not= :leaf (op/kind (graph/op-of (nth (:nodes g) %))))
+  (assoc g :outputs (filterv #(not (or (= :leaf (op/kind (graph/op-at g %)))
+                                       (tuple/type? (graph/type-of g %))))
                              (graph/live g))))
 
 (defn- zero-states [state]
@@ -160,7 +167,7 @@
   [g env machine-values]
   (let [values (eval/all-values g env machine-values)]
     (doseq [id (sort (keys machine-values))
-            :let [near (keep values (graph/args-of (nth (:nodes g) id)))
+            :let [near (mapcat arrays (keep values (graph/args-at g id)))
                   d (difference :op (values id) (machine-values id) near)]
             :when d]
       (blame! :damo.debug/wrong-op (str "the machine code of the op "

@@ -9,6 +9,7 @@
             [damo.compile.schedule :as schedule]
             [damo.data.array :as array]
             [damo.data.graph :as graph]
+            [damo.data.tuple :as tuple]
             [damo.data.type :as type]
             [damo.meaning.failing :as failing]
             [damo.op :as op]
@@ -164,6 +165,15 @@
         e (scalar/expression op attrs operands (dtype cx id))]
     (if (symbol? e) (bind! body id e) (name-value! cx body id e))))
 
+(defn- results!
+  "Names what an arg-reduction has found, the index, or the names of the element and of the index
+  where it gives both."
+  [cx body id element index]
+  (if (tuple/type? (graph/type-of (:g cx) id))
+    (bind! body id [(name-value! cx body [:element id] (element))
+                    (name-value! cx body [:index id] index)])
+    (name-value! cx body id index)))
+
 (defn- compute!
   "Computes a node in a body and returns its name. A reduction comes here only when every reduced
   dim is 1."
@@ -179,7 +189,9 @@
     :reduce (let [a (nth (node cx id) 2)]
               (name-value! cx body id
                 (cast-to (dtype cx a) (dtype cx id) (operand! cx body loops id 0))))
-    :arg-reduce (name-value! cx body id [:const :i64 0])))
+    :part (bind! body id (nth (kernel-value cx body loops (nth (node cx id) 2))
+                              (:at (graph/attrs-of (node cx id)))))
+    :arg-reduce (results! cx body id #(operand! cx body loops id 0) [:const :i64 0])))
 
 (defn- own-index
   "The index of a node's element in its own dense memory at the current loops; `from` is the first
@@ -205,36 +217,26 @@
 
 ;; ## Reductions
 
-(defn- acc-dtype
-  "Sums and products of floats run in :f64: ten million 0.1s add up right."
-  [combine dtype]
-  (if (and (#{:add :mul} combine) (type/float-dtype? dtype)) :f64 dtype))
-
-(defn- worst
-  "The value of a dtype that no other loses to under the comparison `better`."
-  [dtype better]
-  (let [{:keys [kind lo hi]} (type/dtypes dtype)
-        [low high] (case kind :float [##-Inf ##Inf] :bool [false true] :int [lo hi])]
-    (case better :gt low, :lt high)))
-
 (defn- accumulator! [cx body id]
   (let [{:keys [kind combine init better]} (entry cx id)
-        arg (nth (node cx id) 2)
+        of (dtype cx (nth (node cx id) 2)), sum (scalar/acc-dtype combine (dtype cx id))
         var! (fn [dtype x] (let [v (fresh cx "a")] (emit! body [:var v [:const dtype x]]) v))]
     (vswap! (:accs cx) assoc id
             (if (= kind :arg-reduce)
-              (let [d (dtype cx arg)] {:best (var! d (worst d better)), :index (var! :i64 0)})
-              (let [d (acc-dtype combine (dtype cx id))] {:dtype d, :v (var! d (init d))})))))
+              {:best (var! of (scalar/worst of better)), :index (var! :i64 0)}
+              {:dtype sum, :v (var! sum (init sum))}))))
 
 (defn- finish-reduction! [cx body id]
-  (let [{:keys [v index dtype]} (@(:accs cx) id)]
-    (name-value! cx body id (if index index (cast-to dtype (damo.compile.lower/dtype cx id) v)))))
+  (let [{:keys [v best index dtype]} (@(:accs cx) id)]
+    (if index
+      (results! cx body id (constantly best) index)
+      (name-value! cx body id (cast-to dtype (damo.compile.lower/dtype cx id) v)))))
 
 (defn- outer-sum
   "Where a reduction over outer axes accumulates: [memory-key dtype], its own memory, or scratch
   when the accumulator has another dtype."
   [cx id]
-  (let [d (dtype cx id), acc (acc-dtype (:combine (entry cx id)) d)]
+  (let [d (dtype cx id), acc (scalar/acc-dtype (:combine (entry cx id)) d)]
     [(if (= acc d) [:node id] [:scratch id]) acc]))
 
 (defn- accumulate-in-memory! [cx body loops id value]
@@ -253,7 +255,9 @@
               [:or wins [:and [:isnan value] [:not [:isnan best]]]] wins)
         better (fresh cx "v")]
     (emit! body [:let better test])
-    (emit! body [:set best [:select better value best]])
+    (emit! body [:set best (if-let [combine (:combine (entry cx id))]
+                             [combine best value]
+                             [:select better value best])])
     (emit! body [:set index
                  [:select better [:size (nth (domain-positions cx loops id) axis)] index]])))
 
@@ -346,7 +350,7 @@
   (for [id (:nodes unit) :when (:nonempty (entry cx id))
         :let [number (failing/reduced-count (graph/attrs-at g id) (schedule/domain g id))]
         :when (not (failing/nonempty? (:bounds g) number))
-        :let [results (type/size (shape cx id))
+        :let [results (type/size (type/shape-of (first (tuple/types (graph/type-of g id)))))
               some? [:gt [:size number] [:const :i64 0]]
               none? [:eq [:size results] [:const :i64 0]]]]
     [:require (if (failing/nonempty? (:bounds g) results) some? [:or some? none?])
@@ -370,8 +374,8 @@
      :args order}))
 
 (defn- kernel-name [cx {:keys [nodes]}]
-  (let [ops (distinct (map #(name (graph/op-of (node cx %))) nodes))]
-    (apply str (interpose "-" (take 6 ops)))))
+  (let [ops (distinct (map #(graph/op-of (node cx %)) nodes))]
+    (apply str (interpose "-" (map name (take 6 (remove #{:part} ops)))))))
 
 (defn- scratch-sizes
   "The scratch memory of a kernel: of values that later slots need, and of wide accumulators."

@@ -2,8 +2,10 @@
   "Whole-graph passes between the rules and the schedule: composites expanded, indices checked,
   copies where a view cannot address its elements. Graph in, graph out. After `prepare` every node
   is a primitive that the schedule knows."
-  (:require [damo.data.array :as array]
+  (:require [damo.compile.pass.parts :as parts]
+            [damo.data.array :as array]
             [damo.data.graph :as graph]
+            [damo.data.tuple :as tuple]
             [damo.data.type :as type]
             [damo.meaning.counted :as counted]
             [damo.op :as op]
@@ -27,14 +29,16 @@
     (if-let [template (op/expansion op attrs types type)]
       (op/instantiate-over! (expanding-emit b (update note :part-of #(or % op)))
                             (op/bindings op args) template)
-      (graph/add-node! b (into [op attrs] args) type note))))
+      (or (when (= :part (op/kind op)) (parts/of-tuple b attrs args))
+          (graph/add-node! b (into [op attrs] args) type note)))))
 
 (defn expand
   "The graph with every composite op replaced by the ops that define it; their notes have the op
   that they are :part-of."
   [graph]
   (graph/sweep graph
-               (fn [g id] (:expand (op/entry (graph/op-at g id))))
+               (fn [g id] (let [{:keys [expand kind]} (op/entry (graph/op-at g id))]
+                            (or expand (= :part kind))))
                (fn [b [op attrs] args type note] (expand-node! b op attrs args type note))))
 
 ;; ## Graphs in nodes
@@ -139,13 +143,17 @@
                                      (view-layout op attrs (type/shape-of (graph/type-of graph a))
                                        shape parent)))
                             {:base id, :offset 0, :strides (array/strides shape)}))))
-          {} (graph/live graph)))
+          {} (remove #(tuple/type? (graph/type-of graph %)) (graph/live graph))))
 
 ;; ## Copies where a view cannot do
 ;; A writer {:b builder, :layouts volatile} remembers the layout of each node it adds.
 
-(defn- dense [b id]
-  {:offset 0, :strides (array/strides (type/shape-of (graph/node-type b id)))})
+(defn- dense
+  "The layout of a node in memory of its own; nil of one with several results, whose parts have
+  that."
+  [b id]
+  (let [[_ shape :as type] (graph/node-type b id)]
+    (when-not (tuple/type? type) {:offset 0, :strides (array/strides shape)})))
 
 (defn- add-laid-out!
   "Adds a node with that layout, dense when nil; returns its id."
@@ -245,4 +253,4 @@
 (defn prepare
   "A graph of primitives, ready for the schedule; see the namespace."
   [graph]
-  (-> graph counted/keep-binders expand widen check-indices materialize))
+  (-> graph counted/keep-binders expand parts/alone widen check-indices parts/united materialize))

@@ -5,7 +5,9 @@
   A kernel has axes [dim …], outermost first; a node in it iterates over a prefix of them, its
   level."
   (:require [damo.compile.pass :as pass]
+            [damo.compile.pass.parts :as parts]
             [damo.data.graph :as graph]
+            [damo.data.tuple :as tuple]
             [damo.data.type :as type]
             [damo.meaning.counted :as counted]
             [damo.op :as op]
@@ -26,12 +28,14 @@
 
 (defn role
   "What a node is to the schedule: :inline (computed where it is read), :view, :memory (a leaf),
-  :loop, :call, :own or :host (run by a kernel of the application)."
+  :loop, :call, :own, :host (run by a kernel of the application), or :part (of a node of several
+  results)."
   [g id]
   (case (if (op/on-host? (graph/op-at g id)) :host (kind g id))
     :host :host
     (:elementwise :reduce :arg-reduce :check :guard :require :gather) :loop
     :view :view
+    :part :part
     :generate :inline
     :leaf (if (and (= :const (graph/op-at g id)) (empty? (graph/shape-at g id))) :inline :memory)
     :contract (if (type/float-dtype? (type/dtype-of (graph/type-of g id))) :call :own)
@@ -90,6 +94,7 @@
   (let [[_ _ & args] (graph/node-at g id)
         dom (domain g id)]
     (case (kind g id)
+      :part [(vec (range (count dom)))]
       (:elementwise :check :guard :require) (mapv #(aligned (graph/shape-at g %) dom) args)
       (:reduce :arg-reduce) [(vec (range (count dom)))]
       :gather (into [nil] (map #(index-positions g id (graph/shape-at g %))) (rest args)))))
@@ -98,8 +103,11 @@
   "What a loop node reads: a seq of {:base id :map positions-in-domain-or-nil}."
   [g layouts id]
   (map (fn [a positions]
-         (let [{:keys [base map]} (reading g layouts a)]
-           {:base base, :map (when (and map positions) (mapv #(when % (nth positions %)) map))}))
+         (if (= :part (role g id))
+           {:base a, :map positions}
+           (let [{:keys [base map]} (reading g layouts a)]
+             {:base base
+              :map (when (and map positions) (mapv #(when % (nth positions %)) map))})))
        (graph/args-at g id)
        (operand-positions g id)))
 
@@ -214,6 +222,18 @@
       (-> state (update-in [:units u] join id p) (assoc-in [:unit-of id] u))
       (-> state (update :units conj (fresh-kernel g id)) (assoc-in [:unit-of id] n)))))
 
+(defn- schedule-part
+  "The state with a part in the unit of its node: what holds its elements is the part, the node of
+  several results is nowhere in memory. In a kernel it lies where the value of the node is known."
+  [g {:keys [units unit-of] :as state} id]
+  (let [[of] (graph/args-at g id), u (unit-of of), {:keys [kind axes-of axes]} (units u)
+        own (get axes-of of), level (count (remove nil? own))]
+    (-> (if (= kind :kernel)
+          (update-in state [:units u] join id {:axes axes, :assigned own, :axes-of own
+                                               :level level, :known level})
+          (update-in state [:units u :nodes] conj id))
+        (assoc-in [:unit-of id] u))))
+
 (defn- schedule-alone [{:keys [units] :as state} id kind]
   (-> state (update :units conj {:kind kind, :nodes [id]}) (assoc-in [:unit-of id] (count units))))
 
@@ -221,9 +241,10 @@
   "The nodes whose values must lie in memory: outputs, those that are no kernel's, and those that
   another unit, a product, or a view that is not simple reads."
   [g layouts {:keys [units unit-of]}]
-  (into (into (set (:outputs g)) (comp (remove #(= :kernel (:kind %))) (mapcat :nodes)) units)
+  (into (into (set (:outputs g)) (comp (remove #(= :kernel (:kind %))) (mapcat :nodes)
+                                       (remove #(tuple/type? (graph/type-of g %)))) units)
         (mapcat (fn [{:keys [kind nodes]}]
-                  (for [id nodes
+                  (for [id nodes :when (not= :part (role g id))
                         {:keys [base map]} (if (= kind :kernel)
                                              (reads g layouts id)
                                              (clojure.core/map #(hash-map :base (:base (layouts %)))
@@ -234,8 +255,8 @@
         units))
 
 (defn schedule
-  "{:units [unit …] :unit-of {id index} :stored #{id …} :layouts … :needs …} of a prepared graph;
-  :needs is that of damo.meaning.counted. Units:
+  "{:units [unit …] :unit-of {id index} :stored #{id …} :layouts … :needs … :parts …} of a prepared
+  graph; :needs is that of damo.meaning.counted, :parts that of damo.compile.pass.parts. Units:
   {:kind :kernel :nodes ids
   :axes dims :level :known :axes-of :assigned (maps by id)}, or {:kind :call | :own | :host :nodes
   [id]}.
@@ -248,9 +269,10 @@
                           :call (schedule-alone state id :call)
                           :own (schedule-alone state id :own)
                           :host (schedule-alone state id :host)
+                          :part (schedule-part g state id)
                           state))
                       {:units [], :unit-of {}, :needs (counted/needs g)} (counted/order g))]
-    (assoc state :layouts layouts, :stored (stored-nodes g layouts state))))
+    (assoc state :layouts layouts, :parts (parts/parts g), :stored (stored-nodes g layouts state))))
 
 (defn bases-read
   "The set of nodes in memory that a unit reads, its own included, and of those that count its

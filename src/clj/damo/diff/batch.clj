@@ -8,6 +8,7 @@
   (:require [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
             [damo.data.kinds :as kinds]
+            [damo.data.tuple :as tuple]
             [damo.data.type :as type]
             [damo.diff.node :as node]
             [damo.op :as op]
@@ -186,8 +187,20 @@
                   (fail/facts-text (node/facts b id)))
              (assoc (node/facts b id) :batch n, :try
                     "lop or rop with one vector at a time, or a :batch in its entry")))
-    (let [rows (mapv (fn [i] (emit b id op attrs (mapv #(element b id % i) operands))) (range n))]
-      (emit b id :stack {:axis 0} rows))))
+    (let [rows (mapv (fn [i] (emit b id op attrs (mapv #(element b id % i) operands))) (range n))
+          type (graph/node-type b id), stacked (fn [rows] (emit b id :stack {:axis 0} rows))]
+      (if (tuple/type? type)
+        (emit b id :tuple {} (mapv (fn [at] (stacked (mapv #(node/part! b % at) rows)))
+                                   (range (count (tuple/types type)))))
+        (stacked rows)))))
+
+(defn- of-results
+  "A part of a batched node of several results; these put together, each batched."
+  [b id operands n]
+  (let [[op attrs] (graph/node b id)]
+    (emit b id op attrs (if (= :part (op/kind op))
+                          (mapv :batched operands)
+                          (mapv #(spread b id % n) operands)))))
 
 (defn- counterpart! [b id operands n]
   (let [[op attrs] (graph/node b id), {:keys [kind batch]} (op/entry op)
@@ -197,6 +210,7 @@
               :gather reading
               :scatter writing
               :contract of-matrices
+              (:part :tuple) of-results
               nil)]
     (or (when (map? batch) (as-declared b id batch operands n))
         (when way (way b id operands n))

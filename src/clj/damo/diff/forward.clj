@@ -3,6 +3,7 @@
   :partials, :linear-in and :rop; an op without one is differentiated through its :expand.
   (push-forward! b [9] {0 tangent} stops) is {0 tangent … 9 id}."
   (:require [damo.data.graph :as graph]
+            [damo.data.tuple :as tuple]
             [damo.data.type :as type]
             [damo.diff.node :as node]
             [damo.op :as op]
@@ -21,19 +22,29 @@
           (map (fn [[s id]] [(tangent-name s) (node/found-or-zeros! b id tangents)]))
           values)))
 
+(defn- by-result
+  "{result tangent} of the node `t`, the tangents of all results of node `id` in one."
+  [b id t]
+  (into {} (for [[at [dtype]] (map-indexed vector (tuple/types (graph/node-type b id)))
+                 :when (type/float-dtype? dtype)]
+             [at (node/part! b t at)])))
+
 (defn- linear-tangent!
   "The tangent of a node that is linear in the arguments at `linear`: the same op on tangents."
   [b id linear positions ^HashMap tangents]
   (let [[op attrs & args] (graph/node b id), args (vec args)
         note (select-keys (graph/note b id) [:src])
-        apply-to (fn [ids] (op/emit! b op attrs (mapv op/->Id ids) note))]
+        apply-to (fn [ids] (let [t (op/emit! b op attrs (mapv op/->Id ids) note)]
+                             (if (tuple/type? (graph/node-type b t)) (by-result b id t) t)))]
     (if (= linear :all)
       (apply-to (mapv #(node/found-or-zeros! b % tangents) args))
       (->> positions
            (mapv (fn [i]
                    (when-not (linear i) (node/no-derivative! b id i))
                    (apply-to (assoc args i (.get tangents (nth args i))))))
-           (reduce #(node/sum! b id %1 %2))))))
+           (reduce #(if (map? %1)
+                      (merge-with (partial node/sum! b id) %1 %2)
+                      (node/sum! b id %1 %2)))))))
 
 (defn- partial-tangent! [b id partials positions ^HashMap tangents]
   (let [[op _ & args] (graph/node b id), bindings (assoc (op/bindings op args) '?out id)
@@ -55,28 +66,47 @@
         ^HashMap found (push-forward! b [root] known (node/bits sources))]
     (.get found root)))
 
-(defn- tangent!
-  "The id of the tangent of node id, or nil when it is zero."
+(defn- declared-tangent!
+  "The tangent that the :rop of node `id` gives, or {result tangent} where it has several."
   [b id positions tangents]
-  (let [[op _ & args] (graph/node b id), entry (op/entry op)
+  (let [[op _ & args] (graph/node b id)
+        bindings (merge (tangent-bindings b op args tangents) (node/result-bindings! b id))
+        bindings (node/widened! b id bindings), template (node/form-of b id :rop)
+        made (fn [template]
+               (cond (number? template) nil
+                     template (node/emit-template! b id bindings template)
+                     :else (node/no-derivative! b id (first positions))))]
+    (if (tuple/type? (graph/node-type b id))
+      (into {} (keep-indexed (fn [at t] (when-let [t (made t)] [at t]))) template)
+      (made template))))
+
+(defn- tangent!
+  "The id of the tangent of node id, or nil when it is zero; {result tangent} where it has several
+  results."
+  [b id positions ^HashMap tangents]
+  (let [[op {:keys [at]} & args] (graph/node b id), {:keys [kind] :as entry} (op/entry op)
         form (fn [k] (node/form-of b id k))]
     (node/check-derivable! b id positions)
-    (cond (:partials entry) (partial-tangent! b id (form :partials) positions tangents)
+    (cond (= :part kind) (get (.get tangents (first args)) at)
+          (= :tuple kind) (into {} (map (fn [i] [i (.get tangents (nth args i))])) positions)
+          (:partials entry) (partial-tangent! b id (form :partials) positions tangents)
           (:linear-in entry) (linear-tangent! b id (form :linear-in) positions tangents)
-          (:rop entry) (let [bindings (assoc (tangent-bindings b op args tangents) '?out id)
-                             bindings (node/widened! b id bindings)
-                             template (form :rop)]
-                         (cond (number? template) nil
-                               template (node/emit-template! b id bindings template)
-                               :else (node/no-derivative! b id (first positions))))
+          (:rop entry) (declared-tangent! b id positions tangents)
           :else (tangent-of! b (node/expansion! b id) (distinct args) tangents))))
 
-(defn- stretched! [b id tangent]
-  (let [[dtype shape] (node/gradient-type b id)
-        tangent (node/cast-to! b id dtype tangent)]
+(defn- fitted!
+  "A tangent in the type of what it belongs to, a node or a result of node `id`."
+  [b id [dtype shape] tangent]
+  (let [tangent (node/cast-to! b id dtype tangent)]
     (if (= shape (type/shape-of (graph/node-type b tangent)))
       tangent
       (node/emit-template! b id {'?x tangent} [:broadcast-to {:shape shape} '?x]))))
+
+(defn- stretched! [b id tangent]
+  (let [type (graph/node-type b id)]
+    (if (tuple/type? type)
+      (into {} (map (fn [[at t]] [at (fitted! b id (nth (tuple/types type) at) t)])) tangent)
+      (fitted! b id (node/gradient-type b id) tangent))))
 
 (defn push-forward!
   "{id tangent} of the nodes between the tangents given, {id tangent}, and the roots; zero tangents

@@ -7,6 +7,7 @@
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.form :as form]
             [damo.data.graph :as graph]
+            [damo.data.tuple :as tuple]
             [damo.data.type :as type]
             [damo.op :as op])
   (:import [java.util BitSet HashMap]))
@@ -71,22 +72,52 @@
   (emit-template! b from {'?x x '?y y} [:add '?x '?y]))
 
 (defn float-node?
-  "Is the node of a floating dtype?"
+  "Is the node of a floating dtype, or one of its results where it has several?"
   [b id]
-  (type/float-dtype? (type/dtype-of (graph/node-type b id))))
+  (boolean (some (comp type/float-dtype? type/dtype-of) (tuple/types (graph/node-type b id)))))
 
 (defn- wide-type
   "The type of a node in derivatives of node `of`: those of composites are computed as wide as they
   are themselves."
   [b of id]
-  (let [[dtype shape] (graph/node-type b id), [op] (graph/node b of)]
-    [(if (= :composite (op/kind op)) (type/computed dtype) dtype) shape]))
+  (let [[op] (graph/node b of), wide? (= :composite (op/kind op))]
+    (tuple/map (fn [[dtype shape]] [(if wide? (type/computed dtype) dtype) shape])
+               (graph/node-type b id))))
 
 (defn widened!
   "The bindings of a template of node `of` with every id converted to the dtype that its derivative
   is computed in."
   [b of bindings]
   (update-vals bindings #(cast-to! b of (type/dtype-of (wide-type b of %)) %)))
+
+(defn part!
+  "The id of result `at` of node `id`, which has several."
+  [b id at]
+  (emit-template! b id {'?x id} [:part {:at at} '?x]))
+
+(defn- numbered-names
+  "{?out0 (f 0), ?out1 (f 1) …} for the results of node `id` that are floats, or all."
+  [prefix ats f]
+  (into {} (map (fn [at] [(symbol (str "?" prefix at)) (f at)])) ats))
+
+(defn result-bindings!
+  "{?out id} of node `id`, or where it has several results those of its parts, ?out0 ?out1 …."
+  [b id]
+  (let [type (graph/node-type b id)]
+    (if (tuple/type? type)
+      (numbered-names "out" (range (count (tuple/types type))) #(part! b id %))
+      {'?out id})))
+
+(defn gradient-bindings!
+  "{?g id} of the gradient g of node `id`, or where that has several results and g is
+  {result gradient}, those of the floats among them, ?g0 …, zeros where there is none."
+  [b id g]
+  (let [type (graph/node-type b id)]
+    (if (tuple/type? type)
+      (numbered-names "g" (keep-indexed (fn [at [dtype]] (when (type/float-dtype? dtype) at))
+                                        (tuple/types type))
+                      #(or (get g %) (uniform! b id (nth (tuple/types type) %) 0)))
+      {'?g g})))
 
 (defn context
   "{:attrs :types :type} of a node, what the forms of its entry are functions of."
@@ -237,8 +268,9 @@
         :else [:mul factor partial]))
 
 (defn add-gradient!
-  "Adds g to what `grads` has for node id."
+  "Adds g to what `grads` has for node id: a gradient or tangent, or {result gradient} of a node of
+  several results."
   [b ^HashMap grads id g]
   (.put grads id (if-some [h (.get grads id)]
-                   (sum! b id h g)
+                   (if (map? h) (merge-with #(sum! b id %1 %2) h g) (sum! b id h g))
                    g)))

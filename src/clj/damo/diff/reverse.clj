@@ -41,7 +41,8 @@
 
 (defn- declared-contributions! [b id g positions templates]
   (let [[op _ & args] (graph/node b id)
-        bindings (node/widened! b id (assoc (op/bindings op args) '?out id '?g g))]
+        bindings (node/widened! b id (merge (op/bindings op args) (node/result-bindings! b id)
+                                            (node/gradient-bindings! b id g)))]
     (doall
      (for [i positions
            :let [template (nth templates i nil)
@@ -57,13 +58,17 @@
     (for [a sources :when (.get grads a)] [a (.get grads a)])))
 
 (defn- contributions!
-  "[argument gradient] pairs of the arguments at these positions, for gradient g of node id."
+  "[argument gradient] pairs of the arguments at these positions, for gradient g of node id. That of
+  a node of several results is {result gradient}: each part gives it one."
   [b id g positions]
   (node/check-derivable! b id positions)
-  (if-let [templates (reverse-templates b id)]
-    (declared-contributions! b id g positions templates)
-    (let [args (graph/args-of (graph/node b id))]
-      (contributions-of! b g (node/expansion! b id) (distinct (map #(nth args %) positions))))))
+  (let [[op {:keys [at]} & args] (graph/node b id)]
+    (case (op/kind op)
+      :part [[(first args) {at g}]]
+      :tuple (for [i positions :when (get g i)] [(nth args i) (get g i)])
+      (if-let [templates (reverse-templates b id)]
+        (declared-contributions! b id g positions templates)
+        (contributions-of! b g (node/expansion! b id) (distinct (map #(nth args %) positions)))))))
 
 (defn pull-back!
   "{:grads {id gradient}, :reached ids}: gradients of the nodes between the seeds {id gradient} and

@@ -32,7 +32,7 @@
   [{:keys [kind no-gradient] :as entry}]
   (let [beside? (and (map? no-gradient) (not (:undefined no-gradient)))
         forms (filter entry (if beside? (pop derivative-forms) derivative-forms))]
-    (case (count forms) 0 (contains? #{:composite :region} kind), 1 true, false)))
+    (case (count forms) 0 (contains? #{:composite :region :tuple} kind), 1 true, false)))
 
 (defn- sentences
   "What is wrong with an entry."
@@ -85,15 +85,23 @@
 
 ;; ## Expansions and symbolic dimensions
 
+(defn- called
+  "[id attributes-of-part]: the node of the op that a case calls, and the part of it, if any, that
+  is the output."
+  [{:keys [nodes outputs]}]
+  (let [id (first outputs), [op attrs of] (nodes id)]
+    (if (= :part (op/kind op)) [of attrs] [id nil])))
+
 (defn- expanded
   "The graph of a case with its output replaced by the op's expansion; nil when it has none."
-  [{:keys [nodes outputs] :as g}]
-  (let [id (first outputs), [op attrs & args] (nodes id)
+  [{:keys [nodes] :as g}]
+  (let [[id part] (called g), [op attrs & args] (nodes id)
         template (op/expansion op attrs (mapv #(graph/type-of g %) args) (graph/type-of g id))]
     (when template
       (let [b (graph/builder)]
         (graph/load-graph! b g)
-        (graph/finish b [(op/instantiate! (op/emitter b nil) (op/bindings op args) template)])))))
+        (graph/finish b [(op/instantiate! (op/emitter b nil) (op/bindings op args)
+                                          (if part [:part part template] template))])))))
 
 (defn- same-value? [{:keys [graph env]} value]
   (same-array? value (first (eval/run graph env))))

@@ -52,8 +52,8 @@
 
 (defn value-of
   "The value of a call, by reference."
-  [{:keys [op attrs args]}]
-  (eval/constant op attrs args))
+  [{:keys [op attrs args at]}]
+  (cond-> (eval/constant op attrs args) at (nth at)))
 
 (defn- close?
   "Are two elements of a dtype equal, or floats as near as rounding in single precision, and once

@@ -7,6 +7,7 @@
   (:require [damo.data.array :as array]
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
+            [damo.data.tuple :as tuple]
             [damo.data.type :as type]
             [damo.op :as op]
             [damo.op.typing :as typing])
@@ -65,14 +66,19 @@
     {:attrs {:axis axis, :keepdims (choose ctx [true false])}
      :args [(random-array ctx dtype shape)]}))
 
-(defn arg-reduction
-  "A case of argmax and the like: one axis of an array, with ties."
+(defn line-reduction
+  "A case of a reduction along one axis of an array, or over all."
   [{:keys [dtype size] :as ctx}]
   (let [[shape axis] (variant ctx [[[size] nil] [[size 3] 0] [[2 size] -1] [[2 size 3] 1]
-                                   [[2 size] nil]])
-        ties (array/map-elements dtype #(if (float? %) (Math/rint %) %)
-                                 [(random-array ctx dtype shape)])]
-    {:attrs {:axis axis, :keepdims (choose ctx [true false])}, :args [ties]}))
+                                   [[2 size] nil]])]
+    {:attrs {:axis axis, :keepdims (choose ctx [true false])}
+     :args [(random-array ctx dtype shape)]}))
+
+(defn arg-reduction
+  "The same with ties, for argmax and the like."
+  [{:keys [dtype] :as ctx}]
+  (update (line-reduction ctx) :args
+          (partial mapv #(array/map-elements dtype (fn [x] (if (float? x) (Math/rint x) x)) [%]))))
 
 (defn with-choices
   "The generator function `gen` with one of these values for the attribute k besides."
@@ -113,18 +119,22 @@
    :weaken (fn [x _] x)
    :facts (fn [_ attrs args] {:attrs attrs, :arguments (mapv pr-str args)})})
 
-(defn- construct [op attrs args]
+(defn- construct [op attrs args seed]
   (try
-    (let [made (op/construct plain op attrs args)]
-      (when-not (some :op (:args made)) made))
+    (let [{:keys [type] :as made} (op/construct plain op attrs args)]
+      (when-not (some :op (:args made))
+        (if (tuple/type? type)
+          (let [at (mod (quot (mod seed 840) 4) (count (tuple/types type)))]
+            (assoc made :at at, :type (nth (tuple/types type) at)))
+          made)))
     (catch clojure.lang.ExceptionInfo e
       (when-not (#{::typing/bad-dtype ::typing/empty-reduction} (:damo/error (ex-data e)))
         (throw e)))))
 
 (defn case
-  "A call of an op, {:op :attrs :args [array …] :type}, attributes in normal form; nil when the op
-  does not take that dtype as it is, or not that size. Sizes are extents; `seed` is a natural
-  number."
+  "A call of an op, {:op :attrs :args [array …] :type}, attributes in normal form, of an op that has
+  several results with :at, the one that is meant; nil when the op does not take that dtype as it
+  is, or not that size. Sizes are extents; `seed` is a natural number."
   [op dtype size seed]
   (let [{:keys [kind args gen]} (op/entry op)
         ctx (context op dtype size seed)
@@ -132,7 +142,7 @@
                                    (= kind :elementwise) (elementwise ctx args gen)
                                    :else (fail! ::no-generator (str "the op " op " has no :gen")
                                                 {:op op}))]
-    (construct op attrs args)))
+    (construct op attrs args seed)))
 
 (def ^:private special-values
   {:float [0.0 -0.0 1.0 -1.0 0.5 -2.5 3.0 7.0 1e-30 -1e10 88.5 ##Inf ##-Inf ##NaN]
@@ -156,7 +166,8 @@
             rows (reduce (fn [rows d] (for [r rows, v (specials-of d)] (conj r v))) [[]] dtypes)]
         (construct op attrs
                    (map-indexed (fn [i d] (array/of d [(count rows)] (map #(nth % i) rows)))
-                                dtypes))))))
+                                dtypes)
+                   0)))))
 
 ;; ## Graphs of cases
 
@@ -182,13 +193,14 @@
   output. With `named`, extents above 1 of the arguments are the dimensions n2, n3 …; nil for an op
   that needs to know them."
   ([c] (graph c false))
-  ([{:keys [op attrs args]} named]
+  ([{:keys [op attrs args at]} named]
    (let [b (graph/builder)
          known (if named (into #{} (mapcat :shape) args) #{})
          names (mapv #(symbol (str "x" %)) (range (count args)))
          types (map (fn [{:keys [dtype shape]}] [dtype (mapv #(named-dim known %) shape)]) args)]
      (try
-       (let [out (op/emit! b op (named-attrs known attrs) (mapv #(input! b %1 %2) names types) nil)]
+       (let [out (op/emit! b op (named-attrs known attrs) (mapv #(input! b %1 %2) names types) nil)
+             out (if at (op/emit! b :part {:at at} [(op/->Id out)] nil) out)]
          {:graph (graph/finish b [out]), :env (zipmap names args)})
        (catch clojure.lang.ExceptionInfo e
          (when-not named (throw e)))))))

@@ -16,7 +16,8 @@
 (defn- entries
   "The entries of Damo's own ops, leaves left out, by name."
   []
-  (sort-by :name (filter #(and (entry/built-in? %) (not= :leaf (:kind %))) (vals @op/registry))))
+  (sort-by :name (filter #(and (entry/built-in? %) (not (#{:leaf :part} (:kind %))))
+                         (vals @op/registry))))
 
 ;; ## What an entry says
 
@@ -62,8 +63,9 @@
 
 (defn- derivative-form
   "Which form of derivative an entry declares: a keyword, or nil."
-  [{:keys [partials transpose lop expand no-gradient]}]
-  (cond partials :partials
+  [{:keys [partials transpose lop expand no-gradient kind]}]
+  (cond (= kind :tuple) :results
+        partials :partials
         transpose :transpose
         lop :lop
         (and no-gradient (or (string? no-gradient) (:undefined no-gradient))) :none
@@ -78,6 +80,7 @@
                                               (str "argument " (str/join " and " (sort linear-in))))
                                "; transpose" (template :transpose))
                :lop (str "reverse mode" (template :lop) "; forward mode" (template :rop))
+               :results "that of each result"
                :expansion "that of what it stands for"
                :none nil)]
     (str/join "; " (cond-> (if text [text] [])

@@ -135,7 +135,7 @@
   "What writes the body, by the entry's :nest: a function of context and node to [statements
   scratch]."
   {:nonzero nonzero, :searchsorted searchsorted, :inverse-permutation inverse-permutation
-   :sort sorting/sort-body, :argsort sorting/argsort-body})
+   :sort sorting/sort-body, :argsort sorting/argsort-body, :sort-and-argsort sorting/both-body})
 
 (defn kernel
   "The kernel of a unit of a node of kind :nest."

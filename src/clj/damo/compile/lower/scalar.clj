@@ -82,3 +82,17 @@
     (if scalar
       (of-template template (zipmap args operands) out)
       (native-call op native operands out))))
+
+;; ## Accumulators
+
+(defn acc-dtype
+  "Sums and products of floats run in :f64: ten million 0.1s add up right."
+  [combine dtype]
+  (if (and (#{:add :mul} combine) (type/float-dtype? dtype)) :f64 dtype))
+
+(defn worst
+  "The value of a dtype that no other loses to under the comparison `better`."
+  [dtype better]
+  (let [{:keys [kind lo hi]} (type/dtypes dtype)
+        [low high] (case kind :float [##-Inf ##Inf] :bool [false true] :int [lo hi])]
+    (case better :gt low, :lt high)))

@@ -3,7 +3,7 @@
   becomes an integer key that is ordered as it is. Short lines: the rank of each element is the
   number of those before it in order, counted by loops that are vectorised. Long ones: a radix sort
   of the keys from the lowest digit on, in O(n) for each of at most six digits.
-  (sort-body cx id) and (argsort-body cx id) give [statements scratch]."
+  (sort-body cx id), (argsort-body cx id) and (both-body cx id) give [statements scratch]."
   (:require [damo.compile.lower :as lower]
             [damo.compile.lower.nests :as nests]
             [damo.data.array :as array]
@@ -81,8 +81,10 @@
   (if offset [:sub u [:const dtype offset]] (unsigned info u)))
 
 ;; ## A line
-;; `line` holds what all parts of a kernel share: {:cx :id :n extent, :in read-a-key!, :out
-;; write-the-result!, :key key-type, :indices? and the parameters :keys :others :places :counts}.
+;; `line` holds what all parts of a kernel share: {:cx :id :n extent, :in read-a-key!, :key
+;; key-type,
+;; :element! and :index!, which write the results at a place, nil for what is no result, and the
+;; parameters :keys :others :places :counts}.
 
 (defn- loop-over
   "The loop of `extent` around the statements (f body variable)."
@@ -98,7 +100,18 @@
     (lower/emit! body [:index x value extent ((:note-of cx) id)])
     x))
 
-(defn- rank-statements [{:keys [cx n in out indices? key keys] :as line}]
+(defn- as-number
+  "A place, the variable of a loop or an :i64, as an :i64."
+  [place]
+  (if (symbol? place) [:size place] place))
+
+(defn- write!
+  "Emits the statements that write at q the element with the key (key!), and `place`, where it was."
+  [{:keys [element! index!]} body q key! place]
+  (when index! (index! body q (as-number place)))
+  (when element! (element! body q (key!) place)))
+
+(defn- rank-statements [{:keys [cx n in keys] :as line}]
   [(loop-over line n (fn [body i] (lower/emit! body [:store keys i (in body i)])))
    (loop-over
     line n
@@ -113,7 +126,7 @@
         (lower/emit! body [:var rank [:const :i32 0]])
         (lower/emit! body (counted i 0 :le))
         (lower/emit! body (counted [:- [:- n 1] i] (type/dim+ i 1) :lt))
-        (out body (checked! line body [:cast :i64 rank] n) (if indices? [:size i] k)))))])
+        (write! line body (checked! line body [:cast :i64 rank] n) (constantly k) i))))])
 
 (defn- passes [{:keys [bits]}] (quot (+ bits digit-bits -1) digit-bits))
 
@@ -149,10 +162,10 @@
 (defn- pass-statement
   "The pass over digit p of the last but `after`: each element to its place among those with equal
   lower digits."
-  [{:keys [cx n out indices? key keys others places counts] :as line} p after]
+  [{:keys [cx n index! key keys others places counts] :as line} p after]
   (let [[from to] (if (even? p) [keys others] [others keys]), last? (zero? after)
         own? (odd? after)                   ; indices alternate between `places` and the result
-        read-place (fn [i] (cond (zero? p) [:size i]
+        read-place (fn [i] (cond (zero? p) i
                                  own? ((:result line) i)
                                  :else [:load places i]))]
     (loop-over
@@ -165,9 +178,10 @@
              q (checked! line body place n)]
          (lower/emit! body [:store counts at [:add place [:const :i64 1]]])
          (when-not last? (lower/emit! body [:store to q u]))
-         (cond (not indices?) (when last? (out body q (named cx body "v" (signed key u))))
-               own? (lower/emit! body [:store places q (read-place i)])
-               :else (out body q (read-place i))))))))
+         (cond last? (write! line body q #(named cx body "v" (signed key u)) (read-place i))
+               (not index!) nil
+               own? (lower/emit! body [:store places q (as-number (read-place i))])
+               :else (index! body q (as-number (read-place i)))))))))
 
 (defn- radix-statements [{:keys [key] :as line}]
   (let [k (passes key)]
@@ -199,37 +213,68 @@
   (lower/param cx [:scratch [id name]] dtype :in)
   (lower/param cx [:scratch [id name]] dtype :out))
 
-(defn- body [{:keys [g] :as cx} id indices?]
-  (let [[_ {:keys [axis descending]} x] (nth (:nodes g) id)
+(defn- element-writer
+  "The function that writes elements to parameter p: made of their keys. Where zeros have one key,
+  `zeros-equal`, they are read where they were, for their sign."
+  [{:keys [cx id n] :as line} p index read dtype descending zeros-equal]
+  (fn [body q key place]
+    (let [v (value-of cx body dtype key descending), inner (lower/body {})]
+      (if (and zeros-equal (type/float-dtype? dtype))
+        (let [v (named cx body "v" v), at (if (symbol? place) place (checked! line inner place n))]
+          (lower/emit! inner [:store p (index q) (read inner at)])
+          (lower/emit! body [:store p (index q) v])
+          (lower/emit! body (into [:if [:eq v [:const dtype 0.0]]] @(:stmts inner))))
+        (lower/emit! body [:store p (index q) v])))))
+
+(defn- line-at
+  "The line whose elements stand where (at i) says; `element` and `place` are the parameters of the
+  results, nil for what is no result."
+  [{:keys [g] :as line} {:keys [element place]} at]
+  (let [{:keys [cx id n dtype]} line, [_ {:keys [descending]} x] (nth (:nodes g) id)
+        strides (array/strides (graph/shape-at g x))
+        index (fn [i] (lower/dense-index 0 strides (at i)))
+        read (fn [body i] (let [at (at i)] (lower/read-at cx body at x at)))]
+    (assoc line
+           :in (fn [body i] (key-of! cx body dtype (read body i) descending (some? place)))
+           :result (fn [i] [:load place (index i)])
+           :index! (when place
+                     (fn [body q i]
+                       (lower/emit! body [:store place (index q) i])))
+           :element! (when element
+                       (element-writer line element index read dtype descending (some? place))))))
+
+(defn- body
+  "[statements scratch] of the node; `results` says which node has which of its results in memory,
+  {:element :place}."
+  [{:keys [g] :as cx} id results]
+  (let [[_ {:keys [axis]} x] (nth (:nodes g) id)
         [from shape] (graph/type-of g x), n (nth shape axis), dtype (type/computed from)
-        key (key-type dtype), memory (memory key n indices?)
-        p (lower/param cx [:node id] (if indices? :i64 from) :out)
-        index (fn [at] (lower/dense-index 0 (array/strides shape) at))
-        line-of (fn [at]
-                  {:cx cx, :id id, :n n, :indices? indices?, :key key
-                   :in (fn [body i]
-                         (let [at (at i), v (lower/read-at cx body at x at)]
-                           (key-of! cx body dtype v descending indices?)))
-                   :result (fn [i] [:load p (index (at i))])
-                   :out (fn [body i v]
-                          (let [v (if indices? v (value-of cx body dtype v descending))]
-                            (lower/emit! body [:store p (index (at i)) v])))})]
-    (when (:places memory) (lower/param cx [:node id] :i64 :in))
+        key (key-type dtype), memory (memory key n (some? (:place results)))
+        out (fn [k dtype] (when-let [of (k results)] (lower/param cx [:node of] dtype :out)))
+        params {:element (out :element from), :place (out :place :i64)}
+        line {:cx cx, :id id, :g g, :n n, :dtype dtype, :key key}]
+    (when (:places memory) (lower/param cx [:node (:place results)] :i64 :in))
     [(nests/statements
       cx (into (subvec shape 0 axis) (subvec shape (inc axis)))
       (fn [body lead]
-        (let [line (merge (line-of (fn [i] (vec (concat (take axis lead) [i] (drop axis lead)))))
-                          (into {} (for [[name [d]] memory]
-                                     [name (scratch-param {:cx cx, :id id} name d)])))]
+        (let [line (merge (line-at line params
+                                   (fn [i] (vec (concat (take axis lead) [i] (drop axis lead)))))
+                          (into {} (for [[name [d]] memory] [name (scratch-param line name d)])))]
           (run! #(lower/emit! body %) (line-statements line)))))
      (into {} (for [[name [d size]] memory] [[:scratch [id name]] {:dtype d, :size size}]))]))
 
 (defn argsort-body
   "[statements scratch] of the node: the permutation that sorts the lines along :axis."
   [cx id]
-  (body cx id true))
+  (body cx id {:place id}))
 
 (defn sort-body
   "[statements scratch] of the node: the lines along :axis, sorted."
   [cx id]
-  (body cx id false))
+  (body cx id {:element id}))
+
+(defn both-body
+  "[statements scratch] of the node with both results, the lines sorted and the permutation."
+  [cx id]
+  (let [{element 0, place 1} (get-in cx [:sched :parts id])]
+    (body cx id {:element element, :place place})))

@@ -115,7 +115,7 @@
   :eval (both-meaning scalar/maximum >), :alone (both-alone :max :argmax)
   :lop (comp :lop both-gradients), :rop (comp :rop both-gradients)
   :better :gt, :combine :maximum, :nonempty true, :expand (both-along-one-axis :max-and-argmax)
-  :gen gens/arg-reduction
+  :gen gens/line-reduction
   :examples [[[:part {:at 0} [:max-and-argmax ties]] 2]
              [[:part {:at 1} [:max-and-argmax ties]] 2]]
   :doc "The largest element along the axis, and its index, as max and argmax have them."})
@@ -126,7 +126,7 @@
   :eval (both-meaning scalar/minimum <), :alone (both-alone :min :argmin)
   :lop (comp :lop both-gradients), :rop (comp :rop both-gradients)
   :better :lt, :combine :minimum, :nonempty true, :expand (both-along-one-axis :min-and-argmin)
-  :gen gens/arg-reduction
+  :gen gens/line-reduction
   :examples [[[:part {:at 0} [:min-and-argmin ties]] 0]
              [[:part {:at 1} [:min-and-argmin ties]] 0]]
   :doc "The smallest element along the axis, and its index, as min and argmin have them."})

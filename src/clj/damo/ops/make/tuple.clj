@@ -1,6 +1,6 @@
 (ns damo.ops.make.tuple
-  "Nodes of several results: `part`, which takes one of them, and `tuple`, which puts arrays together
-  as the results of one node: what an op of several results stands for ends in one."
+  "Nodes of several results: `part`, which takes one of them, and `tuple`, which puts arrays
+  together as the results of one node: what an op of several results stands for ends in one."
   (:require [damo.data.expr :as expr]
             [damo.data.fail :refer [fail!]]
             [damo.data.tuple :as tuple]
@@ -23,7 +23,7 @@
   :internal "functions whose results are those of one node"
   :attrs {:at {:is :integer, :own-check true, :doc "which result, from 0 on"}}
   :eval (fn [{:keys [at]} results] (nth results at))
-  :gen (fn [_]), :examples [[[:part {:at 1} [:tuple 2.5 3.5]] 3.5]]
+  :examples [[[:part {:at 1} [:tuple 2.5 3.5]] 3.5]]
   :doc "Result :at of a node that has several."})
 
 (op/register!

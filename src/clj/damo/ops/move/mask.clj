@@ -155,8 +155,8 @@
      (array/of :i64 shape places)]))
 
 (defn- distinct-results
-  "The template of the distinct elements, of how often each occurs, and of their places for x: sorted
-  elements are new where they differ from the one before."
+  "The template of the distinct elements, of how often each occurs, and of their places for x:
+  sorted elements are new where they differ from the one before."
   [{{:keys [as]} :attrs, [[dtype shape]] :types}]
   (let [n (type/size shape)
         both [:sort-and-argsort {:axis 0} [:reshape {:shape [n]} '?x]]
