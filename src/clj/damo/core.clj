@@ -30,7 +30,6 @@
             [damo.face.verify :as verify]
             [damo.op :as op]
             [damo.ops.all]
-            [damo.ops.fold.argmax :as argmax]
             [damo.ops.fold.sort :as sort]
             [damo.ops.linear.einsum :as einsum]
             [damo.ops.move.arrange :as arrange]
@@ -78,7 +77,7 @@
   `(do ~@(for [f functions] (exported f `(explain/explained ~(keyword (name f)) ~f)))))
 
 (export-makers
- argmax/max-and-argmax normalize/layer-norm normalize/batch-norm-train normalize/batch-norm-test
+ normalize/layer-norm normalize/batch-norm-train normalize/batch-norm-test
  subtensor/index subtensor/set-at subtensor/inc-at arrange/split grid/meshgrid grid/indices
  grid/shape-i grid/shape-vector grid/unravel-index grid/ravel-multi-index select/nonzero
  select/masked select/unique-all)

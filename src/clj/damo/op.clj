@@ -95,10 +95,10 @@
   its result rounded; nil when no argument has one."
   [op attrs types type]
   (when (some (comp type/storage-dtype? type/dtype-of) types)
-    (let [wide (fn [name [from _]]
-                 (if (type/storage-dtype? from) [:cast {:dtype (type/computed from)} name] name))
+    (let [cast-to (fn [dtype [from _] t] (if (type/storage-dtype? from) [:cast {:dtype dtype} t] t))
+          wide (fn [name [from _ :as type]] (cast-to (type/computed from) type name))
           node (into [op attrs] (map wide (argument-names op) types))
-          rounded (fn [[dtype _] t] (if (type/storage-dtype? dtype) [:cast {:dtype dtype} t] t))]
+          rounded (fn [type t] (cast-to (type/dtype-of type) type t))]
       (if (tuple/type? type)
         (into [:tuple] (map-indexed #(rounded %2 [:part {:at %1} node])) (tuple/types type))
         (rounded type node)))))
@@ -137,20 +137,13 @@
                                         (mapv #(constructed ctx bindings %) args)))
         :else template))
 
-(defn normal-attrs
-  "The attributes of a node in normal form, by their kinds and by the entry's :normalize."
-  [{:keys [normalizer normalize]} attrs types]
-  (let [attrs (if normalizer (normalizer attrs types) attrs)]
-    (if normalize (normalize attrs types) attrs)))
-
 (defn dims-in
-  "The dims in the attributes of a node of an op, integers left out; `types` are a delay of the
-  types of its arguments and of its own."
+  "The dims in the attributes of a node, integers left out; `types`: a delay as graph/types-at has."
   [op attrs types]
   (kinds/dims (:attrs (entry op)) attrs types))
 
 (defn with-dims
-  "The attributes of a node of an op with (f dim) for each dim in them that is no integer."
+  "The attributes of a node with (f dim) for each dim in them that is no integer."
   [f op attrs types]
   (kinds/with-dims f (:attrs (entry op)) attrs types))
 
@@ -163,7 +156,7 @@
         attrs (if call-attrs (apply dissoc attrs (keys call-attrs)) attrs)]
     (if template
       (weaken (constructed ctx (bindings name args) template) part)
-      (let [attrs (normal-attrs entry attrs types)]
+      (let [attrs (entry/normal-attrs entry attrs types)]
         (make name attrs args
               (type/weakened (tuple/map type/check-rank (result-type entry attrs types))
                              part))))))
@@ -207,9 +200,15 @@
   (let [cx (expr-context (fail/source-position)), args (mapv expr/lift args)]
     ((if (and told/*told* (not= :leaf (kind op))) told-node construct) cx op attrs args)))
 
+(defn results
+  "The vector of the results of an expression; the expression itself where it has but one."
+  [e]
+  (let [type (expr/type-of e)]
+    (if (tuple/type? type) (mapv #(node :part {:at %} [e]) (range (count (tuple/types type)))) e)))
+
 (defn call
   "The expression for a call (op-function arg … :attribute value …). Ops marked :fold take any
-  number of arguments."
+  number of arguments; those of several results give a vector of them."
   [op given]
   (finite/check! op given)
   (explain/explaining
@@ -222,7 +221,7 @@
                    attrs)]
        (if (and fold (< 2 (count args)))
          (reduce (fn [x y] (node op attrs [x y])) args)
-         (node op attrs args))))))
+         (results (node op attrs args)))))))
 
 (defn caller
   "The function of an op, for users: (caller :add) adds. It lives here so that the caller's position
@@ -303,10 +302,16 @@
 
 (defn instantiate!
   "Emits a template through `emit` (see `emitter`) and returns the id, or the number when the
+<<<<<<< HEAD
   template is one. A template is a symbol bound in `bindings` to an id, a number or boolean,
   [op attrs? template …], as in [:div 1 [:add 1 ?x]], or a body, which is put on what ?0 ?1 … are
   bound to. A symbol that is an attribute stands for its value in `attributes`, such as
   those that patterns of rules bind; others are data."
+=======
+  template is one: a symbol bound in `bindings` to an id, a number or boolean, [op attrs? template
+  …], as in [:div 1 [:add 1 ?x]], or a graph of one output, whose inputs are named as bindings are.
+  An attribute that is a symbol bound in `attributes` is what it is bound to; others are data."
+>>>>>>> 99fb914 (Nodes of several results: laws, ops as functions)
   ([emit bindings template] (instantiate! emit bindings template bindings))
   ([emit bindings template attributes]
    (letfn [(arg [t] (cond (vector? t) (->Id (build t) (template-made-of t))
@@ -336,6 +341,7 @@
             id (instantiate-over! (emitter b nil) (bindings op ids) template)]
         (:body (body/closed (graph/finish b [id])))))))
 
+<<<<<<< HEAD
 (defn- expanded-type [{op :name :as entry} attrs types]
   (let [{[out] :outputs :as body} (expanded entry attrs types nil)]
     (when-not body
@@ -352,6 +358,17 @@
   (let [entry (entry op)]
     (check-arity entry types)
     (result-type entry (check-attrs op (:attrs entry) attrs) types)))
+=======
+(defn- expansion-type [{op :name :as entry} attrs types]
+  (let [b (graph/builder)
+        input (fn [i type] (emit! b :input {:name (symbol (str "x" i)), :type type} [] nil))
+        ids (into [] (map-indexed input) types)]
+    (if-let [id (expand-into! b entry attrs ids nil)]
+      (graph/node-type b id)
+      (fail! ::no-type (str "the op " op " declares no :type, and its :expand gives nothing for "
+                            (pr-str types))
+             {:op op, :types types}))))
+>>>>>>> 99fb914 (Nodes of several results: laws, ops as functions)
 
 (defn on-host?
   "Do kernels of the application compute the op, for a whole array at a time? Those of the kind

@@ -166,8 +166,7 @@
     (if (symbol? e) (bind! body id e) (name-value! cx body id e))))
 
 (defn- results!
-  "Names what an arg-reduction has found, the index, or the names of the element and of the index
-  where it gives both."
+  "Names what an arg-reduction has found, the index, or element and index where it gives both."
   [cx body id element index]
   (if (tuple/type? (graph/type-of (:g cx) id))
     (bind! body id [(name-value! cx body [:element id] (element))
@@ -186,9 +185,8 @@
                (emit! body [:require v ((:note-of cx) id)])
                v)
     :gather (gather-value! cx body loops id)
-    :reduce (let [a (nth (node cx id) 2)]
-              (name-value! cx body id
-                (cast-to (dtype cx a) (dtype cx id) (operand! cx body loops id 0))))
+    :reduce (name-value! cx body id (cast-to (dtype cx (nth (node cx id) 2)) (dtype cx id)
+                                             (operand! cx body loops id 0)))
     :part (bind! body id (nth (kernel-value cx body loops (nth (node cx id) 2))
                               (:at (graph/attrs-of (node cx id)))))
     :arg-reduce (results! cx body id #(operand! cx body loops id 0) [:const :i64 0])))

@@ -42,9 +42,7 @@
            (mapv (fn [i]
                    (when-not (linear i) (node/no-derivative! b id i))
                    (apply-to (assoc args i (.get tangents (nth args i))))))
-           (reduce #(if (map? %1)
-                      (merge-with (partial node/sum! b id) %1 %2)
-                      (node/sum! b id %1 %2)))))))
+           (reduce #(node/total! b id %1 %2))))))
 
 (defn- partial-tangent! [b id partials positions ^HashMap tangents]
   (let [[op _ & args] (graph/node b id), bindings (assoc (op/bindings op args) '?out id)

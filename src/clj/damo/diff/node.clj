@@ -267,10 +267,13 @@
         (== partial -1) [:neg factor]
         :else [:mul factor partial]))
 
+(defn total!
+  "The sum of two gradients or tangents, ids or {result id} of a node of several results."
+  [b from g h]
+  (if (map? g) (merge-with #(sum! b from %1 %2) g h) (sum! b from g h)))
+
 (defn add-gradient!
   "Adds g to what `grads` has for node id: a gradient or tangent, or {result gradient} of a node of
   several results."
   [b ^HashMap grads id g]
-  (.put grads id (if-some [h (.get grads id)]
-                   (if (map? h) (merge-with #(sum! b id %1 %2) h g) (sum! b id h g))
-                   g)))
+  (.put grads id (if-some [h (.get grads id)] (total! b id h g) g)))

@@ -13,8 +13,13 @@
             [damo.laws.sampling :as sampling :refer [problem problems same-array? value-of]]
             [damo.meaning.eval :as eval]
             [damo.op :as op]
+<<<<<<< HEAD
             [damo.op.gens :as gens]
             [damo.op.whole :as whole]))
+=======
+            [damo.op.entry :as entry]
+            [damo.op.gens :as gens]))
+>>>>>>> 99fb914 (Nodes of several results: laws, ops as functions)
 
 (set! *warn-on-reflection* true)
 
@@ -76,7 +81,7 @@
 (defn- normal-attributes [{:keys [name] :as entry}]
   (problems name [:f32 :i64 :bool] :normal-attributes
             (fn [{:keys [attrs args]}]
-              (= attrs (op/normal-attrs entry attrs (mapv array/type-of args))))))
+              (= attrs (entry/normal-attrs entry attrs (mapv array/type-of args))))))
 
 (defn- commutes [{:keys [name]}]
   (let [law #(same-array? (value-of %) (value-of (update % :args reverse)))]

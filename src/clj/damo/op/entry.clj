@@ -151,6 +151,12 @@
   (check-native! entry)
   entry)
 
+(defn normal-attrs
+  "The attributes of a node in normal form, by their kinds and by the entry's :normalize."
+  [{:keys [normalizer normalize]} attrs types]
+  (let [attrs (if normalizer (normalizer attrs types) attrs)]
+    (if normalize (normalize attrs types) attrs)))
+
 ;; ## The registry
 
 (defonce ^{:doc "The ops by name: an atom, the one place where they are collected; `register!` and

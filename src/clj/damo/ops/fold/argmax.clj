@@ -6,7 +6,6 @@
             [damo.op :as op :refer [defop]]
             [damo.op.gens :as gens]
             [damo.op.typing :as typing]
-            [damo.ops.make.tuple :as results]
             [damo.scalar.base :as scalar]))
 
 (set! *warn-on-reflection* true)
@@ -109,36 +108,24 @@
 
 (def ^:private ties [:mod [:iota {:shape [5] :axis 0}] 3])
 
-(op/register!
- {:name :max-and-argmax, :kind :arg-reduce, :ns 'damo.ops.fold.argmax, :args '[?x]
-  :attrs attributes, :type both-rule, :internal "d/max-and-argmax"
-  :eval (both-meaning scalar/maximum >), :alone (both-alone :max :argmax)
-  :lop (comp :lop both-gradients), :rop (comp :rop both-gradients)
-  :better :gt, :combine :maximum, :nonempty true, :expand (both-along-one-axis :max-and-argmax)
-  :gen gens/line-reduction
-  :examples [[[:part {:at 0} [:max-and-argmax ties]] 2]
-             [[:part {:at 1} [:max-and-argmax ties]] 2]]
-  :doc "The largest element along the axis, and its index, as max and argmax have them."})
+(defop max-and-argmax
+  "[max argmax] of x along the axis (nil: of all elements): the largest element and its index, found
+  in one loop."
+  {:kind :arg-reduce, :args [?x], :attrs attributes, :type both-rule
+   :eval (both-meaning scalar/maximum >), :alone (both-alone :max :argmax)
+   :lop (comp :lop both-gradients), :rop (comp :rop both-gradients)
+   :better :gt, :combine :maximum, :nonempty true, :expand (both-along-one-axis :max-and-argmax)
+   :gen gens/line-reduction
+   :examples [[[:part {:at 0} [:max-and-argmax ties]] 2]
+              [[:part {:at 1} [:max-and-argmax ties]] 2]]})
 
-(op/register!
- {:name :min-and-argmin, :kind :arg-reduce, :ns 'damo.ops.fold.argmax, :args '[?x]
-  :attrs attributes, :type both-rule, :internal "d/min-and-argmin"
-  :eval (both-meaning scalar/minimum <), :alone (both-alone :min :argmin)
-  :lop (comp :lop both-gradients), :rop (comp :rop both-gradients)
-  :better :lt, :combine :minimum, :nonempty true, :expand (both-along-one-axis :min-and-argmin)
-  :gen gens/line-reduction
-  :examples [[[:part {:at 0} [:min-and-argmin ties]] 0]
-             [[:part {:at 1} [:min-and-argmin ties]] 0]]
-  :doc "The smallest element along the axis, and its index, as min and argmin have them."})
-
-(defn max-and-argmax
-  "[max argmax] of x along the axis (nil: of all elements), with the same options :axis and
-  :keepdims; both are found in one loop."
-  [x & options]
-  (results/parts (op/call :max-and-argmax (into [x] options))))
-
-(defn min-and-argmin
-  "[min argmin] of x along the axis (nil: of all elements), with the same options :axis and
-  :keepdims; both are found in one loop."
-  [x & options]
-  (results/parts (op/call :min-and-argmin (into [x] options))))
+(defop min-and-argmin
+  "[min argmin] of x along the axis (nil: of all elements): the smallest element and its index,
+  found in one loop."
+  {:kind :arg-reduce, :args [?x], :attrs attributes, :type both-rule
+   :eval (both-meaning scalar/minimum <), :alone (both-alone :min :argmin)
+   :lop (comp :lop both-gradients), :rop (comp :rop both-gradients)
+   :better :lt, :combine :minimum, :nonempty true, :expand (both-along-one-axis :min-and-argmin)
+   :gen gens/line-reduction
+   :examples [[[:part {:at 0} [:min-and-argmin ties]] 0]
+              [[:part {:at 1} [:min-and-argmin ties]] 0]]})

@@ -11,7 +11,6 @@
             [damo.op :as op :refer [defop]]
             [damo.op.gens :as gens]
             [damo.op.typing :as typing]
-            [damo.ops.make.tuple :as results]
             [damo.scalar.base :as scalar]))
 
 (set! *warn-on-reflection* true)
@@ -142,33 +141,26 @@
    :gen (gens/with-choices plain-lines :descending [false true])
    :examples [[[:sort [:mod [:iota {:shape [5] :axis 0}] 3]] [0 0 1 1 2]]]})
 
-(op/register!
- {:name :sort-and-argsort, :kind :nest, :nest :sort-and-argsort, :ns 'damo.ops.fold.sort
-  :args '[?x], :attrs attributes, :internal "d/sort-and-argsort"
-  :type (fn [attrs [[_ shape :as type] :as types]]
-          (typing/normal-axis attrs types)
-          (tuple/of [type [:i64 shape]]))
-  :eval (fn [{:keys [axis descending]} {:keys [dtype] :as x}]
-          [(along dtype axis #(map % (order-of % descending)) x)
-           (along :i64 axis #(order-of % descending) x)])
-  :alone (fn [{:keys [attrs]}] [[:sort attrs '?x] [:argsort attrs '?x]])
-  :lop (fn [{{:keys [axis]} :attrs, [[_ shape]] :types}]
-         [(taken-along shape axis '?g0 [:inverse-permutation {:axis axis} '?out1])])
-  :rop (fn [{{:keys [axis]} :attrs, [[_ shape]] :types}]
-         [(taken-along shape axis '?dx '?out1) 0])
-  :failure "the elements can be put in order", :batch {}
-  :gen (gens/with-choices plain-lines :descending [false true])
-  :examples [[[:part {:at 0} [:sort-and-argsort [:mod [:iota {:shape [5] :axis 0}] 3]]]
-              [0 0 1 1 2]]
-             [[:part {:at 1} [:sort-and-argsort [:mod [:iota {:shape [5] :axis 0}] 3]]]
-              [0 3 1 4 2]]]
-  :doc "x sorted along an axis and the permutation that sorts it, as sort and argsort have them."})
-
-(defn sort-and-argsort
-  "[sorted permutation] of x along an axis, with the options :axis and :descending of sort: the
-  results of sort and argsort, of one sorting."
-  [x & options]
-  (results/parts (op/call :sort-and-argsort (into [x] options))))
+(defop sort-and-argsort
+  "[sorted permutation] of x along an axis: what sort and argsort give, of one sorting."
+  {:kind :nest, :nest :sort-and-argsort, :args [?x], :attrs attributes
+   :type (fn [attrs [[_ shape :as type] :as types]]
+           (typing/normal-axis attrs types)
+           (tuple/of [type [:i64 shape]]))
+   :eval (fn [{:keys [axis descending]} {:keys [dtype] :as x}]
+           [(along dtype axis #(map % (order-of % descending)) x)
+            (along :i64 axis #(order-of % descending) x)])
+   :alone (fn [{:keys [attrs]}] [[:sort attrs ?x] [:argsort attrs ?x]])
+   :lop (fn [{{:keys [axis]} :attrs, [[_ shape]] :types}]
+          [(taken-along shape axis '?g0 [:inverse-permutation {:axis axis} '?out1])])
+   :rop (fn [{{:keys [axis]} :attrs, [[_ shape]] :types}]
+          [(taken-along shape axis '?dx '?out1) 0])
+   :failure "the elements can be put in order", :batch {}
+   :gen (gens/with-choices plain-lines :descending [false true])
+   :examples [[[:part {:at 0} [:sort-and-argsort [:mod [:iota {:shape [5] :axis 0}] 3]]]
+               [0 0 1 1 2]]
+              [[:part {:at 1} [:sort-and-argsort [:mod [:iota {:shape [5] :axis 0}] 3]]]
+               [0 3 1 4 2]]]})
 
 ;; ## The largest elements
 
@@ -232,29 +224,23 @@
    :gen top-lines
    :examples [[[:argtopk {:k 2} [:mod [:iota {:shape [5] :axis 0}] 3]] [2 1]]]})
 
-(op/register!
- {:name :topk-and-argtopk, :kind :composite, :ns 'damo.ops.fold.sort, :args '[?x]
-  :attrs top-attributes, :normalize check-k, :internal "d/topk-and-argtopk"
-  :type (fn [attrs types]
-          (let [[_ shape :as type] (top-type attrs types)] (tuple/of [type [:i64 shape]])))
-  :eval (fn [attrs x] (mapv #(% attrs x) [top-elements top-indices]))
-  :alone (fn [{:keys [attrs]}] [[:topk attrs '?x] [:argtopk attrs '?x]])
-  :expand (fn [{{:keys [axis k largest]} :attrs}]
-            (let [both [:sort-and-argsort {:axis axis, :descending largest} '?x]]
-              (into [:tuple] (for [at [0 1]]
-                               [:slice {:axis axis, :start 0, :stop k} [:part {:at at} both]]))))
-  :gen top-lines
-  :examples [[[:part {:at 0} [:topk-and-argtopk {:k 2} [:mod [:iota {:shape [5] :axis 0}] 3]]]
-              [2 1]]
-             [[:part {:at 1} [:topk-and-argtopk {:k 2} [:mod [:iota {:shape [5] :axis 0}] 3]]]
-              [2 1]]]
-  :doc "The k largest elements along an axis and their indices, as topk and argtopk have them."})
-
-(defn topk-and-argtopk
-  "[values indices] of the k largest elements of x along an axis, with the options :axis and
-  :largest of topk: the results of topk and argtopk, of one sorting."
-  [x k & options]
-  (results/parts (op/call :topk-and-argtopk (into [x k] options))))
+(defop topk-and-argtopk
+  "[values indices] of the k largest elements along an axis: what topk and argtopk give, of one
+  sorting."
+  {:kind :composite, :args [?x], :attrs top-attributes, :normalize check-k
+   :type (fn [attrs types]
+           (let [[_ shape :as type] (top-type attrs types)] (tuple/of [type [:i64 shape]])))
+   :eval (fn [attrs x] (mapv #(% attrs x) [top-elements top-indices]))
+   :alone (fn [{:keys [attrs]}] [[:topk attrs ?x] [:argtopk attrs ?x]])
+   :expand (fn [{{:keys [axis k largest]} :attrs}]
+             (let [both [:sort-and-argsort {:axis axis, :descending largest} ?x]]
+               (into [:tuple] (for [at [0 1]]
+                                [:slice {:axis axis, :start 0, :stop k} [:part {:at at} both]]))))
+   :gen top-lines
+   :examples [[[:part {:at 0} [:topk-and-argtopk {:k 2} [:mod [:iota {:shape [5] :axis 0}] 3]]]
+               [2 1]]
+              [[:part {:at 1} [:topk-and-argtopk {:k 2} [:mod [:iota {:shape [5] :axis 0}] 3]]]
+               [2 1]]]})
 
 ;; ## Searching and counting
 

@@ -1,8 +1,7 @@
 (ns damo.ops.make.tuple
   "Nodes of several results: `part`, which takes one of them, and `tuple`, which puts arrays
   together as the results of one node: what an op of several results stands for ends in one."
-  (:require [damo.data.expr :as expr]
-            [damo.data.fail :refer [fail!]]
+  (:require [damo.data.fail :refer [fail!]]
             [damo.data.tuple :as tuple]
             [damo.op :as op]
             [damo.op.gens :as gens]))
@@ -33,8 +32,3 @@
   :gen (gens/on-shapes (fn [n] [[{} [n] [2 n]] [{} [] []]]))
   :examples [[[:part {:at 0} [:tuple 2.5 3.5]] 2.5]]
   :doc "Arrays as the results of one node."})
-
-(defn parts
-  "The vector of the results of an expression that has several."
-  [e]
-  (mapv #(op/node :part {:at %} [e]) (range (count (tuple/types (expr/type-of e))))))

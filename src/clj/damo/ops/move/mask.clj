@@ -11,7 +11,6 @@
             [damo.op :as op :refer [defop]]
             [damo.op.gens :as gens]
             [damo.op.typing :as typing]
-            [damo.ops.make.tuple :as results]
             [damo.ops.move.view :as view]))
 
 (set! *warn-on-reflection* true)
@@ -212,7 +211,7 @@
   [x & options]
   (let [{:keys [as]} (attribute/options as-option [] options)]
     (zipmap [:values :counts :inverse]
-            (results/parts (op/node :unique-all {:as as} [(expr/whole x)])))))
+            (op/results (op/node :unique-all {:as as} [(expr/whole x)])))))
 
 (defn nonzero
   "The indices of the elements of x that are true, or not 0, in row-major order: a vector with one
