@@ -302,16 +302,9 @@
 
 (defn instantiate!
   "Emits a template through `emit` (see `emitter`) and returns the id, or the number when the
-<<<<<<< HEAD
-  template is one. A template is a symbol bound in `bindings` to an id, a number or boolean,
-  [op attrs? template …], as in [:div 1 [:add 1 ?x]], or a body, which is put on what ?0 ?1 … are
-  bound to. A symbol that is an attribute stands for its value in `attributes`, such as
-  those that patterns of rules bind; others are data."
-=======
   template is one: a symbol bound in `bindings` to an id, a number or boolean, [op attrs? template
-  …], as in [:div 1 [:add 1 ?x]], or a graph of one output, whose inputs are named as bindings are.
-  An attribute that is a symbol bound in `attributes` is what it is bound to; others are data."
->>>>>>> 99fb914 (Nodes of several results: laws, ops as functions)
+  …], as in [:div 1 [:add 1 ?x]], or a body, which is put on what ?0 ?1 … are bound to. An attribute
+  that is a symbol bound in `attributes` is what it is bound to; others are data."
   ([emit bindings template] (instantiate! emit bindings template bindings))
   ([emit bindings template attributes]
    (letfn [(arg [t] (cond (vector? t) (->Id (build t) (template-made-of t))
@@ -341,7 +334,6 @@
             id (instantiate-over! (emitter b nil) (bindings op ids) template)]
         (:body (body/closed (graph/finish b [id])))))))
 
-<<<<<<< HEAD
 (defn- expanded-type [{op :name :as entry} attrs types]
   (let [{[out] :outputs :as body} (expanded entry attrs types nil)]
     (when-not body
@@ -358,17 +350,6 @@
   (let [entry (entry op)]
     (check-arity entry types)
     (result-type entry (check-attrs op (:attrs entry) attrs) types)))
-=======
-(defn- expansion-type [{op :name :as entry} attrs types]
-  (let [b (graph/builder)
-        input (fn [i type] (emit! b :input {:name (symbol (str "x" i)), :type type} [] nil))
-        ids (into [] (map-indexed input) types)]
-    (if-let [id (expand-into! b entry attrs ids nil)]
-      (graph/node-type b id)
-      (fail! ::no-type (str "the op " op " declares no :type, and its :expand gives nothing for "
-                            (pr-str types))
-             {:op op, :types types}))))
->>>>>>> 99fb914 (Nodes of several results: laws, ops as functions)
 
 (defn on-host?
   "Do kernels of the application compute the op, for a whole array at a time? Those of the kind

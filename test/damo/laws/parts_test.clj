@@ -13,7 +13,8 @@
             [damo.data.tuple :as tuple]
             [damo.meaning.eval :as eval]
             [damo.op :as op]
-            [damo.op.gens :as gens]))
+            [damo.op.gens :as gens]
+            [damo.op.whole :as whole]))
 
 (set! *warn-on-reflection* true)
 
@@ -94,7 +95,7 @@
                 run (fn [es] (map deref ((d/function [x] es {:mode mode}) t)))
                 {:keys [counts inverse] all :values} (d/unique-all x)]]
     (is (= (same-zeros (run [values (d/sub (place :right) (place :left))
-                                     (d/searchsorted values x)]))
+                             (d/searchsorted values x)]))
            (same-zeros (run [all counts inverse])))
         (str dtype " " shape " " mode)))
   (testing "of nothing"
@@ -201,7 +202,7 @@
     (testing "written and read"
       (let [{:keys [graph]} (expr/to-graph es), again (graph/check (edn/read-string (pr-str graph)))
             env {'x (array/of :f64 [3] [3 -1 1]), 'y (array/of :f32 [2] [1 2])}]
-        (is (= graph again (op/check-types again)))
+        (is (= graph again (whole/check-types again)))
         (is (= expected (map array/nested (eval/run again env))))))))
 
 (deftest a-node-of-several-results-is-no-array
@@ -211,6 +212,12 @@
                                                                  %)))))
     (is (= :damo.part/no-such-part (first (error-of #(op/node :part {:at 2} [both])))))
     (is (= :damo.part/no-such-part (first (error-of #(op/node :part {:at 0} [x])))))))
+
+(deftest dims-are-replaced-in-the-types-of-results
+  (let [x (d/input 'x [:f64 ['n 'm]]), [m i] (d/max-and-argmax x :axis 1)
+        y (d/input 'y [:f64 [2 3]])]
+    (is (= [[3.0 6.0] [2 2]]
+           (map deref ((d/function [y] [m i] {:givens {x y}}) [[1 2 3] [4 5 6]]))))))
 
 (deftest updates-and-outputs-share-a-node
   (let [w (d/shared 'w [3.0 1.0 2.0]), x (d/input 'x [:f64 [3]])

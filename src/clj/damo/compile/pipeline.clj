@@ -7,6 +7,7 @@
             [damo.compile.modes :as modes]
             [damo.compile.pass :as pass]
             [damo.compile.pass.guard :as guard]
+            [damo.compile.pass.parts :as parts]
             [damo.compile.plan :as plan]
             [damo.data.graph :as graph]
             [damo.data.thrown :as thrown]
@@ -62,9 +63,14 @@
   [graph mode]
   (let [{:keys [before after] :as options} (modes/options mode)
         options (select-keys options modes/rule-options)
-        written [{:what "the user", :graph (counted/keep-binders graph), :trace []}]]
+        written [{:what "the user", :graph (counted/keep-binders graph), :trace []}]
+        alone (parts/alone graph)
+        used (if (identical? alone graph)
+               written
+               (passed written "results that are used alone"
+                       (constantly (counted/keep-binders alone))))]
     (reduce (partial swept options)
-            (passed (rewritten written options before) "the expansion of composite ops" pass/expand)
+            (passed (rewritten used options before) "the expansion of composite ops" pass/expand)
             after)))
 
 (defn optimized

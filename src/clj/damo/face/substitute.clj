@@ -6,6 +6,7 @@
   (:require [damo.data.expr :as expr]
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
+            [damo.data.tuple :as tuple]
             [damo.data.type :as type]
             [damo.data.unify :as unify]
             [damo.op :as op]
@@ -50,8 +51,8 @@
 
 (defn- with-dims
   "The type with symbols of dims replaced as {symbol dim} says."
-  [dims [dtype shape]]
-  [dtype (mapv #(type/substitute dims %) shape)])
+  [dims type]
+  (tuple/map (fn [[dtype shape]] [dtype (mapv #(type/substitute dims %) shape)]) type))
 
 (defn- adapter
   "The function that gives the attributes and the type of a node with dims replaced."

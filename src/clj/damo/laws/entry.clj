@@ -13,13 +13,9 @@
             [damo.laws.sampling :as sampling :refer [problem problems same-array? value-of]]
             [damo.meaning.eval :as eval]
             [damo.op :as op]
-<<<<<<< HEAD
+            [damo.op.entry :as entry]
             [damo.op.gens :as gens]
             [damo.op.whole :as whole]))
-=======
-            [damo.op.entry :as entry]
-            [damo.op.gens :as gens]))
->>>>>>> 99fb914 (Nodes of several results: laws, ops as functions)
 
 (set! *warn-on-reflection* true)
 

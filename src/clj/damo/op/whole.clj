@@ -5,6 +5,7 @@
   :types [[:f32 [n]] [:f32 []]]."
   (:require [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
+            [damo.data.tuple :as tuple]
             [damo.op :as op]
             [damo.op.body :as body]))
 
@@ -51,8 +52,8 @@
 
 (declare with-dims)
 
-(defn- type-with-dims [f [dtype shape]]
-  [dtype (mapv #(if (integer? %) % (f %)) shape)])
+(defn- type-with-dims [f type]
+  (tuple/map (fn [[dtype shape]] [dtype (mapv #(if (integer? %) % (f %)) shape)]) type))
 
 (defn node-with-dims
   "The attributes of a node with (f dim) for each dim in them and in the graphs in them that is no
