@@ -18,7 +18,7 @@
 
 (def ^:private user-keys
   "The keys that the entry of a user's op may have; those of the other kinds are for Damo's own."
-  #{:name :doc :ns :kind :args :attrs :all-attrs :call-attrs :instead :normalize
+  #{:name :doc :ns :kind :alone :args :attrs :all-attrs :call-attrs :instead :normalize
     :normalizer :type :coerce
     :agree :fold :commutes :eval :kernel :native :expand :scalar :ulp :slope-ulp :partials
     :linear-in :transpose :lop :rop :no-gradient :gen :examples :combine :init :nonempty :better
@@ -111,7 +111,8 @@
 (defn- check-names! [{:keys [args] :as entry}]
   (when (vector? args)
     (let [tangents (map #(symbol (str "?d" (subs (str %) 1))) args)
-          known (into '#{?out ?g} (concat args tangents))]
+          names (into '#{?out ?g} (concat args tangents))
+          known #(or (names %) (re-matches #"\?(out|g)\d+" (str %)))]
       (doseq [k [:partials :transpose :lop :rop] :let [form (k entry)] :when (vector? form)]
         (when-let [unknown (first (remove known (filter #(re-find #"^\?" (str %))
                                                         (names-in form))))]
