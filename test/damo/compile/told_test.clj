@@ -129,7 +129,9 @@
             :let [f (d/function [x y] (d/with-dims told (d/add kept y)))]]
       (is (= [11.0 23.0] @(f [1 -2 3] [10 20])))
       (is (refused? f [1 2 3] [10 20]))
-      (is (refused? f [-1 2 -3] [10 20])))))
+      (is (refused? f [-1 2 -3] [10 20]))
+      (is (re-find #"count.*, told at told_test.clj:\d+"
+                   (first (str/split-lines (ex-message (refusal f [1 2 3] [10 20])))))))))
 
 (deftest contradictions
   (are [told] (thrown-with-msg? ExceptionInfo #"contradicts itself.*told at told_test.clj"

@@ -2,9 +2,11 @@
   "Dims that are told to be equal: random expressions of inputs whose axes all have names of their
   own are those of inputs with common names, in type, value and both derivatives; and a call in
   which they are not equal is refused, whatever became of the expressions."
-  (:require [clojure.test :refer [deftest is testing]]
+  (:require [clojure.string :as str]
+            [clojure.test :refer [deftest is testing]]
             [damo.compile.told :as told]
             [damo.core :as d]
+            [damo.data.array :as array]
             [damo.data.expr :as expr]
             [damo.data.graph :as graph]
             [damo.data.type :as type]
@@ -94,3 +96,27 @@
         (is (every? true? (map same? expected found)))
         (is (not-any? :told (map second (:nodes graph))) "it is a matter of the function now")
         (is (or (seq requires) (< (count (filter (comp #{'n} val) told)) 2)))))))
+
+(defn- tensor [{:keys [dtype shape] :as a}]
+  (d/tensor (array/values a) dtype :shape shape))
+
+(deftest calls-that-contradict-what-is-told-are-refused
+  (doseq [[k recipe] (map-indexed vector (graphs/recipes 60 21))
+          :let [g (:graph (graphs/graph (update recipe :steps #(vec (take 16 %)))))
+                {:keys [types told]} (own-names (leaves g))
+                own (into {} (for [[s common] told] [s common]))
+                mode (nth [:fast-run :fast-compile :debug] (mod k 3))
+                env #(update-vals (graphs/env k %) tensor)
+                right (env '{n 3, m 2}), wrong (env '{n 4, m 2})
+                names (sort (keys types))
+                used (set (for [id (graph/live g), a (graph/args-at g id)]
+                            (:name (graph/attrs-at g a))))
+                changed (filter #(some #{'n} (map own (second (types %)))) (filter used names))]
+          :when (next changed)]
+    (testing (str "seed 21, graph " k ", " mode)
+      (let [f (d/function (mapv #(d/input % (types %)) names) (d/with-dims told (made g types))
+                          {:mode mode, :on-unused-input :ignore})
+            says #(str (:fails (running/outcome (fn [] (apply f (map % names))))))]
+        (is (not (str/includes? (says right) "it is told that")))
+        (is (str/includes? (says (assoc right (first changed) (wrong (first changed))))
+                           "it is told that"))))))

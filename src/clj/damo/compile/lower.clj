@@ -25,9 +25,10 @@
 ;; ## The kernel being written: parameters and names (mutable, inside `kernel` only)
 
 (defn fresh
-  "A new name of a kernel, a symbol that no dimension can have."
-  [{:keys [counter]} prefix]
-  (symbol (str prefix "." (vswap! counter inc))))
+  "A new name in a kernel, no dim's: those of the graph that look like one are its :dims."
+  [{:keys [counter g] :as cx} prefix]
+  (let [s (symbol (str prefix "." (vswap! counter inc)))]
+    (if (contains? (:dims g) s) (recur cx prefix) s)))
 
 (defn param
   "The position of the parameter for the memory `key`, [:node id] or [:scratch id], used with access

@@ -124,7 +124,7 @@
 (defn view-map
   "The map of a simple view (see above); nil when the view is not simple."
   [op attrs in out]
-  (let [probe (mapv #(symbol (str "stride." %)) (range (count in)))
+  (let [probe (mapv #(symbol "damo.stride" (str %)) (range (count in)))
         {:keys [offset strides]} (view-layout op attrs in out {:offset 0, :strides probe})]
     (when (and strides (= 0 offset))
       (let [positions (mapv #(dim-position out strides %1 %2) in probe)]

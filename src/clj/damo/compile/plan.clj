@@ -178,9 +178,12 @@
             g ports)))
 
 (defn- with-ports
-  "The graph with a node for each port, and only the nodes needed that count dims."
-  [g {:keys [inputs state]} dims]
-  (-> (counted/only-needed g dims) (with-leaves :input inputs) (with-leaves :shared state)))
+  "The graph with a node for each port, only the nodes needed that count dims, the names of all
+  :dims, and the :bounds that were told of them."
+  [g {:keys [inputs state bounds]} dims]
+  (let [g (-> (counted/only-needed g dims)
+              (with-leaves :input inputs) (with-leaves :shared state))]
+    (assoc g :bounds bounds, :dims (into dims (map :dim) (counted/binders g)))))
 
 (defn- laid-out
   "{:steps [step …] :alias {node state}}: the units lowered, in order, and copies at the end. Steps
@@ -224,9 +227,9 @@
   "The program of a prepared graph; see the namespace. Its meta data has the :nodes that the buffers
   are for, in order, for messages. The outputs of the graph are first those that
   are returned, then the new values of the state."
-  [g {:keys [inputs state outputs updates requires bounds] fn-name :name :as spec}]
+  [g {:keys [inputs state outputs updates requires] fn-name :name :as spec}]
   (let [dims (bound-dimensions (concat inputs state))
-        g (assoc (with-ports g spec (set dims)) :bounds bounds)
+        g (with-ports g spec (set dims))
         sched (schedule/schedule g)
         {:keys [bound counting]} (require/by-time g (set dims))
         noted (vec (distinct (concat (failing-nodes g) (map :id bound) (map :id counting))))

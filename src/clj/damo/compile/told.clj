@@ -92,29 +92,32 @@
 
 ;; ## The graph
 
-(defn- with-dims
-  "The graph with dims replaced, without nodes that state only what is `settled?` otherwise."
-  [g dims settled?]
-  (let [b (graph/builder), replace-in #(type/substitute dims %)
-        emit! (fn [id [op attrs] args [dtype shape] note]
-                (let [shape (mapv replace-in shape), types (delay (graph/types-at g id))
-                      attrs (cond-> (op/with-dims replace-in op attrs types)
-                              (:counts (op/entry op)) (update :as replace-in))
-                      left (not-empty (vec (remove settled? (:told attrs))))]
-                  (if (and (= op :specify-shape) (nil? left)
-                           (= shape (type/shape-of (graph/node-type b (first args)))))
-                    (first args)
-                    (graph/add-node! b (into [op (cond-> attrs (:told attrs) (assoc :told left))]
-                                             args)
-                                     [dtype shape] note))))]
-    (:graph (graph/swept b g (graph/sweep! g emit!)))))
-
 (defn- text-of
   "The text of a fact among these statements, with the place where it was stated."
   [g statements fact]
   (let [{:keys [id]} (first (filter #(= fact (:fact %)) statements))]
     (str (told/text fact) (when id (str ", told at "
                                         (fail/position-text (get-in g [:notes id :src])))))))
+
+(defn- with-dims
+  "The graph with dims replaced, without nodes that state only what is `settled?` otherwise. A node
+  that counts a dim of which something is told says so in its note: (told-of dim) is that text."
+  [g dims settled? told-of]
+  (let [b (graph/builder), replace-in #(type/substitute dims %)
+        emit! (fn [id [op {:keys [as] :as attrs}] args [dtype shape] note]
+                (let [shape (mapv replace-in shape), types (delay (graph/types-at g id))
+                      counts? (and (:counts (op/entry op)) (contains? dims as))
+                      attrs (cond-> (op/with-dims replace-in op attrs types)
+                              counts? (update :as replace-in))
+                      left (not-empty (vec (remove settled? (:told attrs))))]
+                  (if (and (= op :specify-shape) (nil? left)
+                           (= shape (type/shape-of (graph/node-type b (first args)))))
+                    (first args)
+                    (graph/add-node! b (into [op (cond-> attrs (:told attrs) (assoc :told left))]
+                                             args)
+                                     [dtype shape]
+                                     (cond-> note counts? (assoc :told (told-of as)))))))]
+    (:graph (graph/swept b g (graph/sweep! g emit!)))))
 
 (defn settled
   "{:graph :requires :bounds} of a graph, see the namespace; :bounds is what was told of single
@@ -126,8 +129,10 @@
       (let [bound (into #{} (comp (mapcat (comp type/shape-of second)) (filter symbol?)) ports)
             counted (counted-dims g), facts (map :fact found)
             [outer dims] (solutions facts bound counted #(text-of g found %))
+            told-of (fn [s] (->> facts (filter #(contains? (told/mentioned %) s)) distinct
+                                 (map #(text-of g found %)) (str/join ", ")))
             settled? (fn [[_ a b :as fact]] (or (= a b) (not-any? counted (told/mentioned fact))))
             stated (map (fn [s] (update s :fact #(told/substituted outer %))) found)]
-        {:graph (with-dims g dims settled?)
+        {:graph (with-dims g dims settled? told-of)
          :requires (requirements g ports bound stated)
          :bounds (told/bounds (map #(told/substituted dims %) facts))}))))

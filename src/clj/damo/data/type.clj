@@ -297,7 +297,7 @@
   "Is d a dim, an integer of at least 0, a symbol or arithmetic on dims?"
   [d]
   (or (and (integer? d) (<= 0 d Long/MAX_VALUE))
-      (and (symbol? d) (nil? (namespace d)))
+      (symbol? d)
       (and (vector? d) (operands? (first d) (rest d)) (every? dim? (rest d)))))
 
 (defn symbols

@@ -51,7 +51,8 @@
   "What a failure of node `id` says of it. A guard speaks of the node that it guards, a check of an
   index of what reads or writes there."
   [g users id]
-  (let [{{:keys [file line]} :src} (get-in g [:notes id]), from-end? (counts-from-end? g id)
+  (let [{{:keys [file line]} :src, :keys [told]} (get-in g [:notes id])
+        from-end? (counts-from-end? g id)
         [op {:keys [extent message] :as attrs} & args] (graph/node-at g id)
         {:keys [failure kind]} (op/entry op)
         id (case kind (:guard :require) (first args), :check (reader g users id), id)
@@ -63,7 +64,8 @@
       from-end? (assoc :from-end true)
       (not= kind :guard) (assoc :message
                                 (cond message message
-                                      failure (if (fn? failure) (failure attrs) failure)
+                                      failure (str (if (fn? failure) (failure attrs) failure)
+                                                   (when told (str "; " told)))
                                       extent
                                       "an index must lie between 0 and the extent of its axis"
                                       (op/on-host? op) "its kernel failed"
