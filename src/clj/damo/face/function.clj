@@ -213,26 +213,15 @@
                    (let [call #(.callInto core (into-array Tensor buffers) args)]
                      (if around (around call args) (call)))))))
 
-(defn- step-lines
-  "A step of a program as lines: what it runs on what; steps inside of it are indented."
-  [kernels {:keys [do kernel args m n k op dim buffer routine steps]}]
-  (case do
-    :kernel [(str "kernel  " (:name (nth kernels kernel)) " on buffers " args)]
-    :gemm [(str "product [" (pr-str m) " " (pr-str k) "] x [" (pr-str k) " " (pr-str n) "]")]
-    :count [(str "count   " dim " from buffer " buffer)]
-    :host [(str "host    " op ", a kernel of the application")]
-    :call [(str "call    " routine " with " (pr-str args))]
-    :block (into ["block"] (map #(str "  " %)) (mapcat #(step-lines kernels %) steps))))
-
 (defn explain
   "Prints the rules that fired while f was compiled, how often each, and the steps of its program."
   [f]
-  (let [{:keys [program trace]} (info f)]
+  (let [^Function core (.function (compiled f)), {:keys [trace]} (info f)]
     (println (str f))
     (doseq [[rule times] (sort-by (comp str key) (frequencies (map :rule (remove :stopped trace))))]
       (println (str "  rule    " (name rule) (when (< 1 times) (str " × " times)))))
     (run! #(println (str "  stopped " (trace/stop-text %))) (filter :stopped trace))
-    (run! #(println (str "  " %)) (mapcat #(step-lines (:kernels program) %) (:steps program)))))
+    (run! #(println (str "  " %)) (.lines (.program core)))))
 
 (defn wrap
   "A compiled function around one of the core, with results in that form. `around`, which may be

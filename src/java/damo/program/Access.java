@@ -14,13 +14,24 @@ public record Access(String what, int buffer, Mode mode, Region region) {
     /** What is done with a buffer. */
     public enum Mode {
         /** Reads what is there. */
-        READ,
+        READ("reads"),
         /** Writes, and reads nothing. */
-        WRITE,
+        WRITE("writes"),
         /** Reads what is there, and writes. */
-        UPDATE,
+        UPDATE("updates"),
         /** Writes, and reads perhaps, before or after: as an {@code :inout} of a kernel. */
-        MIXED;
+        MIXED("writes and reads");
+
+        private final String verb;
+
+        Mode(String verb) {
+            this.verb = verb;
+        }
+
+        /** What it does, for people. */
+        public String verb() {
+            return verb;
+        }
 
         /** Whether an earlier step must have written the buffer. */
         public boolean needs() {

@@ -1,8 +1,10 @@
 package damo.program;
 
 import damo.tensor.DType;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.StringJoiner;
 import java.util.stream.Collectors;
 
 /**
@@ -49,5 +51,28 @@ public record Program(
     /** All steps, those inside of others too: the position of each is its number. */
     public List<Step> all() {
         return Step.preorder(steps);
+    }
+
+    /**
+     * The steps as lines for people, those inside of others indented, each with the buffers that it
+     * uses: {@code "kernel  add-tanh; reads 3 2, writes 4"}.
+     */
+    public List<String> lines() {
+        List<String> lines = new ArrayList<>();
+        steps.forEach(step -> lines(step, "", lines));
+        return lines;
+    }
+
+    private static void lines(Step step, String indent, List<String> lines) {
+        StringJoiner uses = new StringJoiner(", ", "; ", "").setEmptyValue("");
+        for (Access.Mode mode : Access.Mode.values()) {
+            List<String> buffers = step.accesses().stream().filter(a -> a.mode() == mode)
+                    .map(a -> Integer.toString(a.buffer())).distinct().toList();
+            if (!buffers.isEmpty()) {
+                uses.add(mode.verb() + " " + String.join(" ", buffers));
+            }
+        }
+        lines.add(indent + step.text() + uses);
+        step.inner().forEach(inner -> lines(inner, indent + "  ", lines));
     }
 }

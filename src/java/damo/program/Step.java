@@ -16,6 +16,9 @@ import java.util.stream.Stream;
  * translating them know kinds. Steps are numbered in preorder: a step before those that it holds.
  */
 public sealed interface Step {
+    /** What it does, for people: {@code "kernel  add-tanh"}. Its memory is told by accesses. */
+    String text();
+
     /** How it uses memory, apart from the steps that it holds. */
     List<Access> accesses();
 
@@ -77,6 +80,11 @@ public sealed interface Step {
             this(number, kernel, args, accesses(kernel, args));
         }
 
+        @Override
+        public String text() {
+            return "kernel  " + kernel.name();
+        }
+
         private static List<Access> accesses(Kernel kernel, List<Integer> args) {
             List<Access> all = new ArrayList<>();
             for (int i = 0; i < args.size(); i++) {
@@ -115,6 +123,12 @@ public sealed interface Step {
                     Stream.of(beta.zero() ? c.access("c", Access.Mode.WRITE, m, n, batch, Batch::c)
                             : c.access("c (:beta is not 0)", Access.Mode.UPDATE, m, n, batch,
                                     Batch::c))).flatMap(s -> s).toList());
+        }
+
+        @Override
+        public String text() {
+            return "product [" + Sizes.show(m) + " " + Sizes.show(k) + "] x [" + Sizes.show(k)
+                    + " " + Sizes.show(n) + "]";
         }
 
         @Override
@@ -169,6 +183,11 @@ public sealed interface Step {
     /** Element 0 of {@code buffer} becomes the value of the counted dimension. */
     record Count(String dim, int buffer, int note) implements Step {
         @Override
+        public String text() {
+            return "count   " + dim;
+        }
+
+        @Override
         public List<Access> accesses() {
             return List.of(new Access(":buffer", buffer, Access.Mode.READ, Access.Region.ELEMENT));
         }
@@ -186,6 +205,11 @@ public sealed interface Step {
      */
     record RunHost(String op, Map<?, ?> attrs, Map<?, ?> sized, List<HostArg> ins, HostArg out,
                    int note) implements Step {
+        @Override
+        public String text() {
+            return "host    " + op + ", a kernel of the application";
+        }
+
         /** The inputs, then the output. */
         public List<HostArg> all() {
             List<HostArg> all = new ArrayList<>(ins);
@@ -245,6 +269,11 @@ public sealed interface Step {
         }
 
         @Override
+        public String text() {
+            return "call    " + routine.name();
+        }
+
+        @Override
         public List<Size> sizes() {
             return args.all();
         }
@@ -267,6 +296,11 @@ public sealed interface Step {
 
     /** Several steps that run one after the other. */
     record Block(List<Step> inner) implements Step {
+        @Override
+        public String text() {
+            return "block";
+        }
+
         @Override
         public List<Access> accesses() {
             return List.of();
