@@ -7,7 +7,7 @@
             [clojure.java.io :as io]
             [clojure.string :as str])
   (:import [clojure.lang Compiler]
-           [java.lang StackWalker StackWalker$StackFrame]
+           [java.lang ClassValue StackWalker StackWalker$Option StackWalker$StackFrame]
            [java.util Optional]
            [java.util.function Function Predicate]
            [java.util.stream Stream]))
@@ -143,6 +143,11 @@
            (not (str/starts-with? class-name "damo.bench"))
            (not (re-find #"_test(\$|$|__init)" class-name)))))
 
+(def ^:private ^ClassValue internal-class
+  "For each class whether it is `internal?`; a walk up the stack asks that of every frame."
+  (proxy [ClassValue] []
+    (computeValue [^Class c] (boolean (internal? (.getName c))))))
+
 (defn- file-name
   "The name of a source file as the user knows it: what is typed is in no file."
   [file]
@@ -159,18 +164,25 @@
 (defn- loads?
   "Does the compiler load a file in that frame? What called it did not write what is in the file."
   [^StackWalker$StackFrame frame]
-  (and (= "clojure.lang.Compiler" (.getClassName frame)) (= "load" (.getMethodName frame))))
+  (and (identical? Compiler (.getDeclaringClass frame)) (= "load" (.getMethodName frame))))
+
+(def ^:private first-user
+  "The first frame of a stream that is of a user, or in which the compiler loads a file."
+  (let [user? (reify Predicate
+                (test [_ frame]
+                  (let [^StackWalker$StackFrame frame frame]
+                    (or (loads? frame)
+                        (not (.get internal-class (.getDeclaringClass frame)))))))]
+    (reify Function
+      (apply [_ frames] (.findFirst (.filter ^Stream frames user?))))))
+
+(def ^:private ^StackWalker walker
+  (StackWalker/getInstance StackWalker$Option/RETAIN_CLASS_REFERENCE))
 
 (defn source-position
   "{:file \"model.clj\" :line 12} of the innermost caller outside Damo, or nil when there is none."
   []
-  (let [user? (reify Predicate
-                (test [_ frame]
-                  (or (loads? frame)
-                      (not (internal? (.getClassName ^StackWalker$StackFrame frame))))))
-        first-user (reify Function
-                     (apply [_ frames] (.findFirst (.filter ^Stream frames user?))))
-        ^Optional found (.walk (StackWalker/getInstance) first-user)]
+  (let [^Optional found (.walk walker first-user)]
     (if (and (.isPresent found) (not (loads? (.get found))))
       (let [^StackWalker$StackFrame frame (.get found)]
         {:file (file-name (.getFileName frame)), :line (.getLineNumber frame)})

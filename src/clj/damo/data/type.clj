@@ -303,9 +303,7 @@
 (defn symbols
   "The set of symbols of dims that a type mentions."
   [[_ shape :as type]]
-  (if (every? #(or (integer? %) (symbol? %)) shape)
-    (into #{} (filter symbol?) shape)
-    (into #{} (filter symbol?) (tree-seq vector? seq type))))
+  (into #{} (filter symbol?) (if (some coll? shape) (tree-seq vector? seq type) shape)))
 
 (defn type?
   "Is x a type, [dtype [dim …]]?"
@@ -373,11 +371,13 @@
 (defn broadcast-shapes
   "The shape that these shapes broadcast to, as NumPy has it: aligned at the last axis, an axis of 1
   stretches."
-  [& shapes]
-  (let [rank (reduce max 0 (map count shapes))
-        padded (map #(into (vec (repeat (- rank (count %)) 1)) %) shapes)]
-    (vec (for [axis (range rank)]
-           (reduce (partial broadcast-dims axis) 1 (map #(nth % axis) padded))))))
+  [& [shape & more :as shapes]]
+  (if (every? #(= shape %) more)
+    (or shape [])
+    (let [rank (reduce max 0 (map count shapes))
+          padded (map #(into (vec (repeat (- rank (count %)) 1)) %) shapes)]
+      (vec (for [axis (range rank)]
+             (reduce (partial broadcast-dims axis) 1 (map #(nth % axis) padded)))))))
 
 (defn axis-index
   "The axis as a number 0 … rank-1; negative ones count from the end. Fails when there is no such

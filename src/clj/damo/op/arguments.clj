@@ -30,9 +30,8 @@
         [own (zipmap (concat needed optional) more)]
         [positional {}]))))
 
-(defn split
-  "[arguments attributes] of a call of an op function: arguments first, then attributes without
-  default by position, then keywords and values."
+(defn- with-attributes
+  "[arguments attributes] of a call with other things than arguments, or another number of them."
   [{:keys [name args] :as entry} given]
   (let [[positional options] (split-options given)
         [positional placed] (by-position entry positional)]
@@ -44,3 +43,12 @@
        (first positional)
        positional)
      (apply hash-map (concat (mapcat identity placed) options))]))
+
+(defn split
+  "[arguments attributes] of a call of an op function: arguments first, then attributes without
+  default by position, then keywords and values."
+  [{:keys [args] :as entry} given]
+  (if (and (sequential? args) (= (count args) (count given))
+           (not-any? #(or (keyword? %) (map? %)) given))
+    [given {}]
+    (with-attributes entry given)))

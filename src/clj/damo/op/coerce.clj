@@ -36,12 +36,12 @@
         dtype (reduce type/promote (cond->> weak partner (cons partner)))]
     (if (= rule :float) (type/float-of dtype) dtype)))
 
-(defn- coerced
-  "The positions of the arguments that are brought to one dtype."
-  [{:keys [kind coerce]} args]
-  (set (if (or (= coerce :all) (and (nil? coerce) (= kind :elementwise)))
-         (range (count args))
-         coerce)))
+(defn- coerced?
+  "Is the argument in that position one of those that are brought to one dtype?"
+  [{:keys [kind coerce]} i]
+  (if (or (= coerce :all) (and (nil? coerce) (= kind :elementwise)))
+    true
+    (and (some? coerce) (some #(= i %) coerce))))
 
 (defn- check-arrays!
   "Fails when an argument is a node of several results, of which only `part` takes one."
@@ -54,31 +54,54 @@
                 ", and one of them is meant: [:part {:at 0} …]")
            {:given type})))
 
-(defn arguments
-  "The arguments with numbers made constants, the `coerced` ones brought to one dtype and, of those
-  that :agree, the weak ones to the dtype of the others."
-  [ctx {:keys [type agree] :as entry} args]
-  (check-arrays! ctx entry args)
-  (let [positions (coerced entry args), agree (set agree)
-        chosen (keep-indexed (fn [i a] (when (or (positions i) (agree i)) a)) args)
-        dtype (when (seq chosen) (common-dtype ctx type chosen))]
+(defn- agrees? [{:keys [agree]} i] (and (some? agree) (some #(= i %) agree)))
+
+(defn- deciding
+  "Those of the arguments, or of their types, that decide the dtype."
+  [entry args]
+  (into [] (keep-indexed (fn [i a] (when (or (coerced? entry i) (agrees? entry i)) a))) args))
+
+(defn- plain?
+  "Are the arguments as they are to be: no numbers among them, and the deciding ones of one dtype,
+  one that the rule of the type keeps, none of them weak?"
+  [{:keys [type-of] :as ctx} rule args deciding]
+  (and (not-any? literal? args)
+       (or (empty? deciding)
+           (let [dtype (type/dtype-of (type-of (first deciding)))]
+             (and (or (not= rule :float) (= dtype (type/float-of dtype)))
+                  (every? #(and (= dtype (type/dtype-of (type-of %))) (not (weak? ctx %)))
+                          deciding))))))
+
+(defn- brought-together
+  "The arguments, those that decide the dtype brought to it."
+  [ctx {:keys [type] :as entry} args deciding]
+  (let [dtype (when (seq deciding) (common-dtype ctx type deciding))]
     (vec (map-indexed (fn [i a]
-                        (cond (literal? a) (constant ctx a (if (or (positions i) (agree i))
-                                                             dtype
-                                                             (type/weak a nil)))
-                              (or (positions i) (and (agree i) (weak? ctx a)))
+                        (cond (literal? a)
+                              (constant ctx a (if (or (coerced? entry i) (agrees? entry i))
+                                                dtype
+                                                (type/weak a nil)))
+                              (or (coerced? entry i) (and (agrees? entry i) (weak? ctx a)))
                               (converted ctx a dtype)
                               :else a))
                       args))))
+
+(defn arguments
+  "The arguments with numbers made constants, the `coerced?` ones brought to one dtype and, of those
+  that :agree, the weak ones to the dtype of the others."
+  [ctx {:keys [type] :as entry} args]
+  (check-arrays! ctx entry args)
+  (let [deciding (deciding entry args)]
+    (if (plain? ctx type args deciding)
+      (vec args)
+      (brought-together ctx entry args deciding))))
 
 (defn made-of
   "What a node is made of: :numbers or :extents when the arguments that decide its dtype are made of
   nothing else and no attribute names a dtype, else nil."
   [{:keys [name] :as entry} {:keys [dtype acc-dtype]} types]
-  (let [positions (into (coerced entry types) (:agree entry))
-        parts (map type/made-of (if (seq positions) (keep-indexed #(when (positions %1) %2) types)
-                                    types))]
+  (let [deciding (deciding entry types), parts (if (seq deciding) deciding types)]
     (cond (= name :dim) :extents
-          (or dtype acc-dtype (empty? parts) (some nil? parts)) nil
-          (some #{:extents} parts) :extents
+          (or dtype acc-dtype (empty? parts) (some #(nil? (type/made-of %)) parts)) nil
+          (some #(= :extents (type/made-of %)) parts) :extents
           :else :numbers)))
