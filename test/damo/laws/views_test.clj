@@ -188,3 +188,12 @@
                      (apply = (map second (remove (comp #{:i64} first) (vals types)))))]
     (testing (str name ": " (pr-str (views left)))
       (is (= [] (take 1 (differences types gen (views left) (views right))))))))
+
+(deftest views-stay-above-sums-of-all-elements
+  (testing "which run along no axis of their argument"
+    (let [b (graph/builder)
+          x (op/emit! b :input {:name 'x, :type [:f64 [2 3]]} [] nil)
+          g (graph/finish b [(op/instantiate! (op/emitter b nil) {'x x}
+                                              [:log [:flip [:cumsum [:exp 'x]]]])])
+          value #(array/values (first (eval/run % {'x (array/of :f64 [2 3] [1 2 3 4 5 6])})))]
+      (is (every? #(< (abs (double %)) 1e-12) (map - (value g) (value (stabilized g))))))))

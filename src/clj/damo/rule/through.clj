@@ -96,7 +96,7 @@
   (cond (and (scalar-op? op) (or (empty? path) (not-every? #(empty? (shape-of b %)) args)))
         [attrs (if (empty? path) (constantly []) #(fitting b path % (shape-of b id)))]
         (and (empty? path) (passed-through (op/kind op))) [attrs (constantly [])]
-        (along-an-axis op)
+        (and (along-an-axis op) (:axis attrs))
         (when-let [axis (layers/whole-axis b path (graph/node-type b (first args)) (:axis attrs))]
           [(assoc attrs :axis axis) (constantly path)])))
 
