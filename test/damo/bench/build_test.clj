@@ -25,6 +25,7 @@
 
 (deftest measure-test
   (let [builds (atom 0)
-        {:keys [first warm]} (build/measure ["counted" #(swap! builds inc) 3])]
-    (is (= 5 @builds))
+        build (fn [] (swap! builds inc) (d/function [] 1.0))
+        {:keys [first warm]} (build/measure ["counted" build 3])]
+    (is (= 8 @builds) "the first, one to warm up, three for the time, three for the stages")
     (is (every? #(<= 0 %) [first warm]))))
