@@ -195,18 +195,21 @@
   (with-home
     (fn [home]
       ;; Sixteen files of a block each; those that were not used for longest go first.
-      (let [cache (cache home 65536)]
-        (run! #(.object cache (text %)) (range 8))
+      (let [small #(cache home 65536)
+            object! (fn [cache ns] (run! #(.object ^CodeCache cache (text %)) ns))]
+        (object! (small) (range 8))
         (doseq [^File file (files home)]
           (Files/setLastModifiedTime (.toPath file) (FileTime/fromMillis 1000)))
-        (let [again (damo.jit.code-cache-test/cache home 65536)]
-          (run! #(.object again (text %)) (range 4))
+        (let [again (small)]
+          (object! again (range 4))
           (is (= [0 4 0] (counts again)))
-          (run! #(.object again (text %)) (range 100 110)))
-        (is (<= 12 (count (files home)) 16))
-        (let [later (damo.jit.code-cache-test/cache home 65536)]
-          (run! #(.object later (text %)) (range 4))
-          (is (= [0 4 0] (counts later)) "what was used is there"))))))
+          (object! again (range 100 105)))
+        (is (<= 9 (count (files home)) 12))
+        (let [later (small)]
+          (object! later (range 4))
+          (is (= [0 4 0] (counts later)) "what was used is there"))
+        (object! (small) (range 200 260))
+        (is (<= 9 (count (files home)) 12))))))
 
 (deftest abandoned-parts-are-deleted
   (with-home
@@ -218,7 +221,7 @@
                      (Files/setLastModifiedTime (.toPath file) (FileTime/fromMillis millis))
                      file))
             old (part "part-1" 1000), new (part "part-2" (System/currentTimeMillis))]
-        (.object (cache home) (text 2))
+        (.object (cache home 65536) (text 2))
         (is (not (.exists ^File old)))
         (is (.exists ^File new))))))
 

@@ -6,7 +6,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Supplier;
 
 /**
@@ -21,13 +21,14 @@ final class ObjectFolder {
     private static final long BLOCK = 4096;
     /** How long nothing is written when writing has failed, as on a full disk. */
     private static final long PAUSE = 60_000;
-    /** The folder is looked through when this part of its limit was written since. */
-    private static final int SHARE = 16;
+    /** The limit in shares. One share is written, on average, from look to look at the folder. */
+    private static final int SHARES = 16;
+    /** What lies there after a look: at most so many shares, and if they were more, so many. */
+    private static final int MANY = 12;
+    private static final int LEFT = 10;
 
     private final Supplier<Path> home;
     private final long limit;
-    /** Bytes written since the folder was looked through; more than any limit at first. */
-    private final AtomicLong written = new AtomicLong(Long.MAX_VALUE / 2);
     private PrivateFolder folder;
     private volatile String refused;
     private volatile long paused;
@@ -76,8 +77,8 @@ final class ObjectFolder {
         try {
             byte[] contents = ObjectFile.encode(key, object);
             open.write(key, contents);
-            if (written.addAndGet(room(contents.length)) > limit / SHARE) {
-                written.set(0);
+            // By chance, as looking takes 0.1 s, and most processes write little.
+            if (ThreadLocalRandom.current().nextLong(share() + 1) <= room(contents.length)) {
                 sweep(open);
             }
         } catch (NoSuchFileException e) {
@@ -87,20 +88,24 @@ final class ObjectFolder {
         }
     }
 
+    private long share() {
+        return limit / SHARES;
+    }
+
     private static long room(long size) {
         return (size + BLOCK - 1) / BLOCK * BLOCK;
     }
 
-    /** Deletes what was not used for longest until a part of the limit is free. */
+    /** Where too much lies there, deletes what was not used for longest. */
     private void sweep(PrivateFolder open) throws IOException {
         List<PrivateFolder.Entry> entries = open.entries();
         long total = entries.stream().mapToLong(e -> room(e.size())).sum();
-        if (total <= limit - limit / SHARE) {
+        if (total <= MANY * share()) {
             return;
         }
         entries.sort(Comparator.comparingLong(PrivateFolder.Entry::millis));
         for (PrivateFolder.Entry entry : entries) {
-            if (total <= limit - 2 * (limit / SHARE)) {
+            if (total <= LEFT * share()) {
                 return;
             }
             open.delete(entry.name());
