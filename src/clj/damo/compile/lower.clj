@@ -93,7 +93,7 @@
   (let [{:keys [base map]} (schedule/reading g (:layouts sched) id)
         base-positions (when map (mapv #(if % (nth positions %) 0) map))]
     (cond (and map (contains? (:level unit) base)) (kernel-value cx body loops base)
-          (and map (= :inline (schedule/role g base))) (inline-value cx base base-positions)
+          (and map (= :inline (nth (:roles sched) base))) (inline-value cx base base-positions)
           :else (load-element! cx body id positions))))
 
 (defn- domain-positions [{:keys [unit]} loops id]
@@ -101,9 +101,8 @@
 
 (defn- operand!
   "The value of argument k of a loop node at the current indices of the loops."
-  [{:keys [g] :as cx} body loops id k]
-  (let [positions (nth (schedule/operand-positions g id) k)
-        at (domain-positions cx loops id)]
+  [{:keys [sched] :as cx} body loops id k]
+  (let [positions (nth (nth (:positions sched) id) k), at (domain-positions cx loops id)]
     (read-at cx body loops (nth (node cx id) (+ 2 k)) (mapv #(if % (nth at %) 0) positions))))
 
 ;; ## Computing one node

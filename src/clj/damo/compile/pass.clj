@@ -131,19 +131,30 @@
         (when (every? true? (map #(or (= 1 %1) (some? %2)) in positions))
           positions)))))
 
+(defn- own-layout [id shape]
+  {:base id, :offset 0, :strides (array/strides shape), :map (vec (range (count shape)))})
+
+(defn- layout-through
+  "The layout of a view node of that shape, given the one of its argument, of the shape `in`."
+  [op attrs in shape {own :map, :as layout}]
+  (let [step (when own (view-map op attrs in shape))]
+    (assoc (merge layout (view-layout op attrs in shape layout))
+           :map (when step (mapv #(when % (nth step %)) own)))))
+
 (defn layouts
-  "A map from id to {:base id, :offset dim, :strides [dim …]} for each node: a view's base is the
-  node that holds its elements."
+  "For each node, by id, {:base id, :offset dim, :strides [dim …], :map [position …]}; nil for those
+  of several results. A view's base is the node that holds its elements. The map says, for simple
+  views alone, which dim of the node each dim of the base is; nil for dims of extent 1."
   [{:keys [nodes] :as graph}]
-  (reduce (fn [m id]
-            (let [[op attrs a] (nodes id), shape (type/shape-of (graph/type-of graph id))]
-              (assoc m id (if (= :view (op/kind op))
-                            (let [parent (m a)]
-                              (merge parent
-                                     (view-layout op attrs (type/shape-of (graph/type-of graph a))
-                                       shape parent)))
-                            {:base id, :offset 0, :strides (array/strides shape)}))))
-          {} (remove #(tuple/type? (graph/type-of graph %)) (graph/live graph))))
+  (let [found (object-array (count nodes))]
+    (doseq [id (graph/live graph)
+            :let [type (graph/type-of graph id)] :when (not (tuple/type? type))
+            :let [[op attrs a] (nth nodes id), shape (type/shape-of type)]]
+      (aset found (int id)
+            (if (= :view (op/kind op))
+              (layout-through op attrs (graph/shape-at graph a) shape (aget found (int a)))
+              (own-layout id shape))))
+    (vec found)))
 
 ;; ## Copies where a view cannot do
 ;; A writer {:b builder, :layouts volatile} remembers the layout of each node it adds.

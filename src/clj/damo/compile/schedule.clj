@@ -54,16 +54,10 @@
 
 (defn reading
   "{:base id :map [position …]} for reading node `id`, through simple views; the base is `id` itself
-  when there are none. When a view is not simple the base is that view's own base, with :map nil:
-  its elements must lie in memory."
+  when there are none. When a view is not simple the :map is nil: the elements of its base must lie
+  in memory."
   [g layouts id]
-  (loop [id id, m (vec (range (count (graph/shape-at g id))))]
-    (if (= :view (role g id))
-      (if-let [step (let [[op attrs a] (graph/node-at g id)]
-                     (pass/view-map op attrs (graph/shape-at g a) (graph/shape-at g id)))]
-        (recur (nth (graph/node-at g id) 2) (mapv #(when % (nth m %)) step))
-        {:base (:base (layouts id)), :map nil})
-      {:base id, :map m})))
+  (or (nth layouts id) {:base id, :map (vec (range (count (graph/shape-at g id))))}))
 
 (defn- aligned
   "Positions in a domain of that rank for each dim of an operand, right-aligned as broadcasting has
@@ -101,15 +95,26 @@
 
 (defn- reads
   "What a loop node reads: a seq of {:base id :map positions-in-domain-or-nil}."
-  [g layouts id]
+  [g {:keys [layouts roles positions]} id]
   (map (fn [a positions]
-         (if (= :part (role g id))
+         (if (= :part (nth roles id))
            {:base a, :map positions}
            (let [{:keys [base map]} (reading g layouts a)]
              {:base base
               :map (when (and map positions) (mapv #(when % (nth positions %)) map))})))
        (graph/args-at g id)
-       (operand-positions g id)))
+       (nth positions id)))
+
+(defn- asked-again
+  "What is asked of nodes again and again, by id: their :layouts, :roles, and the :positions of the
+  operands of loop nodes and parts."
+  [g]
+  (let [live (graph/live g), n (count (:nodes g)), roles (object-array n)
+        positions (object-array n)]
+    (doseq [id live :let [own (role g id)]]
+      (aset roles (int id) own)
+      (when (#{:loop :part} own) (aset positions (int id) (operand-positions g id))))
+    {:layouts (pass/layouts g), :roles (vec roles), :positions (vec positions)}))
 
 ;; ## Joining a kernel
 
@@ -240,13 +245,13 @@
 (defn- stored-nodes
   "The nodes whose values must lie in memory: outputs, those that are no kernel's, and those that
   another unit, a product, or a view that is not simple reads."
-  [g layouts {:keys [units unit-of]}]
+  [g {:keys [layouts roles] :as asked} {:keys [units unit-of]}]
   (into (into (set (:outputs g)) (comp (remove #(= :kernel (:kind %))) (mapcat :nodes)
                                        (remove #(tuple/type? (graph/type-of g %)))) units)
         (mapcat (fn [{:keys [kind nodes]}]
-                  (for [id nodes :when (not= :part (role g id))
+                  (for [id nodes :when (not= :part (nth roles id))
                         {:keys [base map]} (if (= kind :kernel)
-                                             (reads g layouts id)
+                                             (reads g asked id)
                                              (clojure.core/map #(hash-map :base (:base (layouts %)))
                                                                (graph/args-at g id)))
                         :when (and (unit-of base)
@@ -255,24 +260,25 @@
         units))
 
 (defn schedule
-  "{:units [unit …] :unit-of {id index} :stored #{id …} :layouts … :needs … :parts …} of a prepared
-  graph; :needs is that of damo.meaning.counted, :parts that of damo.compile.pass.parts. Units:
+  "{:units [unit …] :unit-of {id index} :stored #{id …} :layouts … :roles … :positions … :needs …
+  :parts …} of a prepared graph; :layouts, :roles and :positions are by id, :needs is that of
+  damo.meaning.counted, :parts that of damo.compile.pass.parts. Units:
   {:kind :kernel :nodes ids
   :axes dims :level :known :axes-of :assigned (maps by id)}, or {:kind :call | :own | :host :nodes
   [id]}.
   Linear in the graph."
   [g]
-  (let [layouts (pass/layouts g)
+  (let [{:keys [roles] :as asked} (asked-again g)
         state (reduce (fn [state id]
-                        (case (role g id)
-                          :loop (schedule-loop g state id (reads g layouts id))
+                        (case (nth roles id)
+                          :loop (schedule-loop g state id (reads g asked id))
                           :call (schedule-alone state id :call)
                           :own (schedule-alone state id :own)
                           :host (schedule-alone state id :host)
                           :part (schedule-part g state id)
                           state))
                       {:units [], :unit-of {}, :needs (counted/needs g)} (counted/order g))]
-    (assoc state :layouts layouts, :parts (parts/parts g), :stored (stored-nodes g layouts state))))
+    (merge state asked {:parts (parts/parts g), :stored (stored-nodes g asked state)})))
 
 (defn bases-read
   "The set of nodes in memory that a unit reads, its own included, and of those that count its
