@@ -166,6 +166,24 @@
   (testing "what was made inside fits what is outside by the name on the right"
     (is (= '[:f64 [m]] (d/type-of (d/add (d/with-dims '{n m} (d/add x y)) y))))))
 
+(deftest graphs-that-nodes-hold
+  (let [both (d/as-op (fn [a b] (d/with-dims '{n m} (d/add a b))) :name 'both)
+        plain (d/as-op (fn [a b] (d/add a b)) :name 'plain)
+        times (d/with-derivative d/mul {:lop (fn [[a b] _ g] [(d/mul g b) (d/mul g a)])})]
+    (doseq [[what e value] [["told inside" (both x y) [11.0 22.0]]
+                            ["told outside" (d/with-dims '{n m} (plain x y)) [11.0 22.0]]
+                            ["a declared derivative"
+                             (d/with-dims '{n m} (d/grad (d/sum (times x y)) x)) [10.0 20.0]]]
+            :let [f (d/function [x y] e {:on-unused-input :ignore})]]
+      (testing what
+        (is (= value @(f [1 2] [10 20])))
+        (is (refused? f [1 2] [10]))))))
+
+(deftest several-results
+  (let [f (d/function [x y] (d/with-dims '{n m} (d/max-and-argmax (d/add x y))))]
+    (is (= [22.0 1] (mapv deref (f [1 2] [10 20]))))
+    (is (refused? f [1 2] [10]))))
+
 ;; ## Bounds
 
 (defn- requires-in-kernels [f]

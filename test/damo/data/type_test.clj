@@ -134,7 +134,7 @@
   (are [x] (type/type? x) [:f32 []], '[:i64 [n 3 [:* 2 n]]], [:bool [0]])
   (testing "what is no type is refused with an example"
     (are [x] (= :damo.type/bad-type (first (error (type/check x))))
-      [:f8 [2]] [:f32 2] [:f32 [-1]] [:f32 ["n"]] '[:f32 [a/n]] nil)
+      [:f8 [2]] [:f32 2] [:f32 [-1]] [:f32 ["n"]] '[:f32 [[:max n]]] nil)
     (is (re-find #"a type looks like \[:f32 \[n 784\]\]" (second (error (type/check 7)))))))
 
 (deftest compound-dims-that-differ-are-refused

@@ -342,15 +342,14 @@
      [:store (param cx [:node id] d :out) i [:cast d [:load (param cx key acc :in) i]]]]))
 
 (defn- nonempty-checks
-  "Reductions that must choose an element have one to choose from, or there is no result to choose
-  one for, as in the maxima of no rows."
+  "Reductions that must choose an element have one, or no result, as the maxima of no rows."
   [{:keys [unit g] :as cx}]
   (for [id (:nodes unit) :when (:nonempty (entry cx id))
-        :let [number (failing/reduced-count (graph/attrs-at g id) (schedule/domain g id))]
-        :when (not (failing/nonempty? (:bounds g) number))
-        :let [results (type/size (type/shape-of (first (tuple/types (graph/type-of g id)))))
+        :let [number (failing/reduced-count (graph/attrs-at g id) (schedule/domain g id))
+              results (type/size (type/shape-of (first (tuple/types (graph/type-of g id)))))
               some? [:gt [:size number] [:const :i64 0]]
-              none? [:eq [:size results] [:const :i64 0]]]]
+              none? [:eq [:size results] [:const :i64 0]]]
+        :when (not (failing/nonempty? (:bounds g) number))]
     [:require (if (failing/nonempty? (:bounds g) results) some? [:or some? none?])
      ((:note-of cx) id)]))
 

@@ -12,7 +12,9 @@
             [damo.data.told :as told]
             [damo.data.type :as type]
             [damo.meaning.counted :as counted]
-            [damo.op :as op]))
+            [damo.op :as op]
+            [damo.op.body :as body]
+            [damo.op.whole :as whole]))
 
 (set! *warn-on-reflection* true)
 
@@ -22,17 +24,31 @@
   (let [from (graph/shape-at g (first (graph/args-at g id)))]
     (for [[a b] (map vector from (graph/shape-at g id)) :when (not= a b)] [:= a b])))
 
-(defn- statements
-  "What the nodes of a graph state of dims, first what was told: [{:fact :id :told true} …]."
+(defn- graphs
+  "The graph and those that its nodes hold and run."
   [g]
-  (let [ids (filter #(= :specify-shape (graph/op-at g %)) (graph/live g))]
-    (concat (for [id ids, fact (:told (graph/attrs-at g id))] {:fact fact, :id id, :told true})
-            (for [id ids, fact (shape-facts g id)] {:fact fact, :id id}))))
+  (cons g (for [id (graph/live g)
+                :let [[op attrs] (graph/node-at g id), runs (set (body/run-graphs op attrs))]
+                [path body] (body/graphs op attrs) :when (runs body)
+                below (graphs (body/opened body (get-in g [:notes id :inner path])))]
+            below)))
 
-(defn- counted-dims [g]
-  (into #{} (comp (filter #(:counts (op/entry (graph/op-at g %))))
-                  (keep #(:as (graph/attrs-at g %))))
-        (graph/live g)))
+(defn- statements
+  "What the nodes of graphs state of dims, first what was told: [{:fact :in graph :id :told true}
+  …]."
+  [graphs]
+  (let [found (for [g graphs, id (graph/live g) :when (= :specify-shape (graph/op-at g id))]
+                {:in g, :id id})]
+    (concat (for [{:keys [in id] :as at} found, fact (:told (graph/attrs-at in id))]
+              (assoc at :fact fact, :told true))
+            (for [{:keys [in id] :as at} found, fact (shape-facts in id)]
+              (assoc at :fact fact)))))
+
+(defn- counted-dims [graphs]
+  (set (for [g graphs, id (graph/live g)
+             :let [{:keys [as]} (graph/attrs-at g id)]
+             :when (and as (:counts (op/entry (graph/op-at g id))))]
+         as)))
 
 (defn- solutions
   "[outer all], each {symbol dim}: how facts replace symbols that no port binds and no node counts;
@@ -54,7 +70,7 @@
 
 (defn- note-of
   "The note of a statement for messages: what it says, and of which axes of which ports."
-  [g ports {:keys [fact id told]}]
+  [ports {g :in, :keys [fact id told]}]
   (let [facts (note/facts g (first (graph/args-at g id)))
         {:keys [file line]} (get-in g [:notes id :src])
         [_ a b] fact
@@ -81,41 +97,42 @@
 
 (defn- requirements
   "What a call has to check of statements whose facts mention bound dims alone."
-  [g ports bound statements]
+  [ports bound statements]
   (let [known (told/bounds (map :fact (filter :told statements)))]
     (once (for [{:keys [fact told] :as statement} statements
                 :when (every? bound (told/mentioned fact))
                 [small large] (pairs fact)
                 :when (not (binding [poly/*bounds* (when-not told known)]
                              (type/at-most? small large)))]
-            {:small small, :large large, :note (note-of g ports statement)}))))
+            {:small small, :large large, :note (note-of ports statement)}))))
 
 ;; ## The graph
 
 (defn- text-of
   "The text of a fact among these statements, with the place where it was stated."
-  [g statements fact]
-  (let [{:keys [id]} (first (filter #(= fact (:fact %)) statements))]
+  [statements fact]
+  (let [{:keys [in id]} (first (filter #(= fact (:fact %)) statements))]
     (str (told/text fact) (when id (str ", told at "
-                                        (fail/position-text (get-in g [:notes id :src])))))))
+                                        (fail/position-text (get-in in [:notes id :src])))))))
 
 (defn- with-dims
   "The graph with dims replaced, without nodes that state only what is `settled?` otherwise. A node
   that counts a dim of which something is told says so in its note: (told-of dim) is that text."
   [g dims settled? told-of]
   (let [b (graph/builder), replace-in #(type/substitute dims %)
-        emit! (fn [id [op {:keys [as] :as attrs}] args [dtype shape] note]
-                (let [shape (mapv replace-in shape), types (delay (graph/types-at g id))
+        emit! (fn [id [op {:keys [as] :as attrs}] args type note]
+                (let [type (whole/type-with-dims replace-in type)
                       counts? (and (:counts (op/entry op)) (contains? dims as))
-                      attrs (cond-> (op/with-dims replace-in op attrs types)
+                      attrs (cond-> (whole/node-with-dims replace-in op attrs
+                                                          (delay (graph/types-at g id)))
                               counts? (update :as replace-in))
                       left (not-empty (vec (remove settled? (:told attrs))))]
                   (if (and (= op :specify-shape) (nil? left)
-                           (= shape (type/shape-of (graph/node-type b (first args)))))
+                           (= type (graph/node-type b (first args))))
                     (first args)
                     (graph/add-node! b (into [op (cond-> attrs (:told attrs) (assoc :told left))]
                                              args)
-                                     [dtype shape]
+                                     type
                                      (cond-> note counts? (assoc :told (told-of as)))))))]
     (:graph (graph/swept b g (graph/sweep! g emit!)))))
 
@@ -123,16 +140,16 @@
   "{:graph :requires :bounds} of a graph, see the namespace; :bounds is what was told of single
   dims, as poly/*bounds* has it. Fails when what is told contradicts itself."
   [g ports]
-  (let [found (statements g)]
+  (let [all (graphs g), found (statements all)]
     (if (empty? found)
       {:graph g}
       (let [bound (into #{} (comp (mapcat (comp type/shape-of second)) (filter symbol?)) ports)
-            counted (counted-dims g), facts (map :fact found)
-            [outer dims] (solutions facts bound counted #(text-of g found %))
+            counted (counted-dims all), facts (map :fact found)
+            [outer dims] (solutions facts bound counted #(text-of found %))
             told-of (fn [s] (->> facts (filter #(contains? (told/mentioned %) s)) distinct
-                                 (map #(text-of g found %)) (str/join ", ")))
+                                 (map #(text-of found %)) (str/join ", ")))
             settled? (fn [[_ a b :as fact]] (or (= a b) (not-any? counted (told/mentioned fact))))
             stated (map (fn [s] (update s :fact #(told/substituted outer %))) found)]
         {:graph (with-dims g dims settled? told-of)
-         :requires (requirements g ports bound stated)
+         :requires (requirements ports bound stated)
          :bounds (told/bounds (map #(told/substituted dims %) facts))}))))

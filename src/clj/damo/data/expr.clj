@@ -8,6 +8,7 @@
             [damo.data.form :as form]
             [damo.data.graph :as graph]
             [damo.data.told :as told]
+            [damo.data.tuple :as tuple]
             [damo.data.type :as type])
   (:import [clojure.lang IDeref IPending]
            [damo DamoException]
@@ -183,7 +184,8 @@
   is told or it was made where that held."
   [^Expr e]
   (let [{:keys [mark]} told/*told*]
-    (if (or (nil? mark) (and (seq (.args e)) (identical? mark (:told (.src e)))))
+    (if (or (nil? mark) (and (seq (.args e)) (identical? mark (:told (.src e))))
+            (tuple/type? (.type e)))
       e
       (if-let [wanted (told/wanted (shape-of e))] (stating e wanted) e))))
 
@@ -191,8 +193,9 @@
   "The expression e, made of attributes with dims of these symbols, as `agreed` has it; also when it
   was made where what is told held."
   [^Expr e symbols]
-  (let [shape (shape-of e)
-        wanted (told/wanted shape (into (set symbols) (mapcat type/dim-symbols) shape))]
+  (let [shape (when-not (tuple/type? (type-of e)) (shape-of e))
+        wanted (when shape
+                 (told/wanted shape (into (set symbols) (mapcat type/dim-symbols) shape)))]
     (if (and wanted (or (seq symbols) (not= shape (:shape wanted))))
       (stating e wanted)
       e)))

@@ -6,6 +6,7 @@
   (:require [damo.data.expr :as expr]
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.type :as type]
+            [damo.data.unify :as unify]
             [damo.diff.bodies :as bodies]
             [damo.op :as op]
             [damo.op.body :as body]
@@ -32,13 +33,15 @@
 (defn- fitted
   "A result as an expression of the type that is needed; nil and 0 are no contribution."
   [what result expected]
-  (let [e (when-not (or (nil? result) (and (number? result) (zero? result))) (expr/whole result))]
+  (let [e (when-not (or (nil? result) (and (number? result) (zero? result)))
+            (expr/in-shape (expr/whole result) (type/shape-of expected)))]
     (cond (nil? e) nil
           (not= (type/shape-of expected) (expr/shape-of e))
           (fail! ::bad-derivative
                  (str what " must have the shape " (pr-str (type/shape-of expected)) "; it is "
                       (expr/describe e))
-                 {:expected expected, :given (expr/type-of e)})
+                 (let [unlike {:expected expected, :given (expr/type-of e)}]
+                   (merge unlike (some->> (unify/equal-advice unlike) (hash-map :try)))))
           (= expected (expr/type-of e)) e
           :else (op/node :cast {:dtype (type/dtype-of expected)} [e]))))
 

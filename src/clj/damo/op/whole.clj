@@ -52,7 +52,9 @@
 
 (declare with-dims)
 
-(defn- type-with-dims [f type]
+(defn type-with-dims
+  "The type with (f dim) for each dim in it that is no integer."
+  [f type]
   (tuple/map (fn [[dtype shape]] [dtype (mapv #(if (integer? %) % (f %)) shape)]) type))
 
 (defn node-with-dims
