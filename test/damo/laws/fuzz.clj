@@ -159,10 +159,11 @@
            {:env (shown-env g env), :different (mapv #(mapv shown %) found)})))
 
 (defn- flat
-  "The graph with what nodes hold in the places of these: what the reference counts is rounding of
-  single ops."
-  [graph]
-  (:graph (whole/inlined graph (constantly true))))
+  "The graph with what nodes hold in the places of these, and all its leaves: what the reference
+  counts is rounding of single ops."
+  [{:keys [nodes] :as graph}]
+  (let [leaves (filterv #(#{:input :shared} (graph/op-of (nodes %))) (range (count nodes)))]
+    (-> (whole/inlined (assoc graph :keep leaves) (constantly true)) :graph (dissoc :keep))))
 
 (defn- verdict
   "Nil, or what is wrong with a compiled graph."

@@ -3,6 +3,7 @@
   interpreter, the rules, the compiler in its modes, and both modes of differentiation."
   (:require [clojure.test :refer [deftest is testing]]
             [damo.compile.pass :as pass]
+            [damo.compile.pass.guard :as guard]
             [damo.data.array :as array]
             [damo.data.graph :as graph]
             [damo.diff :as diff]
@@ -99,8 +100,13 @@
                   (fn [g out wrt] (diff/rop g [out] wrt wrt {:disconnected :ignore}))]]
     (is (= (derived g env derive) (derived h env derive)) (pr-str recipe))))
 
+(def ^:private passes
+  {:expand pass/expand, :widen pass/widen, :check-indices pass/check-indices
+   :guard #(guard/inserted % guard/options), :inline pass/inline})
+
 (deftest passes-see-into-nodes
   (doseq [recipe (recipes 10 {:registry true})
           :let [{g :graph} (graphs/graph recipe), {h :graph} (regions/graph recipe)]]
-    (is (= (canonical (pass/inline g)) (canonical (pass/inline h))))
-    (is (not (pass/inlines? (pass/inline h))))))
+    (is (not (pass/inlines? (pass/inline h))))
+    (doseq [[what pass] passes]
+      (is (= (canonical (pass g)) (canonical (flat (pass h)))) (str what " " recipe)))))

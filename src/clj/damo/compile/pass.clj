@@ -9,6 +9,7 @@
             [damo.data.type :as type]
             [damo.meaning.counted :as counted]
             [damo.op :as op]
+            [damo.op.body :as body]
             [damo.op.whole :as whole]))
 
 (set! *warn-on-reflection* true)
@@ -36,10 +37,10 @@
   "The graph with every composite op replaced by the ops that define it; their notes have the op
   that they are :part-of."
   [graph]
-  (graph/sweep graph
-               (fn [g id] (let [{:keys [expand kind]} (op/entry (graph/op-at g id))]
-                            (or expand (= :part kind))))
-               (fn [b [op attrs] args type note] (expand-node! b op attrs args type note))))
+  (body/sweep graph
+              (fn [g id] (let [{:keys [expand kind]} (op/entry (graph/op-at g id))]
+                           (or expand (= :part kind))))
+              (fn [b [op attrs] args type note] (expand-node! b op attrs args type note))))
 
 ;; ## Graphs in nodes
 
@@ -59,13 +60,13 @@
   "The graph with products and additions at indices of storage dtypes computed in :f32: the library
   has no other floats, and sums of many terms need more digits."
   [graph]
-  (graph/sweep graph
-               (fn [g id] (and (#{:contract :scatter} (op/kind (graph/op-at g id)))
-                               (some #(type/storage-dtype? (type/dtype-of (graph/type-of g %)))
-                                     (graph/args-at g id))))
-               (fn [b [op attrs] args type note]
-                 (->> (op/widened op attrs (mapv #(graph/node-type b %) args) type)
-                      (op/instantiate-over! (op/emitter b note) (op/bindings op args))))))
+  (body/sweep graph
+              (fn [g id] (and (#{:contract :scatter} (op/kind (graph/op-at g id)))
+                              (some #(type/storage-dtype? (type/dtype-of (graph/type-of g %)))
+                                    (graph/args-at g id))))
+              (fn [b [op attrs] args type note]
+                (->> (op/widened op attrs (mapv #(graph/node-type b %) args) type)
+                     (op/instantiate-over! (op/emitter b note) (op/bindings op args))))))
 
 ;; ## Indices
 
@@ -99,11 +100,11 @@
   "The graph with every index operand of gathers and scatters wrapped: negative ones count from the
   end, then a check."
   [graph]
-  (graph/sweep graph
-               (fn [g id] (#{:gather :scatter} (op/kind (graph/op-at g id))))
-               (fn [b [op attrs :as node] args type note]
-                 (let [checked (with-checked-indices! b attrs (indexed-range op args) args note)]
-                   (graph/keep-node! b node checked type note)))))
+  (body/sweep graph
+              (fn [g id] (#{:gather :scatter} (op/kind (graph/op-at g id))))
+              (fn [b [op attrs :as node] args type note]
+                (let [checked (with-checked-indices! b attrs (indexed-range op args) args note)]
+                  (graph/keep-node! b node checked type note)))))
 
 ;; ## Layouts
 

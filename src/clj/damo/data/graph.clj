@@ -194,17 +194,18 @@
 (defn sweep
   "The graph with what (change! b node argument-ids type note) gives, an id, in the place of each
   node for which (changes? graph id) holds, without what nothing needs; the graph itself where
-  nothing changes."
-  [graph changes? change!]
-  (let [changing (into #{} (filter #(changes? graph %)) (live graph))]
-    (if (empty? changing)
-      (prune graph)
-      (let [b (builder)]
-        (->> (fn [id node args type note]
-               ((if (changing id) change! keep-node!) b node args type note))
-             (sweep! graph)
-             (swept b graph)
-             :graph)))))
+  nothing changes. (inside graph) is the graph with what changes in attributes, ids as they are."
+  ([graph changes? change!] (sweep graph changes? change! identity))
+  ([graph changes? change! inside]
+   (let [graph' (inside graph), changing (into #{} (filter #(changes? graph' %)) (live graph'))]
+     (if (and (empty? changing) (identical? graph graph'))
+       (prune graph)
+       (let [b (builder)]
+         (->> (fn [id node args type note]
+                ((if (changing id) change! keep-node!) b node args type note))
+              (sweep! graph')
+              (swept b graph')
+              :graph))))))
 
 (defn users
   "A map from id to the vector of ids of live nodes that take it as an argument (once for each

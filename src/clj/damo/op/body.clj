@@ -135,6 +135,34 @@
   [op attrs f]
   (reduce (fn [attrs [path g]] (assoc-in attrs path (f path g))) attrs (graphs op attrs)))
 
+;; ## Sweeps
+
+(defn- with-swept
+  "A node and its note, the graphs in it replaced by (f graph), which has their notes."
+  [f [op attrs :as node] note]
+  (reduce (fn [[node note] [path g]]
+            (let [{:keys [body notes]} (closed (f (opened g (get-in note [:inner path]))))]
+              [(assoc-in node (into [1] path) body)
+               (if (seq notes) (assoc-in note [:inner path] notes) note)]))
+          [node note] (graphs op attrs)))
+
+(defn- swept-inside
+  "The graph with the graphs in its nodes replaced by (f graph), the graph itself where that changes
+  none."
+  [f {:keys [nodes notes] :as graph}]
+  (let [holders (filterv #(:graphs (get @entry/registry (graph/op-at graph %))) (graph/live graph))]
+    (reduce (fn [g id]
+              (let [[node note] (with-swept f (nodes id) (get notes id))]
+                (if (= node (nodes id)) g (-> g (assoc-in [:nodes id] node)
+                                              (assoc-in [:notes id] note)))))
+            graph holders)))
+
+(defn sweep
+  "As graph/sweep, of the graph and of the graphs in its nodes, these first."
+  [graph changes? change!]
+  (graph/sweep graph changes? change!
+               (partial swept-inside (memoize #(sweep % changes? change!)))))
+
 (defn way
   "The path in the attributes of a node that a step in a path of graphs stands for."
   [step]

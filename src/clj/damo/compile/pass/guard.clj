@@ -6,6 +6,7 @@
             [damo.data.graph :as graph]
             [damo.data.type :as type]
             [damo.op :as op]
+            [damo.op.body :as body]
             [damo.ops.watch.guard]))
 
 (set! *warn-on-reflection* true)
@@ -27,18 +28,19 @@
     (update chosen :big #(some-> % double))))
 
 (defn- guards?
-  "Is a node a value of its own, floating, that may be anything?"
+  "Is a node a value of its own, floating, that may be anything? Arguments of graphs in nodes are
+  guarded outside, and their results inside."
   [op type]
   (and (type/float-dtype? (type/dtype-of type))
-       (not (#{:view :generate :guard} (op/kind op)))
-       (not= op :const)))
+       (not (#{:view :generate :guard :region} (op/kind op)))
+       (not (#{:const :param} op))))
 
 (defn inserted
   "The graph with each floating-point node, inputs and shared variables included, behind a guard
   that refuses what `opts` says (see `options`). A guard has the source position of its node."
   [g opts]
-  (graph/sweep g
-               (fn [g id] (guards? (graph/op-at g id) (graph/type-of g id)))
-               (fn [b node args type note]
-                 (let [id (graph/keep-node! b node args type note)]
-                   (graph/add-node! b [:guard opts id] type note)))))
+  (body/sweep g
+              (fn [g id] (guards? (graph/op-at g id) (graph/type-of g id)))
+              (fn [b node args type note]
+                (let [id (graph/keep-node! b node args type note)]
+                  (graph/add-node! b [:guard opts id] type note)))))
