@@ -4,7 +4,10 @@
   (:require [clojure.string :as str]
             [clojure.test :refer [deftest is testing]]
             [damo.core :as d]
+            [damo.data.array :as array]
+            [damo.data.expr :as expr]
             [damo.data.fail :as fail]
+            [damo.meaning.eval :as eval]
             [damo.op.body :as body]))
 
 (set! *warn-on-reflection* true)
@@ -61,9 +64,21 @@
            @(d/eval (d/log (softmax x)) {x z}) [0.0 -800.0 -1600.0]))
     (is (= @(d/eval (d/grad (d/sum (d/log (d/softmax x))) x) {x z})
            @(d/eval (d/grad (d/sum (log (softmax x))) x) {x z})))
+    (testing "constants are folded when nothing lies between"
+      (is (= 800.0 @(d/eval (d/log (d/add 1 ((d/as-op (fn [] (d/exp 800.0))))))))))
+    (testing "what may fail is not dropped"
+      (let [f (d/as-op (fn [a] (d/take a 7)))]
+        (is (thrown-with-msg? clojure.lang.ExceptionInfo #"index 7"
+                              (d/eval (d/mul 0 (f x)) {x z})))))
     (testing "a choice outside masks an infinite slope inside"
       (let [f (d/as-op #(d/sqrt (d/sub % 7)))]
         (is (= [1.0] @(d/eval (d/grad (d/sum (d/where (d/lt x 7) x (f x))) x) {x [5.0]})))))))
+
+(deftest counted-dims-are-those-of-the-function
+  (let [f #(d/index % (d/gt % 0)), g (d/as-op f)]
+    (is (= (d/type-of (f x)) (d/type-of (g x))))
+    (is (= [2.0 4.0] @(d/eval (d/add (f x) (g x)) {x [1 -1 2]})))
+    (is (= [1.0 2.0 5.0] @(d/eval (d/concatenate [(g x) (g y)]) {x [1 -1 2], y [-1 5 -2]})))))
 
 (deftest jacobians-of-ops
   (let [f #(d/mul (d/softmax %) w %)]
@@ -127,9 +142,10 @@
       (is (int? line))
       (is (str/includes? what "dot"))
       (is (str/includes? expr "(dot y"))))
-  (testing "a failure of a call names the line in the body"
-    (let [f (d/as-op (fn [a]
-                       (d/take a 7)))
-          {:keys [op line what]} (failure #(d/eval (f x) {x [1 2 3]}))]
-      (is (= :take (keyword (name op))))
-      (is (int? line) what))))
+  (testing "a failure of a call names the line in the body, for the interpreter too"
+    (let [f (d/as-op (fn [a] (d/take a 7)))
+          called (f x), last-line (:line (expr/src-of called))
+          {:keys [op line]} (failure #(d/eval called {x [1 2 3]}))]
+      (is (= [:take (dec last-line)] [(keyword (name op)) line]))
+      (is (= (dec last-line)
+             (:line (failure #(eval/run (d/graph called) {'x (array/of :f64 [3] [1 2 3])}))))))))
