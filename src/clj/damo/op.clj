@@ -282,11 +282,14 @@
              {:name t, :bound (keys bindings)})))
 
 (defn- inline!
-  "The id of the output of a body on the arguments of the node that a template stands for."
+  "The id of what a body gives for the arguments of the node that a template stands for, a :tuple of
+  several outputs."
   [emit bindings body]
-  (first (body/apply! body nil
-                      #(bound bindings (symbol (str "?" %)))
-                      (fn [[op attrs] args _ _] (emit op attrs (mapv ->Id args))))))
+  (let [emit (fn [op attrs args] (emit op attrs (mapv ->Id args)))
+        ids (body/apply! body nil
+                         #(bound bindings (symbol (str "?" %)))
+                         (fn [[op attrs] args _ _] (emit op attrs args)))]
+    (if (= 1 (count ids)) (first ids) (emit :tuple {} ids))))
 
 (defn- template-made-of
   "What the node of a template is made of, as `made-of` has it: nothing that is bound."
@@ -335,13 +338,13 @@
         (:body (body/closed (graph/finish b [id])))))))
 
 (defn- expanded-type [{op :name :as entry} attrs types]
-  (let [{[out] :outputs :as body} (expanded entry attrs types nil)]
+  (let [body (expanded entry attrs types nil)]
     (when-not body
       (fail! :damo.op/no-type
              (str "the op " op " declares no :type, and its :expand gives nothing for "
                   (pr-str types))
              {:op op, :types types}))
-    (graph/type-of body out)))
+    (body/output-type body)))
 
 (defn node-type
   "The type of a node on arguments of these types; fails when its arity, its attributes or these

@@ -87,7 +87,16 @@
 
 (deftest results-have-the-form-that-the-function-gives
   (let [f (d/as-op (fn [x] {:both [(d/exp x) (d/neg x)], :one x})), {:keys [both one]} (f x)]
-    (is (= [[1.0] [-0.0] [0.0]] (mapv deref ((d/function [x] (conj both one)) [0.0]))))))
+    (is (= [[1.0] [-0.0] [0.0]] (mapv deref ((d/function [x] (conj both one)) [0.0]))))
+    (testing "each is a result of one node"
+      (is (= [:input :apply :part :part :part] (map first (:nodes (d/graph (conj both one))))))))
+  (testing "derivatives of several, of any order"
+    (let [f (fn [x y] [(d/mul x y) (d/softmax (d/add x y)) (d/max y)]), g (d/as-op f)
+          cost (fn [f] (let [[a b c] (f x y)] (d/add (d/sum (d/mul a b)) (d/mul c c))))]
+      (doseq [of [#(d/grad (cost %) [x y]) #(vector (d/hvp (cost %) x y))
+                  #(vector (d/rop (cost %) x y)) #(vector (d/jacobian (second (% x y)) x))]
+              :let [value #(pr-str (mapv deref ((d/function [x y] (of %)) [0.5 1 2] [2 -1 1])))]]
+        (is (= (value f) (value g)))))))
 
 (defn- doubled [x] (d/add x x))
 

@@ -78,6 +78,10 @@
                                                                 any?)
                                                               (array/values value)))
                                  value)
+              (nil? (:dtype value)) (do (aset exact (int id) (boolean exact-args?)) value)
+              (= kind :part) (if (type/float-dtype? (:dtype value))
+                               (moved random 0.0 value)
+                               (do (aset exact (int id) (boolean exact-args?)) value))
               (exact? entry exact-args? args value) (do (aset exact (int id) (boolean exact-args?))
                                                         value)
               :else (moved random (scale-of entry args value) value))))))
@@ -104,7 +108,7 @@
   [values runs]
   (every? (fn [id]
             (let [x (nth values id)]
-              (or (nil? x)
+              (or (nil? (:dtype x))             ; no value, or several, whose parts are asked
                   (every? (fn [run] (let [y (nth run id)]
                                       (and (= (array/type-of x) (array/type-of y))
                                            (or (type/float-dtype? (:dtype x))

@@ -70,7 +70,7 @@
   (let [values (:values (running/outcome #(eval/all-values graph (fuzz/environment env))))]
     (for [id (reverse (graph/live graph))
           :let [[op & _ :as node] (nth (:nodes graph) id), value (when values (nth values id))]
-          :when (and value (not (#{:input :shared :const} op)) (< 2 (count node)))]
+          :when (and (:dtype value) (not (#{:input :shared :const} op)) (< 2 (count node)))]
       (cut f id value))))
 
 (defn- tidy [{:keys [graph updates] :as f}]

@@ -30,7 +30,7 @@
     (if-let [template (op/expansion op attrs types type)]
       (op/instantiate-over! (expanding-emit b (update note :part-of #(or % op)))
                             (op/bindings op args) template)
-      (or (when (= :part (op/kind op)) (parts/of-tuple b attrs args))
+      (or (when (= :part (op/kind op)) (whole/of-tuple b attrs args))
           (graph/add-node! b (into [op attrs] args) type note)))))
 
 (defn expand

@@ -42,18 +42,24 @@
            (str called " is :strict, and mentions an expression from outside: " (expr/describe e))
            (assoc (expr/facts e) :captured (mapv expr/text captured)))))
 
-(defn- node
-  "The expression of one result: a node that holds its graph."
-  [called strict args stand-ins result]
-  (let [{:keys [body notes captured]} (closing/closed [(expr/whole result)] stand-ins)]
+(defn- holder
+  "The expression of a node that holds the graph of these results."
+  [called strict args stand-ins results]
+  (let [{:keys [body notes captured]} (closing/closed (mapv expr/whole results) stand-ins)]
     (when strict (check-captured! called captured))
     (expr/noted (op/node :apply {:body body} (into args captured))
                 {:called called, :inner {[:body] notes}})))
 
-(defn- applied [f {:keys [strict]} called args]
+(defn- applied
+  "What f gives for these arguments as it gives it, each expression a result of one node."
+  [f {:keys [strict]} called args]
   (let [args (mapv expr/whole args), stand-ins (mapv expr/stand-in args)
-        {:keys [leaves skeleton]} (tree/taken-apart (result-of f called stand-ins))]
-    (tree/put-together skeleton (mapv #(node called strict args stand-ins %) leaves))))
+        {:keys [leaves skeleton]} (tree/taken-apart (result-of f called stand-ins))
+        node (when (seq leaves) (holder called strict args stand-ins leaves))]
+    (tree/put-together skeleton
+                       (if (= 1 (count leaves))
+                         [node]
+                         (mapv #(op/node :part {:at %} [node]) (range (count leaves)))))))
 
 (def ^:private schemas
   {:name {:default nil}, :strict {:default false, :is :flag}, :lop {:default nil}

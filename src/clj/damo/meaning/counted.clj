@@ -6,6 +6,7 @@
   (binders g) = [{:id 3, :dim k, :max n}]"
   (:require [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
+            [damo.data.tuple :as tuple]
             [damo.data.type :as type]
             [damo.op :as op]
             [damo.op.body :as body]))
@@ -27,7 +28,8 @@
                 {:id id, :dim dim, :max largest}))
             (when graphs
               (for [inner (body/run-graphs op attrs), binder (binders inner)
-                    :when (some #{(:dim binder)} (type/shape-of (graph/type-of g id)))]
+                    :when (some #(some #{(:dim binder)} (type/shape-of %))
+                                (tuple/types (graph/type-of g id)))]
                 (assoc binder :id id))))))
 
 (defn binders

@@ -35,7 +35,8 @@
       (fail! :damo.eval/no-meaning
              (str "the op " op " has no :eval, and its :expand gives nothing for " (pr-str types))
              {:op op}))
-    (first (run body (zipmap (range) arrays) dims))))
+    (let [values (run body (zipmap (range) arrays) dims)]
+      (if (= 1 (count values)) (first values) values))))
 
 (defn value
   "The array that the op of an entry gives for arrays; its attributes are in normal form and mention

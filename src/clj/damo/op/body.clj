@@ -8,6 +8,7 @@
   (:body (closed g)) makes one of a graph; (apply! body nil [3 5] emit!) puts it on two nodes."
   (:require [damo.data.fail :refer [fail!]]
             [damo.data.graph :as graph]
+            [damo.data.tuple :as tuple]
             [damo.op.entry :as entry])
   (:import [java.util ArrayDeque]))
 
@@ -83,10 +84,16 @@
 
 ;; ## Types
 
+(defn output-type
+  "The type of what a body gives: that of its output, or of several."
+  [{:keys [types outputs]}]
+  (let [found (mapv types outputs)]
+    (if (= 1 (count found)) (first found) (tuple/of found))))
+
 (defn result-type
-  "The type of the output of a body on arguments of these types; fails when they do not fit its
+  "The type of what a body gives for arguments of these types; fails when they do not fit its
   parameters."
-  [{:keys [types outputs] :as body} arg-types]
+  [body arg-types]
   (doseq [[at type] (params body)]
     (when-not (= type (get arg-types at))
       (fail! :damo.body/wrong-argument
@@ -95,7 +102,7 @@
                     (str "given is " (pr-str (nth arg-types at)))
                     (str "there are " (count arg-types) " arguments")))
              {:position at, :expected type, :given (get arg-types at)})))
-  (nth types (first outputs)))
+  (output-type body))
 
 ;; ## Applying
 

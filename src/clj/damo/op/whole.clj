@@ -79,20 +79,38 @@
 
 (declare inlined!)
 
-(defn- inline!
-  "The id of what the body of a node gives, its nodes added to a builder."
-  [b wanted? [_ {:keys [body]}] args {:keys [src inner]}]
-  (first (body/apply! body (get inner [:body]) args
-                      (fn [node args type note]
-                        (inlined! b wanted? node args type
-                                  (cond-> note src (update :src #(or % src))))))))
-
 (defn- inlines-node? [wanted? op] (and (= :region (op/kind op)) (wanted? op)))
 
-(defn- inlined! [b wanted? [op :as node] args type note]
-  (if (inlines-node? wanted? op)
-    (inline! b wanted? node args note)
-    (graph/keep-node! b node args type note)))
+(defn- inline!
+  "The id of what the body of a node gives, its nodes added to a builder; of several outputs a
+  :tuple."
+  [b wanted? [_ {:keys [body]}] args type {:keys [src inner]}]
+  (let [ids (body/apply! body (get inner [:body]) args
+                         (fn [node args type note]
+                           (inlined! b wanted? node args type
+                                     (cond-> note src (update :src #(or % src))))))]
+    (if (= 1 (count ids))
+      (first ids)
+      (graph/add-node! b (into [:tuple {}] ids) type nil))))
+
+(defn of-tuple
+  "The id of the array that a part is of, where its node is a :tuple in the builder; else nil."
+  [b {:keys [at]} [id]]
+  (let [[op _ & results] (graph/node b id)]
+    (when (= :tuple (op/kind op)) (nth results at))))
+
+(defn- inlined!
+  "The id of a node of a sweep, the bodies of those that are wanted in their places."
+  [b wanted? [op attrs :as node] args type note]
+  (cond (inlines-node? wanted? op) (inline! b wanted? node args type note)
+        (= :part (op/kind op)) (or (of-tuple b attrs args)
+                                   (graph/keep-node! b node args type note))
+        :else (graph/keep-node! b node args type note)))
+
+(defn- arrays-of
+  "The id, or those of the results of a :tuple."
+  [b id]
+  (let [[op _ & results] (graph/node b id)] (if (= :tuple (op/kind op)) results [id])))
 
 (defn inlines?
   "Has the graph a node of the kind :region for whose op (wanted? op) holds?"
@@ -107,5 +125,6 @@
     (let [b (graph/builder)
           ids (graph/sweep! graph (fn [_ node args type note]
                                     (inlined! b wanted? node args type note)))]
-      {:graph (graph/finish b (mapv ids outputs) (mapv ids (:keep graph))), :ids ids})
+      {:graph (graph/finish b (mapv ids outputs) (mapcat #(arrays-of b (ids %)) (:keep graph)))
+       :ids ids})
     {:graph graph, :ids (vec (range (count nodes)))}))

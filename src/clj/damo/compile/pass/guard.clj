@@ -27,20 +27,29 @@
              {:given chosen}))
     (update chosen :big #(some-> % double))))
 
+(defn- in-region?
+  "Is a node, or the one that it is a result of, the holder of a graph that takes its place?"
+  [g id]
+  (case (op/kind (graph/op-at g id))
+    :region true
+    :part (recur g (first (graph/args-at g id)))
+    false))
+
 (defn- guards?
   "Is a node a value of its own, floating, that may be anything? Arguments of graphs in nodes are
   guarded outside, and their results inside."
-  [op type]
-  (and (type/float-dtype? (type/dtype-of type))
-       (not (#{:view :generate :guard :region} (op/kind op)))
-       (not (#{:const :param} op))))
+  [g id]
+  (let [op (graph/op-at g id), type (graph/type-of g id)]
+    (and (type/float-dtype? (type/dtype-of type))
+         (not (#{:view :generate :guard} (op/kind op)))
+         (not (#{:const :param} op))
+         (not (in-region? g id)))))
 
 (defn inserted
   "The graph with each floating-point node, inputs and shared variables included, behind a guard
   that refuses what `opts` says (see `options`). A guard has the source position of its node."
   [g opts]
-  (body/sweep g
-              (fn [g id] (guards? (graph/op-at g id) (graph/type-of g id)))
+  (body/sweep g guards?
               (fn [b node args type note]
                 (let [id (graph/keep-node! b node args type note)]
                   (graph/add-node! b [:guard opts id] type note)))))

@@ -9,12 +9,6 @@
 
 (set! *warn-on-reflection* true)
 
-(defn of-tuple
-  "The id of the array that a part is of, where its node is a :tuple in the builder; else nil."
-  [b {:keys [at]} [id]]
-  (let [[op _ & results] (graph/node b id)]
-    (when (= :tuple (op/kind op)) (nth results at))))
-
 (defn- part? [g id] (= :part (op/kind (graph/op-at g id))))
 
 (defn parts
