@@ -1,6 +1,7 @@
 (ns damo.dev.page-test
-  "Pages print their own values."
-  (:require [clojure.string :as str]
+  "Pages print their own values, and the page on the compiler is current."
+  (:require [clojure.java.io :as io]
+            [clojure.string :as str]
             [clojure.test :refer [deftest is testing]]
             [damo.dev.page :as page]))
 
@@ -19,3 +20,10 @@
                  "(:line (meta #'c))\n;; =>\n2\n")
            (page/renewed (page "(def b 1)\n" "(def c\n 2)\n;; =>\n\n"
                                "(:line (meta #'c))\n;; =>\n\n"))))))
+
+(deftest the-page-on-the-compiler-is-current
+  (let [known (slurp (io/file (System/getProperty "damo.root" ".") "docs/compiler.md"))
+        lines (map str/split-lines [known (page/renewed known)])]
+    (is (nil? (first (remove (partial apply =) (apply map vector lines))))
+        "renew it by bin/damo script dev/compiler_page.clj; expected and given stand above")
+    (is (apply = (map count lines)))))
