@@ -12,7 +12,7 @@
         found (stages/measured #(d/function [x] (d/grad (d/sum (d/softmax (d/exp x))) x)))
         times (map :ms (vals (dissoc found "all")))]
     (is (set/subset? #{"expressions" "gradient" "rules: stabilize, not folding" "rules: stabilize"
-                       "rules: canonicalize" "rules: specialize" "rules: rules" "expand" "prepare"
+                       "rules: canonicalize" "rules: specialize" "rules: blas" "expand" "prepare"
                        "schedule" "place updates" "lower" "plan: memory, steps, notes" "text"
                        "read, verify" "LLVM text" "LLVM, link" "function: checks, whole graph"}
                      (set (keys found))))

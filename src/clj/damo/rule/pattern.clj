@@ -176,8 +176,10 @@
   the op's own arguments."
   [^Variant variant ^Root root]
   (if (nil? variant)
-    (let [bindings (op/bindings (.op root) (.args root))]
-      (match-of root [] (vec (keys bindings)) (vec (vals bindings)) identity))
+    (let [{:keys [args]} (op/entry (.op root)), ids (.args root)]
+      (if (= :variadic args)
+        (into (match-of root [] [] [] identity) (op/bindings (.op root) ids))
+        (match-of root [] args ids identity)))
     (let [slots (object-array (int (.size variant))), matches? (.matches? variant)]
       (when (matches? (.b root) (.op root) (.attrs root) (.args root) slots)
         (let [at (fn [place] (aget slots (int place)))]
