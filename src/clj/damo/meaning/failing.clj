@@ -110,11 +110,19 @@
     (boolean (or (some #((reasons %) look node own-type) among)
                  (some inside (body/run-graphs op attrs))))))
 
+(defn- plain?
+  "Is a node of those that most are, which no attribute makes read at an index or require anything?"
+  [[op attrs]]
+  (and (empty? attrs)
+       (let [{:keys [kind requires]} (op/entry op)] (and (= kind :elementwise) (nil? requires)))))
+
 (defn itself?
   "May the node [op attrs & ids], of that type, fail by what a rule must not drop, an index or a
   requirement of dims? Its arguments are in the builder."
   [b node own-type]
-  (stops? [:index :dims] {:node #(graph/node b %), :type #(graph/node-type b %)} node own-type))
+  (and (not (plain? node))
+       (stops? [:index :dims] {:node #(graph/node b %), :type #(graph/node-type b %)}
+               node own-type)))
 
 (defn in-kernel?
   "Can what runs for node `id` of a prepared graph stop a call, besides requirements of dims? The
