@@ -42,6 +42,10 @@
     (doseq [name names]
       (is (fn? @(requiring-resolve name)) (str name)))))
 
+(deftest what-is-bound-where-it-is-loaded-does-not-matter
+  (is (= [false nil] (binding [*unchecked-math* true, *print-length* 1]
+                       ((later/of 'damo.data.later-sample/bound))))))
+
 (deftest functions-of-later
   (let [f (later/of 'clojure.string/upper-case)]
     (is (= ["A" "B"] [(f "a") (f "b")]))

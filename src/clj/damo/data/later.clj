@@ -6,8 +6,16 @@
 
 (set! *warn-on-reflection* true)
 
+(defn- loaded
+  "The var of that name, its namespace loaded as at the top of a program: what a user has bound for
+  arithmetic and printing where the first call happens is not for Damo's sources."
+  [function-name]
+  (binding [*unchecked-math* false, *warn-on-reflection* false, *print-length* nil
+            *print-level* nil, *print-meta* false, *print-namespace-maps* false]
+    (requiring-resolve function-name)))
+
 (defn of
   "The function of that qualified name; the first call loads its namespace."
   [function-name]
-  (let [found (delay (requiring-resolve function-name))]
+  (let [found (delay (loaded function-name))]
     (fn [& args] (apply @@found args))))
