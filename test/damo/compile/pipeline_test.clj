@@ -37,6 +37,14 @@
     (is (= :damo.run/bad-mode (try (rest-of {:mode :fast-run, :regroup 1})
                                (catch clojure.lang.ExceptionInfo e (:damo/error (ex-data e))))))))
 
+(deftest what-is-rewritten-is-told-after-passes-before-the-rules
+  (let [x (d/input 'x [:f64 [3]]), [biggest] (d/max-and-argmax x)
+        f (d/with-derivative d/exp {:lop (fn [_ out g] (d/mul g out))})]
+    (doseq [e [(d/mul biggest 1) (d/mul (f x) 1)]
+            :let [{:keys [graph trace]} (:rewritten (run/optimized (d/graph e) :fast-run))]]
+      (is (= [:mul-one] (map :rule trace)))
+      (is (= 2 (count (:nodes graph)))))))
+
 (deftest unknown-modes-are-refused
   (are [mode] (= :damo.run/unknown-mode (try (modes/options mode) nil
                                          (catch clojure.lang.ExceptionInfo e

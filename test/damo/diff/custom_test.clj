@@ -4,6 +4,7 @@
   (:require [clojure.string :as str]
             [clojure.test :refer [deftest is testing]]
             [damo.core :as d]
+            [damo.data.expr :as expr]
             [damo.data.fail :as fail]
             [damo.diff :as diff]
             [damo.diff.custom :as custom]))
@@ -38,6 +39,14 @@
         z (f x (d/add 1.0 x))]
     (testing "reverse mode is its transpose: 3 y + x"
       (is (= [3.0 7.0] (at (d/grad (d/sum z) x)) (at (d/rop z x ones)))))))
+
+(deftest a-failure-names-the-line-in-the-function
+  (let [f (d/with-derivative (fn [a]
+                               (d/take a 7)) {:lop (fn [_ _ _] nil)})
+        called (f x)
+        error (try (d/eval called {x [1.0]}) nil (catch clojure.lang.ExceptionInfo e (ex-data e)))]
+    (is (= [:take -1] [(keyword (name (:op error)))
+                       (- (:line error) (:line (expr/src-of called)))]))))
 
 (deftest both-modes-may-be-given
   (let [f (d/with-derivative d/sin {:lop (fn [_ _ g] (d/mul 5 g))

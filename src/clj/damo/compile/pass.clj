@@ -54,6 +54,14 @@
   [graph]
   (graph/prune (:graph (whole/inlined graph (constantly true)))))
 
+(defn inline-unlasting
+  "The same for those nodes that do not last while the rules run."
+  [graph]
+  (let [wanted? #(not (:lasts (op/entry %)))]
+    (if (whole/inlines? graph wanted?)
+      (graph/prune (:graph (whole/inlined graph wanted?)))
+      graph)))
+
 ;; ## Storage dtypes
 
 (defn widen

@@ -42,6 +42,15 @@
   (let [{:keys [graph settled]} (peek stages)]
     (conj stages {:what what, :trace [], :begins true, :settled settled, :graph (pass graph)})))
 
+(defn- prepared
+  "The stages with the one that a pass makes of the last of them before the rules, if it changes
+  something."
+  [stages what pass]
+  (let [{:keys [graph]} (peek stages), after (pass graph)]
+    (if (identical? graph after)
+      stages
+      (conj stages {:what what, :trace [], :graph (counted/keep-binders after)}))))
+
 (defn- rewritten
   "The stages of the rules before composites are expanded. Where nodes hold graphs that take their
   places, the rules run with these first, then without. Constants are folded then, for what a rule
@@ -63,14 +72,12 @@
   [graph mode]
   (let [{:keys [before after] :as options} (modes/options mode)
         options (select-keys options modes/rule-options)
-        written [{:what "the user", :graph (counted/keep-binders graph), :trace []}]
-        alone (parts/alone graph)
-        used (if (identical? alone graph)
-               written
-               (passed written "results that are used alone"
-                       (constantly (counted/keep-binders alone))))]
+        begun (-> [{:what "the user", :graph graph, :trace []}]
+                  (prepared "functions with derivatives of their own" pass/inline-unlasting)
+                  (prepared "results that are used alone" parts/alone)
+                  (update-in [0 :graph] counted/keep-binders))]
     (reduce (partial swept options)
-            (passed (rewritten used options before) "the expansion of composite ops" pass/expand)
+            (passed (rewritten begun options before) "the expansion of composite ops" pass/expand)
             after)))
 
 (defn optimized

@@ -95,9 +95,9 @@
            (every? plain? (remove map? (rest template))))))
 
 (defn- unfolded
-  "The template that defines the node, when that is plain; nil for a node that lasts as one."
+  "The template that defines the node, when that is plain."
   [{:keys [op attrs args type builder]}]
-  (when-let [expand (when-not (:lasts (op/entry op)) (:expand (op/entry op)))]
+  (when-let [expand (when-not (= :region (op/kind op)) (:expand (op/entry op)))]
     (let [types (mapv #(graph/node-type builder %) args)
           template (expand {:attrs attrs, :types types, :type type})]
       (when (plain? template) template))))
