@@ -29,7 +29,7 @@
   is that it is not less than 0. Those of graphs that the node runs are its own."
   [op attrs types]
   (let [{:keys [kind requires]} (op/entry op)]
-    (when-not (= kind :leaf)
+    (when-not (or (= kind :leaf) (and (empty? attrs) (nil? requires)))
       (concat (mapcat all-requirements (body/run-graphs op attrs))
               (when requires
                 (remove (fn [[small large]] (type/at-most? small large))
@@ -128,8 +128,11 @@
   "Can what runs for node `id` of a prepared graph stop a call, besides requirements of dims? The
   :bounds of the graph are what was told of dims."
   [{:keys [bounds] :as g} id]
-  (stops? [:test :empty] {:node #(graph/node-at g %), :type #(graph/type-of g %), :bounds bounds}
-          (graph/node-at g id) (graph/type-of g id)))
+  (let [node (graph/node-at g id)]
+    (and (not (and (plain? node) (not (op/on-host? (graph/op-of node)))))
+         (stops? [:test :empty]
+                 {:node #(graph/node-at g %), :type #(graph/type-of g %), :bounds bounds}
+                 node (graph/type-of g id)))))
 
 ;; ## Flags of all nodes of a builder, found once
 
