@@ -213,6 +213,18 @@
     (is (= :damo.part/no-such-part (first (error-of #(op/node :part {:at 2} [both])))))
     (is (= :damo.part/no-such-part (first (error-of #(op/node :part {:at 0} [x])))))))
 
+(deftest kernels-of-the-application-have-one-result
+  (op/register! {:name :two, :kind :host, :args '[?x], :ns 'damo.laws.parts-test
+                 :doc "For a test.", :type (fn [_ [t]] (tuple/of [t t])), :eval (fn [_ x] [x x])})
+  (let [x (d/input 'x [:f64 ['n]]), es ((op/caller :two) x)
+        [kind message] (error-of #(d/function [x] es))]
+    (is (= [[1.0 2.0] [1.0 2.0]]
+           (mapv array/nested (eval/run (:graph (expr/to-graph es))
+                                        {'x (array/of :f64 [2] [1 2])}))))
+    (is (= :damo.plan/several-results kind))
+    (is (re-find #"the op :two has 2 results, and is of the kind :host" message))
+    (is (re-find #"written at: parts_test.clj:" message))))
+
 (deftest dims-are-replaced-in-the-types-of-results
   (let [x (d/input 'x [:f64 ['n 'm]]), [m i] (d/max-and-argmax x :axis 1)
         y (d/input 'y [:f64 [2 3]])]

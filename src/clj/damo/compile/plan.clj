@@ -17,6 +17,7 @@
             [damo.compile.schedule :as schedule]
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
+            [damo.data.tuple :as tuple]
             [damo.data.type :as type]
             [damo.meaning.counted :as counted]
             [damo.meaning.failing :as failing]
@@ -151,6 +152,19 @@
                 (fail/facts-text (note/facts g id)))
            (assoc (note/facts g id) :dim d))))
 
+(defn- checked
+  "The graph, when every node of several results in it is of a kind that writes them."
+  [g]
+  (doseq [id (graph/live g), :let [op (graph/op-at g id)]
+          :when (and (tuple/type? (graph/type-of g id))
+                     (not (#{:nest :arg-reduce} (op/kind op))))]
+    (fail! :damo.plan/several-results
+           (str "the op " op " has " (count (tuple/types (graph/type-of g id))) " results, and is"
+                " of the kind " (op/kind op) ", which computes one"
+                (fail/facts-text (note/facts g id)))
+           (note/facts g id)))
+  g)
+
 (defn- bound-dimensions [leaves]
   (vec (distinct (filter symbol? (mapcat (comp type/shape-of second) leaves)))))
 
@@ -229,7 +243,7 @@
   are returned, then the new values of the state."
   [g {:keys [inputs state outputs updates requires] fn-name :name :as spec}]
   (let [dims (bound-dimensions (concat inputs state))
-        g (with-ports g spec (set dims))
+        g (with-ports (checked g) spec (set dims))
         sched (schedule/schedule g)
         {:keys [bound counting]} (require/by-time g (set dims))
         noted (vec (distinct (concat (failing-nodes g) (map :id bound) (map :id counting))))
