@@ -12,6 +12,11 @@
 
 (set! *warn-on-reflection* true)
 
+(defn- arrays
+  "The arrays of a value: itself, or the results of a node that has several."
+  [value]
+  (if (vector? value) value [value]))
+
 ;; ## Exact values
 ;; Small whole numbers stay exact through sums, products and comparisons in whatever order they are
 ;; computed, so that they may decide something.
@@ -72,19 +77,18 @@
   (let [random (Random. seed), exact (boolean-array (count nodes))]
     (fn [id args value]
       (let [[op _ & arg-ids] (nth nodes id), {:keys [kind] :as entry} (op/entry op)
-            exact-args? (every? #(aget exact (int %)) arg-ids)]
-        (cond (= kind :leaf) (do (aset exact (int id) (every? (if (type/float-dtype? (:dtype value))
+            exact-args? (every? #(aget exact (int %)) arg-ids), args (mapcat arrays args)
+            kept? #(exact? entry exact-args? args %)
+            moved #(if (kept? %) % (moved random (scale-of entry args %) %))]
+        (cond (#{:part :tuple} kind) (do (aset exact (int id) (boolean exact-args?)) value)
+              (= kind :leaf) (do (aset exact (int id) (every? (if (type/float-dtype? (:dtype value))
                                                                 (whole? (:dtype value))
                                                                 any?)
                                                               (array/values value)))
                                  value)
-              (nil? (:dtype value)) (do (aset exact (int id) (boolean exact-args?)) value)
-              (= kind :part) (if (type/float-dtype? (:dtype value))
-                               (moved random 0.0 value)
-                               (do (aset exact (int id) (boolean exact-args?)) value))
-              (exact? entry exact-args? args value) (do (aset exact (int id) (boolean exact-args?))
-                                                        value)
-              :else (moved random (scale-of entry args value) value))))))
+              :else (do (aset exact (int id) (boolean (and exact-args?
+                                                           (every? kept? (arrays value)))))
+                        (if (vector? value) (mapv moved value) (moved value))))))))
 
 ;; ## Spread
 
@@ -103,16 +107,20 @@
   (apply mapv (fn [x & ys] (reduce max 0.0 (map #(far x %) ys)))
          (array/values value) (map array/values others)))
 
+(defn- alike?
+  "Are two arrays of one type equal, or of floats?"
+  [x y]
+  (or (type/float-dtype? (:dtype x)) (= (array/values x) (array/values y))))
+
 (defn- decided?
   "Have all nodes the same type, and the same value where they are no floats, in every run?"
   [values runs]
   (every? (fn [id]
             (let [x (nth values id)]
-              (or (nil? (:dtype x))             ; no value, or several, whose parts are asked
+              (or (nil? x)
                   (every? (fn [run] (let [y (nth run id)]
                                       (and (= (array/type-of x) (array/type-of y))
-                                           (or (type/float-dtype? (:dtype x))
-                                               (= (array/values x) (array/values y))))))
+                                           (every? true? (map alike? (arrays x) (arrays y))))))
                           runs))))
           (range (count values))))
 

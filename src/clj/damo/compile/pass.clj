@@ -33,14 +33,23 @@
       (or (when (= :part (op/kind op)) (whole/of-tuple b attrs args))
           (graph/add-node! b (into [op attrs] args) type note)))))
 
+(defn- keeping-arrays
+  "The graph with what counts among the results of kept tuples kept in their place."
+  [{kept :keep :as g}]
+  (let [tuple? #(= :tuple (op/kind (graph/op-at g %)))]
+    (if (some tuple? kept)
+      (graph/prune (update (counted/keep-binders g) :keep #(filterv (complement tuple?) %)))
+      g)))
+
 (defn expand
   "The graph with every composite op replaced by the ops that define it; their notes have the op
   that they are :part-of."
   [graph]
-  (body/sweep graph
-              (fn [g id] (let [{:keys [expand kind]} (op/entry (graph/op-at g id))]
-                           (or expand (= :part kind))))
-              (fn [b [op attrs] args type note] (expand-node! b op attrs args type note))))
+  (keeping-arrays
+   (body/sweep graph
+                (fn [g id] (let [{:keys [expand kind]} (op/entry (graph/op-at g id))]
+                             (or expand (= :part kind))))
+                (fn [b [op attrs] args type note] (expand-node! b op attrs args type note)))))
 
 ;; ## Graphs in nodes
 

@@ -243,7 +243,7 @@
   are returned, then the new values of the state."
   [g {:keys [inputs state outputs updates requires] fn-name :name :as spec}]
   (let [dims (bound-dimensions (concat inputs state))
-        g (with-ports (checked g) spec (set dims))
+        g (checked (with-ports g spec (set dims)))
         sched (schedule/schedule g)
         {:keys [bound counting]} (require/by-time g (set dims))
         noted (vec (distinct (concat (failing-nodes g) (map :id bound) (map :id counting))))
