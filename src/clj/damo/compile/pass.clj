@@ -47,9 +47,9 @@
   [graph]
   (keeping-arrays
    (body/sweep graph
-                (fn [g id] (let [{:keys [expand kind]} (op/entry (graph/op-at g id))]
-                             (or expand (= :part kind))))
-                (fn [b [op attrs] args type note] (expand-node! b op attrs args type note)))))
+               (fn [g id] (let [{:keys [expand kind]} (op/entry (graph/op-at g id))]
+                            (or expand (= :part kind))))
+               (fn [b [op attrs] args type note] (expand-node! b op attrs args type note)))))
 
 ;; ## Graphs in nodes
 
