@@ -2,6 +2,7 @@
   "Derivatives of every op in the storage dtypes :f16 and :bf16: they have the dtypes of what they
   belong to, compile, and are near those computed in :f64."
   (:require [clojure.test :refer [deftest is]]
+            [clojure.walk :as walk]
             [damo.data.array :as array]
             [damo.data.graph :as graph]
             [damo.data.type :as type]
@@ -32,9 +33,12 @@
         (assoc graph :outputs grads)))))
 
 (defn- as-doubles
-  "A call with its arrays of floats as :f64."
-  [c]
-  (update c :args (partial mapv #(if (type/float-dtype? (:dtype %)) (array/cast :f64 %) %))))
+  "A call with its arrays of floats as :f64, in graphs that its attributes hold too."
+  [{:keys [op] :as c}]
+  (let [graphs (for [[k {:keys [is]}] (:attrs (op/entry op)) :when (= :graph is)] k)
+        wide (partial walk/postwalk-replace {:f16 :f64, :bf16 :f64})]
+    (-> (update c :args (partial mapv #(if (type/float-dtype? (:dtype %)) (array/cast :f64 %) %)))
+        (update :attrs #(reduce (fn [attrs k] (update attrs k wide)) % graphs)))))
 
 (defn- gradients-of
   "{:graph :env} of the gradients of a call, for random gradients of its value; nil when none."
