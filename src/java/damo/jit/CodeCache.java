@@ -25,8 +25,9 @@ public final class CodeCache {
     private static final String OFF = "off";
     private static final long MEGABYTE = 1 << 20;
     private static final String DEFAULT = "128";
-    /** How many bytes of objects are kept in memory. */
-    private static final long MEMORY = 32 * MEGABYTE;
+    /** How many bytes of objects are kept in memory; less in a small heap. */
+    private static final long MEMORY =
+            Math.min(32 * MEGABYTE, Runtime.getRuntime().maxMemory() / 16);
     private static final Lazy<CodeCache> FIRST = new Lazy<>(CodeCache::configured);
     private static volatile CodeCache chosen;
 
