@@ -80,6 +80,15 @@
     (is (= [2.0 4.0] @(d/eval (d/add (f x) (g x)) {x [1 -1 2]})))
     (is (= [1.0 2.0 5.0] @(d/eval (d/concatenate [(g x) (g y)]) {x [1 -1 2], y [-1 5 -2]})))))
 
+(deftest numbers-are-as-weak-as-for-the-function
+  (let [x (d/input 'x [:f32 [3]]), n (d/input 'n [:i8 [3]])]
+    (doseq [f [(fn [a b] (d/mul a b)) (fn [a b] (d/add a (d/exp b))) (fn [_ b] (d/neg b))
+               (fn [a b] (d/mul a 0.5 b))]
+            [a b] [[x 2.5] [x (d/neg 2.5)] [n 2] [x [1 2 3]] [n 0.5]]
+            :let [direct (f a b), op ((d/as-op f) a b)]]
+      (is (= (d/type-of direct) (d/type-of op)))
+      (is (= (d/type-of (d/sub x direct)) (d/type-of (d/sub x op)))))))
+
 (deftest jacobians-of-ops
   (let [f #(d/mul (d/softmax %) w %)]
     (is (= @(d/eval (d/jacobian (f x) x) {x [1 2 3]})

@@ -308,11 +308,12 @@
   (->Expr (.op e) (.attrs e) (.args e) (.type e) (merge (.src e) more) (.state e)))
 
 (defn stand-in
-  "An expression that no other one mentions, of the type of e, in its place where a function of
-  expressions is to become a graph. What it names after structures, it names as after e."
+  "An expression that no other one mentions, as weak a type as that of e, in its place where a
+  function of expressions is to become a graph. What it names after structures, it names as after
+  e."
   [^Expr e]
   (->Expr :param {:at (gensym "argument"), :type (type/weakened (.type e) nil)} []
-          (type/weakened (.type e) nil) {:stands-for e} nil))
+          (.type e) {:stands-for e} nil))
 
 (defn- input-names [exprs]
   (into #{} (comp (filter #(= :input (op-of %))) (map (comp :name attrs-of))) exprs))

@@ -8,6 +8,7 @@
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.later :as later]
             [damo.data.tree :as tree]
+            [damo.data.type :as type]
             [damo.op :as op]
             [damo.op.closing :as closing]
             [damo.ops.all])
@@ -45,7 +46,7 @@
 (defn- holder
   "The expression of a node that holds the graph of these results."
   [called strict args stand-ins results]
-  (let [{:keys [body notes captured]} (closing/closed (mapv expr/whole results) stand-ins)]
+  (let [{:keys [body notes captured]} (closing/closed results stand-ins)]
     (when strict (check-captured! called captured))
     (expr/noted (op/node :apply {:body body} (into args captured))
                 {:called called, :inner {[:body] notes}})))
@@ -55,11 +56,14 @@
   [f {:keys [strict]} called args]
   (let [args (mapv expr/whole args), stand-ins (mapv expr/stand-in args)
         {:keys [leaves skeleton]} (tree/taken-apart (result-of f called stand-ins))
-        node (when (seq leaves) (holder called strict args stand-ins leaves))]
-    (tree/put-together skeleton
-                       (if (= 1 (count leaves))
-                         [node]
-                         (mapv #(op/node :part {:at %} [node]) (range (count leaves)))))))
+        results (mapv expr/whole leaves)
+        node (when (seq results) (holder called strict args stand-ins results))
+        given (if (= 1 (count results))
+                [node]
+                (mapv #(op/node :part {:at %} [node]) (range (count results))))]
+    (->> (map #(expr/weakened %1 (type/made-of (expr/type-of %2))) given results)
+         vec
+         (tree/put-together skeleton))))
 
 (def ^:private schemas
   {:name {:default nil}, :strict {:default false, :is :flag}, :lop {:default nil}
