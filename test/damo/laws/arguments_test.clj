@@ -136,8 +136,8 @@
    'verify-grad [d/tanh [[0.1 0.2]] :n-tests 1], 'why [f 0]
    'with-derivative [d/tanh {:lop #(d/mul %3 1)}]
    'write-graph [(file "graph.edn") (d/graph x)], 'zeros [[2] :f32]
-   :unspoiled {'check-op [:foo], 'close [nil], 'remove-op! [:foo], 'set-threads! [nil]
-               'code-cache [], 'set-code-cache! [nil]}})
+   :unspoiled {'check-op [:foo], 'check-rules [:foo], 'close [nil], 'remove-op! [:foo]
+               'set-threads! [nil], 'code-cache [], 'set-code-cache! [nil]}})
 
 (def ^:private slow "Functions that compile." '#{eval function copy-function verify-grad})
 
