@@ -21,7 +21,8 @@
     (binding [pprint/*print-right-margin* 100, pprint/*print-miser-width* 60
               *print-namespace-maps* false, *print-length* nil, *print-level* nil
               *print-meta* false]
-      (-> (with-out-str (pprint/pprint value)) (str/replace #" +\n" "\n") str/trimr (str "\n")))))
+      (-> (if (coll? value) (with-out-str (pprint/pprint value)) (pr-str value))
+          (str/replace #" +\n" "\n") str/trimr (str "\n")))))
 
 (defn- evaluated
   "The value of the last form of `code`, as the lines from `line` on of a file page.clj, so that
