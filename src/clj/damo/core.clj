@@ -22,7 +22,7 @@
             [damo.face.leaf :as leaf]
             [damo.face.model :as model]
             [damo.face.operators :as operators]
-            [damo.face.parameters :as face]
+            [damo.face.parameters :as parameters]
             [damo.face.parse :as parse]
             [damo.face.random :as random]
             [damo.face.region :as region]
@@ -34,7 +34,7 @@
             [damo.ops.linear.einsum :as einsum]
             [damo.ops.move.arrange :as arrange]
             [damo.ops.move.grid :as grid]
-            [damo.ops.move.mask :as select]
+            [damo.ops.move.mask :as mask]
             [damo.ops.move.subtensor :as subtensor]
             [damo.ops.nn.normalize :as normalize]
             [damo.ops.watch.derivative :as control]
@@ -79,8 +79,8 @@
 (export-makers
  normalize/layer-norm normalize/batch-norm-train normalize/batch-norm-test
  subtensor/index subtensor/set-at subtensor/inc-at arrange/split grid/meshgrid grid/indices
- grid/shape-i grid/shape-vector grid/unravel-index grid/ravel-multi-index select/nonzero
- select/masked select/unique-all)
+ grid/shape-i grid/shape-vector grid/unravel-index grid/ravel-multi-index mask/nonzero
+ mask/masked mask/unique-all)
 
 (def ^{:doc (:doc (meta #'einsum/call-einsum)), :arglists '([subscripts & operands])} einsum
   (explain/explained :einsum einsum/call-einsum))
@@ -317,4 +317,4 @@
   [file]
   (model/load file))
 
-(face/guard! *ns*)
+(parameters/guard! *ns*)

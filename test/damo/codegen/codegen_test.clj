@@ -4,7 +4,7 @@
   (:require [clojure.set :as set]
             [clojure.string :as str]
             [clojure.test :refer [deftest is testing]]
-            [damo.compile.pipeline :as run]
+            [damo.compile.pipeline :as pipeline]
             [damo.core :as d]
             [damo.jit.calling :as calling])
   (:import (damo.codegen Codegen LlvmModule LlvmModule$Kind LlvmModule$Text)
@@ -24,7 +24,8 @@
 (deftest parts-test
   (let [x (d/input 'x [:f64 ['n]]), n 120
         f (d/function [x] (waves x n))
-        ^LlvmModule module (Codegen/module (Programs/read (run/program-text (d/program f))) 256)
+        text (pipeline/program-text (d/program f))
+        ^LlvmModule module (Codegen/module (Programs/read text) 256)
         by-loops (group-by loops? (.texts module))
         kernels (map #(.ir ^LlvmModule$Text %) (by-loops true))
         steps (str/join (map #(.ir ^LlvmModule$Text %) (by-loops false)))

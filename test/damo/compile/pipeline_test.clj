@@ -3,7 +3,7 @@
   (:require [clojure.edn :as edn]
             [clojure.test :refer [are deftest is testing]]
             [damo.compile.modes :as modes]
-            [damo.compile.pipeline :as run]
+            [damo.compile.pipeline :as pipeline]
             [damo.compile.plan.order :as order]
             [damo.core :as d]
             [damo.data.fail :as fail]
@@ -16,7 +16,7 @@
 (defn- fired [mode]
   (let [x (d/input 'x [:f64 []])
         g (d/graph (d/mul (d/log (d/add 1 (d/exp x))) 1))]
-    (set (map :rule (:trace (run/optimized g mode))))))
+    (set (map :rule (:trace (pipeline/optimized g mode))))))
 
 (deftest modes-say-which-rules-run
   (is (contains? (fired :fast-run) :mul-one))
@@ -41,7 +41,7 @@
   (let [x (d/input 'x [:f64 [3]]), [biggest] (d/max-and-argmax x)
         f (d/with-derivative d/exp {:lop (fn [_ out g] (d/mul g out))})]
     (doseq [e [(d/mul biggest 1) (d/mul (f x) 1)]
-            :let [{:keys [graph trace]} (:rewritten (run/optimized (d/graph e) :fast-run))]]
+            :let [{:keys [graph trace]} (:rewritten (pipeline/optimized (d/graph e) :fast-run))]]
       (is (= [:mul-one] (map :rule trace)))
       (is (= 2 (count (:nodes graph)))))))
 
@@ -55,12 +55,12 @@
   (let [x (d/input 'x [:f32 ['n 2]])
         f (d/function [x] [(d/tanh x) (d/sum x) (d/mul x ##NaN) (d/max x :axis 1)])]
     (is (= (pr-str (d/program f))
-           (pr-str (order/ordered (edn/read-string (run/program-text (d/program f)))))))
+           (pr-str (order/ordered (edn/read-string (pipeline/program-text (d/program f)))))))
     (testing "whatever the printer is set to"
-      (is (= (run/program-text (d/program f))
+      (is (= (pipeline/program-text (d/program f))
              (binding [*print-length* 1, *print-level* 1, *print-namespace-maps* true
                        *print-readably* false]
-               (run/program-text (d/program f))))))))
+               (pipeline/program-text (d/program f))))))))
 
 (deftest exceptions-of-the-core-become-ex-infos
   (let [e (thrown/as-ex-info (DamoException. "shape-mismatch" "two by three" {"input" "x"}))]

@@ -4,7 +4,7 @@
   fails with a message that names what was given and leaves the state as it was."
   (:require [clojure.string :as str]
             [clojure.test :refer [are deftest is testing]]
-            [damo.compile.pipeline :as run]
+            [damo.compile.pipeline :as pipeline]
             [damo.core :as d]
             [damo.face.function :as function]
             [damo.runtime.programs :as programs])

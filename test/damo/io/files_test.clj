@@ -6,7 +6,7 @@
             [clojure.string :as str]
             [clojure.test :refer [are deftest is testing]]
             [damo.core :as d]
-            [damo.face.parameters :as face]
+            [damo.face.parameters :as parameters]
             [damo.io :as files])
   (:import [clojure.lang ExceptionInfo]
            [damo.tensor Tensor]

@@ -5,7 +5,7 @@
   (:require [clojure.java.io :as io]
             [clojure.test :refer [deftest is]]
             [damo.core :as d]
-            [damo.face.parameters :as face]
+            [damo.face.parameters :as parameters]
             [damo.op :as op]
             [damo.op.gens :as gens])
   (:import [clojure.lang ExceptionInfo]

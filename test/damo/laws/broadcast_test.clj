@@ -8,7 +8,7 @@
             [damo.laws.rules.examples :as examples]
             [damo.meaning.eval :as eval]
             [damo.ops.all]
-            [damo.rule.engine :as rewrite]
+            [damo.rule.engine :as engine]
             [damo.rules.blas :as blas]
             [damo.rules.specialize :as specialize]
             [damo.rules.stabilize :as stabilize])
@@ -86,7 +86,7 @@
   it is not applied."
   [{:keys [name] :as rule} g]
   (some (fn [sets]
-          (let [{:keys [graph trace]} (rewrite/run g sets examples/all-promises)]
+          (let [{:keys [graph trace]} (engine/run g sets examples/all-promises)]
             (when (some #(= name (:rule %)) trace) graph)))
         [(examples/alone rule) [stabilize/rules] [specialize/rules]]))
 

@@ -13,7 +13,7 @@
             [damo.meaning.eval :as eval]
             [damo.op :as op]
             [damo.ops.all]
-            [damo.rule.engine :as rewrite]
+            [damo.rule.engine :as engine]
             [damo.rules.canonicalize :as canonicalize]
             [damo.rules.specialize :as specialize])
   (:import [java.math BigDecimal MathContext]
@@ -81,7 +81,7 @@
   (examples/example-graph (zipmap '[x y z] (repeat [dtype []])) '[x y z] form))
 
 (defn- normalised [g opts]
-  (reduce (fn [g set] (:graph (rewrite/run g [set] opts))) g
+  (reduce (fn [g set] (:graph (engine/run g [set] opts))) g
           [canonicalize/rules specialize/rules]))
 
 (defn- parts
@@ -202,6 +202,6 @@
         all (reduce mul xs), twice (nth (iterate #(mul % %) (first xs)) 200)
         others (mapv #(div all %) xs)
         g (graph/finish b (into [twice] others))
-        made (:graph (rewrite/run g [canonicalize/rules]))]
+        made (:graph (engine/run g [canonicalize/rules]))]
     (testing "a product by each of its factors is not written 300 times"
       (is (< (count (:nodes made)) (* 4 (count (:nodes g))))))))

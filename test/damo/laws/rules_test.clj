@@ -12,7 +12,7 @@
             [damo.op.whole :as whole]
             [damo.ops.all]
             [damo.rule :as rule]
-            [damo.rule.engine :as rewrite]
+            [damo.rule.engine :as engine]
             [damo.rule.trace :as trace]
             [damo.rules.blas :as blas]
             [damo.rules.canonicalize :as canonicalize]
@@ -107,7 +107,7 @@
   they would never end."
   [g sets opts]
   (reduce (fn [[g stops] set]
-            (let [{:keys [graph trace]} (rewrite/run g [set] opts)]
+            (let [{:keys [graph trace]} (engine/run g [set] opts)]
               [graph (into stops (map trace/stop-text) (filter :stopped trace))]))
           [g []] sets))
 
@@ -123,8 +123,8 @@
 (deftest a-second-sweep-finds-nothing
   (doseq [seed (range 30), set [canonicalize/rules stabilize/rules]]
     (testing (str (:name set) ", seed " seed)
-      (let [once (:graph (rewrite/run (random-graph seed 20) [set]))]
-        (is (= [] (map (juxt :rule :before :after) (:trace (rewrite/run once [set])))))))))
+      (let [once (:graph (engine/run (random-graph seed 20) [set]))]
+        (is (= [] (map (juxt :rule :before :after) (:trace (engine/run once [set])))))))))
 
 (defn- all-values [g env]
   (mapcat array/values (eval/run g env)))

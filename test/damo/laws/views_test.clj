@@ -13,7 +13,7 @@
             [damo.meaning.eval :as eval]
             [damo.op :as op]
             [damo.ops.all]
-            [damo.rule.engine :as rewrite]
+            [damo.rule.engine :as engine]
             [damo.rules.stabilize :as stabilize])
   (:import [java.util Random]))
 
@@ -108,7 +108,7 @@
     (op-of :sum {} (op-of :mul {} e (op-of :add {} (op-of :reshape {:shape shape}
                                                           (op-of :iota {:shape [n]})) 1.0)))))
 
-(defn- stabilized [g] (:graph (rewrite/run g [stabilize/rules] {:fold false})))
+(defn- stabilized [g] (:graph (engine/run g [stabilize/rules] {:fold false})))
 
 (defn- derivatives
   "The graph of the output of g, its weighted gradient by the input of that name, and that of this."
@@ -119,7 +119,7 @@
     (:graph (expr/to-graph [e (gradient e) (gradient (gradient e))]))))
 
 (defn- values [g env]
-  (mapv array/values (eval/run (:graph (rewrite/run (stabilized g) [stabilize/rules])) env)))
+  (mapv array/values (eval/run (:graph (engine/run (stabilized g) [stabilize/rules])) env)))
 
 (defn- close?
   "Is y what it should be? Derivatives are differences of large numbers in either form; of huge ones

@@ -9,7 +9,7 @@
             [damo.op :as op]
             [damo.ops.all]
             [damo.rule :as rule :refer [defrules]]
-            [damo.rule.engine :as rewrite]
+            [damo.rule.engine :as engine]
             [damo.rule.trace :as trace]
             [damo.rules.canonicalize :as canonicalize]
             [damo.rules.stabilize :as stabilize]))
@@ -32,7 +32,7 @@
 
 (defn- rewritten
   ([g] (rewritten g [canonicalize/rules] {}))
-  ([g sets opts] (forms-of (:graph (rewrite/run g sets opts)))))
+  ([g sets opts] (forms-of (:graph (engine/run g sets opts)))))
 
 ;; ## What is kept
 
@@ -41,7 +41,7 @@
     (let [ones '[:broadcast-to {:shape [2 3]} [:cast {:dtype :f32} 1]]]
       (is (= '[(broadcast-to r :shape [2 3])] (rewritten (graph-of [:mul 'r ones]))))))
   (testing "a number takes the dtype and the shape"
-    (let [{:keys [graph]} (rewrite/run (graph-of '[:sub r r]) [canonicalize/rules])]
+    (let [{:keys [graph]} (engine/run (graph-of '[:sub r r]) [canonicalize/rules])]
       (is (= '[(broadcast-to 0.0 :shape [3])] (forms-of graph)))
       (is (= [:f32 [3]] (graph/type-of graph (first (:outputs graph)))))))
   (testing "cast when the dtype of the operand is another"
@@ -60,15 +60,15 @@
 
 (deftest sharing
   (testing "equal nodes are one, also with swapped arguments"
-    (let [{:keys [graph]} (rewrite/run (graph-of '[:mul [:add x y] [:add y x]]) [])]
+    (let [{:keys [graph]} (engine/run (graph-of '[:mul [:add x y] [:add y x]]) [])]
       (is (= 1 (count (filter #(= :add (first %)) (:nodes graph)))))))
   (testing "what two uses are rewritten to is one node"
     (let [g (graph-of '[:log [:add 1 x]] '[:log [:add x 1.0]])
-          {:keys [graph]} (rewrite/run g [stabilize/rules])]
+          {:keys [graph]} (engine/run g [stabilize/rules])]
       (is (apply = (:outputs graph))))))
 
 (deftest notes
-  (let [{:keys [graph]} (rewrite/run (graph-of '[:log [:add 1 x]]) [stabilize/rules])]
+  (let [{:keys [graph]} (engine/run (graph-of '[:log [:add 1 x]]) [stabilize/rules])]
     (is (= {:src {:file "model.clj" :line 3}} ((:notes graph) (first (:outputs graph)))))
     (is (= [:f64 [2 3]] (graph/type-of graph (first (:outputs graph)))))))
 
@@ -84,7 +84,7 @@
     (is (NaN? (first (rewritten (graph-of '[:log -1.0]) [] {})))))
   (testing "small arrays; those of one value as that value"
     (let [pair [:const {:type [:f64 [2]] :value [1.0 2.0]}]
-          {:keys [graph]} (rewrite/run (graph-of [:mul 2.0 pair] [:sub pair pair]) [])]
+          {:keys [graph]} (engine/run (graph-of [:mul 2.0 pair] [:sub pair pair]) [])]
       (is (= [:const {:type [:f64 [2]] :value [2.0 4.0]}]
              (nth (:nodes graph) (first (:outputs graph)))))
       (is (= '(broadcast-to 0.0 :shape [2]) (second (forms-of graph))))))
@@ -107,7 +107,7 @@
 (deftest dead-nodes-are-dropped
   (let [g (graph-of '[:mul 0 [:exp [:matmul x [:transpose y]]]])]
     (is (= [:const :broadcast-to]
-           (map first (:nodes (:graph (rewrite/run g [canonicalize/rules]))))))))
+           (map first (:nodes (:graph (engine/run g [canonicalize/rules]))))))))
 
 ;; ## Which rules run
 
@@ -145,7 +145,7 @@
   "[forms reasons]: what a sweep makes of a form, and the rules that it did not apply."
   ([sets form] (stops sets form {}))
   ([sets form opts]
-   (let [{:keys [graph trace]} (rewrite/run (graph-of form) sets opts)]
+   (let [{:keys [graph trace]} (engine/run (graph-of form) sets opts)]
      [(forms-of graph) (map (juxt :rule :stopped) (filter :stopped trace))])))
 
 (deftest a-sweep-ends-whatever-the-rules-are
@@ -164,7 +164,7 @@
         steps '[[:add ?x 0] [:log [:add 1 ?x]] [:mul ?x 2] [:tanh ?x] [:neg ?x]]
         y (reduce (fn [id template] (op/instantiate! emit {'?x id} template))
                   x (take 5000 (cycle steps)))
-        {:keys [graph trace]} (rewrite/run (graph/finish b [y]) [stabilize/rules])]
+        {:keys [graph trace]} (engine/run (graph/finish b [y]) [stabilize/rules])]
     (is (= 1000 (count (filter #(#{:log1p :log1p-neg} (:rule %)) trace))))
     (is (= [:input :log1p :const :mul :tanh :neg :log1p] (mapv first (take 7 (:nodes graph)))))))
 
@@ -172,7 +172,7 @@
 
 (deftest traces
   (let [g (graph-of '[:log [:sub 1 [:sigmoid x]]])
-        {:keys [graph trace]} (rewrite/run g [stabilize/rules])
+        {:keys [graph trace]} (engine/run g [stabilize/rules])
         output (first (:outputs graph))]
     (is (= [:one-minus-sigmoid :log-sigmoid :neg-neg] (map :rule trace)))
     (is (= '{:rule :log-sigmoid, :before (log (sigmoid (neg x))), :after (neg (softplus x))}
@@ -183,7 +183,7 @@
              (try (trace/why trace graph 99)
                   (catch clojure.lang.ExceptionInfo e (:damo/error (ex-data e)))))))
     (testing "a later sweep carries the trace on, with the ids of its graph"
-      (let [later (rewrite/run graph [canonicalize/rules] {:trace trace})
+      (let [later (engine/run graph [canonicalize/rules] {:trace trace})
             output (first (:outputs (:graph later)))]
         (is (= [:log-sigmoid] (map :rule (trace/why (:trace later) (:graph later) output))))))))
 

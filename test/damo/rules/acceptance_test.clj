@@ -12,7 +12,7 @@
             [damo.meaning.eval :as eval]
             [damo.op :as op]
             [damo.ops.all]
-            [damo.rule.engine :as rewrite]
+            [damo.rule.engine :as engine]
             [damo.rules.canonicalize :as canonicalize]
             [damo.rules.specialize :as specialize]
             [damo.rules.stabilize :as stabilize])
@@ -38,7 +38,7 @@
 
 (defn- through
   ([g phases] (through g phases {}))
-  ([g phases opts] (reduce (fn [g set] (:graph (rewrite/run g [set] opts))) g phases)))
+  ([g phases opts] (reduce (fn [g set] (:graph (engine/run g [set] opts))) g phases)))
 
 (defn- built
   "[graph {name id}] of a form over leaves {name type}; names of shared variables are in `shared`."

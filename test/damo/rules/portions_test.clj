@@ -5,7 +5,7 @@
             [clojure.test :refer [are deftest is testing]]
             [damo.core :as d]
             [damo.data.expr :as expr]
-            [damo.rule.engine :as rewrite]
+            [damo.rule.engine :as engine]
             [damo.rules.canonicalize :as canonicalize]))
 
 (set! *warn-on-reflection* true)
@@ -18,7 +18,7 @@
 (defn- canonical
   "The form of an expression after the rules of canonicalize."
   [e]
-  (let [{:keys [graph]} (rewrite/run (d/graph e) [canonicalize/rules])]
+  (let [{:keys [graph]} (engine/run (d/graph e) [canonicalize/rules])]
     (edn/read-string (pr-str (expr/form (first (expr/from-graph graph {} {})) 9)))))
 
 (deftest parts-are-computed-alone

@@ -5,7 +5,7 @@
   a graph and what it was compiled for. Out: a function that is run around each call.
   ((checks graph spec) call inputs states) is (call), or a failure that names the culprit."
   (:require [clojure.string :as str]
-            [damo.compile.pipeline :as run]
+            [damo.compile.pipeline :as pipeline]
             [damo.compile.plan :as plan]
             [damo.compile.plan.note :as note]
             [damo.data.array :as array]
@@ -153,7 +153,7 @@
   (let [{:keys [outputs] :as g} (every-node g)
         cells (zero-states state)
         {:keys [^Function function]}
-        (run/compiled g (assoc spec :mode :none, :states cells, :updates {}
+        (pipeline/compiled g (assoc spec :mode :none, :states cells, :updates {}
                                :outputs (mapv str outputs)))]
     (fn [env]
       (doseq [[s ^State cell] cells] (.set cell (transfer/->tensor (env s))))
@@ -187,7 +187,7 @@
 ;; ## Around a call
 
 (defn- check-deterministic! [g spec]
-  (let [programs (repeatedly 2 #(:program (run/program-of g spec)))]
+  (let [programs (repeatedly 2 #(:program (pipeline/program-of g spec)))]
     (when-not (apply = programs)
       (fail! :damo.debug/not-deterministic "debug: compiling the same graph twice gave two programs"
              {:programs (vec programs)}))))
@@ -223,7 +223,7 @@
   [g {:keys [inputs state outputs updates states mode] :as spec}]
   (check-deterministic! g spec)
   (let [whole #(-> % (plan/with-leaves :input inputs) (plan/with-leaves :shared state))
-        steps (mapv #(update % :graph whole) (run/stages g mode))
+        steps (mapv #(update % :graph whole) (pipeline/stages g mode))
         parts {:stages steps, :machine (node-machine (:graph (peek steps)) spec)}
         updated (map key (sort-by val updates))
         now (fn [] (update-vals states (fn [^State s] (transfer/->array (.value s)))))]

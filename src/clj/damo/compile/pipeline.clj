@@ -14,7 +14,7 @@
             [damo.meaning.counted :as counted]
             [damo.op :as op]
             [damo.rule :as rule]
-            [damo.rule.engine :as rewrite])
+            [damo.rule.engine :as engine])
   (:import [damo.program Programs]
            [damo.runtime Function]
            [java.util Map]))
@@ -31,7 +31,7 @@
   "The stages with the one that these rule sets make of the last of them."
   [options stages [rule-sets own-options]]
   (let [{:keys [graph] :as stage} (peek stages), earlier (select-keys stage [:trace :settled])
-        next-stage (rewrite/run graph rule-sets (merge own-options options earlier))]
+        next-stage (engine/run graph rule-sets (merge own-options options earlier))]
     (conj stages (assoc next-stage
                    :what (what-sweeps rule-sets)
                    :fired (subvec (:trace next-stage) (count (:trace earlier)))))))

@@ -6,7 +6,7 @@
   damo.compile.told has it}."
   (:require [damo.compile.lower :as lower]
             [damo.compile.lower.nests :as nests]
-            [damo.compile.lower.permute :as select]
+            [damo.compile.lower.permute :as permute]
             [damo.compile.plan.host :as host]
             [damo.compile.plan.limit :as limit]
             [damo.compile.plan.note :as note]
@@ -52,7 +52,7 @@
   [{:keys [g counting note-of] :as cx} {[id] :nodes :as unit}]
   (let [{:keys [dim max]} (counting id)]
     (if (= :nest (op/kind (graph/op-at g id)))
-      [(cond-> (assoc (select/kernel cx unit) :do :kernel)
+      [(cond-> (assoc (permute/kernel cx unit) :do :kernel)
          dim (assoc :count {:dim dim, :max max, :from [:scratch [id :count]]
                             :note (note-of id)}))]
       (mapv #(assoc % :do :kernel) (nests/kernels cx unit)))))

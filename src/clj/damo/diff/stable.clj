@@ -7,7 +7,7 @@
   (:require [damo.data.graph :as graph]
             [damo.op :as op]
             [damo.op.body :as body]
-            [damo.rule.engine :as rewrite]
+            [damo.rule.engine :as engine]
             [damo.rules.stabilize :as stabilize]))
 
 (set! *warn-on-reflection* true)
@@ -57,7 +57,7 @@
   or where an output would no longer depend on a cut."
   [graph outputs cuts]
   (let [roots (sort (distinct (concat outputs (filter #(seq (graph/args-at graph %)) cuts))))
-        swept (map #(rewrite/run (cut-off graph % cuts) [rules] {:fold false}) roots)]
+        swept (map #(engine/run (cut-off graph % cuts) [rules] {:fold false}) roots)]
     (when (some stabilizing (map :rule (mapcat :trace swept)))
       (let [b (graph/builder), _ (graph/load-graph! b graph)
             ids (reduce (fn [ids [root {g :graph}]] (assoc ids root (added! b g ids)))

@@ -5,7 +5,7 @@
   (:refer-clojure :exclude [compile])
   (:require [damo.compile.host :as host]
             [damo.compile.pass :as pass]
-            [damo.compile.pipeline :as run]
+            [damo.compile.pipeline :as pipeline]
             [damo.compile.plan :as plan]
             [damo.data.array :as array]
             [damo.data.graph :as graph]
@@ -27,7 +27,7 @@
 
 (defn- program-of [g spec mode]
   (if mode
-    (:program (run/program-of g (assoc spec :mode mode)))
+    (:program (pipeline/program-of g (assoc spec :mode mode)))
     (plan/program (pass/prepare g) spec)))
 
 (defn compile
@@ -47,7 +47,7 @@
                                :outputs (map str (range returned))}
                             (or mode (when rules :fast-run)))]
     {:program program, :inputs (mapv first inputs), :states cells
-     :function (Function/compile (Programs/read (run/program-text program))
+     :function (Function/compile (Programs/read (pipeline/program-text program))
                                  (update-keys cells str) false (host/kernels) true)}))
 
 (defn call!

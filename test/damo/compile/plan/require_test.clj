@@ -1,7 +1,7 @@
 (ns damo.compile.plan.require-test
   "Tests of what must hold of the dimensions of a call."
   (:require [clojure.test :refer [are deftest is testing]]
-            [damo.compile.pipeline :as run]
+            [damo.compile.pipeline :as pipeline]
             [damo.compile.plan.require :as require]
             [damo.core :as d])
   (:import [damo DamoException]
@@ -64,7 +64,7 @@
 (deftest programs-with-bad-requirements-are-refused
   (let [program (d/program (d/function [x] (d/index x 0)))
         kind (fn [requires]
-               (try (Programs/read (run/program-text (assoc program :requires requires))) nil
+               (try (Programs/read (pipeline/program-text (assoc program :requires requires))) nil
                     (catch DamoException e (.kind e))))]
     (is (nil? (kind (:requires program))))
     (are [requires] (= "bad-program" (kind requires))

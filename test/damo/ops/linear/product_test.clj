@@ -6,7 +6,7 @@
             [damo.data.type :as type]
             [damo.meaning.eval :as eval]
             [damo.ops.all]
-            [damo.ops.linear.product :as linear]))
+            [damo.ops.linear.product :as product]))
 
 (set! *warn-on-reflection* true)
 
@@ -21,7 +21,7 @@
 (defn- shape-of [f x y] (type/shape-of (expr/type-of (f (of-shape x) (of-shape y)))))
 
 (deftest shapes-of-products
-  (are [x y matmul dot] (= [matmul dot] [(shape-of linear/matmul x y) (shape-of linear/dot x y)])
+  (are [x y matmul dot] (= [matmul dot] [(shape-of product/matmul x y) (shape-of product/dot x y)])
     '[n 784] '[784 10] '[n 10] '[n 10]
     '[k] '[k] [] []
     '[k] '[k n] '[n] '[n]
@@ -31,19 +31,19 @@
     '[b m k] '[b k n] '[b m n] '[b m b n]
     '[2 1 m k] '[3 k n] '[2 3 m n] '[2 1 m 3 n]
     [0 3] [3 0] [0 0] [0 0])
-  (are [x y expected] (= expected (shape-of linear/dot x y))
+  (are [x y expected] (= expected (shape-of product/dot x y))
     '[] '[n] '[n], '[n m] [] '[n m], [] [] [])
-  (is (= '[[:* 2 n] m] (shape-of linear/outer '[n 2] '[m]))))
+  (is (= '[[:* 2 n] m] (shape-of product/outer '[n 2] '[m]))))
 
 (deftest misfits-name-the-dimension
   (are [f x y kind message] (= [kind message] (error (shape-of f x y)))
-    linear/matmul [3 4] [5 6] :damo.op.linear/shape-mismatch
+    product/matmul [3 4] [5 6] :damo.op.linear/shape-mismatch
     "matmul: the inner dimension must agree: x is [3 4], with 4; y is [5 6], with 5"
-    linear/dot '[n 784] '[m 10] :damo.op.linear/shape-mismatch
+    product/dot '[n 784] '[m 10] :damo.op.linear/shape-mismatch
     "dot: the inner dimension must agree: x is [n 784], with 784; y is [m 10], with m"
-    linear/matmul [] [3] :damo.op.linear/scalar-operand
+    product/matmul [] [3] :damo.op.linear/scalar-operand
     "matmul: takes operands with at least one axis; x is [], y is [3]"
-    linear/matmul [2 3 4] [3 4 5] :damo.type/shape-mismatch
+    product/matmul [2 3 4] [3 4 5] :damo.type/shape-mismatch
     "matmul: axis 0 does not broadcast: 2 and 3 differ"))
 
 (defn- product [op x y]
@@ -65,4 +65,4 @@
 
 (deftest booleans-are-refused
   (testing "rather than counted"
-    (is (= :damo.op.typing/bad-dtype (first (error (linear/matmul [true] [false])))))))
+    (is (= :damo.op.typing/bad-dtype (first (error (product/matmul [true] [false])))))))

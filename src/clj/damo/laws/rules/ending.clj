@@ -6,7 +6,7 @@
             [damo.laws.rules.examples :as examples]
             [damo.op :as op]
             [damo.ops.all]
-            [damo.rule.engine :as rewrite]
+            [damo.rule.engine :as engine]
             [damo.rule.trace :as trace])
   (:import [java.util Random]))
 
@@ -15,7 +15,7 @@
 (defn stops
   "What a sweep [rule-sets options] of a graph did not apply, as texts."
   [g [rule-sets opts]]
-  (map trace/stop-text (filter :stopped (:trace (rewrite/run g rule-sets opts)))))
+  (map trace/stop-text (filter :stopped (:trace (engine/run g rule-sets opts)))))
 
 ;; ## What stands in the place of names
 

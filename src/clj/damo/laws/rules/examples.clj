@@ -7,7 +7,7 @@
             [damo.meaning.eval :as eval]
             [damo.op :as op]
             [damo.ops.all]
-            [damo.rule.engine :as rewrite])
+            [damo.rule.engine :as engine])
   (:import [java.util Random]))
 
 (set! *warn-on-reflection* true)
@@ -97,7 +97,7 @@
   "What a rule changes that it promised to keep, in `times` draws of one example."
   [{:keys [types keeps gen] :as rule} left times specials?]
   (let [g (example-graph types (names-in left) left), random (Random. 5)
-        {result :graph} (rewrite/run g (alone rule) all-promises)]
+        {result :graph} (engine/run g (alone rule) all-promises)]
     (mapcat (fn [_] (disagreements keeps g result (environment g gen random specials?)))
             (range times))))
 

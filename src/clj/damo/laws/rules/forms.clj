@@ -9,7 +9,7 @@
             [damo.op :as op]
             [damo.op.whole :as whole]
             [damo.ops.all]
-            [damo.rule.engine :as rewrite])
+            [damo.rule.engine :as engine])
   (:import [java.util Random]))
 
 (set! *warn-on-reflection* true)
@@ -29,7 +29,7 @@
 (defn swept
   "The graph after a sweep in which rules of every promise run."
   [g rule-sets]
-  (:graph (rewrite/run g rule-sets examples/all-promises)))
+  (:graph (engine/run g rule-sets examples/all-promises)))
 
 (defn- graphs
   "[form stated names graph] of the examples of a rule."
@@ -42,7 +42,7 @@
   [set {:keys [name] :as rule}]
   (for [[left _ _ g] (graphs rule)
         :when (not-any? #(= name (:rule %))
-                        (mapcat #(:trace (rewrite/run g % examples/all-promises))
+                        (mapcat #(:trace (engine/run g % examples/all-promises))
                                 [(examples/alone rule) [set]]))]
     (str "it is not applied to " (pr-str left))))
 
@@ -50,7 +50,7 @@
   "Examples of which the set makes another form than is stated."
   [set {:keys [types] :as rule}]
   (for [[left right names g] (graphs rule)
-        :let [stated (:graph (rewrite/run (examples/example-graph types names right) []))
+        :let [stated (:graph (engine/run (examples/example-graph types names right) []))
               made (swept g [set])]
         :when (not= (structure stated) (structure made))]
     (str (pr-str left) " does not become " (pr-str right) ", but "

@@ -4,7 +4,7 @@
   (useless rule) is empty for a rule whose guards are all needed."
   (:require [damo.laws.rules.examples :as examples]
             [damo.ops.all]
-            [damo.rule.engine :as rewrite]))
+            [damo.rule.engine :as engine]))
 
 (set! *warn-on-reflection* true)
 
@@ -12,7 +12,7 @@
   "Is the rule applied somewhere in a form, or does it try to?"
   [{:keys [types] :as rule} [form own-types]]
   (let [g (examples/example-graph (merge types own-types) (examples/names-in form) form)]
-    (try (->> (rewrite/run g (examples/alone rule) examples/all-promises)
+    (try (->> (engine/run g (examples/alone rule) examples/all-promises)
               :trace (some (some-fn :id :stopped)) boolean)
          (catch Exception _ true)
          (catch StackOverflowError _ true))))

@@ -10,7 +10,7 @@
             [damo.op :as op]
             [damo.ops.all]
             [damo.rule :as rule]
-            [damo.rule.engine :as rewrite])
+            [damo.rule.engine :as engine])
   (:import [java.util Random]))
 
 (set! *warn-on-reflection* true)
@@ -68,7 +68,7 @@
 (defn- with-made
   "The instance with what the rule makes of what was written; nil when it is not applied."
   [{:keys [rule written] :as instance}]
-  (let [{:keys [graph trace]} (rewrite/run written (examples/alone rule) examples/all-promises)]
+  (let [{:keys [graph trace]} (engine/run written (examples/alone rule) examples/all-promises)]
     (when (some :id trace)
       (assoc instance :made graph))))
 

@@ -18,7 +18,7 @@
             [damo.op.typing :as typing]
             [damo.ops.move.bounds :as bounds]
             [damo.ops.move.index :as index]
-            [damo.ops.move.mask :as select]
+            [damo.ops.move.mask :as mask]
             [damo.ops.move.slice :as slice]
             [damo.ops.move.view :as view]
             [damo.ops.move.write :as write])
@@ -240,9 +240,9 @@
         flat-mask (if (= 1 rank) mask (view/reshape mask :shape [-1]))
         writer (fn [op]
                  (fn [x y]
-                   (view/reshape (op (flat x) (select/flatnonzero flat-mask) y :axis axis)
+                   (view/reshape (op (flat x) (mask/flatnonzero flat-mask) y :axis axis)
                                  :shape (expr/shape-of x))))]
-    {:read #(select/compress flat-mask (flat %) :axis axis)
+    {:read #(mask/compress flat-mask (flat %) :axis axis)
      :set (writer write/set-at)
      :add (writer write/inc-at)
      :uniform (fn [how x v]
@@ -260,7 +260,7 @@
   [entries]
   (placed (mapcat (fn [{:keys [kind mask] :as e}]
                     (if (= kind :mask)
-                      (map #(hash-map :kind :array, :array %) (select/nonzero mask))
+                      (map #(hash-map :kind :array, :array %) (mask/nonzero mask))
                       [e]))
                   entries)))
 
