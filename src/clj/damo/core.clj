@@ -6,10 +6,8 @@
     [+ - * / abs assert bit-and bit-not bit-or bit-xor cast eval flatten load max min mod
      print repeat sort take])
   (:require [clojure.core :as clj]
-            [clojure.java.io :as io]
             [damo.data.attribute :as attribute]
             [damo.data.explain :as explain]
-            [damo.data.expr :as expr]
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.later :as later]
             [damo.data.thrown :as thrown]

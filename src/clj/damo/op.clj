@@ -3,8 +3,7 @@
   derivative, lowering and generator. (defop log1p \"…\" {…}) registers one and defines the function
   log1p on expressions. Nodes are made in one place, `construct`, for expressions and for the nodes
   of a builder alike."
-  (:require [clojure.string :as str]
-            [damo.data.attribute :as attribute]
+  (:require [damo.data.attribute :as attribute]
             [damo.data.explain :as explain]
             [damo.data.expr :as expr]
             [damo.data.fail :as fail :refer [fail!]]

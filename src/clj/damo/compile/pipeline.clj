@@ -9,10 +9,8 @@
             [damo.compile.pass.guard :as guard]
             [damo.compile.pass.parts :as parts]
             [damo.compile.plan :as plan]
-            [damo.data.graph :as graph]
             [damo.data.thrown :as thrown]
             [damo.meaning.counted :as counted]
-            [damo.op :as op]
             [damo.rule :as rule]
             [damo.rule.engine :as engine])
   (:import [damo.program Programs]

@@ -11,7 +11,6 @@
             [damo.data.poly :as poly]
             [damo.data.told :as told]
             [damo.data.type :as type]
-            [damo.meaning.counted :as counted]
             [damo.op :as op]
             [damo.op.body :as body]
             [damo.op.whole :as whole]))

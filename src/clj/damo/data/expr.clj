@@ -2,8 +2,7 @@
   "Expressions: immutable nodes that share their arguments, what users hold and op functions return;
   to and from graphs. An expression knows its type and where it was written. (to-graph [e]) is the
   flat table, (from-graph graph …) the way back."
-  (:require [clojure.string :as str]
-            [damo.data.array :as array]
+  (:require [damo.data.array :as array]
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.form :as form]
             [damo.data.graph :as graph]

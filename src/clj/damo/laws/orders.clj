@@ -4,7 +4,6 @@
   columns; ops on a batch against the op on each element. (problems-of :tanh) is empty."
   (:require [damo.data.array :as array]
             [damo.data.graph :as graph]
-            [damo.data.type :as type]
             [damo.diff :as diff]
             [damo.diff.batch :as batch]
             [damo.diff.jacobian :as jacobian]

@@ -40,13 +40,6 @@
   [group]
   (elementwise (repeat group) peek))
 
-(defn like-first
-  "The rule of an op whose result has the type of its first argument, of that group of dtypes."
-  [group]
-  (fn [_ [[dtype _ :as type]]]
-    (check-dtype group dtype)
-    type))
-
 (defn accumulator
   "The dtype in which elements of `dtype` are summed: integers and booleans in :i64."
   [dtype]

@@ -4,7 +4,6 @@
   brought to the shape of x, and a part of one where parts were taken of both."
   (:require [damo.data.graph :as graph]
             [damo.data.type :as type]
-            [damo.op :as op]
             [damo.rule :as rule]
             [damo.rule.layers :as layers]))
 

@@ -6,8 +6,7 @@
   scales and outside of matrix products, sums and views; factors of one product are multiplied with
   each other first; transposes are views on the operands. Of w - 0.1·∂w comes
   [:sub w [:mul c [:matmul [:transpose x] d]]] with one 0-d c, or :add where c was negative."
-  (:require [damo.data.graph :as graph]
-            [damo.data.type :as type]
+  (:require [damo.data.type :as type]
             [damo.ops.all]
             [damo.rule :as rule :refer [defrules]]
             [damo.rules.canonicalize :as canonicalize]

@@ -4,7 +4,6 @@
   is missing, as sentences."
   (:require [clojure.string :as str]
             [damo.data.kinds :as kinds]
-            [damo.data.type :as type]
             [damo.op :as op]
             [damo.op.accuracy :as accuracy]
             [damo.op.entry :as entry]

@@ -3,8 +3,7 @@
   not fit is refused with the expression and what to do, before a program is made of it.
   (check! g '[n m] memory) fails, or gives nil."
   (:require [damo.compile.plan.note :as note]
-            [damo.data.fail :as fail :refer [fail!]]
-            [damo.data.graph :as graph])
+            [damo.data.fail :as fail :refer [fail!]])
   (:import [damo Limits]))
 
 (set! *warn-on-reflection* true)

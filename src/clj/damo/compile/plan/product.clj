@@ -3,8 +3,7 @@
   batch loops, the addend and factor of an accumulating product."
   (:require [damo.data.array :as array]
             [damo.data.graph :as graph]
-            [damo.data.type :as type]
-            [damo.op :as op]))
+            [damo.data.type :as type]))
 
 (set! *warn-on-reflection* true)
 

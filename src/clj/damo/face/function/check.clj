@@ -1,8 +1,7 @@
 (ns damo.face.function.check
   "Checks of what a user asks of a function: options, inputs, updates, givens, and that the graph of
   the outputs needs all inputs and no others. (check-inputs! [x y]) fails when they are no inputs."
-  (:require [clojure.string :as str]
-            [damo.compile.plan.note :as note]
+  (:require [damo.compile.plan.note :as note]
             [damo.data.attribute :as attribute]
             [damo.data.explain :as explain]
             [damo.data.expr :as expr]

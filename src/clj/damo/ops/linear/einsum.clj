@@ -6,7 +6,6 @@
   (:require [clojure.set :as set]
             [clojure.string :as str]
             [damo.data.array :as array]
-            [damo.data.expr :as expr]
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.type :as type]
             [damo.op :as op :refer [defop]]

@@ -3,7 +3,6 @@
   digits, as 1 - tanh² does at 20. Elementwise; integers give floats. (bell 0) = 1."
   (:require [damo.op :as op :refer [defop]]
             [damo.op.typing :as typing]
-            [damo.scalar.bessel :as scalar-bessel]
             [damo.scalar.erf :as error-scalar]))
 
 (set! *warn-on-reflection* true)

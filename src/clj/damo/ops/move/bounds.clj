@@ -3,7 +3,6 @@
   polynomials, so that the distance of two is seen where it does not depend on a value: from 600 i
   to 600 (i + 1) it is 600. (span (mul i 600) (mul (add i 1) 600)) = 600."
   (:require [damo.data.expr :as expr]
-            [damo.data.graph :as graph]
             [damo.data.poly :as poly]
             [damo.data.type :as type]))
 
