@@ -118,11 +118,14 @@
 
 (defn- with-count-name
   "The attributes with a name for the dim that an op counts, made from the structure of its
-  arguments: equal calls count one dim."
+  arguments, those at the positions `by`: equal calls count one dim. `by` may also be a function of
+  the attributes and the numbers of all arguments, to what the name is made of or nil for none."
   [{:keys [hash-of]} {{:keys [of by]} :counts} attrs args]
   (if (and of (nil? (:as attrs)))
-    (let [hashes (map #(let [a (nth args %)] (if (coerce/literal? a) a (hash-of a))) by)]
-      (assoc attrs :as (symbol (format "%s.%08x" of (hash hashes)))))
+    (let [number #(if (coerce/literal? %) % (hash-of %))
+          made-of (if (fn? by) (by attrs (map number args)) (map #(number (nth args %)) by))]
+      (cond-> attrs
+        made-of (assoc :as (symbol (format "%s.%08x" of (hash made-of))))))
     attrs))
 
 (declare construct)

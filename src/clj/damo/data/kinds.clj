@@ -77,6 +77,8 @@
    :direction {:may-be #{:forward :reverse}, :says ":forward or :reverse"}
    :indexing {:may-be #{:xy :ij}, :says ":xy or :ij"}
    :graph {:says "a graph, or a vector of graphs"}
+   :loop-params {:may-be vector?, :dims true, :says "a vector of parameters of a loop's body"}
+   :loop-results {:may-be vector?, :dims true, :says "a vector of results of a loop"}
    :any {:may-be any?, :says "anything"}})
 
 (defn kind

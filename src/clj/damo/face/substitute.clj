@@ -9,6 +9,7 @@
             [damo.data.tuple :as tuple]
             [damo.data.type :as type]
             [damo.data.unify :as unify]
+            [damo.meaning.counted :as counted]
             [damo.op :as op]
             [damo.op.whole :as whole]))
 
@@ -33,7 +34,9 @@
 (defn- counted
   "The dims that the nodes of a graph count; they have no other value."
   [{:keys [nodes]}]
-  (into #{} (comp (filter (fn [[op]] (:counts (op/entry op)))) (keep (comp :as second))) nodes))
+  (into #{} (comp (filter (fn [[op]] (:counts (op/entry op))))
+                  (mapcat (comp counted/names second)))
+        nodes))
 
 (defn- dims-of
   "The dims that make the types of each pair of expressions equal; fails when they cannot be."

@@ -28,12 +28,15 @@
 (def ^:private derivative-forms [:partials :transpose :lop :no-gradient])
 
 (defn- one-derivative?
-  "Is exactly one form declared? A composite or region may leave it to what it stands for; reasons
-  for single arguments stand beside a form."
+  "Is exactly one form declared? What stands for graphs may leave it to these; reasons for single
+  arguments stand beside a form."
   [{:keys [kind no-gradient] :as entry}]
   (let [beside? (and (map? no-gradient) (not (:undefined no-gradient)))
         forms (filter entry (if beside? (pop derivative-forms) derivative-forms))]
-    (case (count forms) 0 (contains? #{:composite :region :tuple} kind), 1 true, false)))
+    (case (count forms)
+      0 (contains? #{:composite :region :tuple :loop :branch} kind)
+      1 true
+      false)))
 
 (defn- sentences
   "What is wrong with an entry."

@@ -13,6 +13,11 @@
 
 (set! *warn-on-reflection* true)
 
+(defn names
+  "The symbols of the dims that an op with these attributes counts."
+  [{:keys [as]}]
+  (filter symbol? (if (map? as) (vals as) [as])))
+
 (declare binders)
 
 (defn counted-by

@@ -42,11 +42,12 @@
   "The array that the op of an entry gives for arrays; its attributes are in normal form and mention
   no symbolic dims, but for graphs in them, whose dims `dims` has."
   ([entry attrs arrays] (value entry attrs arrays {}))
-  ([{:keys [kind eval kernel] op :name :as entry} attrs arrays dims]
+  ([{:keys [kind eval kernel] op :name meaning :run :as entry} attrs arrays dims]
    (cond (= op :const) (let [{[dtype shape] :type, value :value} attrs]
                          (array/of dtype shape (if (empty? shape) [value] value)))
          (and eval (= kind :elementwise)) (elementwise entry attrs arrays)
          eval (apply eval attrs arrays)
+         meaning (meaning {:attrs attrs, :arrays arrays, :dims dims, :run run})
          kernel (transfer/by-kernel kernel op attrs
                                     (op/result-type entry attrs (mapv array/type-of arrays)) arrays)
          :else (by-expansion entry attrs arrays dims))))
@@ -144,9 +145,11 @@
         (or (.get known k) (let [value (compute)] (.put known k value) value))))))
 
 (defn- with-counts
-  "The dims with those that the value of a node of that type has just counted."
+  "The dims with those that the value of a node of that type has just counted: it says so itself, or
+  they are axes of it."
   [dims g id type value]
-  (let [shape-of (fn [type] (into [] (mapcat type/shape-of) (tuple/types type)))
+  (let [dims (into dims (:counted (meta value)))
+        shape-of (fn [type] (into [] (mapcat type/shape-of) (tuple/types type)))
         shape (shape-of type), extents (shape-of (array/type-of value))]
     (reduce (fn [dims {:keys [dim]}]
               (let [at (.indexOf ^java.util.List shape dim)]

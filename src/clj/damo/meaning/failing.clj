@@ -67,6 +67,11 @@
                   (kinds-that-check (op/kind (first %))))
             (tree-seq vector? seq template)))))
 
+(defn- case-may-fail?
+  "May the index of a branch be none of its cases?"
+  [{:keys [type]} [op _ test]]
+  (and (= :branch (op/kind op)) (not= :bool (type/dtype-of (type test)))))
+
 (defn nonempty?
   "Is a dim at least 1 for certain? `bounds` is what is known of its symbols, see poly/*bounds*."
   ([d] (nonempty? nil d))
@@ -91,7 +96,8 @@
   :empty, it must choose an element where there may be none;
   :test, its kernel tests values, or is not Damo's own."
   {:index (fn [look node own-type]
-            (or (indices-may-fail? look node) (expansion-may-fail? look node own-type)))
+            (or (indices-may-fail? look node) (expansion-may-fail? look node own-type)
+                (case-may-fail? look node)))
    :dims (fn [{:keys [type]} [op attrs & args] _]
            (seq (requirements op attrs (map type args))))
    :empty (fn [{:keys [type bounds]} [op attrs arg] _]

@@ -14,7 +14,7 @@
   {:elementwise [], :reduce [:combine :init], :arg-reduce [:better], :contract [], :view [:view]
    :generate [], :gather [], :scatter [:write], :patch [:write], :cumulate [:step], :concat []
    :check [], :guard [], :require [], :nest [:nest], :composite [:expand], :region [:expand]
-   :host [], :leaf [], :tuple [], :part []})
+   :loop [], :branch [], :host [], :leaf [], :tuple [], :part []})
 
 (def ^:private user-keys
   "The keys that the entry of a user's op may have; those of the other kinds are for Damo's own."
@@ -48,7 +48,7 @@
      [[[:args] "the names of its arguments"] [[:type] "the rule of its type"]]
      [[[:args] "the names of its arguments, such as [?x ?y]"]
       [[:type :expand] "the rule of its type"]
-      [(if (= kind :elementwise) [:eval :expand] [:eval :kernel :expand]) "what it means"]])
+      [(if (= kind :elementwise) [:eval :expand] [:eval :kernel :expand :run]) "what it means"]])
    (for [k (kinds kind)] [[k] (str "which the kind " kind " asks for")])))
 
 (defn- check-complete! [{:keys [kind] :as entry}]

@@ -39,6 +39,8 @@
             [damo.ops.nn.normalize]
             [damo.ops.nn.softmax]
             [damo.ops.region.apply]
+            [damo.ops.region.branch]
+            [damo.ops.region.loop]
             [damo.ops.watch.derivative]
             [damo.ops.watch.guard]
             [damo.ops.watch.watch]))

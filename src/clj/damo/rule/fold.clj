@@ -28,7 +28,7 @@
 
 (defn- foldable? [b op args]
   (and (constants? b args)
-       (not (#{:leaf :generate} (op/kind op)))
+       (not (#{:leaf :generate :loop} (op/kind op)))
        (not (:kernel (op/entry op)))
        (not= op :broadcast-to)))
 

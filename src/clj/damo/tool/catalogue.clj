@@ -64,6 +64,7 @@
   "Which form of derivative an entry declares: a keyword, or nil."
   [{:keys [partials transpose lop expand no-gradient kind]}]
   (cond (= kind :tuple) :results
+        (#{:loop :branch} kind) :graphs
         partials :partials
         transpose :transpose
         lop :lop
@@ -81,6 +82,7 @@
                :lop (str "reverse mode" (template :lop) "; forward mode" (template :rop))
                :results "that of each result"
                :expansion "that of what it stands for"
+               :graphs "that of its graphs, in both modes"
                :none nil)]
     (str/join "; " (cond-> (if text [text] [])
                      no-gradient (conj (str "none, " (reason-text no-gradient)))))))
@@ -126,7 +128,7 @@
   "[column text-or-nil] pairs of one op; nil is a hole."
   [{:keys [gen examples kind] :as entry}]
   (let [form (some-> (derivative-form entry) name)]
-    [["meaning" (cond (:eval entry) "eval" (:expand entry) "ops")]
+    [["meaning" (cond (:eval entry) "eval" (:expand entry) "ops" (:run entry) "graphs")]
      ["compiled" (compiled-as entry)]
      ["reverse" (if (= form "none") "–" form)]
      ["forward" (cond (= form "none") "–" (and (:lop entry) (nil? (:rop entry))) nil
