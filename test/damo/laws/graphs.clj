@@ -3,7 +3,8 @@
   {:steps [[kind a b c] …] :outputs [n …] :updates [[state n] …] :single bool}, so a part of a
   recipe is a recipe; `graph` turns any into a graph, skipping steps that find no operands. Steps
   are of the families of damo.laws.steps; calls of any op of the registry
-  (damo.laws.draws); or derivatives of what is there.
+  (damo.laws.draws); derivatives of what is there; or, with :holders true, loops and branches
+  (damo.laws.loops, damo.laws.branches), in whose bodies there are such steps again.
   Values start as small whole numbers; a node knows whether its value is exact and how large it can
   be, and only exact ones decide anything (comparisons, indices, conversions to integers), so that
   rounding cannot turn a choice over."
@@ -12,7 +13,9 @@
             [damo.data.graph :as graph]
             [damo.data.type :as type]
             [damo.diff :as diff]
+            [damo.laws.branches :as branches]
             [damo.laws.draws :as draws]
+            [damo.laws.loops :as loops]
             [damo.laws.steps :as steps]
             [damo.meaning.counted :as counted]
             [damo.op :as op])
@@ -105,17 +108,37 @@
       (catch clojure.lang.ExceptionInfo e
         (if (no-derivative (:damo/error (ex-data e))) pool (throw e))))))
 
+(declare step!)
+
+(def ^:private deepest "How deep loops and branches of a random graph lie in each other." 3)
+
+(defn- add-holder!
+  "The pool with the results of a random loop or branch, in whose bodies there are random steps."
+  [b {:keys [level] :or {level 0} :as recipe} pool naturals]
+  (let [random (Random. (hash naturals)), inner (assoc recipe :level (inc level))
+        n #(.nextInt random 1000)
+        grow (fn [b pool _] (step! b inner pool [(n) (n) (n) (n)]))
+        drawn! (if (< (.nextInt random 10) 7) loops/drawn! branches/drawn!)]
+    (reduce #(with-node b %1 (:id %2) %2) pool (drawn! b pool random grow))))
+
+(defn- holds?
+  "Is a step of that kind a loop or a branch?"
+  [{:keys [holders level] :or {level 0}} kind]
+  (and holders (< level deepest) (< (if (zero? level) 800 900) kind 961)))
+
 (defn- step!
   "The pool with the node of a step, when it finds operands."
-  [b {:keys [smooth registry]} pool [kind n1 n2 n3]]
+  [b {:keys [smooth registry] :as recipe} pool [kind n1 n2 n3]]
   (let [kinds (if smooth steps/smooth-kinds steps/kinds)]
     (cond (< most-nodes (graph/node-count b)) pool
           (and registry (< 960 kind)) (add-derivative! b pool n1 n2 n3)
           :else (try
-                  (let [call (if (and registry (< 300 kind))
-                               (draws/call pool (+ (* 1000000 n1) (* 1000 n2) n3))
-                               ((steps/choice kinds kind) pool n1 n2 n3))]
-                    (if call (add-call! b pool call) pool))
+                  (if (holds? recipe kind)
+                    (add-holder! b recipe pool [n1 n2 n3])
+                    (let [call (if (and registry (< 300 kind))
+                                 (draws/call pool (+ (* 1000000 n1) (* 1000 n2) n3))
+                                 ((steps/choice kinds kind) pool n1 n2 n3))]
+                      (if call (add-call! b pool call) pool)))
                   (catch clojure.lang.ExceptionInfo _ pool)))))
 
 (defn- update-of

@@ -5,6 +5,7 @@
   by rounding and cannot be compared. (reference g env 3) gives {:values :spread :decided …}."
   (:require [damo.data.array :as array]
             [damo.data.type :as type]
+            [damo.laws.rounds :as rounds]
             [damo.laws.running :as running]
             [damo.meaning.eval :as eval]
             [damo.op :as op])
@@ -71,24 +72,29 @@
                              (if (< by ##Inf) ((if (.nextBoolean random) + -) x by) x)))
                    (array/values value)))))
 
+(defn- leaf-exact?
+  "Is what comes from outside of a graph exact: whole numbers, where it is of floats?"
+  [{:keys [dtype] :as value}]
+  (or (not (type/float-dtype? dtype)) (every? (whole? dtype) (array/values value))))
+
 (defn- moving
-  "The adjustment for eval/all-values that moves what is rounded in a graph."
-  [{:keys [nodes]} seed]
-  (let [random (Random. seed), exact (boolean-array (count nodes))]
-    (fn [id args value]
-      (let [[op _ & arg-ids] (nth nodes id), {:keys [kind] :as entry} (op/entry op)
-            exact-args? (every? #(aget exact (int %)) arg-ids), args (mapcat arrays args)
-            kept? #(exact? entry exact-args? args %)
-            moved #(if (kept? %) % (moved random (scale-of entry args %) %))]
-        (cond (#{:part :tuple} kind) (do (aset exact (int id) (boolean exact-args?)) value)
-              (= kind :leaf) (do (aset exact (int id) (every? (if (type/float-dtype? (:dtype value))
-                                                                (whole? (:dtype value))
-                                                                any?)
-                                                              (array/values value)))
-                                 value)
-              :else (do (aset exact (int id) (boolean (and exact-args?
-                                                           (every? kept? (arrays value)))))
-                        (if (vector? value) (mapv moved value) (moved value))))))))
+  "The adjustment for rounds/all-values that moves what is rounded in a graph and in the graphs in
+  it. What these give has been moved there."
+  [seed]
+  (let [random (Random. seed)]
+    (fn [{:keys [nodes]}]
+      (let [exact (boolean-array (count nodes))]
+        (fn [id args value]
+          (let [[op _ & arg-ids] (nth nodes id), {:keys [kind] :as entry} (op/entry op)
+                exact-args? (every? #(aget exact (int %)) arg-ids), args (mapcat arrays args)
+                kept? #(exact? entry exact-args? args %)
+                moved #(if (kept? %) % (moved random (scale-of entry args %) %))
+                exact! #(aset exact (int id) (boolean %))]
+            (cond (#{:part :tuple} kind) (do (exact! exact-args?) value)
+                  (#{:leaf :loop :branch :region} kind)
+                  (do (exact! (every? leaf-exact? (arrays value))) value)
+                  :else (do (exact! (and exact-args? (every? kept? (arrays value))))
+                            (if (vector? value) (mapv moved value) (moved value))))))))))
 
 ;; ## Spread
 
@@ -118,7 +124,7 @@
   (every? (fn [id]
             (let [x (nth values id)]
               (or (nil? x)
-                  (every? (fn [run] (let [y (nth run id)]
+                  (every? (fn [run] (let [y (get run id)]
                                       (and (= (array/type-of x) (array/type-of y))
                                            (every? true? (map alike? (arrays x) (arrays y))))))
                           runs))))
@@ -131,7 +137,7 @@
   [g env runs]
   (let [{:keys [values fails]} (running/outcome #(eval/all-values g env))
         others (mapv (fn [seed]
-                       (running/outcome #(eval/all-values g env {} (moving g (+ 31 seed)))))
+                       (running/outcome #(rounds/all-values g env {} (moving (+ 31 seed)))))
                      (range runs))
         moved (mapv :values others)]
     (if fails
@@ -139,7 +145,7 @@
       {:values values
        :decided (and (not-any? nil? moved) (decided? values moved))
        :spread (fn [id]
-                 (let [x (nth values id), ys (map #(when % (nth % id)) moved)]
+                 (let [x (nth values id), ys (map #(when % (get % id)) moved)]
                    (if (every? #(and % (= (array/type-of x) (array/type-of %))) ys)
                      (spread-of x ys)
                      (repeat ##Inf))))})))
