@@ -40,13 +40,11 @@
     [(mapv first cut) (mapv second cut)]))
 
 (defn- counted
-  "The dims that a branch counts: for each result a vector of a symbol or nil for each axis."
-  [wanted axes-of-cases name]
-  (vec (map-indexed (fn [j {[_ shape] :type}]
-                      (mapv (fn [axis] (when (some #(= axis (nth % j)) axes-of-cases)
-                                         (symbol (str name "." j "." axis))))
-                            (range (count shape))))
-                    wanted)))
+  "The dims that a branch counts, {[result axis] symbol}, given the axes in which results of cases
+  are cut."
+  [axes-of-cases name]
+  (into {} (for [axes axes-of-cases, [j axis] (map-indexed vector axes) :when axis]
+             [[j axis] (symbol (str name "." j "." axis))])))
 
 (defn drawn!
   "The results of a random branch over nodes of a pool; (grow b pool k) makes random steps in its
@@ -60,11 +58,11 @@
             wanted (filterv #(loops/known? (:b inner) %) wanted)]
         (when (seq wanted)
           (let [others (mapv #(chosen! % random wanted) more)
-                name (str "case" (graph/node-count b))
+                name (str "case" (.nextInt random 1000000))
                 outputs (into [wanted] (map first) others)
                 id (op/emit! b :branch
                              {:cases (mapv #(inside/closed (:b %1) %2) inners outputs)
-                              :counted (counted wanted (map second others) name)}
+                              :as (not-empty (counted (map second others) name))}
                              (mapv (comp op/->Id :id) (into [node] args)) nil)]
             (loops/parts! b id (for [j (range (count wanted))]
                                  {:bound (apply max (map #(:bound (nth % j)) outputs))

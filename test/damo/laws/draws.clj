@@ -43,8 +43,7 @@
   "What several generated arrays in one argument's place have in common."
   [arrays]
   (let [{:keys [dtype shape]} (first arrays)
-        numbers (when-not (= dtype :bool)
-                  (filter #(< ##-Inf % ##Inf) (mapcat array/values arrays)))]
+        numbers (filter #(and (number? %) (< ##-Inf % ##Inf)) (mapcat array/values arrays))]
     {:dtype dtype, :shape shape, :array (first arrays)
      :range (when (seq numbers) [(apply min numbers) (apply max numbers)])
      :order (cond (every? permutation? arrays) :permutation (every? ordered? arrays) :sorted)}))

@@ -102,9 +102,11 @@
 (defn- add-derivative! [b pool n1 n2 n3]
   (let [x (steps/pick pool steps/floats? n1), w (steps/pick pool steps/floats? (+ n1 n2))]
     (try
-      (let [{g :graph, :keys [grads]} (derivative b (mod n3 3) x w)
-            ids (graph/load-graph! b g)]
-        (reduce #(with-node b %1 (ids %2) {:bound 1e4, :exact false}) pool grads))
+      (if x
+        (let [{g :graph, :keys [grads]} (derivative b (mod n3 3) x w)
+              ids (graph/load-graph! b g)]
+          (reduce #(with-node b %1 (ids %2) {:bound 1e4, :exact false}) pool grads))
+        pool)
       (catch clojure.lang.ExceptionInfo e
         (if (no-derivative (:damo/error (ex-data e))) pool (throw e))))))
 

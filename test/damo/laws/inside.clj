@@ -2,7 +2,8 @@
   "Random graphs inside nodes, for damo.laws.loops and damo.laws.branches: a pool of parameters that
   grows by random steps and by what people write in loops, and values chosen from it that have a
   type, are bounded and, where something is decided by them, exact.
-  (grown types random grow) is a pool of its own builder; (of-type! b pool random type want) a node."
+  (grown types random grow) is a pool of its own builder; (of-type! b pool random type want) a
+  node."
   (:require [damo.data.graph :as graph]
             [damo.data.type :as type]
             [damo.laws.steps :as steps]
@@ -32,7 +33,8 @@
 (defn rank "The number of axes of a node of a pool." [{[_ shape] :type}] (count shape))
 
 (defn made!
-  "The node of a template over nodes of a pool, {?x node}; exact where they are and `exact` says so."
+  "The node of a template over nodes of a pool, {?x node}; exact where they are and `exact` says
+  so."
   [b args template exact bound]
   (let [id (op/instantiate! (op/emitter b nil) (update-vals args :id) template)]
     {:id id, :type (graph/node-type b id), :bound bound
@@ -64,8 +66,7 @@
 (defn- fallback!
   "A value of a type for which the pool has nothing."
   [b random [dtype shape :as type] pool exact]
-  (let [scalars (filterv #(and (= 0 (rank %)) (= dtype (first (:type %))) (or (:exact %) (not exact)))
-                         pool)]
+  (let [scalars (filterv #(and (= [dtype []] (:type %)) (or (:exact %) (not exact))) pool)]
     (if (seq scalars)
       (let [{:keys [bound] :as x} (one-of random scalars)]
         (made! b {'?x x} [:broadcast-to {:shape shape} '?x] true bound))
@@ -102,6 +103,12 @@
 
 (defn- like [x] #(= (:type x) (:type %)))
 
+(defn- row-of
+  "Is it a vector that may stand before the matrix w in a product?"
+  [w]
+  #(and ((of-rank 1) %) (= (first (:type w)) (first (:type %)))
+        (= (first (shape-of w)) (first (shape-of %)))))
+
 (def ^:private idioms
   "Functions of randomness and a pool to [args template exact bound], or nil."
   [(fn accumulate [random pool]
@@ -110,13 +117,11 @@
          [{'?x x, '?y y} [:add [:mul 0.5 '?x] '?y] true (+ (:bound x) (:bound y))])))
    (fn cell [random pool]
      (when-let [w (pick random pool #(and ((of-rank 2) %) (apply = (shape-of %))))]
-       (when-let [h (pick random pool #(and ((of-rank 1) %) (= (first (shape-of w)) (first (shape-of %)))
-                                            (= (first (:type w)) (first (:type %)))))]
+       (when-let [h (pick random pool (row-of w))]
          [{'?w w, '?h h} [:tanh [:dot '?h '?w]] false 1])))
    (fn product [random pool]
      (when-let [w (pick random pool (of-rank 2))]
-       (when-let [x (pick random pool #(and ((of-rank 1) %) (= (first (shape-of w)) (first (shape-of %)))
-                                            (= (first (:type w)) (first (:type %)))))]
+       (when-let [x (pick random pool (row-of w))]
          [{'?w w, '?x x} [:dot '?x '?w] true (* 10 (:bound x) (:bound w))])))
    (fn outer [random pool]
      (when-let [x (pick random pool (of-rank 1))]

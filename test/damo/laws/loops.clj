@@ -1,8 +1,8 @@
 (ns damo.laws.loops
   "Random loops over the nodes of a random graph: carries of depth 1 to 3 that stay bounded, rows
   read forwards and backwards, whole arrays, the number of the round, results of all rows, of the
-  last ones and in the opposite order, ends that data decides, any number of rounds, bodies that hold
-  loops again. (drawn! b pool random grow) are the results of one."
+  last ones and in the opposite order, ends that data decides, any number of rounds, bodies that
+  hold loops again. (drawn! b pool random grow) are the results of one."
   (:require [damo.data.graph :as graph]
             [damo.data.type :as type]
             [damo.laws.inside :as inside :refer [chance one-of some-of]]
@@ -41,7 +41,7 @@
       (let [from (if spare (.nextInt random (int (inc spare))) 0)
             backwards (chance random 0.3)]
         {:param (if backwards
-                  [:each nil (type/signed+ from steps -1) -1]
+                  [:each nil (type/dim+ from steps) -1]
                   [:each nil from 1])
          :like (row-of x), :arg x}))))
 
@@ -66,16 +66,17 @@
           others (vec (repeatedly depth #(one-of random alike)))
           names (mapv #(symbol (str "?r" %)) (range depth))]
       (when (< (inside/rank x) 4)
-        {:depth depth, :elem (assoc x :exact (every? :exact others) :bound (apply max (map :bound others)))
-         :first (inside/made! b (zipmap names others) (into [:stack {:axis 0}] names) true
-                              (apply max (map :bound others)))}))))
+        (let [{:keys [exact bound] :as rows}
+              (inside/made! b (zipmap names others) (into [:stack {:axis 0}] names) true
+                            (apply max (map :bound others)))]
+          {:depth depth, :elem (assoc x :exact exact :bound bound), :first rows})))))
 
 (defn- carries! [b ^Random random pool]
   (into [] (comp (keep #(first-rows! b random pool %))
                  (map #(assoc % :bound (max 4 (min 1000 (:bound (:elem %))))
-                                :exact (and (:exact (:elem %))
-                                            (or (not (type/float-dtype? (first (:type (:elem %)))))
-                                                (chance random 0.4))))))
+                              :exact (and (:exact (:elem %))
+                                          (or (not (type/float-dtype? (first (:type (:elem %)))))
+                                              (chance random 0.4))))))
         (some-of random 3 pool)))
 
 (defn- windows
@@ -84,7 +85,8 @@
   (vec (for [[c {:keys [depth elem exact bound]}] (map-indexed vector carries)
              row (range depth)
              :when (chance random (if (= 1 depth) 0.95 0.6))]
-         {:param [:carry c row], :like (assoc elem :exact exact, :bound (max bound (:bound elem)))})))
+         {:param [:carry c row]
+          :like (assoc elem :exact exact, :bound (max bound (:bound elem)))})))
 
 ;; ## Results
 
@@ -128,7 +130,7 @@
 
 (defn- with-arguments
   "[args params]: the distinct arguments of parameters, and their forms with positions in them."
-  [{:keys [first-args parameters]}]
+  [first-args parameters]
   (reduce (fn [[args params] {:keys [param arg]}]
             (if-not arg
               [args (conj params param)]
@@ -159,12 +161,11 @@
 
 (defn- attributes
   "The attributes of a loop; `unless` is the position of that argument."
-  [{:keys [steps until unless params carries body]} wanted name]
+  [{:keys [steps until unless params carries body]} wanted]
   (cond-> {:steps steps, :params params, :results wanted, :body body
            :carries (vec (range (count carries)))}
     until (assoc :until true)
-    unless (assoc :unless unless)
-    (or until unless) (assoc :count name)))
+    unless (assoc :unless unless)))
 
 (defn- parameters [random steps pool carries]
   (shuffled random (concat (when steps (sequences random steps pool)) (wholes random pool)
@@ -180,13 +181,13 @@
         steps (when-not (and until (chance random 0.3)) (steps-of random pool))
         carries (carries! b random pool)
         parameters (parameters random steps pool carries)
-        [args params] (with-arguments {:first-args (cond-> (mapv :first carries) unless (conj unless))
-                                       :parameters parameters})
+        first-args (cond-> (mapv :first carries) unless (conj unless))
+        [args params] (with-arguments first-args parameters)
         made (body! (inside/grown (mapv :like parameters) random grow) random carries until
                     (when-not steps (.indexOf ^java.util.List parameters turn)))
         about (vec (bounds-of carries made)), wanted (results random (count about) steps)
         attrs (attributes {:steps steps, :until until, :unless (when unless (count carries))
                            :params params, :carries carries, :body (:body made)}
-                          wanted (symbol (str "rounds" (graph/node-count b))))]
+                          wanted)]
     (parts! b (op/emit! b :loop attrs (mapv (comp op/->Id :id) args) nil)
             (map (fn [[o]] (about o)) wanted))))

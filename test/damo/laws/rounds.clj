@@ -33,11 +33,6 @@
 (defn- scalar [dtype x] (array/of dtype [] [x]))
 (defn- element [a] (first (array/values a)))
 
-(defn- signed
-  "The integer that a dim is, or one that may be one less than a dim."
-  [dims d]
-  (if (integer? d) d (dec (type/dim-value dims (type/dim+ d 1)))))
-
 ;; ## Loops
 
 (defn- known-extents [dims [dtype shape]]
@@ -47,16 +42,15 @@
   "Fails unless all rows are there that so many rounds read."
   [{:keys [params]} args dims steps]
   (doseq [[kind a from by] params :when (and steps (= :each kind))
-          :let [from (signed dims from), extent (first (:shape (args a)))]]
-    (when-not (if (pos? by)
-                (<= (+ from steps) extent)
-                (and (< from extent) (<= (dec steps) from)))
+          :let [from (type/dim-value dims from), extent (first (:shape (args a)))]]
+    (when-not (if (pos? by) (<= (+ from steps) extent) (<= steps from extent))
       (fail! ::too-short (str "argument " a " has " extent " rows") {:argument a}))))
 
 (defn- parameter [[kind a from by] args dims traces depths t]
   (case kind
-    :each (nth (rows (args a)) (+ (signed dims from) (* by t)))
-    :carry (let [trace (traces a)] (nth trace (+ (- (count trace) (long (depths a))) (long from))))
+    :each (let [from (type/dim-value dims from)]
+            (nth (rows (args a)) (if (pos? by) (+ from t) (- from 1 t))))
+    :carry (let [trace (traces a)] (nth trace (+ (- (count trace) (depths a)) from)))
     :all (args a)
     :turn (scalar :i64 t)))
 
@@ -84,7 +78,9 @@
     {:made made
      :value (vec (for [[o wanted direction] results
                        :let [all (traces o)
-                             last-ones (if (= :all wanted) all (vec (take-last wanted all)))]]
+                             last-ones (if (= :all wanted)
+                                         all
+                                         (vec (take-last (type/dim-value dims wanted) all)))]]
                    (stacked (type-of o all)
                             (if (= :backwards direction) (rseq last-ones) last-ones))))}))
 
@@ -106,7 +102,8 @@
                        (tuple/types type) (tuple/types (array/type-of value)))))
 
 (defn- check-type! [dims type value]
-  (let [expected (tuple/map (fn [[dtype shape]] [dtype (mapv #(type/dim-value dims %) shape)]) type)]
+  (let [extents (fn [[dtype shape]] [dtype (mapv #(type/dim-value dims %) shape)])
+        expected (tuple/map extents type)]
     (when-not (= expected (array/type-of value))
       (fail! ::wrong-type (str "a value is " (array/type-of value) " in place of " expected)
              {:expected expected}))))
@@ -145,7 +142,7 @@
      (reduce (fn [{:keys [dims values]} id]
                (let [args (mapv values (graph/args-at g id))
                      {:keys [value made]} (node-value g id args env dims adjust)
-                     {m :count} (graph/attrs-at g id), type (graph/type-of g id)
+                     {m :as} (graph/attrs-at g id), type (graph/type-of g id)
                      dims (cond-> dims (and made (symbol? m)) (assoc m made))
                      dims (with-counts dims type value)]
                  (check-type! dims type value)

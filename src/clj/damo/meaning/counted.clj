@@ -74,13 +74,15 @@
   (loop [waiting (map #(cone g (set (map :dim binders)) %) binders), done [], known #{}]
     (if (empty? waiting)
       done
-      (let [{:keys [id dim] :as chosen} (first (filter #(every? known (:needs %)) waiting))]
+      (let [{:keys [id] :as chosen} (first (filter #(every? known (:needs %)) waiting))
+            of-node? #(= id (:id %))]
         (when-not chosen
           (fail! :damo.counted/circular-count
                  (str "the dimension " (:dim (first waiting)) " is needed before it is counted; "
                       "give the ops that count dimensions different names :as")
                  {:dims (mapv :dim waiting)}))
-        (recur (remove #(= id (:id %)) waiting) (conj done chosen) (conj known dim))))))
+        (recur (remove of-node? waiting) (conj done chosen)
+               (into known (comp (filter of-node?) (map :dim)) waiting))))))
 
 (defn order
   "The live ids in an order in which arguments and counted dims come first; `graph/live` where
