@@ -136,6 +136,14 @@
     (when (seq (compared g mode env 2 outcome after))
       (compared g mode env 40 outcome after))))
 
+(defn rewritten-differences
+  "What differs between a graph and another one that a mode made of it, both run by the interpreter,
+  as `differences` has it."
+  [{:keys [graph] :as g} rewritten mode env]
+  (let [outcome (running/outcome #(eval/run rewritten env)), g (assoc g :updates {})]
+    (when (seq (compared g mode env 2 outcome {}))
+      (compared g mode env 40 outcome {}))))
+
 (defn- shown [x]
   (cond (:dtype x) [(array/type-of x) (array/nested x)]
         (vector? x) (mapv shown x)

@@ -11,6 +11,7 @@
   (:require [clojure.test.check.generators :as gen]
             [damo.data.array :as array]
             [damo.data.graph :as graph]
+            [damo.data.tuple :as tuple]
             [damo.data.type :as type]
             [damo.diff :as diff]
             [damo.laws.branches :as branches]
@@ -133,6 +134,7 @@
   [b {:keys [smooth registry] :as recipe} pool [kind n1 n2 n3]]
   (let [kinds (if smooth steps/smooth-kinds steps/kinds)]
     (cond (< most-nodes (graph/node-count b)) pool
+          (empty? pool) pool
           (and registry (< 960 kind)) (add-derivative! b pool n1 n2 n3)
           :else (try
                   (if (holds? recipe kind)
@@ -161,6 +163,13 @@
           (emit-leaves! b (into wide-leaves (when single single-leaves)))
           steps))
 
+(defn- array-of
+  "The node, or a result of it where it has several."
+  [{:keys [nodes] :as g} id]
+  (if (tuple/type? (graph/type-of g id))
+    (first (keep-indexed (fn [at [op _ a]] (when (and (= :part op) (= id a)) at)) nodes))
+    id))
+
 (defn- tellers
   "The nodes that count the dims which what these nodes need mentions, where those do not need them
   already."
@@ -171,7 +180,7 @@
           wanted (into #{} (comp (mapcat #(counted/mentions g %)) (remove known)) live)
           found (first (for [id (range (count (:nodes g)))
                              :when (some (comp wanted :dim) (counted/counted-by g id))]
-                         id))]
+                         (array-of g id)))]
       (if found (recur (conj more found)) more))))
 
 (defn graph

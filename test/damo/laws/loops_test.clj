@@ -3,7 +3,11 @@
   them says; written out they are what they were; files, passes, rules and compiled code keep
   values."
   (:require [clojure.test :refer [deftest is testing]]
+            [damo.compile.pass :as pass]
+            [damo.compile.pipeline :as pipeline]
+            [damo.compile.plan :as plan]
             [damo.data.array :as array]
+            [damo.laws.fuzz :as fuzz]
             [damo.laws.graphs :as graphs]
             [damo.laws.rounds :as rounds]
             [damo.laws.running :as running]
@@ -39,3 +43,19 @@
           :when (string? found)
           :let [{h :values} (running/outcome #(unrolled/unrolled g dims))] :when h]
     (is (= found (values #(eval/run h env))) (pr-str recipe dims))))
+
+(defn- stages
+  "[what graph] of all that a mode makes of a graph on its way to the plan."
+  [{:keys [graph inputs states]} mode]
+  (let [stages (pipeline/stages graph mode)
+        with-leaves #(-> % (plan/with-leaves :input inputs) (plan/with-leaves :shared states))]
+    (mapv (fn [[what g]] [what (with-leaves g)])
+          (conj (mapv (juxt :what :graph) stages)
+                ["what the plan takes" (pass/prepare (:graph (peek stages)))]))))
+
+(deftest rules-and-passes-keep-values
+  (doseq [[k recipe] (map-indexed vector (recipes 40 {:smooth false}))
+          :let [g (graphs/graph recipe), mode (if (even? k) :fast-run (fuzz/without-rules k))
+                env (graphs/env k (nth extents (mod k 3)))]
+          [what h] (stages g mode)]
+    (is (empty? (fuzz/rewritten-differences g h mode env)) (str what " " (pr-str recipe)))))

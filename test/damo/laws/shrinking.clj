@@ -1,12 +1,15 @@
 (ns damo.laws.shrinking
   "Smaller graphs that fail in the same way: first parts of the recipe that a graph was made of,
-  then, of the graph itself, single outputs and nodes that become inputs with the values they had.
+  then, of the graph itself, single outputs, nodes that become inputs with the values they had, and
+  simpler loops and branches (damo.laws.simpler).
   (of-recipe recipe found fails deadline) and (of-graph found deadline) give the smallest
   disagreement found by a time."
   (:require [damo.data.array :as array]
             [damo.data.graph :as graph]
+            [damo.data.tuple :as tuple]
             [damo.laws.fuzz :as fuzz]
             [damo.laws.running :as running]
+            [damo.laws.simpler :as simpler]
             [damo.meaning.eval :as eval]))
 
 (set! *warn-on-reflection* true)
@@ -51,10 +54,13 @@
 
 ;; ## Graphs
 
-(defn- fewer-outputs [{:keys [graph updates] :as f}]
-  (let [{:keys [outputs]} graph]
-    (concat (when (< 1 (count outputs))
-              (for [o outputs] (assoc f :graph (assoc graph :outputs [o]) :updates {})))
+(defn- fewer-outputs
+  "With one of the outputs, or where there is one with what it is made of, what needs least first."
+  [{:keys [graph updates] :as f}]
+  (let [{:keys [outputs]} graph
+        below (fn [o] (remove #(tuple/type? (graph/type-of graph %)) (pop (graph/live graph [o]))))]
+    (concat (for [o (if (next outputs) outputs (below (first outputs)))]
+              (assoc f :graph (assoc graph :outputs [o]) :updates {}))
             (when (seq updates)
               [(assoc f :updates {})]))))
 
@@ -83,8 +89,11 @@
     (for [names (without-chunks (vec (sort (:exclude mode))))]
       (assoc-in f [:mode :exclude] (set names)))))
 
+(defn- simpler-nodes [f]
+  (for [g (simpler/graphs (:graph f))] (assoc f :graph g)))
+
 (defn- smaller-graphs [f]
-  (concat (map tidy (concat (fewer-outputs f) (cuts f))) (fewer-exclusions f)))
+  (concat (map tidy (concat (fewer-outputs f) (cuts f) (simpler-nodes f))) (fewer-exclusions f)))
 
 (defn of-graph
   "The disagreement made smaller by cutting its graph; {:env …} has the inputs that took the places
