@@ -1,9 +1,11 @@
 (ns damo.compile.modes
   "What the modes of functions do: which sets of rules sweep over a graph, before and after
-  composite ops are expanded, with rule sets of the user's among them. (options {:mode :fast-run,
+  composite ops are expanded, with rule sets of the user's among them, and which passes change its
+  loops and branches. (options {:mode :fast-run,
   :exclude
   #{:log1p}}) = {:before [[[stabilize/rules] {:fold false}] …] :after […] :exclude #{:log1p}}."
   (:require [clojure.string :as str]
+            [damo.compile.pass.control :as control]
             [damo.compile.pass.guard :as guard]
             [damo.data.fail :as fail :refer [fail!]]
             [damo.rule :as rule]
@@ -16,16 +18,18 @@
 
 (def modes
   "What each mode does: the sweeps of rules before and after composites are expanded, as pairs
-  [rule-sets options], and whether LLVM shall be :quick, so that code is made in half the time and
-  may run longer. The first sweep folds no constants: log(1 + exp(800)) must be recognised before
-  exp(800) becomes infinite."
+  [rule-sets options]; the phases of the passes for loops and branches, see
+  damo.compile.pass.control; and whether LLVM shall be :quick, so that code is made in half the time
+  and may run longer. The first sweep folds no constants: log(1 + exp(800)) must be recognised
+  before exp(800) becomes infinite."
   (let [stable-first [[stabilize/rules] {:fold false}]
         fast-run {:before [stable-first [[canonicalize/rules]] [[stabilize/rules]]
                            [[specialize/rules]]]
-                  :after [[[canonicalize/rules]] [[specialize/rules]] [[blas/rules]]]}]
+                  :after [[[canonicalize/rules]] [[specialize/rules]] [[blas/rules]]]
+                  :control #{:early :late}}]
     {:fast-run fast-run
-     :fast-compile {:before [stable-first], :after [], :quick true}
-     :none {:before [], :after []}
+     :fast-compile {:before [stable-first], :after [], :control #{:early}, :quick true}
+     :none {:before [], :after [], :control #{}}
      :sync fast-run                          ; calls on the processor end when their work is done
      :nan-guard (assoc fast-run :guard guard/options)
      :debug fast-run}))
@@ -91,8 +95,8 @@
 ;; ## Options
 
 (def ^:private rule-names
-  "What :include and :exclude may hold: the names of the rules and their promises."
-  (delay (into (set (keys rule/promises)) (map :name) (rules))))
+  "What :include and :exclude may hold: the names of the rules and passes, and their promises."
+  (delay (into (set (keys rule/promises)) (map :name) (concat (rules) control/passes))))
 
 (defn- check-names!
   "Fails unless :include or :exclude of a mode, under `k`, is a collection of known names."

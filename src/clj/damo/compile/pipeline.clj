@@ -6,6 +6,7 @@
             [damo.compile.host :as host]
             [damo.compile.modes :as modes]
             [damo.compile.pass :as pass]
+            [damo.compile.pass.control :as control]
             [damo.compile.pass.guard :as guard]
             [damo.compile.pass.parts :as parts]
             [damo.compile.plan :as plan]
@@ -62,6 +63,24 @@
           (sweeps options))
       (sweeps stages options))))
 
+(defn- improved
+  "The stages with the one that the passes of a phase make of the loops and branches of the last of
+  them, if they change something; the trace begins anew."
+  [stages options phase]
+  (let [{:keys [graph settled]} (peek stages)
+        {after :graph, :keys [names]} (control/improved graph (assoc options :phase phase))]
+    (if (empty? names)
+      stages
+      (conj stages {:what (str "the passes " (str/join ", " (map name names))), :trace []
+                    :begins true, :settled settled, :graph after}))))
+
+(defn- rewritten-twice
+  "The stages of the rules before composites are expanded, of the passes that change loops and
+  branches then, and where these do, of the rules once more."
+  [stages options before]
+  (let [once (rewritten stages options before), more (improved once options :late)]
+    (if (= (count once) (count more)) once (rewritten more options before))))
+
 (defn stages
   "What a mode makes of a graph, step by step: [{:what text, :graph g, :trace [firing …]} …]. The
   first is what the user wrote; a sweep of rules has besides the :ids old-id → id or nil, and what
@@ -69,13 +88,16 @@
   graph."
   [graph mode]
   (let [{:keys [before after] :as options} (modes/options mode)
-        options (select-keys options modes/rule-options)
+        options (select-keys options (conj modes/rule-options :control))
         begun (-> [{:what "the user", :graph graph, :trace []}]
                   (prepared "functions with derivatives of their own" pass/inline-unlasting)
                   (prepared "results that are used alone" parts/alone)
-                  (update-in [0 :graph] counted/keep-binders))]
+                  (prepared "wishes for derivatives" control/without-wishes)
+                  (update-in [0 :graph] counted/keep-binders)
+                  (improved options :early))]
     (reduce (partial swept options)
-            (passed (rewritten begun options before) "the expansion of composite ops" pass/expand)
+            (passed (rewritten-twice begun options before)
+                    "the expansion of composite ops" pass/expand)
             after)))
 
 (defn optimized

@@ -140,6 +140,22 @@
                  {:node #(graph/node-at g %), :type #(graph/type-of g %), :bounds bounds}
                  node (graph/type-of g id)))))
 
+(defn- endless?
+  "May a node, or one of a graph that it runs, never be done?"
+  [[op attrs]]
+  (or (and (= :loop (op/kind op)) (nil? (:steps attrs)))
+      (some #(some endless? (:nodes %)) (body/run-graphs op attrs))))
+
+(defn stopping
+  "The set of the nodes of a graph that may stop a call by themselves, for whatever reason, or never
+  be done: where a graph may not run at all, they must not be moved out of it."
+  [{:keys [nodes bounds] :as g}]
+  (let [look {:node #(graph/node-at g %), :type #(graph/type-of g %), :bounds bounds}]
+    (into #{} (filter #(let [node (nth nodes %)]
+                         (or (stops? (keys reasons) look node (graph/type-of g %))
+                             (endless? node))))
+          (range (count nodes)))))
+
 ;; ## Flags of all nodes of a builder, found once
 
 (deftype Flags [b ^ArrayList own ^ArrayList below])

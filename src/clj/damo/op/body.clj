@@ -153,7 +153,7 @@
                (if (seq notes) (assoc-in note [:inner path] notes) note)]))
           [node note] (graphs op attrs)))
 
-(defn- swept-inside
+(defn inside
   "The graph with the graphs in its nodes replaced by (f graph), the graph itself where that changes
   none."
   [f {:keys [nodes notes] :as graph}]
@@ -168,7 +168,7 @@
   "As graph/sweep, of the graph and of the graphs in its nodes, these first."
   [graph changes? change!]
   (graph/sweep graph changes? change!
-               (partial swept-inside (memoize #(sweep % changes? change!)))))
+               (partial inside (memoize #(sweep % changes? change!)))))
 
 (defn way
   "The path in the attributes of a node that a step in a path of graphs stands for."

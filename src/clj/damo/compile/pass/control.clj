@@ -1,0 +1,81 @@
+(ns damo.compile.pass.control
+  "The passes that change loops and branches where their users must be known, as data: each has a
+  name and a promise, as rules have (see damo.rule/promises), so that modes leave it out by either.
+  A pass is a function of a graph to a graph; it sees each graph in nodes as it sees the one around,
+  inner ones first. (improved g {:phase :early :control #{:early}}) is {:graph g' :names [name …]}."
+  (:require [damo.compile.pass.loop.carry :as carry]
+            [damo.compile.pass.loop.row :as row]
+            [damo.compile.pass.loop.unite :as unite]
+            [damo.compile.pass.loop.unread :as unread]
+            [damo.data.graph :as graph]
+            [damo.meaning.counted :as counted]
+            [damo.op :as op]
+            [damo.op.body :as body]
+            [damo.rule :as rule]))
+
+(set! *warn-on-reflection* true)
+
+(def passes
+  "The passes in the order in which they run; :phases says when: :early, before the rules, :late,
+  behind those that run before composites are expanded."
+  [{:name :loop-unread, :of unread/dropped, :keeps :bits, :phases #{:early :late}
+    :why "Results, outputs and carries that nobody reads are not computed."}
+   {:name :loop-rows, :of row/fewer, :keeps :bits, :phases #{:early :late}
+    :why "Only rows that are read are kept, and only rounds made that these need."}
+   {:name :loop-unite, :of unite/united, :keeps :bits, :phases #{:early :late}
+    :why "Loops of equal rounds share what they read and compute."}
+   {:name :loop-equal, :of carry/united, :keeps :bits, :phases #{:early :late}
+    :why "Equal states are computed once."}
+   {:name :loop-constant, :of carry/constant, :keeps :bits, :phases #{:early :late}
+    :why "A state that does not change is an argument."}])
+
+(def ^:private most-rounds
+  "How often the passes of a phase follow each other, when each makes work for the others."
+  6)
+
+(def ^:private control-kinds #{:loop :branch})
+
+(defn control?
+  "Has a graph, or one in its nodes, a loop or a branch?"
+  [{:keys [nodes]}]
+  (boolean (some (fn [[op attrs]]
+                   (or (control-kinds (op/kind op))
+                       (some (comp control? second) (body/graphs op attrs))))
+                 nodes)))
+
+(defn- everywhere
+  "The graph with what a pass makes of the graphs in its nodes, and then of itself."
+  [pass g]
+  (pass (body/inside (memoize #(everywhere pass %)) g)))
+
+(defn- round
+  "[graph names] after each of these passes, with the names of those that changed it."
+  [passes g names]
+  (reduce (fn [[g names] {:keys [name of]}]
+            (let [after (counted/keep-binders (everywhere of g))]
+              (if (= (:nodes after) (:nodes g)) [g names] [after (conj names name)])))
+          [g names] passes))
+
+(defn improved
+  "{:graph :names}: the graph after the passes of a phase, again and again until none changes it,
+  and the names of those that did. Options are those of a mode that say which rules run, with
+  :control, the phases that it has."
+  [g {:keys [phase control] :as options}]
+  (let [wanted (when (and (contains? control phase) (control? g))
+                 (filter #(and (phase (:phases %)) (rule/wanted options %)) passes))]
+    (if (empty? wanted)
+      {:graph g, :names []}
+      (loop [g (counted/keep-binders g), names [], rounds 1]
+        (let [[after more] (round wanted g [])]
+          (if (or (empty? more) (= rounds (long most-rounds)))
+            {:graph after, :names (vec (distinct (into names more)))}
+            (recur after (into names more) (inc rounds))))))))
+
+(defn without-wishes
+  "The graph whose loops have no wishes for their derivatives any more."
+  [g]
+  (body/sweep g
+              (fn [g id] (and (= :loop (op/kind (graph/op-at g id)))
+                              (:grad (graph/attrs-at g id))))
+              (fn [b [op attrs] args type note]
+                (graph/add-node! b (into [op (assoc attrs :grad nil)] args) type note))))

@@ -1,0 +1,174 @@
+(ns damo.compile.pass.loop.row
+  "Rows that nobody reads. Where all readers of a result are slices, or loops that read it row by
+  row, it has only the rows from the first that is read on; and where no reader of any result sees
+  the last rows, the rounds that make them are not made: unless the loop may end early, or a failure
+  in such a round would be lost.
+  (fewer g) is g with loops whose results are [o 3] where x[-3:] is read, and xs[:k] makes k
+  rounds."
+  (:require [damo.compile.pass.loop.form :as form]
+            [damo.compile.pass.parts :as parts]
+            [damo.data.graph :as graph]
+            [damo.data.type :as type]
+            [damo.meaning.failing :as failing]
+            [damo.op :as op]))
+
+(set! *warn-on-reflection* true)
+
+;; ## Dims that compare
+
+(defn- least [a b] (cond (type/at-most? a b) a, (type/at-most? b a) b))
+(defn- largest [a b] (cond (type/at-most? a b) b, (type/at-most? b a) a))
+
+(defn- minus
+  "The difference of two dims, nil where it may be negative."
+  [a b]
+  (when (type/at-most? b a) (type/dim- a b)))
+
+;; ## Who reads which rows
+
+(defn- cut?
+  "Is a node a slice along the leading axis?"
+  [[op {:keys [axis]}]]
+  (and (= op :slice) (= 0 axis)))
+
+(defn- read-rows
+  "The [from to) of the rows of node p that a reader of it reads; nil where that is not known."
+  [g p user]
+  (let [[op attrs :as node] (graph/node-at g user)]
+    (if (cut? node)
+      [[(:start attrs) (:stop attrs)]]
+      (when (= :loop (op/kind op))
+        (let [{:keys [reads firsts unless attrs]} (form/at g user)]
+          (when (and (:steps attrs) (not (some #{p} (conj firsts unless))))
+            (for [[what a from by] reads :when (and (#{:each :all} what) (= a p))]
+              (when (= :each what)
+                (if (= 1 by)
+                  [from (type/dim+ from (:steps attrs))]
+                  (when-let [low (minus from (:steps attrs))] [low from]))))))))))
+
+(defn- span
+  "The [from to) of the rows of a part that are read, of `extent` rows in all."
+  [g users p extent]
+  (let [found (when-not (some #{p} (concat (:outputs g) (:keep g)))
+                (mapcat #(or (read-rows g p %) [nil]) (distinct (users p))))
+        [from to] (when (and (seq found) (every? some? found))
+                    [(reduce #(some-> %1 (least %2)) (map first found))
+                     (reduce #(some-> %1 (largest %2)) (map second found))])]
+    [(or from 0) (or to extent)]))
+
+;; ## What a loop becomes
+
+(defn- results-read
+  "For each result of a loop {:depth :hidden :from :to}: the rows before the first round; those at
+  the front that it has not; what is read, counted from the first row that ever was."
+  [g b users parts {:keys [results types] :as l}]
+  (for [[j [o _ order]] (map-indexed vector results)]
+    (let [extent (first (type/shape-of (types j))), depth (form/depth b l o)
+          hidden (type/dim- (type/dim+ depth (form/rounds l)) extent)
+          [from to] (if order [0 extent] (span g users (parts j) extent))]
+      {:depth depth, :hidden hidden, :from (type/dim+ hidden from), :to (type/dim+ hidden to)
+       :extent extent, :order order})))
+
+(defn- may-stop-early?
+  "May fewer rounds be made, as far as failures are concerned?"
+  [b {:keys [body] :as l}]
+  (let [{:keys [attrs args]} (form/closed b l)]
+    (and (form/fixed-rounds? l)
+         (empty? (failing/stopping body))
+         (empty? (failing/requirements (:op l) attrs (mapv #(graph/node-type b %) args))))))
+
+(defn- rounds-read
+  "The rounds that are needed for what is read; :steps where no fewer are known to do."
+  [{{:keys [steps]} :attrs} found]
+  (let [needed (map (fn [{:keys [to depth]}]
+                      (if (type/at-most? to depth) 0 (minus to depth)))
+                    found)
+        n (when (and (seq needed) (every? some? needed)) (reduce #(some-> %1 (largest %2)) needed))]
+    (if (and n (type/at-most? n steps)) n steps)))
+
+(defn- bound
+  "An integer that a dim never exceeds, or nil."
+  [d]
+  (cond (integer? d) d
+        (vector? d) (let [[op & more] d, found (map bound more)]
+                      (case op
+                        :min (when-let [known (seq (filter some? found))] (reduce min known))
+                        :+ (when (every? some? found) (reduce + found))
+                        nil))))
+
+(defn- rows-of
+  "The :rows of the result that has those of `total` from `from` on: a number where there is one,
+  for a result has fewer rows where there are fewer."
+  [total from]
+  (when-let [n (minus total from)] (or (bound n) n)))
+
+(defn- with-rounds
+  "The loop of so many :steps that gives what is read; nil where that has no form."
+  [{:keys [results] :as l} steps found]
+  (let [l (assoc-in l [:attrs :steps] steps)
+        rows (for [[[_ rows] {:keys [depth from order]}] (map vector results found)]
+               (if (or order (= 0 from) (= rows :all))
+                 (or (when-not (or order (= 0 from))
+                       (rows-of (type/dim+ depth (form/rounds l)) from))
+                     rows)
+                 (rows-of (type/dim+ depth (form/rounds l)) from)))]
+    (when (every? some? rows)
+      (assoc l :results (mapv #(assoc %1 1 %2) results rows)))))
+
+(defn- narrowed
+  "The loop that gives what is read of its results; nil where it is the same."
+  [b {:keys [results attrs] :as l} found]
+  (let [{:keys [steps]} attrs
+        n (if (may-stop-early? b l) (rounds-read l found) steps)
+        l' (or (with-rounds l n found) (with-rounds l steps found))]
+    (when (and l' (not= [steps results] [(:steps (:attrs l')) (:results l')])) l')))
+
+;; ## Readers of what has moved
+
+(defn- shifted-slice!
+  "The slice of a part whose front has moved by that many rows."
+  [b attrs part moved note]
+  (let [bound #(type/dim- % moved)]
+    (op/emit! b :slice (-> attrs (update :start bound) (update :stop bound))
+              [(op/->Id part)] note)))
+
+(defn- shifted-reads
+  "The loop that reads rows of parts whose fronts have moved, {part rows}."
+  [l moved]
+  (let [shifted (fn [[what a :as read]]
+                  (let [by (when (= :each what) (moved a))]
+                    (cond-> read by (update 2 type/dim- by))))]
+    (update l :reads (partial mapv shifted))))
+
+(defn- front
+  "The number of rows of a result that its part, in the builder, does not have."
+  [b l {:keys [depth]} part]
+  (type/dim- (type/dim+ depth (form/rounds l))
+             (first (type/shape-of (graph/node-type b part)))))
+
+(defn- change!
+  "What `replaced` takes for a loop, nil where nothing changes; the parts of which the front has
+  moved are added to `moved`, {part rows}."
+  [{:keys [g users parts moved]} b id l]
+  (let [shifted (shifted-reads l @moved)
+        found (vec (results-read g b users (parts id) shifted))]
+    (if-let [l' (narrowed b shifted found)]
+      (let [{:keys [parts] :as new-loop} (form/renewed! b l')]
+        (doseq [[part {:keys [hidden] :as read}] (map vector parts found)
+                :let [now (front b l' read part)] :when (not= now hidden)]
+          (vswap! moved assoc part (type/dim- now hidden)))
+        new-loop)
+      (when-not (= l shifted) (form/renewed! b shifted)))))
+
+(defn fewer
+  "The graph with loops that make the rows that are read."
+  [g]
+  (if (empty? (form/loops g))
+    g
+    (let [moved (volatile! {})
+          known {:g g, :users (graph/users g), :parts (parts/parts g), :moved moved}]
+      (form/replaced g
+                     (partial change! known)
+                     (fn [b [_ attrs :as node] [a] note]
+                       (when-let [by (and (cut? node) (@moved a))]
+                         (shifted-slice! b attrs a by note)))))))
