@@ -7,12 +7,15 @@
             [damo.compile.pipeline :as pipeline]
             [damo.compile.plan :as plan]
             [damo.data.array :as array]
+            [damo.data.graph :as graph]
             [damo.laws.fuzz :as fuzz]
             [damo.laws.graphs :as graphs]
             [damo.laws.rounds :as rounds]
             [damo.laws.running :as running]
             [damo.laws.unrolled :as unrolled]
-            [damo.meaning.eval :as eval]))
+            [damo.meaning.eval :as eval]
+            [damo.op.whole :as whole])
+  (:import [java.io File]))
 
 (set! *warn-on-reflection* true)
 
@@ -26,6 +29,14 @@
   [f]
   (let [{:keys [values]} (running/outcome f)]
     (if values (pr-str (mapv (juxt array/type-of array/nested) values)) :fails)))
+
+(deftest graphs-go-through-files
+  (let [file (doto (File/createTempFile "damo" ".edn") .deleteOnExit)]
+    (doseq [recipe (recipes 25 {:registry true})
+            :let [{g :graph} (graphs/graph recipe)]]
+      (is (= g (whole/check-types (graph/check g))))
+      (graph/write-graph file g)
+      (is (= g (whole/check-types (graph/read-graph file)))))))
 
 (deftest the-interpreter-makes-rounds-as-the-decision-says
   (let [made (atom 0)]

@@ -11,7 +11,8 @@
 (defn- inside
   "The ops in the graphs that nodes hold."
   [{:keys [nodes]}]
-  (for [[op attrs] nodes, [_ g] (body/graphs op attrs), op (concat (map first (:nodes g)) (inside g))]
+  (for [[holder attrs] nodes, [_ g] (body/graphs holder attrs)
+        op (concat (map first (:nodes g)) (inside g))]
     op))
 
 (defn- fails
@@ -20,15 +21,18 @@
   (fn [{:keys [graph] :as f}]
     (when (some #{op} (inside graph)) (assoc f :different [[0 1 2]]))))
 
+(defn- drawn
+  "What fuzz/replay takes: a random graph with loops, and values."
+  [recipe]
+  (assoc (fuzz/pruned (graphs/graph (assoc recipe :holders true))) :updates {}, :mode :none
+         :env (update-vals (graphs/env 1 '{n 3, m 2})
+                           (fn [{:keys [dtype shape data]}] [[dtype shape] (vec data)]))))
+
 (defn- shrunk
   "The first graph of a seed that has the op in a body, made small."
   [op seed]
   (with-redefs [fuzz/replay (fails op)]
-    (let [env (update-vals (graphs/env 1 '{n 3, m 2})
-                           (fn [{:keys [dtype shape data]}] [[dtype shape] (vec data)]))
-          found (first (keep #(fuzz/replay (assoc (fuzz/pruned (graphs/graph (assoc % :holders true)))
-                                                :updates {}, :mode :none, :env env))
-                             (graphs/recipes 200 seed)))]
+    (let [found (first (keep (comp fuzz/replay drawn) (graphs/recipes 200 seed)))]
       (:graph (shrinking/of-graph found (+ (System/nanoTime) 20000000000))))))
 
 (deftest what-is-at-fault-is-left
