@@ -3,6 +3,7 @@
   they give is compared."
   (:require [clojure.test :refer [deftest is testing]]
             [damo.compile.pass.loop.carry :as carry]
+            [damo.compile.pass.loop.form :as form]
             [damo.compile.pass.loop.row :as row]
             [damo.compile.pass.loop.sample :as s]
             [damo.compile.pass.loop.unread :as unread]))
@@ -41,6 +42,17 @@
              [(count (:carries l)) (count (:outputs (:body l))) (count (:results l))]))
       (is (same-values? g g'))
       (is (identical? g' (unread/dropped g')) "once"))))
+
+(deftest a-loop-that-is-there-for-its-rounds-alone
+  (let [g (s/graph inputs
+                   ['l [:loop {:steps 'n, :params [[:each 0 0 1]], :carries [], :results [[0 :all]]
+                               :until true, :as 'm
+                               :body (s/body ['x t] '[[:mul x x] [:gt x 1.5]])}
+                        'x]
+                    'kept [:part {:at 0} 'l]]
+                   '[[:dim {:dim m}] kept])
+        g (assoc (update g :outputs subvec 0 1) :keep [(first (form/loops g))])]
+    (is (= [2] (s/values g env) (s/values (unread/dropped g) env) (s/values (row/fewer g) env)))))
 
 (deftest what-may-stop-a-call-is-kept
   (let [g (fn [out]

@@ -65,7 +65,7 @@
   (for [[j [o _ order]] (map-indexed vector results)]
     (let [extent (first (type/shape-of (types j))), depth (form/depth b l o)
           hidden (type/dim- (type/dim+ depth (form/rounds l)) extent)
-          [from to] (if order [0 extent] (span g users (parts j) extent))]
+          [from to] (if order [0 extent] (span g users (get parts j) extent))]
       {:depth depth, :hidden hidden, :from (type/dim+ hidden from), :to (type/dim+ hidden to)
        :extent extent, :order order})))
 
