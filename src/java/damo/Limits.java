@@ -17,7 +17,7 @@ public enum Limits {
     /** Loop and index variables around one statement. */
     VARIABLES(256, "loop and index variables around a statement of a kernel"),
     /** Levels of steps inside steps: each is a function that calls another. */
-    LEVELS(8, "levels of steps inside steps"),
+    LEVELS(16, "levels of steps inside steps"),
     /** How deep the forms of a program are nested in each other. */
     DEPTH(512, "forms nested in each other"),
     /** Characters of a program as text. */

@@ -184,9 +184,9 @@
                      (second (programs/refusal #(programs/call f [1.0 2.0])))))))))
 
 (deftest levels-are-bounded
-  (is (nil? (refusal (blocked sample/program 8 1 3))))
-  (is (re-find #"step 9: more than 8 levels of steps inside steps"
-               (refusal (blocked sample/program 9 1 3))))
+  (is (nil? (refusal (blocked sample/program 16 1 3))))
+  (is (re-find #"step 17: more than 16 levels of steps inside steps"
+               (refusal (blocked sample/program 17 1 3))))
   (is (re-find #"step 1: :steps is missing"
                (refusal (update-in (blocked sample/program 1 1 3) [:steps 1] dissoc :steps)))))
 

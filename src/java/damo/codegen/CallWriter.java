@@ -45,6 +45,7 @@ final class CallWriter {
     private final Polls polls;
     private final Outside outside;
     private final Products products;
+    private final DimTable table;
     private final CountWriter counts;
     private final List<String> parts = new ArrayList<>();
     /** How many steps are written: they are, in preorder. */
@@ -57,7 +58,8 @@ final class CallWriter {
         this.polls = polls;
         this.outside = outside;
         this.products = products;
-        this.counts = new CountWriter(program);
+        this.table = new DimTable(program);
+        this.counts = new CountWriter(program, table);
     }
 
     /** The text of both functions. */
@@ -85,8 +87,8 @@ final class CallWriter {
     private Lines range(List<Step> steps, int span) {
         Lines lines = new Lines();
         if (span == 1) {
-            StepWriter writer = new StepWriter(program, kernels, outside, products, counts, lines,
-                    inner -> function(all(inner)));
+            StepWriter writer = new StepWriter(program, kernels, outside, products, counts, table,
+                    lines, inner -> function(all(inner)));
             for (Step step : steps) {
                 int number = written++;
                 if (polls.before(number)) {

@@ -1,5 +1,6 @@
 package damo.codegen;
 
+import damo.program.Loop;
 import damo.program.Program;
 import damo.program.Size;
 import damo.program.Sizes;
@@ -10,59 +11,79 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Count steps of {@code damo_call}: a number that an earlier step stored becomes the value of a
- * dimension, after a check that it lies in 0 … max, and that no size becomes negative by it.
+ * Numbers that become the values of dimensions during a call, after a check that they lie in 0 …
+ * max, and that no size becomes negative by them.
  */
 final class CountWriter {
-    private final Program program;
-    private final Set<String> pending = new HashSet<>();
+    private final DimTable table;
+    private final Set<String> counted = new HashSet<>();
     private final Set<Size> differences = new LinkedHashSet<>();
 
-    /** For all count steps of a program, in order. */
-    CountWriter(Program program) {
-        this.program = program;
-        program.counted().forEach(c -> pending.add(c.dim()));
-        program.buffers().forEach(b -> keepDifference(b.size()));
-        program.outputs().forEach(p -> p.shape().forEach(this::keepDifference));
-        program.all().forEach(step -> step.sizes().forEach(this::keepDifference));
+    /** For all steps of a program. */
+    CountWriter(Program program, DimTable table) {
+        this.table = table;
+        program.counts().forEach(c -> counted.add(c.dim()));
+        Set<String> turns = new HashSet<>();
+        program.all().stream().map(Step::turn).filter(var -> var != null).forEach(turns::add);
+        program.buffers().forEach(b -> keepDifference(b.size(), turns));
+        program.outputs().forEach(p -> p.shape().forEach(size -> keepDifference(size, turns)));
+        program.all().forEach(step -> step.sizes().forEach(size -> keepDifference(size, turns)));
     }
 
-    /** How many dimensions the steps written so far have counted: the first ones of the program. */
-    int counted() {
-        return program.counted().size() - pending.size();
-    }
-
-    /** Only a difference can be negative, and only one of counted dimensions by their doing. */
-    private void keepDifference(Size size) {
-        if (subtracts(size) && pending.stream().anyMatch(name -> Sizes.mentions(size, name))) {
+    /**
+     * Only a difference can be negative, and only one of counted dimensions by their doing. Those
+     * of rounds are shown not to be before a call.
+     */
+    private void keepDifference(Size size, Set<String> turns) {
+        if (subtracts(size) && mentions(size, counted) && !mentions(size, turns)) {
             differences.add(size);
         }
     }
 
-    /**
-     * Appends the step to {@code lines}, given the address of its buffer; {@code dims}, which
-     * {@code sizes} reads, gets the dimension.
-     */
+    private static boolean mentions(Size size, Set<String> names) {
+        return names.stream().anyMatch(name -> Sizes.mentions(size, name));
+    }
+
+    /** Appends a count step, given the address of its buffer; see {@link #bind}. */
     void write(Step.Count step, Lines lines, SizeWriter sizes, Map<String, String> dims,
                String buffer) {
-        int position = counted();
-        String max = sizes.write(program.counted().get(position).max());
         String value = lines.value("load i64, ptr ", buffer);
+        if (table.counted(step.dim()).same()) {
+            // The table has the number of the round before; there is none in the first.
+            String old = lines.value("load i64, ptr ", address(step.dim(), lines));
+            String first = lines.value("icmp eq i64 ", dims.get(table.turn()), ", 0");
+            String same = lines.value("icmp eq i64 ", value, ", ", old);
+            lines.stopUnless(lines.value("or i1 ", first, ", ", same), step.note(), value, old);
+        }
+        bind(step.dim(), value, step.note(), lines, sizes, dims);
+    }
+
+    /**
+     * Appends what makes {@code value} that of a dimension: fails with the note where it may not
+     * be; {@code dims}, which {@code sizes} reads, gets the dimension.
+     */
+    void bind(String dim, String value, int note, Lines lines, SizeWriter sizes,
+              Map<String, String> dims) {
+        Size max = table.counted(dim).max();
+        String most = max == null ? Long.toString(Loop.MOST_ROUNDS) : sizes.write(max);
         String some = lines.value("icmp sge i64 ", value, ", 0");
-        String few = lines.value("icmp sle i64 ", value, ", ", max);
-        lines.stopUnless(lines.value("and i1 ", some, ", ", few), step.note(), value, max);
-        String address = lines.value("getelementptr inbounds i64, ptr %dims, i64 ",
-                Integer.toString(program.dims().size() + position));
-        lines.add("store i64 ", value, ", ptr ", address);
-        dims.put(step.dim(), value);
-        pending.remove(step.dim());
+        String few = lines.value("icmp sle i64 ", value, ", ", most);
+        lines.stopUnless(lines.value("and i1 ", some, ", ", few), note, value, most);
+        lines.add("store i64 ", value, ", ptr ", address(dim, lines));
+        dims.put(dim, value);
+        table.bind(dim);
+        Set<String> pending = new HashSet<>(counted);
+        pending.removeAll(table.bound());
         for (Size size : differences) {
-            if (Sizes.mentions(size, step.dim())
-                    && pending.stream().noneMatch(name -> Sizes.mentions(size, name))) {
+            if (Sizes.mentions(size, dim) && !mentions(size, pending)) {
                 String v = sizes.write(size);
-                lines.stopUnless(lines.value("icmp sge i64 ", v, ", 0"), step.note(), v, max);
+                lines.stopUnless(lines.value("icmp sge i64 ", v, ", 0"), note, v, most);
             }
         }
+    }
+
+    private String address(String dim, Lines lines) {
+        return lines.value("getelementptr inbounds i64, ptr %dims, i64 ", table.position(dim));
     }
 
     private static boolean subtracts(Size size) {

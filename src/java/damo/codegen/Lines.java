@@ -2,6 +2,8 @@ package damo.codegen;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.IntConsumer;
+import java.util.function.UnaryOperator;
 
 /**
  * The body of one LLVM function while it is written: instructions in order, fresh names, and the
@@ -9,6 +11,9 @@ import java.util.List;
  * into registers.
  */
 final class Lines {
+    /** The word of the failure record that counts the rounds that are told behind it. */
+    private static final int ROUNDS = 4;
+
     private final StringBuilder body = new StringBuilder();
     private final List<String> slots = new ArrayList<>();
     private int names;
@@ -109,6 +114,30 @@ final class Lines {
         label(fine);
     }
 
+    /**
+     * The same, where the status of a round of the loop that is step number {@code step} tells a
+     * failure: the record gets the round, behind those of loops inside.
+     */
+    void tellUnlessZero(String status, int step, String round) {
+        String ok = value("icmp eq i32 ", status, ", 0");
+        String fine = freshLabel("fine");
+        String fail = freshLabel("fail");
+        add("br i1 ", ok, ", label %", fine, ", label %", fail);
+        label(fail);
+        String count = value("getelementptr inbounds i64, ptr %failure, i64 ",
+                Integer.toString(ROUNDS));
+        String told = value("load i64, ptr ", count);
+        String place = value("getelementptr inbounds i64, ptr ", count, ", i64 ",
+                value("mul nuw nsw i64 ", told, ", 2"));
+        for (String word : new String[] {Integer.toString(step), round}) {
+            place = value("getelementptr inbounds i64, ptr ", place, ", i64 1");
+            add("store i64 ", word, ", ptr ", place);
+        }
+        add("store i64 ", value("add nuw nsw i64 ", told, ", 1"), ", ptr ", count);
+        add("ret i32 ", status);
+        label(fine);
+    }
+
     /** A new stack slot of that type; returns its address. */
     String slot(String name, String type) {
         slots.add("  " + name + " = alloca " + type + "\n");
@@ -138,6 +167,53 @@ final class Lines {
         String more = value("icmp slt i64 ", next, ", ", extent);
         add("br i1 ", more, ", label %", start, ", label %", done);
         label(done);
+    }
+
+    /**
+     * Appends a loop of at most {@code extent} rounds around what {@code body} appends, which is
+     * told the number of the round and gives an i1 that ends the loop, or null. Returns the number
+     * of rounds made.
+     */
+    String rounds(String extent, UnaryOperator<String> body) {
+        String start = freshLabel("round");
+        String done = freshLabel("done");
+        String before = label;
+        String round = fresh();
+        String next = fresh();
+        add("br i1 ", value("icmp sgt i64 ", extent, ", 0"), ", label %", start, ", label %", done);
+        label(start);
+        int phi = this.body.length();
+        String end = body.apply(round);
+        add(next, " = add nuw nsw i64 ", round, ", 1");
+        String more = value("icmp slt i64 ", next, ", ", extent);
+        if (end != null) {
+            more = value("and i1 ", more, ", ", value("xor i1 ", end, ", true"));
+        }
+        String latch = label;
+        this.body.insert(phi, "  " + round + " = phi i64 [ 0, %" + before + " ], [ " + next
+                + ", %" + latch + " ]\n");
+        add("br i1 ", more, ", label %", start, ", label %", done);
+        label(done);
+        return value("phi i64 [ 0, %", before, " ], [ ", next, ", %", latch, " ]");
+    }
+
+    /** Appends what {@code body} appends for each of {@code cases}, of which one is chosen. */
+    void choose(String number, int cases, IntConsumer body) {
+        String after = freshLabel("after");
+        List<String> labels = new ArrayList<>();
+        StringBuilder targets = new StringBuilder();
+        for (int i = 0; i < cases; i++) {
+            labels.add(freshLabel("case"));
+            targets.append(" i64 ").append(i).append(", label %").append(labels.get(i));
+        }
+        add("switch i64 ", number, ", label %", labels.get(cases - 1), " [", targets.toString(),
+                " ]");
+        for (int i = 0; i < cases; i++) {
+            label(labels.get(i));
+            body.accept(i);
+            add("br label %", after);
+        }
+        label(after);
     }
 
     /** The finished body, without braces. */

@@ -49,17 +49,21 @@ public record Access(String what, int buffer, Mode mode, Region region) {
         /** The first element. */
         public static final Region ELEMENT = new Region(new Size.Int(0), List.of());
 
-        /** The first elements, as many as an array of that shape has. */
-        public static Region dense(List<Size> shape) {
-            return shape.stream().reduce((x, y) -> new Size.Call(Size.Op.MUL, x, y))
-                    .map(all -> new Region(new Size.Int(0),
-                            List.of(new Axis(all, new Size.Int(1)))))
-                    .orElse(ELEMENT);
+        /** As many elements as an array of that shape has, from an offset on. */
+        public static Region dense(Size offset, List<Size> shape) {
+            return new Region(offset, shape.stream()
+                    .reduce((x, y) -> new Size.Call(Size.Op.MUL, x, y))
+                    .map(all -> List.of(new Axis(all, new Size.Int(1)))).orElse(List.of()));
         }
     }
 
     /** A loop around an element; the stride counts elements. */
     public record Axis(Size extent, Size stride) { }
+
+    /** Whether it is of all the buffer, or of a part that stands for it: where it begins. */
+    public boolean leading() {
+        return region == null || region.offset().equals(new Size.Int(0));
+    }
 
     /** How messages begin: {@code "operand :a, buffer 3,"}. */
     public String title() {

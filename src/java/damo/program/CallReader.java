@@ -71,7 +71,7 @@ final class CallReader {
     private CallArguments.Place place(String name, DType dtype) {
         Fields f = new Fields(args.required(name), where, Set.of("buffer", "offset"));
         Object offset = f.optional("offset");
-        return new CallArguments.Place(parts.buffer(f, ":" + name, dtype, where), offset == null
-                ? new Size.Int(0) : parts.size(offset, where));
+        return new CallArguments.Place(parts.buffer(f, "buffer", ":" + name, dtype, where),
+                offset == null ? new Size.Int(0) : parts.size(offset, where));
     }
 }

@@ -83,6 +83,15 @@ final class Fields {
         throw where.expected(":" + key + " to be a keyword", value);
     }
 
+    /** A symbol's name. */
+    String symbol(String key) {
+        Object value = required(key);
+        if (value instanceof Edn.Symbol s) {
+            return s.name();
+        }
+        throw where.expected(":" + key + " to be a symbol", value);
+    }
+
     /** Whether the key is true; absent is false. */
     boolean flag(String key) {
         Object value = optional(key);

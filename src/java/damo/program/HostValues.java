@@ -24,7 +24,12 @@ public final class HostValues {
 
     /** The extents of a shape. Throws ArithmeticException on overflow. */
     public long[] shape(List<Size> shape) {
-        return shape.stream().mapToLong(s -> Sizes.evaluate(s, dims::get)).toArray();
+        return shape.stream().mapToLong(this::size).toArray();
+    }
+
+    /** The value of a size. Throws ArithmeticException on overflow. */
+    public long size(Size size) {
+        return Sizes.evaluate(size, dims::get);
     }
 
     /** The attributes of a step by name without colon: as they are, and sizes with their values. */

@@ -11,6 +11,11 @@ public record Kernel(String name, List<Param> params, List<Stmt> body) {
         return fails(body);
     }
 
+    /** The dimensions in its sizes and indices. */
+    public java.util.Set<String> mentions() {
+        return Mentions.of(this);
+    }
+
     private static boolean fails(List<Stmt> body) {
         return body.stream().anyMatch(s -> s instanceof Require || s instanceof Index
                 || fails(s.inner()));

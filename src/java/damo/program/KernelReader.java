@@ -22,6 +22,7 @@ final class KernelReader {
     private static final Set<String> KEYS = Set.of("name", "params", "body");
 
     private final int notes;
+    private final Set<String> turns;
     private final Map<String, ExprReader.Binding> names = new HashMap<>();
     private final Set<String> everBound = new HashSet<>();
     private final Deque<Integer> path = new ArrayDeque<>();
@@ -31,20 +32,24 @@ final class KernelReader {
     /** Loop and index variables in scope: the analysis of an index may have to look at all. */
     private int variables;
 
-    private KernelReader(int id, Object form, Iterable<String> dims, int notes) {
+    private KernelReader(int id, Object form, DimNames dims, int notes) {
         this.notes = notes;
+        this.turns = dims.turns();
         String name = form instanceof Map<?, ?> m
                 && m.get(new Edn.Keyword("name")) instanceof String s ? s : null;
         this.title = "kernel " + id + (name == null ? "" : " " + Edn.write(name));
         this.where = new Where(this::place);
-        for (String dim : dims) {
-            everBound.add(dim);
+        for (String dim : dims.all()) {
+            // Rounds are no dimensions of most kernels, whose variables may be called as they are.
+            if (!turns.contains(dim)) {
+                everBound.add(dim);
+            }
             names.put(dim, new ExprReader.Binding(ExprReader.Role.DIM, DType.I64));
         }
     }
 
     /** Kernel number {@code id} of a program with these dimensions and that many notes. */
-    static Kernel read(int id, Object form, Iterable<String> dims, int notes) {
+    static Kernel read(int id, Object form, DimNames dims, int notes) {
         return new KernelReader(id, form, dims, notes).kernel(form);
     }
 
@@ -65,7 +70,14 @@ final class KernelReader {
             params.add(param(p));
         }
         exprs = new ExprReader(params, names, where);
-        return new Kernel(fields.string("name"), List.copyOf(params), body(fields.list("body")));
+        Kernel kernel = new Kernel(fields.string("name"), List.copyOf(params),
+                body(fields.list("body")));
+        everBound.retainAll(turns);
+        everBound.retainAll(kernel.mentions());
+        if (!everBound.isEmpty()) {
+            throw where.bad("the names " + everBound + " are rounds of loops, and variables too");
+        }
+        return kernel;
     }
 
     private Kernel.Param param(Object form) {

@@ -2,10 +2,14 @@ package damo.program;
 
 import damo.tensor.DType;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.StringJoiner;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * A whole compiled function as data, read from EDN and checked; see docs/program.md. Immutable.
@@ -24,8 +28,11 @@ public record Program(
         List<Step> steps,
         List<Map<String, Object>> notes) {
 
-    /** A dimension that a call counts, in 0 … max, a size of dimensions that are known before. */
-    public record Counted(String dim, Size max) { }
+    /**
+     * A dimension that a call counts, in 0 … max, a size of dimensions that are known before; null
+     * where no memory depends on it. {@code same} tells that all rounds of a loop must count alike.
+     */
+    public record Counted(String dim, Size max, boolean same) { }
 
     /** {@code small} may not be larger than {@code large}; else the call fails with the note. */
     public record Requirement(Size small, Size large, int note) { }
@@ -53,6 +60,25 @@ public record Program(
         return Step.preorder(steps);
     }
 
+    /** The dimensions that calls count, in whatever list of steps, each of them once. */
+    public List<Counted> counts() {
+        Map<String, Counted> byName = new LinkedHashMap<>();
+        counted.forEach(c -> byName.put(c.dim(), c));
+        all().forEach(step -> step.counts().forEach(c -> byName.putIfAbsent(c.dim(), c)));
+        return List.copyOf(byName.values());
+    }
+
+    /**
+     * All names of dimensions, in the order of the table that native code reads: those that a call
+     * begins with, those that it counts, and the rounds of loops.
+     */
+    public List<String> names() {
+        Set<String> names = new LinkedHashSet<>(dims);
+        counts().forEach(c -> names.add(c.dim()));
+        all().stream().map(Step::turn).filter(var -> var != null).forEach(names::add);
+        return List.copyOf(names);
+    }
+
     /**
      * The steps as lines for people, those inside of others indented, each with the buffers that it
      * uses: {@code "kernel  add-tanh; reads 3 2, writes 4"}.
@@ -66,7 +92,8 @@ public record Program(
     private static void lines(Step step, String indent, List<String> lines) {
         StringJoiner uses = new StringJoiner(", ", "; ", "").setEmptyValue("");
         for (Access.Mode mode : Access.Mode.values()) {
-            List<String> buffers = step.accesses().stream().filter(a -> a.mode() == mode)
+            List<String> buffers = Stream.of(step.accesses(), step.closing())
+                    .flatMap(List::stream).filter(a -> a.mode() == mode)
                     .map(a -> Integer.toString(a.buffer())).distinct().toList();
             if (!buffers.isEmpty()) {
                 uses.add(mode.verb() + " " + String.join(" ", buffers));

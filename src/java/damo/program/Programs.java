@@ -12,6 +12,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 
 /** Reads programs: EDN text in, a checked {@link Program} out; docs/program.md is the format. */
 public final class Programs {
@@ -26,6 +28,7 @@ public final class Programs {
     private final Set<String> dims = new LinkedHashSet<>();
     private final List<Program.Counted> counted = new ArrayList<>();
     private final Set<String> allDims = new LinkedHashSet<>();
+    private DimNames names;
 
     private Programs() { }
 
@@ -48,6 +51,11 @@ public final class Programs {
         }
         readDims(f.list("dims"), top);
         readCounted(f.optionalList("counted"));
+        names = DimNames.of(dims, counted.stream().map(Program.Counted::dim)
+                .collect(Collectors.toSet()), f.list("steps"));
+        if (names.all().size() > MAX_DIMS) {
+            throw top.bad("more than " + MAX_DIMS + " dimensions");
+        }
         List<Program.Buffer> buffers = buffers(f.list("buffers"), f.optionalList("consts"), top);
         PortReader ports = new PortReader(buffers);
         List<Program.Port> inputs = ports.read(f.optionalList("inputs"), Program.Kind.INPUT,
@@ -61,15 +69,32 @@ public final class Programs {
         List<Map<String, Object>> notes = notes(f.optionalList("notes"));
         List<Kernel> kernels = new ArrayList<>();
         for (Object k : f.list("kernels")) {
-            kernels.add(KernelReader.read(kernels.size(), k, allDims, notes.size()));
+            kernels.add(KernelReader.read(kernels.size(), k, names, notes.size()));
         }
-        StepReader reader = new StepReader(buffers, kernels, state, counted, notes.size(),
-                this::checkDim);
-        List<Step> steps = reader.read(f.list("steps"));
-        return new Program(f.string("name"), List.copyOf(dims), List.copyOf(counted),
+        StepReader reader = new StepReader(buffers, kernels, names, notes.size());
+        List<Step> steps = reader.read(f.list("steps"), counted);
+        Definitions.check(steps, buffers, state);
+        reader.end();
+        Program program = new Program(f.string("name"), List.copyOf(dims), List.copyOf(counted),
                 requirements(f.optionalList("requires"), notes.size()),
                 buffers, inputs, state, outputs,
                 List.copyOf(kernels), steps, notes);
+        checkPlanned(program);
+        return program;
+    }
+
+    /** Memory is planned for the largest size that it can have. */
+    private static void checkPlanned(Program program) {
+        Set<String> open = program.counts().stream().filter(c -> c.max() == null)
+                .map(Program.Counted::dim).collect(Collectors.toSet());
+        for (int id = 0; id < program.buffers().size() && !open.isEmpty(); id++) {
+            Set<String> mentioned = new TreeSet<>();
+            Sizes.names(program.buffers().get(id).size(), mentioned);
+            mentioned.retainAll(open);
+            if (!mentioned.isEmpty()) {
+                throw Where.of("buffer " + id).bad("no :max is known of " + mentioned);
+            }
+        }
     }
 
     private void readDims(List<?> forms, Where top) {
@@ -92,17 +117,13 @@ public final class Programs {
         for (Object form : forms) {
             Where where = Where.of("entry " + counted.size() + " of :counted");
             Fields f = new Fields(form, where, Set.of("dim", "max"));
-            if (!(f.required("dim") instanceof Edn.Symbol s)) {
-                throw where.expected(":dim to be a symbol", f.required("dim"));
+            String dim = f.symbol("dim");
+            Size max = f.optional("max") == null ? null
+                    : Sizes.parse(f.optional("max"), n -> checkDim(n, where), false, where);
+            if (!allDims.add(dim)) {
+                throw where.bad("the dimension " + dim + " is listed already");
             }
-            Size max = Sizes.parse(f.required("max"), n -> checkDim(n, where), false, where);
-            if (!allDims.add(s.name())) {
-                throw where.bad("the dimension " + s.name() + " is listed already");
-            }
-            if (allDims.size() > MAX_DIMS) {
-                throw where.bad("more than " + MAX_DIMS + " dimensions");
-            }
-            counted.add(new Program.Counted(s.name(), max));
+            counted.add(new Program.Counted(dim, max, false));
         }
     }
 
@@ -172,6 +193,9 @@ public final class Programs {
         Program.Kind kind = kind(f.keyword("kind"), where);
         boolean own = kind == Program.Kind.TEMP || kind == Program.Kind.OUTPUT;
         Size size = Sizes.parse(f.required("size"), n -> {
+            if (kind == Program.Kind.TEMP && names.counted().contains(n)) {
+                return;
+            }
             if (own) {
                 checkDim(n, where);
             } else {

@@ -107,8 +107,8 @@ public final class Sizes {
     }
 
     /**
-     * The expression that the EDN value stands for; {@code index} allows {@code :mod}. Throws
-     * through {@code where}.
+     * The expression that the EDN value stands for, which messages call an index when
+     * {@code index}. Throws through {@code where}.
      */
     static Size parse(Object form, Scope scope, boolean index, Where where) {
         return new Parser(scope, index, where).parse(form);
@@ -137,10 +137,10 @@ public final class Sizes {
                 case List<?> list when !list.isEmpty() && list.get(0) instanceof Edn.Keyword k ->
                         call(k.name(), list);
                 case null, default -> throw where.expected((index
-                        ? "an index (a non-negative integer, a name, [:mod a b], "
+                        ? "an index (a non-negative integer, a name, "
                         : "a size (a non-negative integer, a dimension, ")
-                        + "[:+ …], [:* …], [:- a b], [:quot a b], [:/ a b], [:min a b] or "
-                        + "[:max a b])", form);
+                        + "[:+ …], [:* …], [:- a b], [:quot a b], [:mod a b], [:/ a b], "
+                        + "[:min a b] or [:max a b])", form);
             };
         }
 
@@ -158,7 +158,7 @@ public final class Sizes {
                 case "/" -> Size.Op.DIV;
                 case "min" -> Size.Op.MIN;
                 case "max" -> Size.Op.MAX;
-                case "mod" -> index ? Size.Op.MOD : null;
+                case "mod" -> Size.Op.MOD;
                 default -> null;
             };
             if (op == null) {

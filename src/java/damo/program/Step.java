@@ -15,16 +15,39 @@ import java.util.stream.Stream;
  * so that whatever walks steps does it the same way for all kinds; only reading, checking and
  * translating them know kinds. Steps are numbered in preorder: a step before those that it holds.
  */
-public sealed interface Step {
+public sealed interface Step permits Step.RunKernel, Step.Gemm, Step.Count, Step.RunHost, Step.Call,
+        Step.Block, Loop, Branch {
     /** What it does, for people: {@code "kernel  add-tanh"}. Its memory is told by accesses. */
     String text();
 
-    /** How it uses memory, apart from the steps that it holds. */
+    /** How it uses memory, apart from the steps that it holds, and before any of them runs. */
     List<Access> accesses();
+
+    /** How it uses memory each time when the steps that it holds have run. */
+    default List<Access> closing() {
+        return List.of();
+    }
+
+    /** The lists of steps that it holds, in the order of their numbers. */
+    default List<List<Step>> lists() {
+        return List.of();
+    }
 
     /** The steps that it holds, in order. */
     default List<Step> inner() {
+        List<List<Step>> lists = lists();
+        return lists.size() == 1 ? lists.get(0)
+                : lists.stream().flatMap(List::stream).toList();
+    }
+
+    /** The dimensions that steps of its lists count, apart from those of lists inside these. */
+    default List<Program.Counted> counts() {
         return List.of();
+    }
+
+    /** The dimension that is the number of the round in the steps that it holds; null for none. */
+    default String turn() {
+        return null;
     }
 
     /** The sizes that a call works out for it, apart from those of kernels. */
@@ -32,7 +55,7 @@ public sealed interface Step {
         return List.of();
     }
 
-    /** The names of dimensions in it, and of its kernel's variables. */
+    /** The names of dimensions in it. */
     default Set<String> mentions() {
         Set<String> names = new HashSet<>();
         sizes().forEach(size -> Sizes.names(size, names));
@@ -73,10 +96,10 @@ public sealed interface Step {
     }
 
     /** Runs kernel number {@code number}, which is {@code kernel}, on these buffers. */
-    record RunKernel(int number, Kernel kernel, List<Integer> args, List<Access> accesses)
+    record RunKernel(int number, Kernel kernel, List<Window> args, List<Access> accesses)
             implements Step {
         /** The same; its accesses are those of the kernel. */
-        public RunKernel(int number, Kernel kernel, List<Integer> args) {
+        public RunKernel(int number, Kernel kernel, List<Window> args) {
             this(number, kernel, args, accesses(kernel, args));
         }
 
@@ -85,22 +108,29 @@ public sealed interface Step {
             return "kernel  " + kernel.name();
         }
 
-        private static List<Access> accesses(Kernel kernel, List<Integer> args) {
+        private static List<Access> accesses(Kernel kernel, List<Window> args) {
             List<Access> all = new ArrayList<>();
             for (int i = 0; i < args.size(); i++) {
-                all.add(new Access("argument " + i, args.get(i),
+                all.add(args.get(i).access("argument " + i,
                         switch (kernel.params().get(i).access()) {
                             case IN -> Access.Mode.READ;
                             case OUT -> Access.Mode.WRITE;
                             case INOUT -> Access.Mode.MIXED;
-                        }, null));
+                        }));
             }
             return List.copyOf(all);
         }
 
         @Override
+        public List<Size> sizes() {
+            return args.stream().flatMap(arg -> arg.sizes().stream()).toList();
+        }
+
+        @Override
         public Set<String> mentions() {
-            return Mentions.of(kernel);
+            Set<String> names = Step.super.mentions();
+            names.addAll(Mentions.of(kernel));
+            return names;
         }
 
         @Override
@@ -227,7 +257,8 @@ public sealed interface Step {
 
         @Override
         public List<Size> sizes() {
-            return all().stream().flatMap(arg -> arg.shape.stream()).toList();
+            return all().stream().flatMap(arg -> Stream.concat(arg.shape.stream(),
+                    arg.window.sizes().stream())).toList();
         }
 
         @Override
@@ -252,11 +283,17 @@ public sealed interface Step {
         }
     }
 
-    /** A dense array at the beginning of a buffer, as such a kernel sees it. */
-    record HostArg(int buffer, List<Size> shape) {
+    /** A dense array at the beginning of a buffer or a window, as such a kernel sees it. */
+    record HostArg(Window window, List<Size> shape) {
+        /** The buffer. */
+        public int buffer() {
+            return window.buffer();
+        }
+
         /** The use of all of it. */
         Access access(String what, Access.Mode mode) {
-            return new Access(what, buffer, mode, Access.Region.dense(shape));
+            return new Access(what, buffer(), mode,
+                    Access.Region.dense(window.offset(), shape));
         }
     }
 
@@ -295,10 +332,15 @@ public sealed interface Step {
     }
 
     /** Several steps that run one after the other. */
-    record Block(List<Step> inner) implements Step {
+    record Block(List<Step> steps) implements Step {
         @Override
         public String text() {
             return "block";
+        }
+
+        @Override
+        public List<List<Step>> lists() {
+            return List.of(steps);
         }
 
         @Override

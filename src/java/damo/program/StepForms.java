@@ -7,7 +7,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.function.BiFunction;
 
 /** The grammar of each kind of step, apart from what others have written. */
 final class StepForms {
@@ -19,15 +18,31 @@ final class StepForms {
             "beta", "a", "b", "c", "batch");
     private static final Set<String> CALL_KEYS = Set.of("do", "routine", "args", "note");
     private static final Set<String> BLOCK_KEYS = Set.of("do", "steps");
+    private static final Set<String> LOOP_KEYS = Set.of("do", "var", "extent", "until", "unless",
+            "count", "counted", "steps", "note");
+    private static final Set<String> BRANCH_KEYS = Set.of("do", "test", "cases", "counted",
+            "note");
 
     private final StepParts parts;
     private final List<Kernel> kernels;
     private final int notes;
-    private final BiFunction<List<?>, Where, List<Step>> inner;
+    private final Lists inner;
+
+    /** Reads the lists of steps that a step holds. */
+    interface Lists {
+        /** A list whose steps count what the list around it says. */
+        List<Step> within(List<?> forms, Where where);
+
+        /**
+         * A list of its own: {@code turn} is the number of a round in it, null where there are
+         * none, and its steps count these dimensions, {@code all} of them or some.
+         */
+        List<Step> apart(List<?> forms, String turn, List<Program.Counted> counted, boolean all,
+                         Where where);
+    }
 
     /** {@code inner} reads the steps that a step holds; there are so many notes. */
-    StepForms(StepParts parts, List<Kernel> kernels, int notes,
-              BiFunction<List<?>, Where, List<Step>> inner) {
+    StepForms(StepParts parts, List<Kernel> kernels, int notes, Lists inner) {
         this.parts = parts;
         this.kernels = kernels;
         this.notes = notes;
@@ -43,10 +58,13 @@ final class StepForms {
             case "count" -> count(new Fields(form, where, COUNT_KEYS), where);
             case "host" -> host(new Fields(form, where, HOST_KEYS), where);
             case "call" -> call(new Fields(form, where, CALL_KEYS), where);
-            case "block" -> new Step.Block(inner.apply(new Fields(form, where, BLOCK_KEYS)
+            case "block" -> new Step.Block(inner.within(new Fields(form, where, BLOCK_KEYS)
                     .list("steps"), where));
+            case "loop" -> loop(new Fields(form, where, LOOP_KEYS), where);
+            case "branch" -> branch(new Fields(form, where, BRANCH_KEYS), where);
             default -> throw where.expected("a step, {:do :kernel …}, {:do :gemm …}, {:do :count …}"
-                    + ", {:do :host …}, {:do :call …} or {:do :block …}", form);
+                    + ", {:do :host …}, {:do :call …}, {:do :block …}, {:do :loop …} or"
+                    + " {:do :branch …}", form);
         };
     }
 
@@ -61,12 +79,45 @@ final class StepForms {
         return new CallReader(routine, f.required("args"), parts, where).read(note);
     }
 
-    private Step count(Fields f, Where where) {
-        if (!(f.required("dim") instanceof Edn.Symbol s)) {
-            throw where.expected(":dim to be a symbol", f.required("dim"));
+    private Step loop(Fields f, Where where) {
+        String var = f.symbol("var");
+        Size extent = f.optional("extent") == null ? null : parts.size(f, "extent", where);
+        int until = truth(f, "until", where);
+        if (extent == null && until < 0) {
+            throw where.bad("a :loop has :extent, or :until, or both");
         }
-        int id = parts.buffer(f, ":buffer", DType.I64, where);
-        return new Step.Count(s.name(), id, f.id("note", notes));
+        int unless = truth(f, "unless", where);
+        String count = f.optional("count") == null ? null : f.symbol("count");
+        int note = count == null && f.optional("note") == null ? -1 : f.id("note", notes);
+        List<Program.Counted> counted = parts.counted(f.optionalList("counted"), where);
+        return new Loop(var, extent, until, unless, count, counted,
+                inner.apart(f.list("steps"), var, counted, true, where), note);
+    }
+
+    /** The buffer of a truth value, -1 where the key is missing. */
+    private int truth(Fields f, String key, Where where) {
+        return f.optional(key) == null ? -1 : parts.buffer(f, key, ":" + key, DType.BOOL, where);
+    }
+
+    private Step branch(Fields f, Where where) {
+        int test = parts.buffer(f, "test", ":test", DType.I64, where);
+        List<Program.Counted> counted = parts.counted(f.optionalList("counted"), where);
+        List<List<Step>> cases = new ArrayList<>();
+        for (Object form : f.list("cases")) {
+            if (!(form instanceof List<?> steps)) {
+                throw where.expected(":cases to hold vectors of steps", form);
+            }
+            cases.add(inner.apart(steps, null, counted, false, where));
+        }
+        if (cases.isEmpty()) {
+            throw where.bad("a :branch has one or more :cases");
+        }
+        return new Branch(test, List.copyOf(cases), counted, f.id("note", notes));
+    }
+
+    private Step count(Fields f, Where where) {
+        int id = parts.buffer(f, "buffer", ":buffer", DType.I64, where);
+        return new Step.Count(f.symbol("dim"), id, f.id("note", notes));
     }
 
     private Step kernel(Fields f, Where where) {
@@ -77,15 +128,19 @@ final class StepForms {
             throw where.bad("kernel " + id + " has " + params.size() + " parameters, found "
                     + forms.size() + " arguments");
         }
-        List<Integer> args = new ArrayList<>();
+        List<Window> args = new ArrayList<>();
+        Set<Window> different = new HashSet<>();
         for (Object form : forms) {
-            int arg = Fields.id(form, parts.buffers().size(), "a buffer's id", where);
-            checkArgument(arg, args.size(), params.get(args.size()), where);
+            Window arg = form instanceof Map<?, ?> ? parts.window(new Fields(form, where,
+                    Set.of("buffer", "offset", "size")), where)
+                    : Window.of(Fields.id(form, parts.buffers().size(),
+                            "a buffer's id or a window {:buffer id :offset s :size s}", where));
+            checkArgument(arg.buffer(), args.size(), params.get(args.size()), where);
+            if (arg.whole() && !different.add(arg)) {
+                throw where.bad("the arguments of a kernel are all different buffers, found "
+                        + "buffer " + arg.buffer() + " twice");
+            }
             args.add(arg);
-        }
-        Set<Integer> different = new HashSet<>(args);
-        if (different.size() != args.size()) {
-            throw where.bad("the arguments of a kernel are all different buffers, found " + args);
         }
         return new Step.RunKernel(id, kernels.get(id), List.copyOf(args));
     }
@@ -137,12 +192,12 @@ final class StepForms {
     }
 
     private Step.HostArg hostArg(Object form, Where where) {
-        Fields f = new Fields(form, where, Set.of("buffer", "shape"));
+        Fields f = new Fields(form, where, Set.of("buffer", "offset", "size", "shape"));
         List<Size> shape = new ArrayList<>();
         for (Object extent : f.list("shape")) {
             shape.add(parts.size(extent, where));
         }
-        return new Step.HostArg(f.id("buffer", parts.buffers().size()), List.copyOf(shape));
+        return new Step.HostArg(parts.window(f, where), List.copyOf(shape));
     }
 
     private Step gemm(Fields f, Where where) {
@@ -167,7 +222,7 @@ final class StepForms {
 
     private Step.Operand operand(Object form, String name, DType dtype, Where where) {
         Fields f = new Fields(form, where, Set.of("buffer", "offset", "strides"));
-        int id = parts.buffer(f, ":" + name, dtype, where);
+        int id = parts.buffer(f, "buffer", ":" + name, dtype, where);
         List<?> strides = f.list("strides");
         if (strides.size() != 2) {
             throw where.expected("two :strides of :" + name, strides);

@@ -3,9 +3,11 @@ package damo.runtime;
 import damo.DamoException;
 import damo.edn.Edn;
 import damo.program.Kernel;
+import damo.program.Loop;
 import damo.program.Notes;
 import damo.program.Program;
 import damo.program.Step;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -74,6 +76,29 @@ final class Failures {
         data.put("extent", extent);
         return new DamoException("index-out-of-bounds", Notes.message(program.name(), about,
                 outside(index, fromEnd ? -extent : 0, extent)), data);
+    }
+
+    /**
+     * The exception of a failure inside of loops: its message tells the round of each, the
+     * outermost first, and its data has them, {@code iterations}.
+     */
+    DamoException inRounds(DamoException e, long[][] rounds) {
+        if (rounds.length == 0 || e.kind().equals("interrupted")) {
+            return e;
+        }
+        Map<String, Object> data = new LinkedHashMap<>(e.data());
+        StringBuilder where = new StringBuilder("\n  in iteration ");
+        List<Long> numbers = new ArrayList<>();
+        for (long[] round : rounds) {
+            where.append(numbers.isEmpty() ? "" : ", iteration ").append(round[1]);
+            numbers.add(round[1]);
+            if (program.all().get((int) round[0]) instanceof Loop loop && loop.note() >= 0
+                    && program.notes().get(loop.note()).get("expr") != null) {
+                where.append(" of ").append(program.notes().get(loop.note()).get("expr"));
+            }
+        }
+        data.put("iterations", numbers);
+        return new DamoException(e.kind(), e.what() + where, data, e.getCause());
     }
 
     /** The exception for a value that a guard refuses: kind "not-finite". */

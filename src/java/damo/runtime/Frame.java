@@ -74,8 +74,9 @@ final class Frame implements AutoCloseable {
             if (saves) {
                 rollback.restore();
             }
+            long[][] rounds = work.takeRounds();
             throw status == INTERRUPTED ? Interruption.interrupted(plan.program().name())
-                    : failure();
+                    : plan.failures.inRounds(failure(), rounds);
         }
     }
 

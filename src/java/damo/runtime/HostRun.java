@@ -90,15 +90,16 @@ final class HostRun implements Upcalls.Target {
     @SuppressWarnings("restricted")
     private MemorySegment memory(Step.HostArg arg, Arena arena) {
         long bytes = dtype(arg).bytes();
+        long begin = Math.multiplyExact(bytes, known.offset(arg));
         for (long extent : known.shape(arg)) {
             bytes = Math.multiplyExact(bytes, extent);
         }
-        if (bytes < 0 || bytes > binding.bytes()[arg.buffer()]) {
+        if (bytes < 0 || begin < 0 || bytes > binding.bytes()[arg.buffer()] - begin) {
             throw new DamoException("out-of-bounds", type(arg) + " does not fit into buffer "
                     + arg.buffer() + " of " + binding.bytes()[arg.buffer()] + " bytes");
         }
         long address = words.getAtIndex(ValueLayout.JAVA_LONG, arg.buffer());
-        return MemorySegment.ofAddress(address).reinterpret(bytes, arena, null);
+        return MemorySegment.ofAddress(address + begin).reinterpret(bytes, arena, null);
     }
 
     private DType dtype(Step.HostArg arg) {

@@ -1,15 +1,18 @@
 package damo.runtime;
 
 import damo.program.HostValues;
+import damo.program.Needs;
 import damo.program.Program;
 import damo.program.Step;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * The shapes and attributes of the host steps of one frame for the dimensions of the moment, which
@@ -22,8 +25,9 @@ final class HostSizes {
     /** The frame's table: addresses of the buffers, then dimensions. */
     private final MemorySegment words;
     private final int dimsAt;
-    /** All dimensions, the counted ones last, and their values in the step that runs. */
+    /** The dimensions that host steps mention, where they stand, and their values in the step. */
     private final List<String> names;
+    private final int[] places;
     private final long[] dims;
     /** The latest first. */
     private final List<Known> known = new ArrayList<>();
@@ -32,8 +36,10 @@ final class HostSizes {
     HostSizes(Program program, MemorySegment words) {
         this.words = words;
         this.dimsAt = program.buffers().size();
-        this.names = new ArrayList<>(program.dims());
-        program.counted().forEach(c -> names.add(c.dim()));
+        Set<String> mentioned = new HashSet<>();
+        Needs.hosts(program).forEach(host -> mentioned.addAll(host.mentions()));
+        this.names = program.names().stream().filter(mentioned::contains).toList();
+        this.places = names.stream().mapToInt(program.names()::indexOf).toArray();
         this.dims = new long[names.size()];
     }
 
@@ -53,6 +59,11 @@ final class HostSizes {
             return values.shape(arg.shape());
         }
 
+        /** Where an argument begins in its buffer, in elements. */
+        long offset(Step.HostArg arg) {
+            return values.size(arg.window().offset());
+        }
+
         /** The attributes of a step, each time the same object. */
         Map<String, Object> attributes(Step.RunHost step) {
             return attributes.computeIfAbsent(step, values::attributes);
@@ -62,7 +73,7 @@ final class HostSizes {
     /** For the dimensions as native code sees them at this moment. */
     Known now() {
         for (int d = 0; d < dims.length; d++) {
-            dims[d] = words.getAtIndex(ValueLayout.JAVA_LONG, dimsAt + d);
+            dims[d] = words.getAtIndex(ValueLayout.JAVA_LONG, dimsAt + places[d]);
         }
         int place = 0;
         while (place < known.size() && !Arrays.equals(known.get(place).dims, dims)) {

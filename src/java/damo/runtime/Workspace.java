@@ -1,5 +1,6 @@
 package damo.runtime;
 
+import damo.Limits;
 import damo.program.Program;
 import damo.tensor.DType;
 import damo.tensor.Tensor;
@@ -13,7 +14,10 @@ import java.lang.foreign.ValueLayout;
  * small outputs. Kept between calls.
  */
 final class Workspace implements AutoCloseable {
-    private static final int FAILURE_WORDS = 4;
+    /** Note, value, extent, stop, how many rounds are told, and a step and a round of each. */
+    private static final int FAILURE_WORDS = 5 + 2 * Limits.LEVELS.most();
+    private static final int STOP = 3;
+    private static final int ROUNDS = 4;
     /** An arena that is larger than needed by more than this factor is given back. */
     private static final int LARGE = 2;
 
@@ -31,7 +35,7 @@ final class Workspace implements AutoCloseable {
         this.plan = plan;
         Program program = plan.program();
         this.dimsAt = program.buffers().size();
-        this.failureAt = dimsAt + program.dims().size() + program.counted().size();
+        this.failureAt = dimsAt + program.names().size();
         this.table = Tensor.zeros(DType.I64, failureAt + FAILURE_WORDS);
         this.words = table.segment();
         for (int b = 0; b < dimsAt; b++) {
@@ -68,14 +72,25 @@ final class Workspace implements AutoCloseable {
         return words.getAtIndex(ValueLayout.JAVA_LONG, failureAt + word);
     }
 
+    /** The loops around the failure, the outermost first, each as its step and the round in it. */
+    long[][] takeRounds() {
+        long[][] rounds = new long[(int) failure(ROUNDS)][];
+        for (int i = 0; i < rounds.length; i++) {
+            int at = ROUNDS + 1 + 2 * (rounds.length - 1 - i);
+            rounds[i] = new long[] {failure(at), failure(at + 1)};
+        }
+        words.setAtIndex(ValueLayout.JAVA_LONG, failureAt + ROUNDS, 0);
+        return rounds;
+    }
+
     /** The word of the failure record that asks a call to stop. */
     MemorySegment stop() {
-        return words.asSlice(8L * (failureAt + FAILURE_WORDS - 1), 8);
+        return words.asSlice(8L * (failureAt + STOP), 8);
     }
 
     /** The dimensions as the last call left them, counted ones last. */
     long[] dimValues() {
-        long[] dims = new long[failureAt - dimsAt];
+        long[] dims = new long[plan.program().dims().size() + plan.program().counted().size()];
         for (int d = 0; d < dims.length; d++) {
             dims[d] = words.getAtIndex(ValueLayout.JAVA_LONG, dimsAt + d);
         }

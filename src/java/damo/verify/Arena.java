@@ -1,16 +1,12 @@
 package damo.verify;
 
-import damo.program.Access;
 import damo.program.Program;
-import damo.program.Step;
 import java.util.Arrays;
 import java.util.Comparator;
-import java.util.List;
 
 /**
  * Lays the temporaries of a call out in one run of memory. Two of them share bytes only if no step
- * lies in both lifetimes, a lifetime being the steps from the first that mentions the buffer to the
- * last.
+ * lies in both lifetimes, which {@link Lifetimes} tells.
  */
 public final class Arena {
     /**
@@ -21,8 +17,7 @@ public final class Arena {
     private final long[] offsets;
     private long total;
 
-    private final int[] first;
-    private final int[] last;
+    private final Lifetimes lives;
     private final long[] room;
     private final int[] placed;
     private int count;
@@ -30,19 +25,10 @@ public final class Arena {
     private Arena(Program p, long[] bytes) {
         int n = bytes.length;
         offsets = new long[n];
-        first = new int[n];
-        last = new int[n];
+        lives = Lifetimes.of(p);
         room = new long[n];
         placed = new int[n];
         Arrays.fill(offsets, -1);
-        Arrays.fill(first, Integer.MAX_VALUE);
-        Arrays.fill(last, -1);
-        List<Step> steps = p.all();
-        for (int s = 0; s < steps.size(); s++) {
-            for (Access a : steps.get(s).accesses()) {
-                mention(a.buffer(), s);
-            }
-        }
         int[] temps = new int[n];
         int k = 0;
         for (int id = 0; id < n; id++) {
@@ -74,11 +60,6 @@ public final class Arena {
         return total;
     }
 
-    private void mention(int id, int step) {
-        first[id] = Math.min(first[id], step);
-        last[id] = step;
-    }
-
     /** Largest first, then by id, so that the layout is the same for equal programs. */
     private int[] bySize(int[] ids, int n) {
         return Arrays.stream(ids, 0, n).boxed()
@@ -94,7 +75,7 @@ public final class Arena {
         long bestGap = Long.MAX_VALUE;
         for (int i = 0; i < count; i++) {
             int other = placed[i];
-            if (first[other] > last[id] || last[other] < first[id]) {
+            if (lives.first(other) > lives.last(id) || lives.last(other) < lives.first(id)) {
                 continue;
             }
             long gap = offsets[other] - end;

@@ -18,7 +18,7 @@ import java.util.Map;
  */
 public final class Bindings {
     /** More statements and multiplications than this a call may not take. */
-    private static final double MOST_WORK = 1e17;
+    static final double MOST_WORK = 1e17;
 
     private Bindings() { }
 
@@ -43,7 +43,10 @@ public final class Bindings {
         List<long[]> inputs = shapes(p.inputs(), sizes, ranges, elements, "input ");
         List<long[]> state = shapes(p.state(), sizes, ranges, elements, "state ");
         List<long[]> outputs = shapes(p.outputs(), sizes, ranges, elements, "output ");
-        double work = new StepBounds(p, ranges, sizes, elements).check();
+        double work = new StepBounds(p, ranges, sizes, elements).check(p.steps());
+        if (work > MOST_WORK && p.counts().stream().anyMatch(c -> c.max() == null)) {
+            work = Double.POSITIVE_INFINITY;
+        }
         if (work > MOST_WORK && !Double.isInfinite(work)) {
             throw new DamoException("too-much-work", "in " + p.name() + ": a call would take some "
                     + String.format("%.1e", work) + " steps of computation, more than a machine"

@@ -3,6 +3,7 @@ package damo.verify;
 import damo.program.Access;
 import damo.program.Kernel;
 import damo.program.Size;
+import damo.program.Sizes;
 import damo.program.Step;
 import java.util.HashMap;
 import java.util.List;
@@ -15,6 +16,20 @@ import java.util.Map;
  */
 final class CheckedIndices {
     private final Map<Integer, Size> extents = new HashMap<>();
+
+    /** The same, to be told of other steps. */
+    CheckedIndices copy() {
+        CheckedIndices same = new CheckedIndices();
+        same.extents.putAll(extents);
+        return same;
+    }
+
+    /** What holds whichever of two ways was taken. */
+    CheckedIndices and(CheckedIndices other) {
+        CheckedIndices both = copy();
+        both.extents.entrySet().retainAll(other.extents.entrySet());
+        return both;
+    }
 
     /** Whether an {@code :index} of the kernel may fail, given the steps that were told before. */
     boolean mayFail(Step.RunKernel step) {
@@ -49,16 +64,24 @@ final class CheckedIndices {
         List<Kernel.Param> params = step.kernel().params();
         return value instanceof Kernel.Load l
                 && params.get(l.param()).access() == Kernel.Access.IN
-                && i.extent().equals(extents.get(step.args().get(l.param())));
+                && i.extent().equals(extents.get(step.args().get(l.param()).buffer()));
     }
 
-    /** Takes in what a step stores. */
-    void tell(Step step) {
+    /** Forgets what a step may make untrue: what it stores, and the dimensions that it binds. */
+    void forget(Step step) {
         for (Access a : step.accesses()) {
             if (a.mode().writes()) {
                 extents.remove(a.buffer());
             }
         }
+        extents.values().removeIf(extent -> step.turn() != null
+                && Sizes.mentions(extent, step.turn()) || step.counts().stream()
+                .anyMatch(c -> Sizes.mentions(extent, c.dim())));
+    }
+
+    /** Takes in what a step stores. */
+    void tell(Step step) {
+        forget(step);
         if (step instanceof Step.RunKernel r) {
             stored(r);
         }
@@ -68,8 +91,8 @@ final class CheckedIndices {
         Map<Integer, Size> found = new HashMap<>();
         collect(step.kernel().body(), new HashMap<>(), found);
         found.forEach((param, extent) -> {
-            if (extent != null) {
-                extents.put(step.args().get(param), extent);
+            if (extent != null && step.args().get(param).whole()) {
+                extents.put(step.args().get(param).buffer(), extent);
             }
         });
     }

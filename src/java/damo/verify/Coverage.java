@@ -1,7 +1,9 @@
 package damo.verify;
 
 import damo.program.Access;
+import damo.program.Branch;
 import damo.program.Kernel;
+import damo.program.Loop;
 import damo.program.Program;
 import damo.program.Size;
 import damo.program.Step;
@@ -22,7 +24,7 @@ public final class Coverage {
     private final Ranges ranges;
     private final boolean[] settled;
     private final boolean[] open;
-    private final Written[] known;
+    private final PerKernel<Written> known;
 
     private Coverage(Program program, long[] dims, long[] elements) {
         this.program = program;
@@ -31,7 +33,7 @@ public final class Coverage {
         int n = program.buffers().size();
         this.settled = new boolean[n];
         this.open = new boolean[n];
-        this.known = new Written[program.kernels().size()];
+        this.known = new PerKernel<>(program);
         for (int id = 0; id < n; id++) {
             Program.Kind kind = program.buffers().get(id).kind();
             settled[id] = kind != Program.Kind.TEMP && kind != Program.Kind.OUTPUT;
@@ -44,7 +46,7 @@ public final class Coverage {
      */
     public static boolean[] open(Program program, Binding binding) {
         Coverage c = new Coverage(program, binding.dims(), binding.elements());
-        program.all().forEach(c::step);
+        c.list(program.steps());
         for (int id = 0; id < c.settled.length; id++) {
             c.read(id);
         }
@@ -65,6 +67,54 @@ public final class Coverage {
         read(id);
     }
 
+    private void list(List<Step> steps) {
+        for (Step step : steps) {
+            step(step);
+            switch (step) {
+                case Loop loop -> loop(loop);
+                case Branch branch -> cases(branch);
+                default -> list(step.inner());
+            }
+        }
+    }
+
+    /** What a loop writes is written behind it where it makes a round. */
+    private void loop(Loop loop) {
+        boolean[] before = settled.clone();
+        int mark = ranges.mark();
+        Affine extent = ranges.enter(loop);
+        list(loop.steps());
+        loop.closing().forEach(a -> read(a.buffer()));
+        ranges.release(mark);
+        known.forget(loop.var());
+        if (loop.unless() >= 0 || ranges.min(extent) < 1) {
+            keep(before);
+        }
+    }
+
+    /** What may be seen unwritten is settled for good; the rest is as it was before. */
+    private void keep(boolean[] before) {
+        for (int id = 0; id < settled.length; id++) {
+            settled[id] &= before[id] || open[id];
+        }
+    }
+
+    private void cases(Branch branch) {
+        boolean[] before = settled.clone();
+        boolean[] all = null;
+        for (List<Step> steps : branch.cases()) {
+            System.arraycopy(before, 0, settled, 0, before.length);
+            list(steps);
+            for (int id = 0; all != null && id < all.length; id++) {
+                settled[id] &= all[id];
+            }
+            all = settled.clone();
+        }
+        for (int id = 0; id < settled.length; id++) {
+            settled[id] |= open[id];
+        }
+    }
+
     private void step(Step step) {
         List<Access> accesses = step.accesses();
         for (Access a : accesses) {
@@ -77,17 +127,13 @@ public final class Coverage {
             if (a.mode().writes()) {
                 long first = step instanceof Step.RunKernel k ? kernel(k).first[i]
                         : a.mode() == Access.Mode.WRITE ? dense(a.region()) : 0;
-                written(a.buffer(), first >= elements[a.buffer()]);
+                written(a.buffer(), a.leading() && first >= elements[a.buffer()]);
             }
         }
     }
 
     private Written kernel(Step.RunKernel step) {
-        int id = step.number();
-        if (known[id] == null) {
-            known[id] = new Written(step.kernel(), ranges);
-        }
-        return known[id];
+        return known.get(step.number(), () -> new Written(step.kernel(), ranges));
     }
 
     /** How many elements from 0 on the region has, each of them; 0 when it leaves any out. */

@@ -1,27 +1,77 @@
 package damo.verify;
 
+import damo.program.Branch;
+import damo.program.Loop;
 import damo.program.Program;
 import damo.program.Step;
+import java.util.List;
 
 /** What a program may do that a caller must be ready for: fail, and write state before it fails. */
 public final class Effects {
-    private Effects() { }
+    private final Program program;
+    private CheckedIndices checked = new CheckedIndices();
+    private boolean written;
+
+    private Effects(Program program) {
+        this.program = program;
+    }
 
     /**
      * Whether a call may fail after it has written state, so that the state must be saved before.
      * Programs that check their indices first and update last, as most do, need no copy.
      */
     public static boolean failsAfterWrite(Program p) {
-        boolean written = false;
-        CheckedIndices checked = new CheckedIndices();
-        for (Step step : p.all()) {
-            written |= StateWrites.writes(p, step);
-            if (written && step.fails()
-                    && !(step instanceof Step.RunKernel r && !checked.mayFail(r))) {
+        return new Effects(p).fails(p.steps());
+    }
+
+    private boolean fails(List<Step> steps) {
+        return steps.stream().anyMatch(this::fails);
+    }
+
+    private boolean fails(Step step) {
+        written |= StateWrites.writes(program, step);
+        if (written && step.fails()
+                && !(step instanceof Step.RunKernel r && !checked.mayFail(r))) {
+            return true;
+        }
+        checked.tell(step);
+        return switch (step) {
+            case Loop loop -> again(loop);
+            case Branch branch -> any(branch);
+            default -> fails(step.inner());
+        };
+    }
+
+    /** What comes first in a body comes after the rest of it as well. */
+    private boolean again(Loop loop) {
+        List<Step> body = Step.preorder(loop.steps());
+        written |= body.stream().anyMatch(step -> StateWrites.writes(program, step));
+        body.forEach(checked::forget);
+        checked.forget(loop);
+        CheckedIndices before = checked.copy();
+        if (fails(loop.steps())) {
+            return true;
+        }
+        checked = checked.and(before);
+        return false;
+    }
+
+    private boolean any(Branch branch) {
+        CheckedIndices before = checked;
+        boolean writtenBefore = written;
+        boolean writtenAfter = false;
+        CheckedIndices after = null;
+        for (List<Step> steps : branch.cases()) {
+            checked = before.copy();
+            written = writtenBefore;
+            if (fails(steps)) {
                 return true;
             }
-            checked.tell(step);
+            after = after == null ? checked : after.and(checked);
+            writtenAfter |= written;
         }
+        checked = after;
+        written = writtenAfter;
         return false;
     }
 

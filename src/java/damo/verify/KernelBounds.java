@@ -25,14 +25,19 @@ final class KernelBounds {
     private final Kernel kernel;
     private final Ranges ranges;
     private final Reach[] reach;
+    /** What indices of each parameter must be less than in every round; null for no such. */
+    private final Affine[] limits;
+    private final boolean[] beyond;
     /** How many statements the loops run, at most; and how often the one at hand runs. */
     private double work;
     private double around = 1;
     private int[] path = new int[8];
     private int depth;
 
-    private KernelBounds(int id, Kernel kernel, Ranges ranges) {
+    private KernelBounds(int id, Kernel kernel, Ranges ranges, Affine[] limits) {
         this.id = id;
+        this.limits = limits;
+        this.beyond = new boolean[kernel.params().size()];
         this.kernel = kernel;
         this.ranges = ranges;
         this.reach = new Reach[kernel.params().size()];
@@ -40,13 +45,14 @@ final class KernelBounds {
     }
 
     /**
-     * The analysis, with the reach of each parameter. Throws a DamoException of kind
+     * The analysis, with the reach of each parameter, and whether some index of it may be as large
+     * as its limit, where it has one that is not null. Throws a DamoException of kind
      * "out-of-bounds" for an index or extent that may be negative or a divisor that may be below 1,
      * of kind "size-overflow" for an index that may overflow 64 bits.
      */
-    static KernelBounds analyse(int id, Kernel kernel, Ranges ranges) {
+    static KernelBounds analyse(int id, Kernel kernel, Ranges ranges, Affine[] limits) {
         int mark = ranges.mark();
-        KernelBounds b = new KernelBounds(id, kernel, ranges);
+        KernelBounds b = new KernelBounds(id, kernel, ranges, limits);
         b.body(kernel.body());
         ranges.release(mark);
         return b;
@@ -55,6 +61,11 @@ final class KernelBounds {
     /** The reach of each parameter. */
     Reach[] reach() {
         return reach;
+    }
+
+    /** Whether an index of that parameter may be as large as its limit. */
+    boolean beyond(int param) {
+        return beyond[param];
     }
 
     /** How many statements run, at most. */
@@ -167,6 +178,9 @@ final class KernelBounds {
                     + " may be as small as " + min, index);
         }
         long max = max(a, index);
+        if (limits != null && limits[param] != null) {
+            beyond[param] |= max(a.minus(limits[param]), index) >= 0;
+        }
         Reach r = reach[param];
         if (max > r.max) {
             r.max = max;

@@ -1,9 +1,11 @@
 package damo.verify;
 
 import damo.program.Access;
+import damo.program.Loop;
 import damo.program.Program;
 import damo.program.Size;
 import damo.program.Sizes;
+import damo.program.Step;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -22,20 +24,38 @@ import java.util.Set;
 final class Ranges implements SizeValues.Counts {
     private final Map<String, Affine> names = new HashMap<>();
     private Affine[] upper = new Affine[16];
+    /** The name of each variable, and what that meant before. */
+    private String[] bound = new String[16];
+    private Affine[] before = new Affine[16];
     private int variables;
     private final Set<String> countedNames = new HashSet<>();
+    private final Set<String> turns = new HashSet<>();
 
-    /** With these values of the program's dimensions; counted ones lie anywhere in 0 … max. */
+    /**
+     * With these values of the program's dimensions; counted ones lie anywhere in 0 … max, in
+     * whatever list of steps.
+     */
     Ranges(Program p, long[] values) {
         for (int d = 0; d < values.length; d++) {
             names.put(p.dims().get(d), Affine.of(values[d]));
         }
         SizeValues sizes = new SizeValues(p.dims(), values, this);
-        for (Program.Counted c : p.counted()) {
-            sizes.of(c.max(), () -> "the largest value of the dimension " + c.dim());
-            bind(c.dim(), of(c.max()).plus(Affine.of(1)));
+        for (Program.Counted c : p.counts()) {
+            if (c.max() != null) {
+                sizes.of(c.max(), () -> "the largest value of the dimension " + c.dim());
+            }
+            bind(c.dim(), c.max() == null ? Affine.of(Loop.MOST_ROUNDS)
+                    : of(c.max()).plus(Affine.of(1)));
             countedNames.add(c.dim());
         }
+        p.all().stream().map(Step::turn).filter(var -> var != null).forEach(turns::add);
+    }
+
+    /** Binds the number of the round of a loop until {@link #release}; gives the rounds. */
+    Affine enter(Loop loop) {
+        Affine rounds = loop.extent() == null ? Affine.of(Loop.MOST_ROUNDS) : of(loop.extent());
+        bind(loop.var(), rounds);
+        return rounds;
     }
 
     /** How many variables are bound at this moment, for {@link #release}. */
@@ -43,12 +63,12 @@ final class Ranges implements SizeValues.Counts {
         return variables;
     }
 
-    /**
-     * Forgets the variables that were bound since. Their names may be bound again, and must be
-     * before they are used.
-     */
+    /** Forgets the variables that were bound since; their names mean what they meant before. */
     void release(int mark) {
-        variables = mark;
+        while (variables > mark) {
+            variables--;
+            names.put(bound[variables], before[variables]);
+        }
     }
 
     @Override
@@ -65,14 +85,31 @@ final class Ranges implements SizeValues.Counts {
         };
     }
 
+    @Override
+    public boolean turns(Size size) {
+        return !turns.isEmpty() && switch (size) {
+            case Size.Int i -> false;
+            case Size.Name n -> turns.contains(n.name());
+            case Size.Call c -> turns(c.x()) || turns(c.y());
+        };
+    }
+
+    @Override
+    public long smallest(Size size) {
+        return min(of(size));
+    }
+
     /** Binds a variable that runs over 0 … extent-1, and returns it. */
     Affine bind(String name, Affine extent) {
         if (variables == upper.length) {
             upper = Arrays.copyOf(upper, 2 * variables);
+            bound = Arrays.copyOf(bound, 2 * variables);
+            before = Arrays.copyOf(before, 2 * variables);
         }
+        bound[variables] = name;
         upper[variables] = extent.minus(Affine.of(1));
         Affine variable = Affine.variable(variables++, Math.max(1, extent.size()));
-        names.put(name, variable);
+        before[variables - 1] = names.put(name, variable);
         return variable;
     }
 
@@ -126,11 +163,16 @@ final class Ranges implements SizeValues.Counts {
         int mark = mark();
         Affine where = of(region.offset());
         for (Access.Axis axis : region.axes()) {
-            where = where.plus(product(bind("", of(axis.extent())), of(axis.stride())));
+            where = where.plus(along(axis));
         }
         long[] reach = {min(where), max(where)};
         release(mark);
         return reach;
+    }
+
+    /** Where the elements of an axis are, of a variable that is bound for it. */
+    Affine along(Access.Axis axis) {
+        return product(bind("", of(axis.extent())), of(axis.stride()));
     }
 
     private Affine apply(Size.Op op, Affine x, Affine y) {

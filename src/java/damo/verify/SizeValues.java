@@ -10,13 +10,14 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Supplier;
+import java.util.function.ToLongFunction;
 
 /**
  * The sizes of one program for given dimensions, and the exceptions for those that have no value.
  */
 final class SizeValues {
     private final Map<String, Long> dims = new HashMap<>();
-    /** What knows counted dimensions; null without any. */
+    /** What knows counted dimensions and rounds; null without any. */
     private final Counts counts;
 
     /** Sizes of dimensions that a call counts. */
@@ -24,8 +25,14 @@ final class SizeValues {
         /** Whether the size mentions such a dimension. */
         boolean counted(Size size);
 
+        /** Whether it mentions the number of a round. */
+        boolean turns(Size size);
+
         /** The largest value of the size; throws ArithmeticException as {@link Sizes}. */
         long largest(Size size);
+
+        /** The smallest. */
+        long smallest(Size size);
     }
 
     /** Where all names have a value. */
@@ -42,7 +49,8 @@ final class SizeValues {
     }
 
     /**
-     * The value, which is not negative; the largest one that a size of counted dimensions may have.
+     * The value, which is not negative; the largest one that a size of counted dimensions or of
+     * rounds may have. A round has no native code that looks whether a size is negative in it.
      * Throws a DamoException of kind "size-overflow" or
      * "bad-size" that names {@code what} (called only then), the expression and its dimensions.
      */
@@ -50,8 +58,14 @@ final class SizeValues {
         if (size instanceof Size.Int i) {
             return i.value();
         }
-        boolean counted = counts != null && counts.counted(size);
-        long value = counted ? Math.max(0, largest(size, what)) : exact(size, what);
+        boolean turns = counts != null && counts.turns(size);
+        boolean counted = turns || counts != null && counts.counted(size);
+        if (turns && varying(counts::smallest, size, what) < 0) {
+            throw fail("bad-size", what.get() + ": size " + explain(size) + " may be negative",
+                    size);
+        }
+        long value = counted ? Math.max(0, varying(counts::largest, size, what))
+                : exact(size, what);
         if (value < 0) {
             throw fail("bad-size", what.get() + ": size " + explain(size) + " is negative: "
                     + value, size);
@@ -59,9 +73,9 @@ final class SizeValues {
         return value;
     }
 
-    private long largest(Size size, Supplier<String> what) {
+    private long varying(ToLongFunction<Size> value, Size size, Supplier<String> what) {
         try {
-            return counts.largest(size);
+            return value.applyAsLong(size);
         } catch (ArithmeticException e) {
             throw failed(e, size, what);
         }
@@ -100,7 +114,9 @@ final class SizeValues {
         String gap = " with ";
         for (String name : names) {
             Long value = dims.get(name);
-            out.append(gap).append(name).append(value == null ? " counted" : " = " + value);
+            out.append(gap).append(name).append(value != null ? " = " + value
+                    : counts != null && counts.turns(new Size.Name(name)) ? " of any round"
+                    : " counted");
             gap = ", ";
         }
         return out.toString();

@@ -14,13 +14,27 @@ public final class StateWrites {
                 && p.buffers().get(a.buffer()).kind() == Program.Kind.STATE);
     }
 
-    /** The number of the first step that writes state, or of all steps when none does. */
+    /**
+     * The number of the first step that writes state, or that is a loop of which a step does: what
+     * comes before in its body comes behind as well. The number of steps where none does.
+     */
     public static int first(Program p) {
-        List<Step> steps = p.all();
-        int number = 0;
-        while (number < steps.size() && !writes(p, steps.get(number))) {
-            number++;
+        return first(p, p.steps(), 0);
+    }
+
+    private static int first(Program p, List<Step> steps, int number) {
+        int next = number;
+        for (Step step : steps) {
+            int end = next + 1 + Step.preorder(step.inner()).size();
+            if (writes(p, step)) {
+                return next;
+            }
+            int found = first(p, step.inner(), next + 1);
+            if (found < end) {
+                return step.turn() == null ? found : next;
+            }
+            next = end;
         }
-        return number;
+        return next;
     }
 }

@@ -1,6 +1,9 @@
 package damo.verify;
 
 import damo.DamoException;
+import damo.program.Access;
+import damo.program.Branch;
+import damo.program.Loop;
 import damo.program.Program;
 import damo.program.Sizes;
 import damo.program.Step;
@@ -10,92 +13,123 @@ import java.util.Map;
 
 /** Checks that every step of a program stays inside its buffers, for given dimensions. */
 final class StepBounds {
-    private final Program program;
     private final Ranges ranges;
     private final SizeValues sizes;
     private final long[] elements;
-    private final KernelBounds[] known;
+    private final WindowBounds windows;
+    private final Overlaps overlaps;
+    private int number;
 
     /** With buffers of so many elements. */
     StepBounds(Program program, Ranges ranges, SizeValues sizes, long[] elements) {
-        this.program = program;
         this.ranges = ranges;
         this.sizes = sizes;
         this.elements = elements;
-        this.known = new KernelBounds[program.kernels().size()];
+        this.windows = new WindowBounds(program, ranges, sizes, elements);
+        this.overlaps = new Overlaps(ranges);
     }
 
-    /** Checks all steps; gives the work of them, see {@link Binding}. */
-    double check() {
-        List<Step> steps = program.all();
+    /** Checks steps; gives the work of them, see {@link Binding}. */
+    double check(List<Step> steps) {
         double work = 0;
-        for (int number = 0; number < steps.size(); number++) {
-            work += check(number, steps.get(number));
+        for (Step step : steps) {
+            int mine = number++;
+            work += check(mine, step);
+            checkApart(mine, step);
         }
         return work;
     }
 
-    private double check(int number, Step step) {
+    private double check(int mine, Step step) {
         return switch (step) {
-            case Step.RunKernel s -> kernel(number, s);
-            case Step.Gemm s -> GemmBounds.check(number, s, sizes, ranges, elements);
-            case Step.Count s -> count(number, s);
-            case Step.RunHost s -> host(number, s);
-            case Step.Call s -> CallBounds.check(number, s, sizes, ranges, elements);
-            case Step.Block s -> 0;
+            case Step.RunKernel s -> windows.kernel(mine, s);
+            case Step.Gemm s -> GemmBounds.check(mine, s, sizes, ranges, elements);
+            case Step.Count s -> {
+                element(mine, "a :count: the value", s.buffer());
+                yield 0;
+            }
+            case Step.RunHost s -> host(mine, s);
+            case Step.Call s -> CallBounds.check(mine, s, sizes, ranges, elements);
+            case Step.Block s -> check(s.steps());
+            case Loop s -> loop(mine, s);
+            case Branch s -> branch(mine, s);
         };
     }
 
-    private double count(int number, Step.Count step) {
-        if (elements[step.buffer()] < 1) {
-            throw new DamoException("out-of-bounds", "step " + number + ", a :count: the value is "
-                    + "element 0 of buffer " + step.buffer() + ", which is empty",
-                    Map.of("step", number, "buffer", step.buffer()));
+    private void element(int mine, String what, int buffer) {
+        if (buffer >= 0 && elements[buffer] < 1) {
+            throw new DamoException("out-of-bounds", "step " + mine + ", " + what + " is "
+                    + "element 0 of buffer " + buffer + ", which is empty",
+                    Map.of("step", mine, "buffer", buffer));
         }
-        return 0;
+    }
+
+    /** Rounds multiply the work. Where something else may end the loop nobody knows how many. */
+    private double loop(int mine, Loop loop) {
+        element(mine, "a :loop: :unless", loop.unless());
+        element(mine, "a :loop: :until", loop.until());
+        if (loop.extent() != null) {
+            sizes.of(loop.extent(), () -> "step " + mine + ", a :loop, :extent");
+        }
+        int mark = ranges.mark();
+        long rounds = ranges.max(ranges.enter(loop));
+        double work = 0;
+        if (rounds > 0) {
+            work = rounds * (1 + check(loop.steps()));
+        } else {
+            number += Step.preorder(loop.steps()).size();
+        }
+        ranges.release(mark);
+        windows.forget(loop.var());
+        boolean open = loop.until() >= 0 || loop.unless() >= 0
+                || loop.extent() != null && ranges.counted(loop.extent());
+        return open && work > Bindings.MOST_WORK ? Double.POSITIVE_INFINITY : work;
+    }
+
+    private double branch(int mine, Branch branch) {
+        element(mine, "a :branch: :test", branch.test());
+        double most = 0;
+        for (List<Step> steps : branch.cases()) {
+            most = Math.max(most, check(steps));
+        }
+        return 1 + most;
     }
 
     /**
-     * What a host kernel sees of a buffer is all of it; with counted dims, what was counted. How
-     * much work it is nobody knows.
+     * What a host kernel sees of a buffer or a window is all of it; with counted dims, what was
+     * counted. How much work it is nobody knows.
      */
-    private double host(int number, Step.RunHost step) {
+    private double host(int mine, Step.RunHost step) {
         for (Step.HostArg arg : step.all()) {
-            String what = "step " + number + ", " + step.op() + ", buffer " + arg.buffer();
+            String what = "step " + mine + ", " + step.op() + ", buffer " + arg.buffer();
+            long room = arg.window().whole() ? elements[arg.buffer()]
+                    : windows.check(arg.window(), what);
             long[] shape = arg.shape().stream().mapToLong(d -> sizes.of(d, () -> what)).toArray();
-            boolean open = arg.shape().stream().anyMatch(ranges::counted);
-            if (!open && SizeValues.count(shape, what) != elements[arg.buffer()]) {
+            boolean open = arg.shape().stream().anyMatch(s -> ranges.counted(s) || ranges.turns(s));
+            if (!open && SizeValues.count(shape, what) != room) {
                 throw new DamoException("bad-program", "bad program: " + what + " has "
-                        + elements[arg.buffer()] + " elements, but the shape "
-                        + Arrays.toString(shape));
+                        + room + " elements, but the shape " + Arrays.toString(shape));
             }
         }
         return Double.POSITIVE_INFINITY;
     }
 
-    private double kernel(int number, Step.RunKernel step) {
-        int id = step.number();
-        if (known[id] == null) {
-            known[id] = KernelBounds.analyse(id, step.kernel(), ranges);
-        }
-        KernelBounds.Reach[] reach = known[id].reach();
-        for (int i = 0; i < reach.length; i++) {
-            if (reach[i].max >= elements[step.args().get(i)]) {
-                throw beyond(number, step, i, reach[i]);
+    private void checkApart(int mine, Step step) {
+        List<Access> accesses = step.accesses();
+        for (int i = 0; i < accesses.size(); i++) {
+            Access a = accesses.get(i);
+            for (int j = i + 1; j < accesses.size(); j++) {
+                Access b = accesses.get(j);
+                if (a.buffer() == b.buffer() && (a.mode().writes() || b.mode().writes())
+                        && !(overlaps.apart(a.region(), b.region())
+                        && windows.inside(mine, step, i) && windows.inside(mine, step, j))) {
+                    throw new DamoException("out-of-bounds", "step " + mine + ": " + a.what()
+                            + " and " + b.what() + " may share elements of buffer " + a.buffer()
+                            + ": those from " + Sizes.show(a.region().offset()) + " and from "
+                            + Sizes.show(b.region().offset()) + " on",
+                            Map.of("step", mine, "buffer", a.buffer()));
+                }
             }
         }
-        return known[id].work();
-    }
-
-    private DamoException beyond(int number, Step.RunKernel step, int i,
-            KernelBounds.Reach reach) {
-        int buffer = step.args().get(i);
-        String place = "step " + number + ", "
-                + KernelBounds.place(step.number(), step.kernel(), reach.path);
-        String message = place + ": index " + Sizes.show(reach.index) + " of parameter " + i
-                + " reaches " + reach.max + ", but buffer " + buffer + " has " + elements[buffer]
-                + " elements, " + sizes.explain(program.buffers().get(buffer).size());
-        return new DamoException("out-of-bounds", message, Map.of("where", place, "index",
-                reach.max, "buffer", buffer, "elements", elements[buffer]));
     }
 }
