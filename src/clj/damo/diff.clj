@@ -10,6 +10,7 @@
             [damo.data.type :as type]
             [damo.diff.forward :as forward]
             [damo.diff.node :as node]
+            [damo.diff.reach :as reach]
             [damo.diff.reverse :as reverse])
   (:import [java.util BitSet HashMap]))
 
@@ -57,7 +58,7 @@
 (defn- reverse-mode [b ids seeds known wrt {:keys [consider-constant disconnected]}]
   (check-seeds! b (concat seeds known))
   (let [{:keys [^HashMap grads ^BitSet reached]}
-        (reverse/pull-back! b seeds known wrt (node/bits (map ids consider-constant)))]
+        (reverse/pull-back! b seeds known wrt (reach/bits (map ids consider-constant)))]
     (mapv (fn [id]
             (if (.get reached (int id))
               (node/found-or-zeros! b id grads)
@@ -119,10 +120,10 @@
   on no wrt, the option :disconnected decides as in `grad`. Failures as `grad`."
   [graph outputs wrt tangents {:keys [consider-constant disconnected]}]
   (let [[b ids] (loaded graph), outputs (mapv ids outputs), wrt (mapv ids wrt)
-        pairs (mapv vector wrt (map ids tangents)), stops (node/bits (map ids consider-constant))]
+        pairs (mapv vector wrt (map ids tangents)), stops (reach/bits (map ids consider-constant))]
     (check-float! b outputs)
     (check-seeds! b pairs)
-    (let [marked (node/between b outputs wrt stops)
+    (let [marked (reach/between b outputs wrt stops)
           found (forward/push-forward! b outputs (summed-seeds b pairs) stops)]
       (finished b graph ids
                 (mapv (fn [id]

@@ -11,6 +11,7 @@
             [damo.data.tuple :as tuple]
             [damo.data.type :as type]
             [damo.diff.node :as node]
+            [damo.diff.reach :as reach]
             [damo.op :as op]
             [damo.op.indexing :as indexing])
   (:import [java.util BitSet HashMap]))
@@ -225,7 +226,7 @@
   ::diff/not-implemented."
   [b roots seeds n]
   (let [found (HashMap. ^java.util.Map seeds)
-        ^BitSet between (node/dependent b roots (keys seeds) (node/bits (keys seeds))
+        ^BitSet between (reach/dependent b roots (keys seeds) (reach/bits (keys seeds))
                                         (fn [id ^BitSet found]
                                           (some #(.get found (int %))
                                                 (graph/args-of (graph/node b id)))))]

@@ -5,7 +5,9 @@
   (:require [damo.data.graph :as graph]
             [damo.data.tuple :as tuple]
             [damo.data.type :as type]
+            [damo.diff.holders :as holders]
             [damo.diff.node :as node]
+            [damo.diff.reach :as reach]
             [damo.op :as op]
             [damo.rules.smooth :as smooth])
   (:import [java.util BitSet HashMap]))
@@ -61,7 +63,7 @@
   zero."
   [b root sources ^HashMap tangents]
   (let [known (into {} (for [a sources :when (.get tangents a)] [a (.get tangents a)]))
-        ^HashMap found (push-forward! b [root] known (node/bits sources))]
+        ^HashMap found (push-forward! b [root] known (reach/bits sources))]
     (.get found root)))
 
 (defn- declared-tangent!
@@ -83,10 +85,11 @@
   results."
   [b id positions ^HashMap tangents]
   (let [[op {:keys [at]} & args] (graph/node b id), {:keys [kind] :as entry} (op/entry op)
-        form (fn [k] (node/form-of b id k))]
+        form (fn [k] (node/form-of b id k)), {:keys [push-forward]} (holders/of kind)]
     (node/check-derivable! b id positions)
     (cond (= :part kind) (get (.get tangents (first args)) at)
           (= :tuple kind) (into {} (map (fn [i] [i (.get tangents (nth args i))])) positions)
+          push-forward (push-forward b id positions tangents)
           (:partials entry) (partial-tangent! b id (form :partials) positions tangents)
           (:linear-in entry) (linear-tangent! b id (form :linear-in) positions tangents)
           (:rop entry) (declared-tangent! b id positions tangents)
@@ -110,13 +113,13 @@
   "{id tangent} of the nodes between the tangents given, {id tangent}, and the roots; zero tangents
   are left out."
   [b roots given ^BitSet stops]
-  (let [tangents (HashMap. ^java.util.Map given), marked (node/between b roots (keys given) stops)
-        fixed (into (set (keys given)) (node/members stops))]
+  (let [tangents (HashMap. ^java.util.Map given), marked (reach/between b roots (keys given) stops)
+        fixed (into (set (keys given)) (reach/members stops))]
     (loop [id (.nextSetBit marked 0)]
       (when (<= 0 id)
         (let [args (graph/args-of (graph/node b id))
               positions (filterv #(.get tangents (nth args %))
-                                 (node/connected-positions b id marked))]
+                                 (reach/connected-positions b id marked))]
           (when-let [t (when (and (seq positions) (not (.get stops id)))
                          (if-let [{:keys [root sources]} (smooth/instead! b id fixed)]
                            (tangent-of! b root sources tangents)

@@ -1,6 +1,6 @@
 (ns damo.diff.node
-  "What both modes of differentiation share: emitting templates, the nodes between `wrt` and what is
-  differentiated, adding contributions. All on a builder; ids in, ids out. New nodes carry the
+  "What both modes of differentiation share: emitting templates, what entries say of derivatives,
+  adding contributions. All on a builder; ids in, ids out. New nodes carry the
   source position of the node that they differentiate.
   (uniform! b 3 [:f32 [2]] 0) is the id of two zeros, made for node 3."
   (:require [damo.data.expr :as expr]
@@ -10,7 +10,7 @@
             [damo.data.tuple :as tuple]
             [damo.data.type :as type]
             [damo.op :as op])
-  (:import [java.util BitSet HashMap]))
+  (:import [java.util HashMap]))
 
 (set! *warn-on-reflection* true)
 
@@ -176,31 +176,9 @@
       (emit-template! b id (op/bindings op args) template)
       (no-derivative! b id nil))))
 
-;; ## Which nodes lie between
+;; ## What has a derivative
 
-(defn bits
-  "The set of these ids."
-  ^BitSet [ids]
-  (let [s (BitSet.)] (doseq [id ids] (.set s (int id))) s))
-
-(defn members
-  "The ids in a set."
-  [^BitSet s]
-  (take-while nat-int? (iterate #(.nextSetBit s (inc (int %))) (.nextSetBit s 0))))
-
-(defn- below
-  "The set of ids that the roots need, down to `floor`; arguments of `stops` are not followed."
-  ^BitSet [b roots floor ^BitSet stops]
-  (let [needed (bits roots)]
-    (loop [id (.previousSetBit needed (int (reduce max -1 roots)))]
-      (when (and (<= 0 id) (<= (long floor) id))
-        (when-not (.get stops id)
-          (doseq [a (graph/args-of (graph/node b id)) :when (<= (long floor) (long a))]
-            (.set needed (int a))))
-        (recur (.previousSetBit needed (dec id)))))
-    needed))
-
-(defn- form-at
+(defn form-at
   "What the entry of an op says of the argument at `position`: a template, a number, or nil when it
   has no derivative there; true when that is left to the expansion."
   [b id position]
@@ -219,42 +197,6 @@
       (no-derivative! b id nil))
     (doseq [i positions :when (and (map? declared) (declared i) (not (form-at b id i)))]
       (no-derivative! b id i))))
-
-(defn- passes?
-  "Do derivatives pass from the argument at `position` to node id? Not through what says that it
-  disconnects, and not from an integer argument, such as an index, that has no derivative."
-  [b id position arg]
-  (let [entry (op/entry (graph/op-of (graph/node b id)))]
-    (and (not (and (map? (:no-gradient entry))
-                   (= :disconnected (first (missing-derivative entry position)))))
-         (or (float-node? b arg) (form-at b id position)))))
-
-(defn connected-positions
-  "The positions of the arguments of node id that are marked and that derivatives pass from."
-  [b id ^BitSet marked]
-  (let [args (graph/args-of (graph/node b id))]
-    (filterv (fn [i] (let [a (nth args i)] (and (.get marked (int a)) (passes? b id i a))))
-             (range (count args)))))
-
-(defn dependent
-  "The set of ids that the roots need and that depend on the sources: a node does when
-  (joins? id found) holds, given the set of those found below it."
-  ^BitSet [b roots sources stops joins?]
-  (let [needed (below b roots (reduce min Integer/MAX_VALUE sources) stops), found (bits sources)]
-    (.and found needed)
-    (loop [id (.nextSetBit needed 0)]
-      (when (<= 0 id)
-        (when (joins? id found) (.set found id))
-        (recur (.nextSetBit needed (inc id)))))
-    found))
-
-(defn between
-  "The set of ids that the roots need and that depend on `wrt` through floating-point nodes only."
-  ^BitSet [b roots wrt ^BitSet stops]
-  (dependent b roots wrt stops
-             (fn [id found]
-               (and (not (.get stops (int id))) (float-node? b id)
-                    (seq (connected-positions b id found))))))
 
 ;; ## Contributions
 

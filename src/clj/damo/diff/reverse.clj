@@ -4,8 +4,10 @@
   (pull-back! b {9 g} {} [0] stops) is {:grads {0 id …} :reached ids}."
   (:require [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
+            [damo.diff.holders :as holders]
             [damo.diff.mask :as mask]
             [damo.diff.node :as node]
+            [damo.diff.reach :as reach]
             [damo.op :as op]
             [damo.rules.smooth :as smooth])
   (:import [java.util BitSet HashMap]))
@@ -54,7 +56,7 @@
   "[source gradient] pairs of what lies between the sources and the root of a template that stands
   for a node, for its gradient g."
   [b g root sources]
-  (let [{:keys [^HashMap grads]} (pull-back! b {root g} {} sources (node/bits sources))]
+  (let [{:keys [^HashMap grads]} (pull-back! b {root g} {} sources (reach/bits sources))]
     (for [a sources :when (.get grads a)] [a (.get grads a)])))
 
 (defn- contributions!
@@ -66,9 +68,18 @@
     (case (op/kind op)
       :part [[(first args) {at g}]]
       :tuple (for [i positions :when (get g i)] [(nth args i) (get g i)])
-      (if-let [templates (reverse-templates b id)]
-        (declared-contributions! b id g positions templates)
-        (contributions-of! b g (node/expansion! b id) (distinct (map #(nth args %) positions)))))))
+      (let [{:keys [pull-back]} (holders/of (op/kind op)), templates (reverse-templates b id)]
+        (cond pull-back (pull-back b id g positions)
+              templates (declared-contributions! b id g positions templates)
+              :else (contributions-of! b g (node/expansion! b id)
+                                       (distinct (map #(nth args %) positions))))))))
+
+(defn- ask!
+  "Remembers in `asked` which result of a node the part `id` reaches."
+  [b id ^HashMap asked]
+  (let [[op {:keys [at]} x] (graph/node b id)]
+    (when (= :part (op/kind op))
+      (.put asked x (conj (or (.get asked x) #{}) at)))))
 
 (defn pull-back!
   "{:grads {id gradient}, :reached ids}: gradients of the nodes between the seeds {id gradient} and
@@ -77,13 +88,14 @@
   [b seeds known wrt ^BitSet stops]
   (let [grads (doto (HashMap. ^java.util.Map seeds) (.putAll known))
         roots (into (vec (keys seeds)) (keys known))
-        marked (node/between b roots wrt stops), reached (node/bits roots)
-        fixed (into (set wrt) (concat (keys known) (node/members stops)))]
+        marked (reach/between b roots wrt stops), reached (reach/bits roots)
+        fixed (into (set wrt) (concat (keys known) (reach/members stops))), asked (HashMap.)]
     (loop [id (.previousSetBit reached (int (reduce max -1 roots)))]
       (when (<= 0 id)
         (when (and (.get marked id) (not (.get stops id)))
           (let [args (graph/args-of (graph/node b id))
-                positions (node/connected-positions b id marked)]
+                positions (reach/connected-positions b id marked (.get asked id))]
+            (ask! b id asked)
             (doseq [i positions] (.set reached (int (nth args i))))
             (when-let [g (and (seq positions) (.get grads id))]
               (doseq [[a h] (if-let [{:keys [root sources]} (smooth/instead! b id fixed)]

@@ -1,0 +1,83 @@
+(ns damo.diff.loop.bodies
+  "Bodies of loops of which the parameters are known by names until all are there: tokens, such as
+  [:sum 2], in the places of positions. In: a builder with such parameters. Out: a body with
+  positions, and which token each position is.
+  (closed b [9] {} [0 1] (constantly nil)) = {:body … :notes … :tokens [0 1 [:sum 2]]}."
+  (:require [damo.data.graph :as graph]
+            [damo.op :as op]
+            [damo.op.body :as body])
+  (:import [java.util HashMap]))
+
+(set! *warn-on-reflection* true)
+
+(defn opened!
+  "Adds the nodes of a body, with their notes, to a builder; returns the ids of its outputs."
+  [b body notes]
+  (mapv (graph/load-graph! b (body/opened body notes)) (:outputs body)))
+
+(defn param!
+  "The id of the parameter with that token, of that type, in a builder."
+  [b token type]
+  (let [at (if (integer? token) (long token) token)]        ; equal numbers, equal nodes
+    (graph/add-node! b (body/param at type) type nil)))
+
+(defn params
+  "{token id} of the parameters of a builder."
+  [b]
+  (into {} (keep (fn [id] (let [[_ {:keys [at]} :as own] (graph/node b id)]
+                            (when (body/param? own) [at id]))))
+        (range (graph/node-count b))))
+
+(defn- positioned!
+  "The id of the parameter for a token in builder `to`, at the next position where it is new."
+  [to ^HashMap positions token type]
+  (let [at (or (.get positions token)
+               (let [n (long (.size positions))] (.put positions token n) n))]
+    (graph/add-node! to (body/param at type) type nil)))
+
+(defn closed
+  "{:body :notes :tokens}: the body of the nodes `outputs` of a builder, a vector, {id note} of its
+  nodes, and the tokens of its parameters by position, those of `known` first. `cuts`, {id token},
+  are nodes that become parameters; (instead! b param! token) gives the id of what stands for a
+  parameter, or nil, where (param! token type) is a parameter of the body."
+  [b outputs cuts known instead!]
+  (let [to (graph/builder), positions (HashMap. ^java.util.Map (zipmap known (range)))
+        g (graph/finish b outputs)
+        param! (fn [token type]
+                 (or (instead! to (partial positioned! to positions) token)
+                     (positioned! to positions token type)))
+        cut (reduce (fn [g [id token]]
+                      (assoc-in g [:nodes id] (body/param token (graph/type-of g id))))
+                    g cuts)
+        ids (graph/sweep! cut (fn [_ [_ {:keys [at]} :as own] args type note]
+                                (if (body/param? own)
+                                  (param! at type)
+                                  (graph/keep-node! to own args type note))))
+        tokens (into {} (map (fn [[token at]] [at token])) positions)]
+    (-> (body/closed (graph/finish to (mapv ids outputs)))
+        (dissoc :now)
+        (assoc :tokens (mapv tokens (range (count tokens)))))))
+
+;; ## The node
+
+(defn with-argument
+  "[position args']: that of an id among the arguments of a node, a vector of ids, which it joins
+  where it is new."
+  [args id]
+  (let [at (long (.indexOf ^java.util.List args id))]
+    (if (neg? at) [(long (count args)) (conj args id)] [at args])))
+
+(defn with-arguments
+  "[positions args'] of several."
+  [args ids]
+  (reduce (fn [[positions args] id]
+            (let [[at args] (with-argument args id)] [(conj positions at) args]))
+          [[] args] ids))
+
+(defn emit!
+  "The id of a loop like node `id` of a builder with these attributes, arguments and what `closed`
+  gave for its body."
+  [b id attrs args {:keys [body notes]}]
+  (op/emit! b (graph/op-of (graph/node b id)) (assoc attrs :body body) (mapv op/->Id args)
+            (cond-> (select-keys (graph/note b id) [:src])
+              (seq notes) (assoc :inner {[:body] notes}))))
