@@ -227,9 +227,9 @@
   [b roots seeds n]
   (let [found (HashMap. ^java.util.Map seeds)
         ^BitSet between (reach/dependent b roots (keys seeds) (reach/bits (keys seeds))
-                                        (fn [id ^BitSet found]
-                                          (some #(.get found (int %))
-                                                (graph/args-of (graph/node b id)))))]
+                                         (fn [id ^BitSet found]
+                                           (some #(.get found (int %))
+                                                 (graph/args-of (graph/node b id)))))]
     (loop [id (.nextSetBit between 0)]
       (when (<= 0 id)
         (when-not (.get found id)

@@ -1,12 +1,13 @@
 (ns damo.diff.branch
-  "Both modes of branches: the derivative of a branch is a branch of the derivatives of its cases, each
-  computed inside its case, zeros where a case does not depend on what is differentiated by. In: a
-  builder, a branch, gradients or tangents. Out: those of its arguments or results."
+  "Both modes of branches: the derivative of a branch is a branch of the derivatives of its cases,
+  each computed inside its case, zeros where a case does not depend on what is differentiated by.
+  In: a builder, a branch, gradients or tangents. Out: those of its arguments or results."
   (:require [damo.data.graph :as graph]
             [damo.data.tuple :as tuple]
             [damo.data.type :as type]
             [damo.diff.forward :as forward]
             [damo.diff.loop.bodies :as bodies]
+            [damo.diff.loop.given :as given]
             [damo.diff.node :as node]
             [damo.diff.reach :as reach]
             [damo.diff.reverse :as reverse]
@@ -14,8 +15,6 @@
   (:import [java.util HashMap]))
 
 (set! *warn-on-reflection* true)
-
-(defn- real [[dtype shape]] [(type/float-of dtype) shape])
 
 (defn- float-results
   "The positions of the results of floats of branch `id`."
@@ -52,8 +51,8 @@
 ;; ## Reverse mode
 
 (defn- pulled!
-  "The ids of the gradients by the parameters at the positions `wanted`, of those types, in one case,
-  for gradients of its results that are parameters, {result [position type]}."
+  "The ids of the gradients by the parameters at the positions `wanted`, of those types, in one
+  case, for gradients of its results that are parameters, {result [position type]}."
   [b outs given wanted]
   (let [params (bodies/params b), seeds (HashMap.)
         targets (keep params (keys wanted))]
@@ -88,9 +87,9 @@
         tangents (into {} (for [[a [at type]] given :when (params a)]
                             [(params a) (bodies/param! b at type)]))
         ^HashMap found (forward/push-forward! b (mapv outs wished) tangents (reach/bits []))]
-    (mapv (fn [j] (or (.get found (nth outs j))
-                      (node/uniform! b (nth outs j) (real (graph/node-type b (nth outs j))) 0)))
-          wished)))
+    (mapv (fn [out] (or (.get found out)
+                        (node/uniform! b out (given/real (graph/node-type b out)) 0)))
+          (map outs wished))))
 
 (defn tangents!
   "{result tangent} of a branch, for the tangents {id tangent} of the arguments at these positions."

@@ -1,6 +1,6 @@
 (ns damo.diff.holders
-  "Kinds of ops whose nodes hold graphs that run, and are differentiated as a whole: for each what it
-  gives in either mode and on a batch. (of :loop) = {:pull-back f, :push-forward f, :batched f}."
+  "Kinds of ops whose nodes hold graphs that run, and are differentiated as a whole: for each what
+  it gives in either mode and on a batch. (of :loop) = {:pull-back f, :push-forward f, :batched f}."
   (:require [damo.data.later :as later]))
 
 (set! *warn-on-reflection* true)

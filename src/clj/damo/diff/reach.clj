@@ -141,4 +141,3 @@
              (fn [id found]
                (and (not (.get stops (int id))) (node/float-node? b id)
                     (seq (connected-positions b id found))))))
-

@@ -145,8 +145,11 @@
     (if (empty? found)
       {:graph g, :ids ids}
       (let [b (graph/builder)
+            array (fn [id] (if (tuple/type? (graph/node-type b id))
+                             (op/emit! b :part {:at 0} [(op/->Id id)] nil)
+                             id))
             tie (fn [id {binder :id}]
-                  (op/emit! b :counted-with {} [(op/->Id id) (op/->Id binder)] nil))]
+                  (op/emit! b :counted-with {} [(op/->Id id) (op/->Id (array binder))] nil))]
         (graph/load-graph! b g)
         (let [ids (mapv #(reduce tie % (uncounted g found %)) ids)]
           {:graph (graph/finish b (:outputs g) (:keep g)), :ids ids})))))

@@ -4,6 +4,7 @@
   positions, and which token each position is.
   (closed b [9] {} [0 1] (constantly nil)) = {:body … :notes … :tokens [0 1 [:sum 2]]}."
   (:require [damo.data.graph :as graph]
+            [damo.meaning.counted :as counted]
             [damo.op :as op]
             [damo.op.body :as body])
   (:import [java.util HashMap]))
@@ -35,6 +36,17 @@
                (let [n (long (.size positions))] (.put positions token n) n))]
     (graph/add-node! to (body/param at type) type nil)))
 
+(defn- cut-off
+  "The graph of the nodes `outputs` of a builder with parameters in the places of `cuts`, and with
+  the nodes that count what it mentions."
+  [b outputs cuts]
+  (let [g (graph/finish b (range (graph/node-count b)))
+        cut (reduce (fn [g [id token]]
+                      (assoc-in g [:nodes id] (body/param token (graph/type-of g id))))
+                    g cuts)
+        {:keys [graph ids]} (counted/tied cut outputs)]
+    (assoc graph :outputs ids)))
+
 (defn closed
   "{:body :notes :tokens}: the body of the nodes `outputs` of a builder, a vector, {id note} of its
   nodes, and the tokens of its parameters by position, those of `known` first. `cuts`, {id token},
@@ -42,17 +54,12 @@
   parameter, or nil, where (param! token type) is a parameter of the body."
   [b outputs cuts known instead!]
   (let [to (graph/builder), positions (HashMap. ^java.util.Map (zipmap known (range)))
-        g (graph/finish b outputs)
-        param! (fn [token type]
-                 (or (instead! to (partial positioned! to positions) token)
-                     (positioned! to positions token type)))
-        cut (reduce (fn [g [id token]]
-                      (assoc-in g [:nodes id] (body/param token (graph/type-of g id))))
-                    g cuts)
-        ids (graph/sweep! cut (fn [_ [_ {:keys [at]} :as own] args type note]
-                                (if (body/param? own)
-                                  (param! at type)
-                                  (graph/keep-node! to own args type note))))
+        own! (partial positioned! to positions)
+        {:keys [outputs] :as g} (cut-off b outputs cuts)
+        ids (graph/sweep! g (fn [_ [_ {:keys [at]} :as node] args type note]
+                              (if (body/param? node)
+                                (or (instead! to own! at) (own! at type))
+                                (graph/keep-node! to node args type note))))
         tokens (into {} (map (fn [[token at]] [at token])) positions)]
     (-> (body/closed (graph/finish to (mapv ids outputs)))
         (dissoc :now)

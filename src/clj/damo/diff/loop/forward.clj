@@ -4,10 +4,10 @@
   that it can be united with the loop itself. In: a builder, a loop, the tangents of its arguments.
   Out: those of its results."
   (:require [damo.data.graph :as graph]
-            [damo.data.type :as type]
             [damo.diff.forward :as forward]
             [damo.diff.loop.active :as active]
             [damo.diff.loop.bodies :as bodies]
+            [damo.diff.loop.given :as given]
             [damo.diff.node :as node]
             [damo.diff.reach :as reach]
             [damo.op.looping :as looping])
@@ -17,13 +17,11 @@
 
 ;; ## The body
 
-(defn- real [[dtype shape]] [(type/float-of dtype) shape])
-
 (defn- tangent-params!
   "{id tangent} of the parameters of the inner builder that depend on what is differentiated by."
   [{:keys [inner active]}]
   (into {} (for [[k id] (sort (select-keys (bodies/params inner) (:params active)))]
-             [id (bodies/param! inner [:tangent k] (real (graph/node-type inner id)))])))
+             [id (bodies/param! inner [:tangent k] (given/real (graph/node-type inner id)))])))
 
 (defn- lately
   "The template of a tangent where what lies before the last rounds is constant."
@@ -40,7 +38,7 @@
     (mapv (fn [o]
             (if-let [t (.get found (nth outs o))]
               (node/emit-template! inner t {'?x t, '?t turn} (lately s))
-              (node/uniform! inner (nth outs o) (real (looping/output-type attrs o)) 0)))
+              (node/uniform! inner (nth outs o) (given/real (looping/output-type attrs o)) 0)))
           outputs)))
 
 ;; ## The loop
@@ -115,7 +113,8 @@
            :tangents tangents, :rounds (looping/rounds attrs)
            :truncate (:truncate (:grad attrs)), :inner inner
            :outs (bodies/opened! inner (:body attrs) (get-in (graph/note b id) [:inner [:body]]))}
-        wished (wished s), others (vec (sort (distinct (remove (:carries active) (map second wished)))))
+        wished (wished s), others (vec (sort (distinct (remove (:carries active)
+                                                               (map second wished)))))
         place (places s others), moved (count (:carries active))
         own (mapv (fn [[o :as result]] (if (< o (count carries)) result (update result 0 + moved)))
                   results)

@@ -12,8 +12,9 @@
             [damo.data.type :as type]
             [damo.diff.loop.active :as active]
             [damo.diff.loop.bodies :as bodies]
-            [damo.diff.loop.residue :as residue]
+            [damo.diff.loop.given :as given]
             [damo.diff.loop.rows :as rows]
+            [damo.diff.loop.store :as store]
             [damo.diff.node :as node]
             [damo.diff.reach :as reach]
             [damo.diff.reverse :as reverse]
@@ -27,11 +28,6 @@
 ;; [[result gradient] …]}; what `active` says under :active and :reached; :inner, the builder of the
 ;; body, :outs the ids of its outputs.
 
-(defn- given-by-output [attrs g]
-  (reduce (fn [m [r id]] (let [result (nth (:results attrs) r)]
-                           (update m (first result) (fnil conj []) [result id])))
-          {} (sort g)))
-
 (defn- steps-back
   "The rounds that are gone back, at most so many as the wish :truncate says."
   [{{:keys [truncate]} :grad :as attrs}]
@@ -39,47 +35,13 @@
 
 (defn- situation [b id g positions]
   (let [[_ attrs & args] (graph/node b id), wanted (set positions)
-        given (given-by-output attrs g), forwards (active/forwards attrs wanted)
+        given (given/by-output attrs g), forwards (active/forwards attrs wanted)
         inner (graph/builder)]
     {:b b, :id id, :attrs attrs, :args (vec args), :types (mapv #(graph/node-type b %) args)
      :rounds (looping/rounds attrs), :steps (steps-back attrs), :wanted wanted, :given given
      :active forwards, :reached (active/backwards attrs forwards (keys given))
      :inner inner
      :outs (bodies/opened! inner (:body attrs) (get-in (graph/note b id) [:inner [:body]]))}))
-
-(defn- depth [{:keys [attrs types]} o] (looping/depth attrs types o))
-
-(defn- total [{:keys [attrs types]} o] (looping/total attrs types o))
-
-(defn- real [[dtype shape]] [(type/float-of dtype) shape])
-
-;; ## Gradients of results
-;; Of a carry, that of the last rows, no more than its depth, is pending at the beginning. Others
-;; give to a row in each round.
-
-(defn- few? [{:keys [attrs] :as s} [o rows]]
-  (and (integer? rows) (looping/first-rows attrs o) (<= rows (depth s o))))
-
-(defn- given-rows
-  "[[token spec id] …] of the gradients that give to a row of output o in each round."
-  [{:keys [b id given] :as s} o]
-  (for [[i [result g]] (map-indexed vector (given o)) :when (not (few? s result))
-        :let [total (total s o), back? (looping/backwards? result)
-              start (if back? 0 (type/dim- total (rows/extent b g)))]]
-    {:token [:given o i], :back? back?, :from (if back? 0 total), :by (if back? 1 -1)
-     :id (rows/placed! b id g start total)}))
-
-(defn- pending-at-first!
-  "The id of the gradient of row j of the last window of carry c before a round is looked at."
-  [{:keys [b id given attrs types] :as s} c j]
-  (let [d (depth s c), type (real (nth types (looping/first-rows attrs c)))
-        found (for [[[_ n :as result] g] (given c) :when (few? s result)
-                    :let [i (if (looping/backwards? result) (- d 1 j) (- j (- d n)))]
-                    :when (< -1 i n)]
-                (rows/slice! b id g i (inc i)))]
-    (if (seq found)
-      (reduce #(node/sum! b id %1 %2) found)
-      (rows/zeros! b id type 1))))
 
 ;; ## The body
 
@@ -89,14 +51,14 @@
   (when (seq ids) (reduce #(node/sum! inner (first outs) %1 %2) ids)))
 
 (defn- row-param! [{:keys [attrs inner]} token o]
-  (bodies/param! inner token (real (looping/output-type attrs o))))
+  (bodies/param! inner token (given/real (looping/output-type attrs o))))
 
 (defn- seeds!
   "{id gradient} of the outputs of the body in one round."
-  [{:keys [inner outs attrs reached active] :as s}]
+  [{:keys [inner outs reached] :as s}]
   (let [seeds (HashMap.)]
     (doseq [o (:outputs reached)
-            :let [pending (when (looping/first-rows attrs o) [[:pending o (dec (depth s o))]])]
+            :let [depth (given/depth s o), pending (when (pos? depth) [[:pending o (dec depth)]])]
             token (concat pending (map :token (get-in s [:rows o])))]
       (node/add-gradient! inner seeds (nth outs o) (row-param! s token o)))
     (into {} seeds)))
@@ -109,8 +71,8 @@
     (into (sorted-map) (keep (fn [[k id]] (when-let [g (.get grads id)] [k g]))) ids)))
 
 (defn- by-source
-  "{source [gradient …]} of the parameters: [:carry c row] and [:all a] of several together, [:each k]
-  each for itself."
+  "{source [gradient …]} of the parameters: [:carry c row] and [:all a] of several together, [:each
+  k] each for itself."
   [{{:keys [params]} :attrs} pulled]
   (reduce (fn [m [k g]]
             (let [[what :as param] (nth params k)]
@@ -122,70 +84,20 @@
   [{:keys [inner attrs outs] :as s} found c j]
   (let [before (when (pos? j) [(row-param! s [:pending c (dec j)] c)])]
     (or (sum-of! s (concat before (found [:carry c j])))
-        (node/uniform! inner (nth outs c) (real (looping/output-type attrs c)) 0))))
+        (node/uniform! inner (nth outs c) (given/real (looping/output-type attrs c)) 0))))
 
 (defn- next-sum! [{:keys [inner types] :as s} found a]
-  (sum-of! s (cons (bodies/param! inner [:sum a] (real (nth types a))) (found [:all a]))))
+  (sum-of! s (cons (bodies/param! inner [:sum a] (given/real (nth types a))) (found [:all a]))))
 
 (defn- made
   "{:carries [[token id] …] :kept [[position id] …]}: what the body of the reverse loop gives."
   [{:keys [reached] :as s}]
   (let [found (by-source s (pulled s))]
-    {:carries (vec (concat (for [c (:carries reached), j (range (depth s c))]
+    {:carries (vec (concat (for [c (:carries reached), j (range (given/depth s c))]
                              [[:pending c j] (next-pending! s found c j)])
                            (for [[what a] (sort (keys (filter #(= :all (ffirst %)) found)))]
                              [[:sum a] (next-sum! s found a)])))
      :kept (vec (sort (for [[[what k] [g]] found :when (= :each what)] [k g])))}))
-
-;; ## What the forward loop has to keep
-
-(def ^:private no-instead (constantly nil))
-
-(defn- varies? [{{:keys [params]} :attrs}]
-  (fn [k] (not= :all (first (nth params k)))))
-
-(defn- cuts [{:keys [inner outs attrs] :as s} {:keys [carries kept]}]
-  (residue/cut inner (map second (concat carries kept))
-               {:own? integer?, :varies? (varies? s), :keep (not= :carries (:keep (:grad attrs)))
-                :nexts (into {} (map-indexed (fn [c _] [(nth outs c) c])) (:carries attrs))}))
-
-(defn- needs
-  "[[:trace c] … [:kept id] …]: what the tokens of the reverse body need of the forward loop."
-  [{{:keys [params]} :attrs} tokens]
-  (distinct (keep (fn [token]
-                    (let [[what at :as source] (if (integer? token) (nth params token) token)]
-                      (case what (:carry :next) [:trace at], :kept source, nil)))
-                  tokens)))
-
-(defn- there
-  "{need id} of what a result of the loop itself has."
-  [{:keys [b id attrs outs]} needs]
-  (let [all (into {} (keep-indexed (fn [r [o rows order]]
-                                     (when (and (= :all rows) (nil? order)) [o r])))
-                  (:results attrs))
-        output (fn [[what at]] (if (= what :trace) at (first (filter #(= at (nth outs %))
-                                                                     (keys all)))))]
-    (into {} (keep (fn [need] (when-let [r (some-> (output need) all)]
-                                [need (node/part! b id r)])))
-          needs)))
-
-(defn- kept-by!
-  "{need id}: what a second forward loop, of the same rounds, keeps of these needs."
-  [{:keys [b id attrs args inner outs]} needs]
-  (let [{:keys [until carries]} attrs, n (count carries)
-        kept (mapv second (filter #(= :kept (first %)) needs))
-        outputs (cond-> (into (subvec outs 0 n) kept) until (conj (peek outs)))
-        place (zipmap kept (iterate inc n))
-        results (mapv (fn [[what at]] [(if (= :trace what) at (place at)) :all]) needs)
-        body (bodies/closed inner outputs {} (range (count (:params attrs))) no-instead)
-        kept (bodies/emit! b id (assoc attrs :results results) args body)]
-    (into {} (map-indexed (fn [r need] [need (node/part! b kept r)])) needs)))
-
-(defn- stores!
-  "{need id} of the traces and kept values that the reverse loop reads."
-  [s needs]
-  (let [found (there s needs), missing (remove found needs)]
-    (if (seq missing) (merge found (kept-by! s missing)) found)))
 
 ;; ## The reverse loop
 
@@ -211,11 +123,10 @@
   (let [[what at] (if (vector? token) token [:own])]
     (case what
       :own (back-spec s stored (nth (:params attrs) token))
-      :next [:each (stored [:trace at]) (total s at) -1]
+      :next [:each (stored [:trace at]) (given/total s at) -1]
       :kept [:each (stored token) rounds -1]
       :turn [:turn]
-      :given (let [{:keys [id from by]} (first (filter #(= token (:token %)) (get-in s [:rows at])))]
-               [:each id from by])
+      :given (let [[_ _ i] token, {:keys [id from by]} (get-in s [:rows at i])] [:each id from by])
       (:pending :sum) [:carry (place token) 0])))
 
 (defn- numbered
@@ -233,8 +144,8 @@
   "The id of the row that a carry of the reverse loop begins with."
   [{:keys [b id types] :as s} [what at j]]
   (case what
-    :pending (pending-at-first! s at j)
-    :sum (node/uniform! b id (update (real (nth types at)) 1 #(into [1] %)) 0)))
+    :pending (given/pending! s at j)
+    :sum (node/uniform! b id (update (given/real (nth types at)) 1 #(into [1] %)) 0)))
 
 (defn- results-back
   "The results of the reverse loop: what is pending at the end, sums, and gradients of rows, in the
@@ -250,8 +161,9 @@
   "{token result}: the ids of the results of the reverse loop."
   [{:keys [b id inner steps args] :as s} {:keys [carries kept] :as made}]
   (let [outputs (mapv second (concat carries kept))
-        {:keys [tokens] :as body} (bodies/closed inner outputs (cuts s made) [] (turned! s))
-        stored (stores! s (needs s tokens))
+        cuts (store/cuts s outputs)
+        {:keys [tokens] :as body} (bodies/closed inner outputs cuts [] (turned! s))
+        stored (store/stored! s tokens)
         place (zipmap (map first carries) (range))
         [params args] (numbered (map #(spec s stored place %) tokens) args)
         [firsts args] (bodies/with-arguments args (map #(first-row! s (first %)) carries))
@@ -270,22 +182,15 @@
   [{:keys [b id rounds steps] :as s} g]
   (if (whole? s)
     g
-    (node/emit-template! b id {'?g g} [:where [:eq [:dim {:dim rounds}] [:dim {:dim steps}]] '?g 0])))
-
-(defn- given-to-first-rows
-  "The ids of what results of the loop give to the first rows of carry c."
-  [{:keys [b id rounds] :as s} c]
-  (for [{g :id, :keys [back?]} (get-in s [:rows c]) :let [d (depth s c)]]
-    (if back?
-      (rows/flipped! b id (rows/slice! b id g rounds (type/dim+ rounds d)))
-      (rows/slice! b id g 0 d))))
+    (node/emit-template! b id {'?g g} [:where [:eq [:dim {:dim rounds}] [:dim {:dim steps}]]
+                                       '?g 0])))
 
 (defn- of-first-rows!
   "[argument gradient] of the first rows of carry c."
   [{:keys [b id args attrs] :as s} back c]
-  (let [pending (rows/joined! b id (mapv #(back [:pending c %]) (range (depth s c))))]
+  (let [pending (rows/joined! b id (mapv #(back [:pending c %]) (range (given/depth s c))))]
     [(nth args (looping/first-rows attrs c))
-     (if-whole! s (reduce #(node/sum! b id %1 %2) pending (given-to-first-rows s c)))]))
+     (if-whole! s (reduce #(node/sum! b id %1 %2) pending (given/to-first-rows s c)))]))
 
 (defn- of-rows!
   "[argument gradient] of what parameter k reads row by row."
@@ -309,6 +214,6 @@
   these positions."
   [b id g positions]
   (let [{:keys [reached] :as s} (situation b id g positions)
-        s (assoc s :rows (into {} (map (fn [o] [o (vec (given-rows s o))]))
+        s (assoc s :rows (into {} (map (fn [o] [o (vec (given/to-rows s o))]))
                                (distinct (concat (:carries reached) (:outputs reached)))))]
     (doall (gradients! s (loop-back! s (made s))))))

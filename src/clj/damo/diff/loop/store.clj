@@ -1,0 +1,61 @@
+(ns damo.diff.loop.store
+  "What a reverse loop reads of the forward loop besides its arguments: traces of carries and values
+  that are kept, of results that the loop has, or of a second loop of the same rounds with more
+  results, with which the optimiser unites it. In: a situation of damo.diff.loop.reverse."
+  (:require [damo.diff.loop.bodies :as bodies]
+            [damo.diff.loop.residue :as residue]
+            [damo.diff.node :as node]))
+
+(set! *warn-on-reflection* true)
+
+(def ^:private no-instead (constantly nil))
+
+(defn- varies? [{{:keys [params]} :attrs}]
+  (fn [k] (not= :all (first (nth params k)))))
+
+(defn cuts
+  "Where the derivative of the body, whose outputs are `roots`, is cut off, as
+  damo.diff.loop.residue has it."
+  [{:keys [inner outs attrs] :as s} roots]
+  (residue/cut inner roots
+               {:own? integer?, :varies? (varies? s), :keep (not= :carries (:keep (:grad attrs)))
+                :nexts (into {} (map-indexed (fn [c _] [(nth outs c) c])) (:carries attrs))}))
+
+(defn- needs
+  "[[:trace c] … [:kept id] …]: what the tokens of the reverse body need of the forward loop."
+  [{{:keys [params]} :attrs} tokens]
+  (distinct (keep (fn [token]
+                    (let [[what at :as source] (if (integer? token) (nth params token) token)]
+                      (case what (:carry :next) [:trace at], :kept source, nil)))
+                  tokens)))
+
+(defn- there
+  "{need id} of what a result of the loop itself has."
+  [{:keys [b id attrs outs]} needs]
+  (let [all (into {} (keep-indexed (fn [r [o rows order]]
+                                     (when (and (= :all rows) (nil? order)) [o r])))
+                  (:results attrs))
+        output (fn [[what at]] (if (= what :trace) at (first (filter #(= at (nth outs %))
+                                                                     (keys all)))))]
+    (into {} (keep (fn [need] (when-let [r (some-> (output need) all)]
+                                [need (node/part! b id r)])))
+          needs)))
+
+(defn- kept-by!
+  "{need id}: what a second forward loop, of the same rounds, keeps of these needs."
+  [{:keys [b id attrs args inner outs]} needs]
+  (let [{:keys [until carries]} attrs, n (count carries)
+        kept (mapv second (filter #(= :kept (first %)) needs))
+        outputs (cond-> (into (subvec outs 0 n) kept) until (conj (peek outs)))
+        place (zipmap kept (iterate inc n))
+        results (mapv (fn [[what at]] [(if (= :trace what) at (place at)) :all]) needs)
+        body (bodies/closed inner outputs {} (range (count (:params attrs))) no-instead)
+        kept (bodies/emit! b id (assoc attrs :results results) args body)]
+    (into {} (map-indexed (fn [r need] [need (node/part! b kept r)])) needs)))
+
+(defn stored!
+  "{need id} of the traces, [:trace carry], and kept values, [:kept id], that a reverse loop reads
+  whose body has parameters of these tokens."
+  [s tokens]
+  (let [needs (needs s tokens), found (there s needs), missing (remove found needs)]
+    (if (seq missing) (merge found (kept-by! s missing)) found)))
