@@ -12,18 +12,21 @@
             [damo.data.later :as later]
             [damo.data.thrown :as thrown]
             [damo.data.told :as told]
+            [damo.face.branch :as branch]
             [damo.face.code :as code]
             [damo.face.derivative :as derivative]
             [damo.face.function :as function]
             [damo.face.function.copy :as copy]
             [damo.face.graphs :as graphs]
             [damo.face.leaf :as leaf]
+            [damo.face.loops :as loops]
             [damo.face.model :as model]
             [damo.face.operators :as operators]
             [damo.face.parameters :as parameters]
             [damo.face.parse :as parse]
             [damo.face.random :as random]
             [damo.face.region :as region]
+            [damo.face.scan :as scan]
             [damo.face.tensors :as tensors]
             [damo.face.verify :as verify]
             [damo.op :as op]
@@ -217,6 +220,12 @@
 (export derivative/grad derivative/lop derivative/rop derivative/jacobian derivative/hessian
         derivative/hvp derivative/grad-clip derivative/grad-scale derivative/with-derivative
         control/consider-constant verify/verify-grad region/as-op)
+
+;; ## Loops and branches
+
+(export-makers
+ scan/scan scan/map-steps scan/reduce-steps scan/foldl scan/foldr loops/while-loop branch/ifelse
+ branch/switch)
 
 ;; ## Functions
 

@@ -307,12 +307,13 @@
   (->Expr (.op e) (.attrs e) (.args e) (.type e) (merge (.src e) more) (.state e)))
 
 (defn stand-in
-  "An expression that no other one mentions, as weak a type as that of e, in its place where a
-  function of expressions is to become a graph. What it names after structures, it names as after
-  e."
-  [^Expr e]
-  (->Expr :param {:at (gensym "argument"), :type (type/weakened (.type e) nil)} []
-          (.type e) {:stands-for e} nil))
+  "An expression that no other one mentions, in the place of e where a function of expressions is to
+  become a graph; of its type, as weak, or of another. It reads as e, and what is named after
+  structures is named as after e."
+  ([e] (stand-in e (type-of e)))
+  ([e type]
+   (->Expr :param {:at (gensym "argument"), :type (type/weakened type nil)} []
+           type {:stands-for e} nil)))
 
 (defn- input-names [exprs]
   (into #{} (comp (filter #(= :input (op-of %))) (map (comp :name attrs-of))) exprs))

@@ -80,7 +80,7 @@
   "What a user gave as one line for a message: long data and endless sequences are cut."
   [x]
   (let [s (binding [*print-length* 8, *print-level* 4] (pr-str x))]
-    (short-text (str/trim (first (str/split-lines s))))))
+    (if (fn? x) "#function" (short-text (str/trim (first (str/split-lines s)))))))
 
 (defn bounded
   "What a user gave as data of a failure: of a sequence that may be endless the first elements."

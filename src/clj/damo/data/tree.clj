@@ -3,15 +3,18 @@
   updates: taken apart into a vector of leaves and a skeleton, and put together again.
   (taken-apart {:a x, :b [y z]}) = {:leaves [x y z], :skeleton {:a 0, :b [1 2]}}."
   (:require [damo.data.expr :as expr]
-            [damo.data.fail :refer [fail!]]))
+            [damo.data.fail :refer [fail!]])
+  (:import [damo.tensor Tensor]))
 
 (set! *warn-on-reflection* true)
 
 (defn branch?
-  "Is x a map or a sequence that holds an expression somewhere? Nested vectors of numbers are data."
+  "Is x a map or a sequence that holds an expression or a tensor somewhere? Nested vectors of
+  numbers are data."
   [x]
   (or (map? x)
-      (and (sequential? x) (some #(or (expr/expr? %) (branch? %)) (take 10000 x)))))
+      (and (sequential? x)
+           (some #(or (expr/expr? %) (instance? Tensor %) (branch? %)) (take 10000 x)))))
 
 (defn- walk [[leaves skeleton] add x]
   (if (branch? x)
@@ -34,6 +37,15 @@
   (cond (map? skeleton) (update-vals skeleton #(put-together % leaves))
         (vector? skeleton) (mapv #(put-together % leaves) skeleton)
         :else (nth leaves skeleton)))
+
+(defn paths
+  "Where the leaves of a skeleton stand, in their order, each a path of keys and positions."
+  [skeleton]
+  (letfn [(walk [path s]
+            (cond (map? s) (mapcat (fn [[k inner]] (walk (conj path k) inner)) s)
+                  (vector? s) (mapcat #(walk (conj path %1) %2) (range) s)
+                  :else [[s path]]))]
+    (mapv second (sort-by first (walk [] skeleton)))))
 
 (defn parts
   "The leaves of x, which has the structure of the skeleton, in its order; fails when it has

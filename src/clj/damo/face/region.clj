@@ -1,39 +1,19 @@
 (ns damo.face.region
   "Functions of expressions as ops: what a function gives for its arguments becomes one node, which
   holds the graph of it. ((as-op (fn [x] (log (add 1 (exp x))))) x)"
-  (:require [clojure.string :as str]
-            [damo.data.attribute :as attribute]
+  (:require [damo.data.attribute :as attribute]
             [damo.data.explain :as explain]
             [damo.data.expr :as expr]
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.later :as later]
             [damo.data.tree :as tree]
             [damo.data.type :as type]
+            [damo.face.calls :as calls]
             [damo.op :as op]
             [damo.op.closing :as closing]
-            [damo.ops.all])
-  (:import [clojure.lang ArityException Compiler]))
+            [damo.ops.all]))
 
 (set! *warn-on-reflection* true)
-
-(defn- name-of
-  "The name of a function, nil of one without."
-  [f]
-  (let [own (last (str/split (clojure.main/demunge (.getName (class f))) #"/"))]
-    (when-not (re-find #"^(fn|eval)--?\d*|^fn$" own) (str/replace own #"--\d+$" ""))))
-
-(defn- result-of
-  "What f gives for these arguments; fails when it takes another number of them."
-  [f called args]
-  (try (apply f args)
-       (catch ArityException e
-         (if (and (= (.actual e) (count args))
-                  (#{(.getName (class f)) (Compiler/demunge (.getName (class f)))} (.name e)))
-           (fail! :damo.region/wrong-arity
-                  (str called " does not take " (count args) " argument"
-                       (when-not (= 1 (count args)) "s"))
-                  {:given (count args)} e)
-           (throw e)))))
 
 (defn- check-captured!
   "Fails when an op that may mention its arguments alone mentions more."
@@ -55,7 +35,9 @@
   "What f gives for these arguments as it gives it, each expression a result of one node."
   [f {:keys [strict]} called args]
   (let [args (mapv expr/whole args), stand-ins (mapv expr/stand-in args)
-        {:keys [leaves skeleton]} (tree/taken-apart (result-of f called stand-ins))
+        {:keys [leaves skeleton]} (tree/taken-apart
+                                   (calls/of {:kind :damo.region/wrong-arity, :what called}
+                                             f stand-ins))
         results (mapv expr/whole leaves)
         node (when (seq results) (holder called strict args stand-ins results))
         given (if (= 1 (count results))
@@ -81,8 +63,8 @@
   ((as-op (fn [x] (log (add 1 (exp x)))) :name 'softplus) x)"
   [user-fn & options]
   (let [{:keys [name lop rop] :as opts} (attribute/options schemas [] options)
-        called (symbol (str (or (when (ident? name) (clojure.core/name name)) name (name-of user-fn)
-                                "op")))]
+        called (symbol (str (or (when (ident? name) (clojure.core/name name)) name
+                                (calls/name-of user-fn) "op")))]
     (explain/explained (keyword called)
                        (if (or lop rop)
                          (with-derivative user-fn {:lop lop, :rop rop})

@@ -39,6 +39,7 @@
             [damo.ops.nn.normalize]
             [damo.ops.nn.softmax]
             [damo.ops.region.apply]
+            [damo.ops.region.bind]
             [damo.ops.region.branch]
             [damo.ops.region.loop]
             [damo.ops.watch.derivative]

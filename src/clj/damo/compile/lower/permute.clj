@@ -1,6 +1,7 @@
 (ns damo.compile.lower.permute
   "Kernels of kind :nest, which the entry names under :nest: positions of the true elements of a
-  mask, sorts, inverse permutations, places in sorted vectors. (kernel cx unit) → {:kernel …
+  mask, sizes that are values, sorts, inverse permutations, places in sorted vectors. (kernel cx
+  unit) → {:kernel …
   :args [memory-key …] :scratch {key {:dtype :size}}}, as
   damo.compile.lower gives it."
   (:require [damo.compile.lower :as lower]
@@ -52,6 +53,22 @@
                           (counted cx id mask n counter out)
                           (checked cx id mask n counter out as))]
     [(into [[:var counter [:const :i64 0]]] stmts) scratch]))
+
+;; ## Sizes that are values
+
+(defn- bind-dim
+  "The body of :bind-dim: a number that is a size is what a dim becomes, or must be already."
+  [{:keys [g counting] :as cx} id]
+  (let [[_ {:keys [as]} n] (nth (:nodes g) id), note ((:note-of cx) id), body (lower/body {})
+        out (lower/param cx [:node id] :i64 :out)
+        total (when (counting id) (lower/param cx [:scratch [id :count]] :i64 :out))
+        v (lower/read-at cx body [] n [])]
+    (lower/emit! body [:require [:le [:const :i64 0] v] note])
+    (lower/emit! body [:store out 0 v])
+    (lower/emit! body (if total
+                        [:store total 0 v]
+                        [:require [:eq v [:size as]] note]))
+    [@(:stmts body) (if total {[:scratch [id :count]] {:dtype :i64, :size 1}} {})]))
 
 ;; ## Permutations
 
@@ -134,8 +151,9 @@
 (def ^:private bodies
   "What writes the body, by the entry's :nest: a function of context and node to [statements
   scratch]."
-  {:nonzero nonzero, :searchsorted searchsorted, :inverse-permutation inverse-permutation
-   :sort sorting/sort-body, :argsort sorting/argsort-body, :sort-and-argsort sorting/both-body})
+  {:nonzero nonzero, :bind-dim bind-dim, :searchsorted searchsorted
+   :inverse-permutation inverse-permutation, :sort sorting/sort-body, :argsort sorting/argsort-body
+   :sort-and-argsort sorting/both-body})
 
 (defn kernel
   "The kernel of a unit of a node of kind :nest."

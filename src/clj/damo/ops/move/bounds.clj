@@ -13,25 +13,36 @@
   [id]
   (symbol "?" (str id)))
 
+(defn- rounded
+  "The polynomial of an op of two that are known, which rounds or chooses; nil of others."
+  [op p q]
+  (when-not (some #(some namespace (type/dim-symbols (poly/to-dim %))) [p q])
+    (case op
+      :int-div (when (pos-int? (poly/constant q)) (poly/quotient p q))
+      :maximum (poly/larger p q)
+      :minimum (poly/smaller p q))))
+
 (defn- node-poly
   "The polynomial of a node, given those of the nodes before it."
-  [types polys id [op {:keys [value dim dtype]} & args]]
+  [input-dim types polys id [op {:keys [value dim dtype] :as attrs} & args]]
   (let [[p q] (map polys args), from (when (seq args) (first (types (first args))))]
     (case op
       :const (if (integer? value) (poly/of-dim value) (poly/of-dim (unknown id)))
+      :input (poly/of-dim (or (input-dim attrs) (unknown id)))
       :dim (poly/of-dim dim)
       :add (poly/plus p q)
       :sub (poly/minus p q)
       :mul (poly/times p q)
       :neg (poly/scale -1 p)
+      (:int-div :maximum :minimum) (or (rounded op p q) (poly/of-dim (unknown id)))
       :cast (if (and (type/int-dtype? from) (type/holds? dtype from)) p (poly/of-dim (unknown id)))
       (poly/of-dim (unknown id)))))
 
 (defn- polys
   "The polynomials of 0-d integer expressions, over dims and one name for each unknown value."
-  [exprs]
+  [input-dim exprs]
   (let [{:keys [nodes types outputs]} (:graph (expr/to-graph exprs))
-        all (reduce-kv (fn [ps id node] (conj ps (node-poly types ps id node))) []
+        all (reduce-kv (fn [ps id node] (conj ps (node-poly input-dim types ps id node))) []
                        nodes)]
     (map all outputs)))
 
@@ -42,11 +53,12 @@
     (when-not (or (some namespace (type/dim-symbols d)) (and (integer? d) (neg? d))) d)))
 
 (defn as-dim
-  "The dim that a 0-d integer expression is, nil when it depends on a value."
-  [e]
-  (known (first (polys [e]))))
+  "The dim that a 0-d integer expression is, nil when it depends on a value. `input-dim` gives for
+  the attributes of an input the dim that its value is, or nil."
+  ([e] (as-dim e (constantly nil)))
+  ([e input-dim] (known (first (polys input-dim [e])))))
 
 (defn span
   "The dim stop - start of 0-d integer expressions, nil when it depends on a value."
   [start stop]
-  (known (apply poly/minus (reverse (polys [start stop])))))
+  (known (apply poly/minus (reverse (polys (constantly nil) [start stop])))))

@@ -143,6 +143,8 @@
           :carries {:is :data, :doc "the argument with the first rows of each carry"}
           :results {:is :loop-results, :doc "which rows of which outputs are the results"}
           :grad {:default nil, :is :data, :doc "wishes for the derivative"}
+          :unroll {:default nil, :is :data
+                   :doc "loops of at most so many rounds are written out; nil: as it pays"}
           :body {:is :graph, :doc "the graph of one round"}}
   :type (fn [attrs types]
           (looping/check! attrs types)
@@ -150,7 +152,7 @@
   :counts {:of "rounds"
            :by (fn [attrs numbers]
                  (when (looping/counts? attrs)
-                   [(dissoc attrs :results :grad) numbers]))
+                   [(dissoc attrs :results :grad :unroll) numbers]))
            :dims (fn [{{:keys [as steps]} :attrs}] {as steps})}
   :requires (fn [{:keys [attrs types]}] (looping/requirements attrs types))
   :failure "a loop makes at most as many rounds as its sequences have rows"
