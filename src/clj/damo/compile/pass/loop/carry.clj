@@ -8,6 +8,7 @@
             [damo.compile.pass.loop.unread :as unread]
             [damo.data.graph :as graph]
             [damo.data.type :as type]
+            [damo.meaning.failing :as failing]
             [damo.op :as op]))
 
 (set! *warn-on-reflection* true)
@@ -111,9 +112,18 @@
                     [j (op/emit! b :broadcast-to {:shape (type/shape-of (types j))}
                                  [(op/->Id (rows o))] src)]))}))
 
+(defn- vanishes?
+  "Is there nothing left that reads the loop without these carries?"
+  [{:keys [results]} carries]
+  (every? (comp (set carries) first) results))
+
 (defn constant
-  "The graph with carries that do not change as what they begin with."
+  "The graph with carries that do not change as what they begin with. Where nothing else is read of
+  a loop, and it may fail, it stays."
   [g]
-  (form/replaced g (fn [b _ l]
-                     (when-let [carries (seq (unchanging b l))]
-                       (constant! b l carries)))))
+  (form/replaced g (fn [b _ {:keys [must body] :as l}]
+                     (let [carries (unchanging b l)]
+                       (when (and (seq carries)
+                                  (or (not (vanishes? l carries))
+                                      (and (empty? must) (empty? (failing/stopping body)))))
+                         (constant! b l carries))))))

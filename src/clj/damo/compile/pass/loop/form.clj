@@ -7,6 +7,7 @@
   (:require [damo.data.graph :as graph]
             [damo.data.tuple :as tuple]
             [damo.data.type :as type]
+            [damo.meaning.failing :as failing]
             [damo.op :as op]
             [damo.op.body :as body]
             [damo.op.looping :as looping])
@@ -110,15 +111,19 @@
                                                 [(graph/node-type b a)]))]
     read))
 
+(defn- read-arguments [reads]
+  (keep (fn [[what a]] (when (#{:each :all} what) a)) reads))
+
 (defn closed
   "{:attrs :args :note}: the loop as the attributes and the arguments of a node."
-  [b {:keys [attrs note firsts unless results] :as l}]
+  [b {:keys [attrs note firsts unless results must] :as l}]
   (let [{:keys [reads] :as l} (once l), {:keys [body notes]} (body/closed (:body l))
         mentioned (into [] (comp (filter body/param?) (map (comp :at graph/attrs-of)))
                         (:nodes body))
         used (mapv reads mentioned), reads (into used (unmet b l used))
-        args (vec (distinct (concat (keep (fn [[what a]] (when (#{:each :all} what) a)) reads)
-                                    firsts (when unless [unless]))))
+        others (set (concat (read-arguments reads) firsts [unless]))
+        reads (into reads (comp (remove others) (map (fn [a] [:all a]))) must)
+        args (vec (distinct (concat (read-arguments reads) firsts (when unless [unless]))))
         place (zipmap args (range))]
     {:attrs (assoc attrs
                    :params (mapv #(with-argument place %) reads)
@@ -150,18 +155,23 @@
 (defn replaced
   "The graph with what (change! b id loop) makes in the place of its loops: {:id :parts}, the node
   of a builder that stands for the loop and its results there, nil where it stays. The loop that it
-  is given is taken apart, its arguments in the builder, with the :types of its results.
+  is given is taken apart, its arguments in the builder, with the :types of its results; those that
+  may fail are under :must, and stay arguments.
   (other! b node args note) may give what stands in the place of another node."
   ([g change!] (replaced g change! (constantly nil)))
   ([g change! other!]
-   (let [b (graph/builder), made (HashMap.)
+   (let [b (graph/builder), made (HashMap.), flags (failing/flags b)
+         looped! (fn [id node args type note]
+                   (let [l (assoc (opened node args note)
+                                  :types (tuple/types type)
+                                  :must (filterv #(failing/may-fail? flags %) (distinct args)))]
+                     (when-let [new-loop (change! b id l)]
+                       (.put made id new-loop)
+                       (:id new-loop))))
          ids (graph/sweep!
               g (fn [id [op attrs :as node] args type note]
                   (or (case (op/kind op)
-                        :loop (when-let [new-loop (change! b id (assoc (opened node args note)
-                                                                       :types (tuple/types type)))]
-                                (.put made id new-loop)
-                                (:id new-loop))
+                        :loop (looped! id node args type note)
                         :part (some-> (.get made (nth node 2)) :parts (get (:at attrs)))
                         (other! b node args note))
                       (graph/keep-node! b node args type note))))]

@@ -65,7 +65,8 @@
   (for [[j [o _ order]] (map-indexed vector results)]
     (let [extent (first (type/shape-of (types j))), depth (form/depth b l o)
           hidden (type/dim- (type/dim+ depth (form/rounds l)) extent)
-          [from to] (if order [0 extent] (span g users (get parts j) extent))]
+          part (get parts j)
+          [from to] (if (or order (nil? part)) [0 extent] (span g users part extent))]
       {:depth depth, :hidden hidden, :from (type/dim+ hidden from), :to (type/dim+ hidden to)
        :extent extent, :order order})))
 
