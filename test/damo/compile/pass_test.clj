@@ -3,6 +3,7 @@
   and copies where a view cannot do."
   (:require [clojure.test :refer [are deftest is testing]]
             [damo.compile.pass :as pass]
+            [damo.compile.pass.layout :as layout]
             [damo.compile.pass.guard :as guard]
             [damo.data.array :as array]
             [damo.data.graph :as graph]
@@ -63,7 +64,7 @@
 ;; ## Views
 
 (deftest maps-of-simple-views
-  (are [expected op attrs in out] (= expected (pass/view-map op attrs in out))
+  (are [expected op attrs in out] (= expected (layout/view-map op attrs in out))
     [1 0] :transpose {:axes [1 0]} '[n m] '[m n]
     [2 0 1] :transpose {:axes [1 2 0]} '[n m 3] '[m 3 n]
     [0 2] :expand-dims {:axis [1]} '[n m] '[n 1 m]
@@ -76,7 +77,7 @@
     [0 1] :transpose {:axes [0 1]} '[n n] '[n n]
     [1 0] :transpose {:axes [1 0]} '[n n] '[n n])
   (testing "views that move or thin out elements have none"
-    (are [op attrs in out] (nil? (pass/view-map op attrs in out))
+    (are [op attrs in out] (nil? (layout/view-map op attrs in out))
       :reshape {:shape '[[:* m n]]} '[n m] '[[:* m n]]
       :reshape {:shape [3 2]} [6] [3 2]
       :slice {:axis 0 :start 1 :stop 'n :step 1} '[n] '[[:- n 1]]
@@ -98,7 +99,7 @@
                        [:expand-dims {:axis 1} [:transpose [:slice {:start 1} x]]]]
           :let [g (built '{x [:f64 [4 5]]} expression)
                 env {'x (array/of :f64 [4 5] (range 20))}
-                values (eval/all-values g env), layouts (pass/layouts g)
+                values (eval/all-values g env), layouts (layout/layouts g)
                 out (first (:outputs g))]]
     (is (= 0 (:base (layouts out))))
     (is (= (array/values (values out))
@@ -142,7 +143,7 @@
 
 (def ^:private passes
   {:expand pass/expand, :widen pass/widen, :check-indices pass/check-indices
-   :materialize pass/materialize, :prepare pass/prepare, :guard #(guard/inserted % guard/options)
+   :materialize layout/materialize, :prepare pass/prepare, :guard #(guard/inserted % guard/options)
    :rules #(:graph (engine/run % [canonicalize/rules]))})
 
 (deftest a-pass-that-changes-nothing-gives-the-graph-itself

@@ -33,8 +33,8 @@
 (defn param
   "The position of the parameter for the memory `key`, [:node id] or [:scratch id], used with access
   :in or :out."
-  [{:keys [params alias]} key dtype access]
-  (let [key (if (= :node (first key)) [:node (get alias (second key) (second key))] key)
+  [{:keys [params memory-of]} key dtype access]
+  (let [key (if (= :node (first key)) (memory-of (second key)) key)
         found (get (:index @params) key)
         p (or found (count (:order @params)))]
     (when-not found
@@ -354,8 +354,8 @@
      ((:note-of cx) id)]))
 
 (defn writing
-  "A context for writing one kernel: {:g graph, :sched schedule, :alias {id id}, :note-of (fn [id]
-  position)} with room for its parameters and names."
+  "A context for writing one kernel: {:g graph, :sched schedule, :memory-of (fn [id] key), :note-of
+  (fn [id] position)} with room for its parameters and names."
   [cx]
   (assoc cx :counter (volatile! -1), :params (volatile! {:order [] :index {} :dtype {} :access {}})
          :accs (volatile! {}), :index-vars (volatile! #{})))

@@ -4,16 +4,15 @@
   spec: {:name … :inputs [[name type] …] :state [[name type] …] :outputs [output names] :updates
   {state-name position-of-output} :requires and :bounds, what was told of dims, as
   damo.compile.told has it}."
-  (:require [damo.compile.lower :as lower]
-            [damo.compile.lower.nests :as nests]
-            [damo.compile.lower.permute :as permute]
-            [damo.compile.plan.host :as host]
+  (:require [damo.compile.pass.flat :as flat]
             [damo.compile.plan.limit :as limit]
+            [damo.compile.plan.memory :as memory]
             [damo.compile.plan.note :as note]
             [damo.compile.plan.order :as order]
-            [damo.compile.plan.product :as product]
+            [damo.compile.plan.place :as place]
             [damo.compile.plan.require :as require]
-            [damo.compile.plan.update :as update]
+            [damo.compile.plan.scope :as scope]
+            [damo.compile.plan.steps :as steps]
             [damo.compile.schedule :as schedule]
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
@@ -21,8 +20,7 @@
             [damo.data.type :as type]
             [damo.meaning.counted :as counted]
             [damo.meaning.failing :as failing]
-            [damo.op :as op])
-  (:import [java.util ArrayList HashMap]))
+            [damo.op :as op]))
 
 (set! *warn-on-reflection* true)
 
@@ -32,107 +30,12 @@
 
 ;; ## Nodes that may fail
 
-(defn- failing-nodes [g]
-  (filterv #(failing/in-kernel? g %) (graph/live g)))
-
-;; ## Lowering the units
-
-(defn- copies-before
-  "For a product that accumulates: the memory-to-memory copy of its addend, unless they are one
-  memory."
-  [g {:keys [layouts]} alias id]
-  (when-let [c (product/addend g id)]
-    (let [base (:base (layouts c))]
-      (when-not (= base (alias id))
-        [{:do :copy, :from [:node base], :to [:node id], :type (graph/type-of g id)}]))))
-
-(defn- own-steps
-  "The steps of a node with a nest of its own; :count says which dim it binds, if any, and from
-  where."
-  [{:keys [g counting note-of] :as cx} {[id] :nodes :as unit}]
-  (let [{:keys [dim max]} (counting id)]
-    (if (= :nest (op/kind (graph/op-at g id)))
-      [(cond-> (assoc (permute/kernel cx unit) :do :kernel)
-         dim (assoc :count {:dim dim, :max max, :from [:scratch [id :count]]
-                            :note (note-of id)}))]
-      (mapv #(assoc % :do :kernel) (nests/kernels cx unit)))))
-
-(defn- lower-unit [{:keys [g sched alias] :as cx} {:keys [kind nodes] :as unit}]
-  (case kind
-    :kernel [(assoc (lower/kernel cx unit) :do :kernel)]
-    :own (own-steps cx unit)
-    :host [(host/step cx (first nodes))]
-    :call (let [[id] nodes]
-            (conj (vec (copies-before g sched alias id)) (product/step g sched alias id)))))
-
-;; ## Memory
-
-(defn- memory-entry [g id kind]
-  (let [[dtype shape] (graph/type-of g id)]
-    [[:node id] {:dtype dtype, :size (type/size shape), :kind kind}]))
-
-(def ^:private leaf-kinds {:input :input, :shared :state, :const :const})
-
-(defn- leaf-kind [g id]
-  (when (= :memory (schedule/role g id)) (leaf-kinds (graph/op-at g id))))
-
-(defn- nodes-read
-  "The nodes whose memory some step mentions."
-  [steps]
-  (into #{} (mapcat (fn [{:keys [do from args]}]
-                      (for [[tag id] (if (= do :copy) [from] args) :when (= tag :node)] id)))
-        steps))
-
-(defn- memory-entries
-  "The buffers in order, [key {:dtype :size :kind}]: leaves, outputs, temporaries, scratch."
-  [g {:keys [stored]} alias outputs steps]
-  (let [read? (nodes-read steps)]
-    (concat
-     (for [id (graph/live g) :let [kind (leaf-kind g id)]
-           :when (and kind (or (not= kind :const) (read? id)))]
-       (memory-entry g id kind))
-     (for [id (sort stored) :when (not (or (alias id) (leaf-kind g id)))]
-       (memory-entry g id (if (outputs id) :output :temp)))
-     (for [[i step] (map-indexed vector steps), [[_ id] m] (:scratch step)]
-       [[:scratch i id] (assoc m :kind :temp)]))))
-
-(defn- scratch-keys
-  "Scratch keys of a lowered step made distinct between kernels."
-  [position step]
-  (let [distinct-key (fn [[tag id :as key]] (if (= :scratch tag) [:scratch position id] key))]
-    (cond-> (update step :args (partial mapv distinct-key))
-      (:count step) (update-in [:count :from] distinct-key))))
+(defn- failing-nodes
+  "The nodes that have notes because they may stop a call; loops have them for messages."
+  [{:keys [region-of] :as g}]
+  (filterv #(or (contains? region-of %) (failing/in-kernel? g %)) (graph/live g)))
 
 ;; ## The program
-
-(defn- number-kernels
-  "{:kernels [distinct kernels], :steps steps that have the number of their kernel in its place}:
-  equal kernels, but for their name, are one."
-  [steps]
-  (let [kernels (ArrayList.), numbers (HashMap.)
-        number! (fn [kernel]
-                  (let [own (dissoc kernel :name)]
-                    (or (.get numbers own)
-                        (let [n (.size kernels)]
-                          (.put numbers own n)
-                          (.add kernels kernel)
-                          n))))
-        steps (mapv #(if (:kernel %) (update % :kernel number!) %) steps)]
-    {:kernels (vec kernels), :steps steps}))
-
-(defn- copy-as-kernel [{:keys [do from to type] :as step}]
-  (if (= do :copy)
-    {:do :kernel, :kernel
-     (nests/copy-kernel (type/dtype-of type) (type/size (type/shape-of type))), :args [from to]}
-    step))
-
-(defn- step-maps
-  "A step as the program has it; behind a kernel that counts comes the step that binds the dim."
-  [buffer-of {:keys [do kernel args] {:keys [dim from note]} :count :as step}]
-  (if (= do :kernel)
-    (cond-> [{:do :kernel, :kernel kernel, :args (mapv buffer-of args)}]
-      dim (conj {:do :count, :dim dim, :buffer (buffer-of from), :note note}))
-    [((if (= do :host) host/resolve-buffers product/resolve-buffers) step buffer-of)]))
 
 (defn- port [[dtype shape] port-name buffer]
   {:name (str port-name), :dtype dtype, :shape shape, :buffer buffer})
@@ -157,7 +60,7 @@
   [g]
   (doseq [id (graph/live g), :let [op (graph/op-at g id)]
           :when (and (tuple/type? (graph/type-of g id))
-                     (not (#{:nest :arg-reduce} (op/kind op))))]
+                     (not (#{:nest :arg-reduce :loop :branch} (op/kind op))))]
     (fail! :damo.plan/several-results
            (str "the op " op " has " (count (tuple/types (graph/type-of g id))) " results, and is"
                 " of the kind " (op/kind op) ", which computes one"
@@ -167,12 +70,6 @@
 
 (defn- bound-dimensions [leaves]
   (vec (distinct (filter symbol? (mapcat (comp type/shape-of second) leaves)))))
-
-(defn- buffers-by-key
-  "The function from a memory key to the number of its buffer."
-  [memory alias]
-  (let [position (zipmap (map first memory) (range))]
-    (fn [[tag id :as key]] (position (if (= tag :node) [:node (alias id id)] key)))))
 
 (defn- const-data [g id]
   (let [{:keys [value]} (graph/attrs-at g id)] (if (vector? value) value [value])))
@@ -199,18 +96,6 @@
               (with-leaves :input inputs) (with-leaves :shared state))]
     (assoc g :bounds bounds, :dims (into dims (map :dim) (counted/binders g)))))
 
-(defn- laid-out
-  "{:steps [step …] :alias {node state}}: the units lowered, in order, and copies at the end. Steps
-  name memory by keys."
-  [g sched updated note-of dims requirements]
-  (let [{:keys [units alias copies]} (update/arrange g sched updated)
-        cx {:g g, :sched sched, :alias alias, :note-of note-of
-            :counting (counted/counting g (set dims))}
-        lowered (into [] (mapcat #(lower-unit cx %)) units)
-        steps (require/with-checks (into [] (map-indexed scratch-keys) lowered)
-                                   (set dims) requirements note-of)]
-    {:steps (into steps copies), :alias alias}))
-
 (defn- ports
   "The ports of leaves given as [[name type] …], with the buffers of their nodes. They have the dims
   that the user gave them, of which some may be one in the graph."
@@ -231,11 +116,23 @@
      :outputs (mapv (fn [id output] (port (graph/type-of g id) output (buffer-of [:node id])))
                     (:outputs g) outputs)}))
 
-(defn- nodes-of-buffers
-  "The node that each buffer is for, nil where it is for none alone."
-  [memory]
-  (mapv (fn [[[tag :as key]]] (when (and (#{:node :scratch} tag) (integer? (peek key))) (peek key)))
-        memory))
+(defn- largest
+  "{dim largest} of the dims that nodes count."
+  [g]
+  (into {} (map (juxt :dim :max)) (rseq (counted/binders g))))
+
+(defn- laid-out
+  "{:steps :memory-of :over :bound :noted}: the units as steps, in order, and copies at the end."
+  [g sched updated dims]
+  (let [{:keys [units alias copies over]} (scope/arranged g sched updated)
+        {:keys [bound running]} (require/by-time g dims)
+        noted (vec (distinct (concat (failing-nodes g) (map :id bound)
+                                     (map :id (mapcat val (sort-by key running))))))
+        note-of (zipmap noted (range)), memory-of (place/memory-of g alias over)
+        cx {:g g, :sched sched, :memory-of memory-of, :note-of note-of, :needing running
+            :counting (counted/counting g dims), :largest (largest g)}]
+    {:steps (into (steps/with-own-scratch (steps/steps cx units 0)) copies)
+     :memory-of memory-of, :over over, :bound bound, :noted noted, :note-of note-of}))
 
 (defn program
   "The program of a prepared graph; see the namespace. Its meta data has the :nodes that the buffers
@@ -243,25 +140,21 @@
   are returned, then the new values of the state."
   [g {:keys [inputs state outputs updates requires] fn-name :name :as spec}]
   (let [dims (bound-dimensions (concat inputs state))
-        g (checked (with-ports g spec (set dims)))
-        sched (schedule/schedule g)
-        {:keys [bound counting]} (require/by-time g (set dims))
-        noted (vec (distinct (concat (failing-nodes g) (map :id bound) (map :id counting))))
-        note-of (zipmap noted (range)), state-ids (leaves g :shared)
+        g (flat/flattened (checked (with-ports g spec (set dims))))
+        sched (schedule/schedule g), state-ids (leaves g :shared)
         updated (into {} (for [[s i] updates] [(nth (:outputs g) i) (state-ids s)]))
-        {:keys [steps alias]} (laid-out g sched updated note-of dims counting)
-        memory (vec (memory-entries g sched alias (set (take (count outputs) (:outputs g))) steps))
-        buffer-of (buffers-by-key memory alias)
-        {:keys [kernels steps]} (number-kernels (mapv copy-as-kernel steps))
-        counted (mapv #(select-keys % [:dim :max]) (keep :count steps))]
-    (check-dimensions! g (into dims (map :dim) counted))
-    (limit/check! g (into dims (map :dim) counted) memory)
+        {:keys [steps memory-of over bound noted note-of]} (laid-out g sched updated (set dims))
+        entries (vec (memory/entries g sched steps (take (count outputs) (:outputs g)) memory-of over))
+        buffer-of (memory/buffers entries memory-of), counted (steps/counted-in steps)
+        {:keys [kernels steps]} (steps/number-kernels steps)]
+    (check-dimensions! g (into dims (concat (map :dim counted) (steps/own-dims steps))))
+    (limit/check! g (into dims (map :dim) counted) entries)
     (cond-> {:damo/program 1, :name fn-name, :dims dims, :kernels kernels
-             :buffers (mapv second memory), :consts (const-buffers g memory)
-             :steps (into [] (mapcat #(step-maps buffer-of %)) steps)
+             :buffers (mapv second entries), :consts (const-buffers g entries)
+             :steps (steps/resolved steps buffer-of)
              :notes (into (note/notes g noted) (map :note) requires)}
       true (merge (all-ports g spec buffer-of))
       (or (seq requires) (seq bound))
       (assoc :requires (require/entries requires bound note-of (count noted)))
       (seq counted) (assoc :counted counted)
-      true (-> order/ordered (with-meta {:nodes (nodes-of-buffers memory)})))))
+      true (-> order/ordered (with-meta {:nodes (memory/nodes g entries)})))))

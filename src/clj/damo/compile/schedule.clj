@@ -4,7 +4,7 @@
   reductions over them and what follows from those share one nest when their loops agree.
   A kernel has axes [dim …], outermost first; a node in it iterates over a prefix of them, its
   level."
-  (:require [damo.compile.pass :as pass]
+  (:require [damo.compile.pass.layout :as layout]
             [damo.compile.pass.parts :as parts]
             [damo.data.graph :as graph]
             [damo.data.tuple :as tuple]
@@ -28,14 +28,15 @@
 
 (defn role
   "What a node is to the schedule: :inline (computed where it is read), :view, :memory (a leaf),
-  :loop, :call, :own, :host (run by a kernel of the application), or :part (of a node of several
-  results)."
+  :loop, :call, :own, :host (run by a kernel of the application), :part (of a node of several
+  results), or :region (a node whose body is in the same table)."
   [g id]
   (case (if (op/on-host? (graph/op-at g id)) :host (kind g id))
     :host :host
     (:elementwise :reduce :arg-reduce :check :guard :require :gather) :loop
     :view :view
     :part :part
+    (:loop :branch) :region
     :generate :inline
     :leaf (if (and (= :const (graph/op-at g id)) (empty? (graph/shape-at g id))) :inline :memory)
     :contract (if (type/float-dtype? (type/dtype-of (graph/type-of g id))) :call :own)
@@ -114,7 +115,7 @@
     (doseq [id live :let [own (role g id)]]
       (aset roles (int id) own)
       (when (#{:loop :part} own) (aset positions (int id) (operand-positions g id))))
-    {:layouts (pass/layouts g), :roles (vec roles), :positions (vec positions)}))
+    {:layouts (layout/layouts g), :roles (vec roles), :positions (vec positions)}))
 
 ;; ## Joining a kernel
 
@@ -215,7 +216,7 @@
             (if-some [u (unit-of base)]
               (max lo (if (and map (get-in units [u :known base])) u (inc u)))
               lo))
-          (reduce max 0 (clojure.core/map (comp inc unit-of) binders)) reads))
+          (reduce max 0 (clojure.core/map inc (keep unit-of binders))) reads))
 
 (defn- schedule-loop [g {:keys [units unit-of needs] :as state} id reads]
   (let [n (count units)
@@ -242,47 +243,79 @@
 (defn- schedule-alone [{:keys [units] :as state} id kind]
   (-> state (update :units conj {:kind kind, :nodes [id]}) (assoc-in [:unit-of id] (count units))))
 
+(defn- schedule-region
+  "The state with a unit for a node whose body is in the same table, and the schedules in it."
+  [{:keys [region-of]} schedule-scope state id]
+  (let [{:keys [kind scopes]} (region-of id), inner (mapv schedule-scope scopes)]
+    (-> (schedule-alone state id kind)
+        (update :units (fn [units] (assoc-in units [(dec (count units)) :inner] inner))))))
+
+(defn inside
+  "All units, those in units included."
+  [units]
+  (mapcat #(cons % (mapcat inside (:inner %))) units))
+
 (defn- stored-nodes
-  "The nodes whose values must lie in memory: outputs, those that are no kernel's, and those that
-  another unit, a product, or a view that is not simple reads."
-  [g {:keys [layouts roles] :as asked} {:keys [units unit-of]}]
-  (into (into (set (:outputs g)) (comp (remove #(= :kernel (:kind %))) (mapcat :nodes)
-                                       (remove #(tuple/type? (graph/type-of g %)))) units)
-        (mapcat (fn [{:keys [kind nodes]}]
-                  (for [id nodes :when (not= :part (nth roles id))
-                        {:keys [base map]} (if (= kind :kernel)
-                                             (reads g asked id)
-                                             (clojure.core/map #(hash-map :base (:base (layouts %)))
-                                                               (graph/args-at g id)))
-                        :when (and (unit-of base)
-                               (or (nil? map) (not= (unit-of base) (unit-of id))))]
-                    base)))
-        units))
+  "The nodes whose values must lie in memory: outputs, those that are no kernel's, those that another
+  unit, a product, or a view that is not simple reads, and what regions say."
+  [{:keys [region-of] :as g} {:keys [layouts roles] :as asked} units]
+  (let [unit-of (into {} (for [[u {:keys [nodes]}] (map-indexed vector units), id nodes] [id u]))
+        arguments (fn [id] (if-let [region (get region-of id)] (:reads region) (graph/args-at g id)))]
+    (into (into (set (:outputs g)) (comp (remove #(= :kernel (:kind %))) (mapcat :nodes)
+                                         (remove #(tuple/type? (graph/type-of g %)))) units)
+          (mapcat (fn [{:keys [kind nodes]}]
+                    (for [id nodes :when (not= :part (nth roles id))
+                          {:keys [base map]} (if (= kind :kernel)
+                                               (reads g asked id)
+                                               (clojure.core/map #(hash-map :base (:base (layouts %)))
+                                                                 (arguments id)))
+                          :when (and (unit-of base)
+                                     (or (nil? map) (not= (unit-of base) (unit-of id))))]
+                      base)))
+          units)))
+
+(defn- scheduler
+  "The function from a scope to its schedule, {:units :unit-of}."
+  [g {:keys [roles] :as asked} needs]
+  (let [by-scope (group-by #(get (:scope-of g) % 0) (counted/order g))]
+    (fn schedule-scope [scope]
+      (reduce (fn [state id]
+                (case (nth roles id)
+                  :loop (schedule-loop g state id (reads g asked id))
+                  :call (schedule-alone state id :call)
+                  :own (schedule-alone state id :own)
+                  :host (schedule-alone state id :host)
+                  :part (schedule-part g state id)
+                  :region (schedule-region g schedule-scope state id)
+                  state))
+              {:units [], :unit-of {}, :needs needs} (by-scope scope)))))
 
 (defn schedule
   "{:units [unit …] :unit-of {id index} :stored #{id …} :layouts … :roles … :positions … :needs …
-  :parts …} of a prepared graph; :layouts, :roles and :positions are by id, :needs is that of
-  damo.meaning.counted, :parts that of damo.compile.pass.parts. Units:
+  :parts …} of a prepared graph in one table; :layouts, :roles and :positions are by id, :needs is
+  that of damo.meaning.counted, :parts that of damo.compile.pass.parts. Units:
   {:kind :kernel :nodes ids
-  :axes dims :level :known :axes-of :assigned (maps by id)}, or {:kind :call | :own | :host :nodes
-  [id]}.
+  :axes dims :level :known :axes-of :assigned (maps by id)}, {:kind :call | :own | :host :nodes
+  [id]}, or {:kind :loop | :branch :nodes ids :inner [{:units [unit …]} …]}, with a schedule for each
+  body. :unit-of is that of the nodes outside of bodies.
   Linear in the graph."
   [g]
-  (let [{:keys [roles] :as asked} (asked-again g)
-        state (reduce (fn [state id]
-                        (case (nth roles id)
-                          :loop (schedule-loop g state id (reads g asked id))
-                          :call (schedule-alone state id :call)
-                          :own (schedule-alone state id :own)
-                          :host (schedule-alone state id :host)
-                          :part (schedule-part g state id)
-                          state))
-                      {:units [], :unit-of {}, :needs (counted/needs g)} (counted/order g))]
-    (merge state asked {:parts (parts/parts g), :stored (stored-nodes g asked state)})))
+  (let [asked (asked-again g)
+        {:keys [units] :as outside} ((scheduler g asked (counted/needs g)) 0)]
+    (merge outside asked {:parts (parts/parts g), :stored (stored-nodes g asked (inside units))})))
+
+(defn- places-read
+  "A node with those in whose memory it has its place."
+  [{:keys [places]} id]
+  (take-while some? (iterate #(:of (get places %)) id)))
 
 (defn bases-read
-  "The set of nodes in memory that a unit reads, its own included, and of those that count its
-  dims."
-  [g {:keys [layouts needs]} {:keys [nodes]}]
-  (into (into #{} (for [id nodes, a (graph/args-at g id)] (:base (layouts a))))
-        (mapcat #(get needs %)) nodes))
+  "The set of nodes in memory that a unit reads, its own and those of units in it included, and of
+  those that count its dims."
+  [{:keys [region-of] :as g} {:keys [layouts needs] :as sched} {:keys [nodes inner]}]
+  (-> #{}
+      (into (comp (mapcat #(if-let [region (get region-of %)] (:reads region) (graph/args-at g %)))
+                  (keep #(:base (layouts %))) (mapcat #(places-read g %)))
+            nodes)
+      (into (mapcat #(get needs %)) nodes)
+      (into (comp (mapcat :units) (mapcat #(bases-read g sched %))) inner)))

@@ -51,19 +51,30 @@
   ^damo.data.graph.Builder []
   (->Builder (ArrayList.) (HashMap.) (ArrayList.) (ArrayList.)))
 
-(defn add-node!
-  "The id of the node [op attrs & args], of that type, in the builder, new or not; `note` is kept
-  for a new one."
-  ^long [^Builder b node type note]
+(defn- interned!
+  "The id of what lies under the key in the builder, a node, new or not."
+  [^Builder b key node type note]
   (let [^HashMap ids (.ids b)]
-    (if-some [id (.get ids node)]
+    (if-some [id (.get ids key)]
       (long id)
       (let [id (.size ^ArrayList (.nodes b))]
-        (.put ids node id)
+        (.put ids key id)
         (.add ^ArrayList (.nodes b) node)
         (.add ^ArrayList (.types b) type)
         (.add ^ArrayList (.notes b) note)
         id))))
+
+(defn add-node!
+  "The id of the node [op attrs & args], of that type, in the builder, new or not; `note` is kept
+  for a new one."
+  ^long [^Builder b node type note]
+  (long (interned! b node node type note)))
+
+(defn add-scoped-node!
+  "As `add-node!`, of a node that is equal to those of its scope alone, a number; 0 is that of
+  `add-node!`."
+  [^Builder b scope node type note]
+  (interned! b (if (zero? (long scope)) node [scope node]) node type note))
 
 (defn node "Node `id` of a builder." [^Builder b id] (.get ^ArrayList (.nodes b) (int id)))
 

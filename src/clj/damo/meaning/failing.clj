@@ -23,20 +23,25 @@
         r (requirements op attrs (mapv #(graph/type-of g %) (graph/args-at g id)))]
     r))
 
-(defn requirements
-  "The requirements of a node with these attributes and types of arguments that are not plain:
-  [[small large] …], small not to be larger than large. That the quotient [:/ a b] comes out even
-  is that it is not less than 0. Those of graphs that the node runs are its own."
+(defn own-requirements
+  "As `requirements`, those of graphs in the node left out."
   [op attrs types]
   (let [{:keys [kind requires]} (op/entry op)]
     (when-not (or (= kind :leaf) (and (empty? attrs) (nil? requires)))
-      (concat (mapcat all-requirements (body/run-graphs op attrs))
-              (when requires
+      (concat (when requires
                 (remove (fn [[small large]] (type/at-most? small large))
                         (requires {:attrs attrs, :types types})))
               (for [q (distinct (type/quotients (op/dims-in op attrs (delay types))))
                     :when (not-any? #{q} (type/quotients (map type/shape-of types)))]
                 [0 q])))))
+
+(defn requirements
+  "The requirements of a node with these attributes and types of arguments that are not plain:
+  [[small large] …], small not to be larger than large. That the quotient [:/ a b] comes out even
+  is that it is not less than 0. Those of graphs that the node runs are its own."
+  [op attrs types]
+  (concat (when (seq attrs) (mapcat all-requirements (body/run-graphs op attrs)))
+          (own-requirements op attrs types)))
 
 ;; ## Nodes that may fail by themselves
 

@@ -66,9 +66,9 @@
 
 (defn- copied-first
   "The copy of the array that a node writes to, nothing when the two are one memory."
-  [{:keys [g sched alias] :as cx} p id]
+  [{:keys [g sched memory-of] :as cx} p id]
   (let [[_ _ x] (nth (:nodes g) id)]
-    (when-not (and (= x (get-in sched [:layouts x :base])) (= (get alias x x) (get alias id id)))
+    (when-not (and (= x (get-in sched [:layouts x :base])) (= (memory-of x) (memory-of id)))
       (copy-into cx p (shape cx id) x identity))))
 
 (defn- write!

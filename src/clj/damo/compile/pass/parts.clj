@@ -5,7 +5,8 @@
   vector of templates, and the entry of one of those ops says under :beside which op has its result
   beside others. Graph in, graph out."
   (:require [damo.data.graph :as graph]
-            [damo.op :as op]))
+            [damo.op :as op]
+            [damo.op.body :as body]))
 
 (set! *warn-on-reflection* true)
 
@@ -34,10 +35,11 @@
       (graph/keep-node! b node [of] type note))))
 
 (defn alone
-  "The graph with the only part of a node that is used in the place of the node, where an op gives
-  that result alone. A node that must stay, since it counts a dim, stays."
-  [{kept :keep :as g}]
-  (let [single (into #{} (for [[of by-place] (parts g)
+  "The graph, and those in its nodes, with the only part of a node that is used in the place of the
+  node, where an op gives that result alone. A node that must stay, since it counts a dim, stays."
+  [graph]
+  (let [{kept :keep :as g} (body/inside alone graph)
+        single (into #{} (for [[of by-place] (parts g)
                                :when (and (= 1 (count by-place)) (not (some #{of} kept)))]
                            (val (first by-place))))]
     (if (empty? single) g (graph/sweep g (fn [_ id] (single id)) by-itself!))))
@@ -77,9 +79,10 @@
                  [single [call at]])))))
 
 (defn united
-  "The graph with one node of several results in the place of those that compute one each."
-  [g]
-  (let [planned (plan g)]
+  "The graph, and those in its nodes, with one node of several results in the place of those that
+  compute one each."
+  [graph]
+  (let [g (body/inside united graph), planned (plan g)]
     (if (empty? planned)
       g
       (let [b (graph/builder)

@@ -33,7 +33,7 @@
 
 (defn step
   "The :gemm step of a product; memory keys stand for buffers until `resolve-buffers`."
-  [g {:keys [layouts] :as sched} alias id]
+  [g {:keys [layouts] :as sched} id]
   (let [args (graph/args-at g id)
         [x y] (take-last 2 args)
         lead (drop-last 2 (graph/shape-at g id))
@@ -57,6 +57,10 @@
 (defn resolve-buffers
   "The step with buffer ids in place of memory keys."
   [step buffer-of]
-  (let [resolved (fn [{:keys [memory] :as x}]
-                   (if memory (-> x (dissoc :memory) (assoc :buffer (buffer-of memory))) x))]
+  (let [resolved (fn [{:keys [memory offset] :as x}]
+                   (let [to (when memory (buffer-of memory))]
+                     (cond (nil? to) x
+                           (map? to) (assoc (dissoc x :memory) :buffer (:buffer to)
+                                            :offset (type/signed+ (or offset 0) (:offset to)))
+                           :else (assoc (dissoc x :memory) :buffer to))))]
     (reduce #(update %1 %2 resolved) (dissoc step :args) [:a :b :c :alpha])))

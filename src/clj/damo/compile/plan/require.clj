@@ -11,11 +11,14 @@
 (set! *warn-on-reflection* true)
 
 (defn unproven
-  "The requirements of a graph that a call has to check: [{:id :small :large} …]."
-  [{:keys [nodes] :as g}]
+  "The requirements of a graph that a call has to check: [{:id :small :large} …]. Those of bodies in
+  the same table are not those of the nodes that hold them."
+  [{:keys [nodes region-of] :as g}]
   (vec (for [id (graph/live g)
-             :let [[op attrs & args] (nth nodes id)]
-             [small large] (failing/requirements op attrs (mapv #(graph/type-of g %) args))]
+             :let [[op attrs & args] (nth nodes id), types (mapv #(graph/type-of g %) args)]
+             [small large] (if (contains? region-of id)
+                             (failing/own-requirements op attrs types)
+                             (failing/requirements op attrs types))]
          {:id id, :small small, :large large})))
 
 (defn- needs-count?
@@ -24,11 +27,14 @@
   (not-every? dims (mapcat type/dim-symbols [small large])))
 
 (defn by-time
-  "{:bound :counting}: the requirements that a call has to check before it starts, and while it
-  runs; `dims` are those that are bound."
-  [g dims]
-  (let [{bound false, counting true} (group-by #(needs-count? dims %) (unproven g))]
-    {:bound bound, :counting counting}))
+  "{:bound, :running}: the requirements that a call has to check before it starts, and those that it
+  checks while it runs, {scope [requirement …]}; `dims` are those that are bound. What must hold in a
+  body must hold when that runs."
+  [{:keys [scope-of] :as g} dims]
+  (let [scope #(get scope-of (:id %) 0)
+        {bound true, running false} (group-by #(and (= 0 (scope %)) (not (needs-count? dims %)))
+                                              (unproven g))]
+    {:bound bound, :running (group-by scope running)}))
 
 (defn entries
   "The entries of the program's :requires: what is `told` of dims, whose notes stand from the place
@@ -55,17 +61,26 @@
             :body (vec (for [{:keys [id] :as requirement} requirements]
                          [:require (condition requirement) (note-of id)]))}})
 
+(defn counts
+  "What a step counts, [{:dim :max} …]: itself, such as the rounds of a loop, and behind it."
+  [{:keys [count counts]}]
+  (if count (cons count counts) counts))
+
 (defn with-checks
-  "The steps with a check of the requirements behind the step that counts the last of their dims;
-  `dims` are those that are bound before the call."
-  [steps dims requirements note-of]
-  (:steps
-   (reduce (fn [{:keys [known waiting] :as m} step]
-             (let [known (cond-> known (:count step) (conj (:dim (:count step))))
-                   {ready false, others true} (group-by #(needs-count? known %) waiting)]
-               (-> m
-                   (update :steps conj step)
-                   (cond-> (and (:count step) (seq ready))
-                     (update :steps conj (check-step ready note-of)))
-                   (assoc :known known, :waiting (if (:count step) others waiting)))))
-           {:steps [], :known dims, :waiting requirements} steps)))
+  "The steps of a list with checks of the requirements: of those that mention dims that steps of the
+  list count behind the step that counts the last of them, of others before all."
+  [steps requirements note-of]
+  (let [counted (into #{} (comp (mapcat counts) (map :dim)) steps)
+        open? (fn [waiting-for {:keys [small large]}]
+                (some waiting-for (mapcat type/dim-symbols [small large])))
+        check (fn [requirements] (when (seq requirements) [(check-step requirements note-of)]))
+        {ready false, others true} (group-by #(boolean (open? counted %)) requirements)]
+    (:steps
+     (reduce (fn [{:keys [waiting-for waiting] :as m} step]
+               (let [waiting-for (reduce disj waiting-for (map :dim (counts step)))
+                     {ready false, others true} (group-by #(boolean (open? waiting-for %)) waiting)]
+                 (-> m
+                     (update :steps conj step)
+                     (update :steps into (check ready))
+                     (assoc :waiting-for waiting-for, :waiting others))))
+             {:steps (vec (check ready)), :waiting-for counted, :waiting others} steps))))

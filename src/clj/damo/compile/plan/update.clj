@@ -15,15 +15,18 @@
   "The unit with what is asked of it again and again: the :bases that it reads, a set, and whether
   it
   :fails, that is may stop a call."
-  [g sched {:keys [nodes] :as unit}]
+  [g sched {:keys [harmless]} unit]
   (assoc unit
          :bases (schedule/bases-read g sched unit)
-         :fails (boolean (some #(failing/in-kernel? g %) nodes))))
+         :fails (and (not harmless)
+                     (boolean (some #(failing/in-kernel? g %)
+                                    (mapcat :nodes (schedule/inside [unit])))))))
 
 (defn- sinkable?
   "Does a unit make nothing but new values of state, which no other unit reads?"
-  [{:keys [stored]} updated read-elsewhere {:keys [nodes]}]
-  (every? #(or (not (stored %)) (and (contains? updated %) (not (read-elsewhere %)))) nodes))
+  [{:keys [stored]} updated read-elsewhere {:keys [nodes inner]}]
+  (and (nil? inner)
+       (every? #(or (not (stored %)) (and (contains? updated %) (not (read-elsewhere %)))) nodes)))
 
 (defn- ready-after
   "The position in `early` of the last unit that must run before the update unit `late`: one that
@@ -120,7 +123,7 @@
            :call (and (= 4 (count args))
                       (= s (:base (layouts c)) c)
                       (not-any? #(= s (:base (layouts %))) [alpha x y]))
-           :host false
+           (:host :loop :branch) false
            :own (if (writes-part? g u)
                   (over-argument? g sched u s)
                   (not (contains? bases s)))))))
@@ -128,14 +131,15 @@
 ;; ## Values written in parts
 
 (defn- heirs
-  "{x u} for each value x that is needed no more once node u has written parts of it."
-  [g {:keys [stored] :as sched} units lasts]
-  (let [output? (set (:outputs g))
+  "{x u} for each value x, made by these units, that is needed no more once node u has written parts
+  of it."
+  [{:keys [places] :as g} {:keys [stored] :as sched} units lasts]
+  (let [kept? (into (set (:outputs g)) (keys places)), made? (into #{} (mapcat :nodes) units)
         last-reader? (fn [i x] (<= (get (:reader lasts) x -1) i))]
     (into {} (for [[i {:keys [kind] [u] :nodes}] (map-indexed vector units)
                    :when (and (= kind :own) (writes-part? g u))
                    :let [x (first (graph/args-at g u))]
-                   :when (and (stored x) (not (output? x)) (not (leaf? g x))
+                   :when (and (stored x) (made? x) (not (kept? x))
                               (over-argument? g sched u x) (last-reader? i x))]
                [x u]))))
 
@@ -152,14 +156,16 @@
 
 (defn arrange
   "{:units in order, :alias {node memory} for nodes that lie in the memory of another one, such as a
-  state that is updated in place, :copies [copy steps]} for `updated`, {node state}."
-  [g {:keys [units] :as sched} updated]
-  (let [units (settled sched (mapv #(told g sched %) units) updated)
-        unit-of (into {} (for [[i {:keys [nodes]}] (map-indexed vector units), id nodes] [id i]))
-        lasts (lasts units)
-        over? (fn [u s] (in-place? g sched units lasts (unit-of u) u s))
-        in-state (into {} (filter (fn [[u s]] (over? u s))) updated)]
-    {:units units
-     :alias (with-heirs g in-state (heirs g sched units lasts) over?)
-     :copies (vec (for [[u s] updated :when (not (in-state u))]
-                    {:do :copy, :from [:node u], :to [:node s], :type (graph/type-of g s)}))}))
+  state that is updated in place, :copies [copy steps]} for `updated`, {node state}. Nothing is
+  written over before the last unit that may fail, unless a failure is :harmless."
+  ([g sched updated] (arrange g sched updated {}))
+  ([g {:keys [units] :as sched} updated options]
+   (let [units (settled sched (mapv #(told g sched options %) units) updated)
+         unit-of (into {} (for [[i {:keys [nodes]}] (map-indexed vector units), id nodes] [id i]))
+         lasts (lasts units)
+         over? (fn [u s] (in-place? g sched units lasts (unit-of u) u s))
+         in-state (into {} (filter (fn [[u s]] (over? u s))) updated)]
+     {:units units
+      :alias (with-heirs g in-state (heirs g sched units lasts) over?)
+      :copies (vec (for [[u s] updated :when (not (in-state u))]
+                     {:do :copy, :from [:node u], :to [:node s], :type (graph/type-of g s)}))})))

@@ -1,0 +1,192 @@
+(ns damo.compile.pass.layout
+  "Where the elements of nodes lie: a view's in the memory of another node, by an offset and strides.
+  And the pass that puts copies where a view cannot address its elements. (layouts g) by id,
+  (materialize g) is a graph again."
+  (:require [damo.data.array :as array]
+            [damo.data.graph :as graph]
+            [damo.data.tuple :as tuple]
+            [damo.data.type :as type]
+            [damo.op :as op]))
+
+(set! *warn-on-reflection* true)
+
+;; ## Layouts
+
+(defn view-layout
+  "The layout {:offset dim :strides [dim …]} of a view node over the layout of its argument; nil
+  when it has none."
+  [op attrs in-shape out-shape layout]
+  ((:view (op/entry op)) attrs in-shape out-shape layout))
+
+;; A view is simple when it only permutes, adds, drops or stretches dims. Its map gives, for each
+;; dim of the argument, the position of that dim in the view, or nil for a dim of extent 1. Probing
+;; the layout function with symbolic strides finds it for any view op.
+
+(defn- dim-position [out strides d stride]
+  (when (not= d 1)
+    (first (keep-indexed (fn [k s] (when (and (= s stride) (= d (nth out k))) k)) strides))))
+
+(defn view-map
+  "The map of a simple view (see above); nil when the view is not simple."
+  [op attrs in out]
+  (let [probe (mapv #(symbol "damo.stride" (str %)) (range (count in)))
+        {:keys [offset strides]} (view-layout op attrs in out {:offset 0, :strides probe})]
+    (when (and strides (= 0 offset))
+      (let [positions (mapv #(dim-position out strides %1 %2) in probe)]
+        (when (every? true? (map #(or (= 1 %1) (some? %2)) in positions))
+          positions)))))
+
+(defn- own-layout
+  "The layout of a node that holds its elements, dense unless `strided`, {:offset :strides}."
+  [id shape strided]
+  (merge {:base id, :offset 0, :strides (array/strides shape), :map (vec (range (count shape)))}
+         strided))
+
+(defn- layout-through
+  "The layout of a view node of that shape, given the one of its argument, of the shape `in`."
+  [op attrs in shape {own :map, :as layout}]
+  (let [step (when own (view-map op attrs in shape))]
+    (assoc (merge layout (view-layout op attrs in shape layout))
+           :map (when step (mapv #(when % (nth step %)) own)))))
+
+(defn layouts
+  "For each node, by id, {:base id, :offset dim, :strides [dim …], :map [position …]}; nil for those
+  of several results. A view's base is the node that holds its elements. The map says, for simple
+  views alone, which dim of the node each dim of the base is; nil for dims of extent 1. The nodes of
+  :strided, {id {:offset :strides}}, do not lie densely."
+  [{:keys [nodes strided] :as graph}]
+  (let [found (object-array (count nodes))]
+    (doseq [id (graph/live graph)
+            :let [type (graph/type-of graph id)] :when (not (tuple/type? type))
+            :let [[op attrs a] (nth nodes id), shape (type/shape-of type)]]
+      (aset found (int id)
+            (if (= :view (op/kind op))
+              (layout-through op attrs (graph/shape-at graph a) shape (aget found (int a)))
+              (own-layout id shape (get strided id)))))
+    (vec found)))
+
+;; ## Copies where a view cannot do
+;; A writer {:b builder, :layouts volatile} remembers the layout of each node it adds, with its
+;; :base. Its :scope is that of nodes that are added, 0 but inside of loops and branches; :scope-of,
+;; a volatile, has those of nodes in others than 0, and :outer, a function of the scope and a node,
+;; says where a copy of it is made.
+
+(defn writer
+  "A writer into the builder, in scope 0."
+  [b]
+  {:b b, :layouts (volatile! {}), :scope 0, :scope-of (volatile! {}), :outer (fn [scope _] scope)})
+
+(defn- dense
+  "The layout of a node in memory of its own; nil of one with several results, whose parts have
+  that."
+  [b id]
+  (let [[_ shape :as type] (graph/node-type b id)]
+    (when-not (tuple/type? type) {:offset 0, :strides (array/strides shape)})))
+
+(defn- anywhere?
+  "Is a node the same in all scopes? Leaves are, and what is computed where it is read."
+  [[op]]
+  (and (contains? #{:leaf :generate} (op/kind op)) (not= op :param)))
+
+(defn add-laid-out!
+  "Adds a node with that layout, dense when nil; returns its id."
+  [{:keys [b layouts scope scope-of]} [op attrs :as node] args type note layout]
+  (let [scope (if (anywhere? node) 0 scope)
+        id (graph/add-scoped-node! b scope (into [op attrs] args) type note)
+        layout (or layout (dense b id))]
+    (when-not (zero? (long scope)) (vswap! scope-of assoc id scope))
+    (vswap! layouts assoc id (when layout (merge {:base id} layout)))
+    id))
+
+(defn copied!
+  "A copy of the node, in memory of its own."
+  [{:keys [b scope outer] :as writer} id note]
+  (add-laid-out! (assoc writer :scope (outer scope id)) [:copy {}] [id] (graph/node-type b id) note
+                 nil))
+
+(defn generated?
+  "Does a chain of views end in a node that is computed where it is read?"
+  [b id]
+  (let [[op attrs a] (graph/node b id)]
+    (case (op/kind op)
+      :view (recur b a)
+      :generate true
+      :leaf (and (= op :const) (= [] (type/shape-of (:type attrs))))
+      false)))
+
+(defn- in-memory!
+  "The node, or a copy of it when it is computed where it is read: a gather addresses memory."
+  [{:keys [b] :as writer} id note]
+  (if (generated? b id) (copied! writer id note) id))
+
+(defn dense!
+  "The node, or a copy of it when its elements do not lie one after the other from the beginning of
+  its memory, as kernels of the application have them."
+  [{:keys [b layouts] :as writer} id note]
+  (if (and (not (generated? b id)) (= (dense b id) (select-keys (@layouts id) [:offset :strides])))
+    id
+    (copied! writer id note)))
+
+(defn- layout-of-view
+  "The layout of a view about to be made; nil when its argument must be copied first."
+  [{:keys [b layouts]} op attrs [a] out]
+  (let [in (type/shape-of (graph/node-type b a))]
+    (when (or (not (generated? b a)) (view-map op attrs in out))
+      (let [of (@layouts a)]
+        (some-> (view-layout op attrs in out of) (assoc :base (:base of)))))))
+
+(defn- add-view! [writer [op attrs :as node] args type note]
+  (let [out (type/shape-of type)]
+    (if-let [layout (layout-of-view writer op attrs args out)]
+      (add-laid-out! writer node args type note layout)
+      (let [copy [(copied! writer (first args) note)]]
+        (add-laid-out! writer node copy type note (layout-of-view writer op attrs copy out))))))
+
+(defn- matrix-ok?
+  "Can BLAS take a matrix with these strides? One of the last two must be 1, none of them 0, and
+  none negative."
+  [strides]
+  (let [last-two (take-last 2 strides)]
+    (and (some #{1} last-two) (not-any? #{0} last-two) (not-any? type/negative? strides))))
+
+(defn- product-operands
+  "The arguments of a product, copied where BLAS cannot take them: factors by their strides; the
+  addend and the factor of an accumulating product when they are views."
+  [{:keys [b layouts] :as writer} args note]
+  (let [view? #(= :view (op/kind (graph/op-of (graph/node b %))))
+        usable? #(and (matrix-ok? (:strides (@layouts %))) (not (generated? b %)))]
+    (into (mapv #(if (view? %) (copied! writer % note) %) (drop-last 2 args))
+          (map #(if (usable? %) % (copied! writer % note)))
+          (take-last 2 args))))
+
+(defn add-materialized!
+  "Adds a node, its arguments copied where it could not read them; returns its id."
+  [writer [op :as node] args type note]
+  (case (op/kind op)
+    :view (add-view! writer node args type note)
+    :contract (add-laid-out! writer node (product-operands writer args note) type note nil)
+    :gather (add-laid-out! writer node (update args 0 #(in-memory! writer % note)) type note nil)
+    (add-laid-out! writer node (if (op/on-host? op) (mapv #(dense! writer % note) args) args)
+                   type note nil)))
+
+(defn- own-outputs
+  "The outputs, each in memory of its own: behind leaves, views and repeated outputs comes a copy."
+  [b outputs]
+  (let [own? #(not (#{:view :leaf :generate} (op/kind (graph/op-of (graph/node b %)))))]
+    (reduce (fn [done id]
+              (conj done (if (and (own? id) (not (some #{id} done)))
+                           id
+                           (graph/add-node! b [:copy {:output (count done)} id]
+                                            (graph/node-type b id) (graph/note b id)))))
+            [] outputs)))
+
+(defn materialize
+  "The graph with a :copy before every view that cannot address its elements (a reshape of a
+  transposed matrix), before operands of products whose strides BLAS cannot take, before generated
+  values that are gathered from, and behind outputs that are leaves, views or output twice. What
+  lies in graphs that nodes hold is left to damo.compile.pass.flat."
+  [graph]
+  (let [{:keys [b] :as writer} (writer (graph/builder))
+        ids (graph/sweep! graph (fn [_ node args type note]
+                                  (add-materialized! writer node args type note)))]
+    (:graph (graph/swept b graph ids (own-outputs b (map ids (:outputs graph)))))))
