@@ -253,7 +253,7 @@
 (defn inside
   "All units, those in units included."
   [units]
-  (mapcat #(cons % (mapcat inside (:inner %))) units))
+  (mapcat #(cons % (mapcat (comp inside :units) (:inner %))) units))
 
 (defn- stored-nodes
   "The nodes whose values must lie in memory: outputs, those that are no kernel's, those that another

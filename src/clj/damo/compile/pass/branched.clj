@@ -59,13 +59,13 @@
   these."
   [writer walk! {[_ attrs] :node, :keys [args type note parts] :as given}]
   (let [scopes (vec (repeatedly (count (:cases attrs)) #(scoped/scope! writer note)))
-        {:keys [cases as] :as attrs} (scoped/renamed attrs :branch type scopes)
+        {:keys [cases as]} (scoped/renamed attrs :branch type scopes)
         test (scoped/element! writer (first args) :i64 note)
         memories (memories! writer (first scopes) type as parts)
         done (mapv #(case! writer walk! given memories %) (map vector (range) scopes cases))
         reads (into [test] (mapcat :kept) done)
-        id (scoped/add! writer [:branch attrs] (into args (distinct (into reads (mapcat :others) done)))
-                        type note)]
+        id (scoped/add! writer (:node given) (into args (distinct (into reads (mapcat :others) done))) type
+                        note)]
     (scoped/region! writer
                     {:kind :branch, :id id, :scopes scopes, :parent (:scope writer), :test test
                      :reads reads

@@ -143,13 +143,13 @@
 (defn loop!
   "The id of a loop's node, the nodes of its body before it; (walk! writer graph param) adds these."
   [writer walk! given]
-  (let [{:keys [inner attrs body args note type live computed] :as state} (opened writer given)
+  (let [{:keys [inner body args note type live computed] :as state} (opened writer given)
         param (memoize (partial parameter! state))
         firsts (firsts! writer state)
         ids (walk! inner body param)
         outputs (outputs! state computed (map ids (:outputs body)))
-        id (scoped/add! writer [:loop attrs] (into args (distinct (concat firsts (map outputs computed))))
-                        type note)]
+        id (scoped/add! writer (:node given)
+                        (into args (distinct (concat firsts (map outputs computed)))) type note)]
     (scoped/region! writer (region writer state id outputs firsts
                                    (rings state live param outputs)))
     id))
