@@ -125,4 +125,5 @@
 (defn prepare
   "A graph of primitives, ready for the schedule; see the namespace."
   [graph]
-  (-> graph counted/keep-binders expand parts/alone widen check-indices parts/united layout/materialize))
+  (-> graph counted/keep-binders expand parts/alone widen check-indices parts/united
+      layout/materialize))

@@ -144,7 +144,8 @@
         sched (schedule/schedule g), state-ids (leaves g :shared)
         updated (into {} (for [[s i] updates] [(nth (:outputs g) i) (state-ids s)]))
         {:keys [steps memory-of over bound noted note-of]} (laid-out g sched updated (set dims))
-        entries (vec (memory/entries g sched steps (take (count outputs) (:outputs g)) memory-of over))
+        returned (take (count outputs) (:outputs g))
+        entries (vec (memory/entries g sched steps returned memory-of over))
         buffer-of (memory/buffers entries memory-of), counted (steps/counted-in steps)
         {:keys [kernels steps]} (steps/number-kernels steps)]
     (check-dimensions! g (into dims (concat (map :dim counted) (steps/own-dims steps))))

@@ -256,19 +256,19 @@
   (mapcat #(cons % (mapcat (comp inside :units) (:inner %))) units))
 
 (defn- stored-nodes
-  "The nodes whose values must lie in memory: outputs, those that are no kernel's, those that another
-  unit, a product, or a view that is not simple reads, and what regions say."
+  "The nodes whose values must lie in memory: outputs, those that are no kernel's, those that
+  another unit, a product, or a view that is not simple reads, and what regions say."
   [{:keys [region-of] :as g} {:keys [layouts roles] :as asked} units]
   (let [unit-of (into {} (for [[u {:keys [nodes]}] (map-indexed vector units), id nodes] [id u]))
-        arguments (fn [id] (if-let [region (get region-of id)] (:reads region) (graph/args-at g id)))]
+        arguments #(if-let [region (get region-of %)] (:reads region) (graph/args-at g %))
+        whole (fn [id] (map #(hash-map :base (:base (layouts %))) (arguments id)))]
     (into (into (set (:outputs g)) (comp (remove #(= :kernel (:kind %))) (mapcat :nodes)
                                          (remove #(tuple/type? (graph/type-of g %)))) units)
           (mapcat (fn [{:keys [kind nodes]}]
                     (for [id nodes :when (not= :part (nth roles id))
                           {:keys [base map]} (if (= kind :kernel)
                                                (reads g asked id)
-                                               (clojure.core/map #(hash-map :base (:base (layouts %)))
-                                                                 (arguments id)))
+                                               (whole id))
                           :when (and (unit-of base)
                                      (or (nil? map) (not= (unit-of base) (unit-of id))))]
                       base)))
@@ -296,8 +296,8 @@
   that of damo.meaning.counted, :parts that of damo.compile.pass.parts. Units:
   {:kind :kernel :nodes ids
   :axes dims :level :known :axes-of :assigned (maps by id)}, {:kind :call | :own | :host :nodes
-  [id]}, or {:kind :loop | :branch :nodes ids :inner [{:units [unit …]} …]}, with a schedule for each
-  body. :unit-of is that of the nodes outside of bodies.
+  [id]}, or {:kind :loop | :branch :nodes ids :inner [{:units [unit …]} …]}, with a schedule for
+  each body. :unit-of is that of the nodes outside of bodies.
   Linear in the graph."
   [g]
   (let [asked (asked-again g)

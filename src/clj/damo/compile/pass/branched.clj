@@ -3,7 +3,7 @@
   what it gives it stores where the results of the branch lie, each a memory of one row. Where cases
   differ in an axis, the one that runs leaves its extent in memory, and the branch counts it.
   The region of a branch: {:kind :branch, :id, :scopes [s …], :parent scope, :test id, :reads ids
-  whose values lie in memory for it, :results, :counts [{:dim k :from id} …]}."
+  whose values lie in memory for it, :results, :counts [{:dim k, :in memory of its value} …]}."
   (:require [damo.compile.pass.scoped :as scoped]
             [damo.compile.pass.traces :as traces]
             [damo.data.graph :as graph]
@@ -14,62 +14,65 @@
 (set! *warn-on-reflection* true)
 
 (defn- memories!
-  "{result key}: the memories of the results of a branch that are used, those of extents last."
-  [writer first-scope type as parts]
+  "{result key, dim key}: the memories of the results of a branch that are used, and of extents."
+  [writer scope type dims parts]
   (into {} (concat
             (for [[j [dtype shape]] (map-indexed vector (tuple/types type)) :when (parts j)]
-              [j (scoped/memory! writer [first-scope j] {:dtype dtype, :shape shape, :rows 1})])
-            (for [place (sort (keys as))]
-              [place (scoped/memory! writer [first-scope place]
-                                     {:dtype :i64, :shape [], :rows 1})]))))
+              [j (scoped/memory! writer [scope j] {:dtype dtype, :shape shape, :rows 1})])
+            (for [dim dims]
+              [dim (scoped/memory! writer [scope dim] {:dtype :i64, :shape [], :rows 1})]))))
 
 (defn- extent!
-  "The id of the extent of an axis of what a case gives."
-  [inner {:keys [types outputs]} [j axis] note]
-  (scoped/add! inner [:dim {:dim (nth (type/shape-of (types (outputs j))) axis)}] [] [:i64 []] note))
+  "The id of the value that a dim which the branch counts has in a case."
+  [inner {:keys [types outputs]} as names dim note]
+  (let [[j axis] (some (fn [[place d]] (when (= d dim) place)) as)
+        d (if j (nth (type/shape-of (types (outputs j))) axis) (names dim))]
+    (scoped/add! inner [:dim {:dim d}] [] [:i64 []] note)))
 
 (defn- placed!
-  "The ids of what a case leaves in memories, {result-or-place key}: of `found`, {result id}, and of
-  the extents that are counted."
-  [{:keys [b] :as inner} body found memories note]
+  "The ids of what a case leaves in memories: of `found`, {result id}, and of the extents of dims,
+  (extent dim)."
+  [{:keys [b] :as inner} found extent memories]
   (let [given (sort-by (comp str key) memories)
-        own (scoped/own-outputs! inner (map (fn [[at]] (if (vector? at)
-                                                         (extent! inner body at note)
-                                                         (found at)))
+        own (scoped/own-outputs! inner (map (fn [[at]] (if (symbol? at) (extent at) (found at)))
                                             given))]
-    (doseq [[[_ key] id] (map vector given own)
-            :let [size (type/size (type/shape-of (graph/node-type b id)))]]
-      (scoped/place! inner id {:in key, :row 0, :rows 1, :size size} nil))
+    (doseq [[[_ key] id] (map vector given own)]
+      (scoped/place! inner id {:in key, :row 0, :rows 1, :shape (type/shape-of
+                                                                 (graph/node-type b id))}
+                     nil))
     own))
 
 (defn- case!
   "{:kept ids that one case leaves in memory, :others ids that it computes besides}, its nodes
   added."
-  [writer walk! {:keys [args note]} memories [k scope body]]
+  [writer walk! {[_ {:keys [as]}] :node, :keys [args note]} memories [k scope body names]]
   (let [inner (scoped/inside writer scope), sure (sort (filter integer? (keys memories)))
         failing (traces/failing body sure), outputs (concat sure failing)
         _ (scoped/opens! writer scope {:kind :branch})
         g (assoc (body/opened body (get-in note [:inner [:cases k]]))
                  :outputs (mapv (:outputs body) outputs))
-        ids (walk! inner g #(nth args (inc (long %)))), found (zipmap outputs (map ids (:outputs g)))]
-    {:kept (placed! inner body found memories note), :others (map found failing)}))
+        ids (walk! inner g #(nth args (inc (long %))))
+        found (zipmap outputs (map ids (:outputs g)))]
+    {:kept (placed! inner found #(extent! inner body as names % note) memories)
+     :others (map found failing)}))
 
 (defn branch!
   "The id of a branch's node, the nodes of its cases before it; (walk! writer graph param) adds
   these."
-  [writer walk! {[_ attrs] :node, :keys [args type note parts] :as given}]
-  (let [scopes (vec (repeatedly (count (:cases attrs)) #(scoped/scope! writer note)))
-        {:keys [cases as]} (scoped/renamed attrs :branch type scopes)
+  [writer walk! {[_ {:keys [cases as] :as attrs}] :node, :keys [args type note parts] :as given}]
+  (let [scopes (vec (repeatedly (count cases) #(scoped/scope! writer note)))
+        {:keys [attrs names]} (scoped/renamed attrs :branch scopes)
         test (scoped/element! writer (first args) :i64 note)
-        memories (memories! writer (first scopes) type as parts)
-        done (mapv #(case! writer walk! given memories %) (map vector (range) scopes cases))
-        reads (into [test] (mapcat :kept) done)
-        id (scoped/add! writer (:node given) (into args (distinct (into reads (mapcat :others) done))) type
-                        note)]
+        dims (distinct (concat (vals as) (scoped/extents type names)))
+        memories (memories! writer (first scopes) type dims parts)
+        done (mapv #(case! writer walk! given memories %)
+                   (map vector (range) scopes (:cases attrs) names))
+        reads (into [test] (mapcat :kept) done), all (distinct (into reads (mapcat :others) done))
+        id (scoped/add! writer (:node given) (into args all) type note)]
     (scoped/region! writer
                     {:kind :branch, :id id, :scopes scopes, :parent (:scope writer), :test test
                      :reads reads
-                     :counts (vec (for [[place dim] (sort as)] {:dim dim, :in (memories place)}))
+                     :counts (vec (for [dim dims] {:dim dim, :in (memories dim)}))
                      :results (vec (for [j (range (count (tuple/types type)))]
                                      (when-let [key (memories j)]
                                        {:place {:in key, :row 0, :rows 1}})))})

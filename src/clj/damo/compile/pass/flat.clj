@@ -1,8 +1,8 @@
 (ns damo.compile.pass.flat
   "The graphs in loops and branches put into one table with the nodes around them. A node has a
-  scope, a number, 0 outside of all bodies; a body's parameters are the arguments themselves, or rows
-  that have places in the memory of others. (flattened g) = the graph itself where nothing holds a
-  graph that is run, else g with more:
+  scope, a number, 0 outside of all bodies; a body's parameters are the arguments themselves, or
+  rows that have places in the memory of others. (flattened g) = the graph itself where nothing
+  holds a graph that is run, else g with more:
   :scope-of {id scope}, of those that are not in scope 0;
   :regions {scope-of-the-body region}, what damo.compile.pass.looped and branched say of each loop
   and branch, and :region-of {id region}, the same by its node;
@@ -40,13 +40,14 @@
           (layout/add-materialized! writer node args type note)))))
 
 (defn walk!
-  "The vector of what becomes of the nodes of a graph that its outputs need, by id; `param` gives the
-  ids of parameters."
+  "The vector of what becomes of the nodes of a graph that its outputs need, by id; `param` gives
+  the ids of parameters."
   [writer g param]
   (let [context {:param param, :parts (parts/parts g)}, ids (object-array (count (:nodes g)))]
     (doseq [id (graph/live g) :let [node (graph/node-at g id)]]
-      (aset ids (int id) (emit! writer context id node (mapv #(aget ids (int %)) (graph/args-of node))
-                                (graph/type-of g id) (get-in g [:notes id]))))
+      (aset ids (int id)
+            (emit! writer context id node (mapv #(aget ids (int %)) (graph/args-of node))
+                   (graph/type-of g id) (get-in g [:notes id]))))
     (vec ids)))
 
 (defn flattened

@@ -1,5 +1,6 @@
 (ns damo.compile.pass.layout
-  "Where the elements of nodes lie: a view's in the memory of another node, by an offset and strides.
+  "Where the elements of nodes lie: a view's in the memory of another node, by an offset and
+  strides.
   And the pass that puts copies where a view cannot address its elements. (layouts g) by id,
   (materialize g) is a graph again."
   (:require [damo.data.array :as array]

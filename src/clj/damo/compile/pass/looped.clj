@@ -5,7 +5,8 @@
   these. What nobody reads has no memory, and is not computed unless it may fail.
   The region of a loop: {:kind :loop, :id, :scopes [s], :parent scope, :var t, :extent dim or nil,
   :until id, :unless id, :as dim, :reads ids whose values lie in memory for it, :results, :rings
-  [{:in memory, :out id, :over id of its oldest row or nil} …]}."
+  [{:in memory, :out id, :over id of its oldest row or nil} …], :counts [{:dim k, :inner its name in
+  the body, :in memory of its value} …], those that are axes of results}."
   (:require [damo.compile.pass.layout :as layout]
             [damo.compile.pass.scoped :as scoped]
             [damo.compile.pass.traces :as traces]
@@ -49,7 +50,8 @@
   [{:keys [inner attrs types args var memories note]} at]
   (let [{:keys [params]} attrs, [what a from by :as param] (nth params at)
         type (looping/param-type attrs types param)
-        node [:param {:at (.indexOf ^java.util.List params param), :loop (:scope inner), :type type}]]
+        same (.indexOf ^java.util.List params param)
+        node [:param {:at same, :loop (:scope inner), :type type}]]
     (case what
       :all (nth args a)
       :turn (scoped/add! inner [:dim {:dim var}] [] type note)
@@ -80,10 +82,12 @@
 
 (defn- memories!
   "{output key}: the memories of the outputs that are carried or wanted."
-  [writer {:keys [scope attrs types note]} computed wanted]
-  (into {} (for [o computed :when (or (< o (count (:carries attrs))) (wanted o))]
-             [o (scoped/memory! writer [scope o]
-                                (traces/memory attrs types note o (wanted o)))])))
+  [writer {:keys [scope attrs types names note]} computed wanted]
+  (let [outside (into {} (map (juxt val key)) (first names))]
+    (into {} (for [o computed :when (or (< o (count (:carries attrs))) (wanted o))
+                   :let [shape (mapv #(type/substitute outside %) (traces/row-shape attrs o))]]
+               [o (scoped/memory! writer [scope o]
+                                  (traces/memory attrs types note o shape (wanted o)))]))))
 
 (defn- firsts!
   "The ids of the first rows of carries, copied to where the rows of each lie."
@@ -103,8 +107,23 @@
         found (merge by-output (zipmap kept (scoped/own-outputs! inner (map by-output kept))))]
     (doseq [[o key] memories]
       (scoped/place! inner (found o)
-                     {:in key, :row (traces/next-row (scoped/memory inner key) var), :rows 1} nil))
+                     {:in key, :row (traces/next-row (scoped/memory inner key) var), :rows 1
+                      :shape (traces/row-shape attrs o)} nil))
     (assoc found :until (found end))))
+
+(defn- counts!
+  "What the loop counts as axes of its results, [{:dim :inner :in :first :out} …]: 0, until a round
+  has left the extent in memory."
+  [writer {:keys [scope inner names type note]}]
+  (vec (for [dim (scoped/extents type names)
+             :let [own ((first names) dim), i64 [:i64 []]
+                   in (scoped/memory! writer [scope dim] {:dtype :i64, :shape [], :rows 1})
+                   node [:copy {:loop scope, :count dim}], place {:in in, :row 0, :rows 1}
+                   copy! #(scoped/place! %1 (scoped/add! %1 node [%2] i64 note) place nil)]]
+         {:dim dim, :inner own, :in in
+          :first (copy! writer (scoped/add! writer [:const {:type i64, :value 0}] [] i64 nil))
+          :out (copy! inner (scoped/add! inner [:dim {:dim own}] [] i64 nil))})))
+
 
 (defn- rings
   "The carries whose new row may lie where the oldest does, if nothing reads that any more."
@@ -118,24 +137,26 @@
   [{:keys [b] :as writer} {[_ attrs] :node, :keys [args type note parts]}]
   (let [scope (scoped/scope! writer note), var (scoped/variable writer scope)
         _ (scoped/opens! writer scope {:kind :loop})
-        attrs (scoped/renamed attrs :loop type [scope])
+        {:keys [attrs names]} (scoped/renamed attrs :loop [scope])
         wanted (traces/wanted attrs parts), computed (traces/needed attrs wanted)
         body (-> (body/opened (:body attrs) (get-in note [:inner [:body]]))
                  (update :outputs #(mapv % computed)))
         params (set (live-params attrs body)), args (prepared-args writer attrs args params note)
         state {:scope scope, :inner (scoped/inside writer scope), :var var, :attrs attrs, :args args
-               :types (mapv #(graph/node-type b %) args), :note note, :type type
+               :types (mapv #(graph/node-type b %) args), :note note, :type type, :names names
                :computed computed, :body body, :live params}]
     (assoc state :memories (memories! writer state computed wanted))))
 
 (defn- region
   "What is written down of a loop whose body has been added."
-  [writer {:keys [scope var attrs args types memories live inner]} id outputs firsts rings]
+  [writer {:keys [scope var attrs args types memories live inner]} id
+   {:keys [outputs firsts counts rings]}]
   (let [rows (for [[what a] live :when (= :each what)] (args a)), {:keys [steps unless as]} attrs]
     {:kind :loop, :id id, :scopes [scope], :parent (:scope writer), :var var, :extent steps
-     :until (:until outputs), :unless (some-> unless args), :as as, :rings rings
+     :until (:until outputs), :unless (some-> unless args), :as as, :rings rings, :counts counts
      :reads (vec (remove nil? (concat rows firsts [(some-> unless args) (:until outputs)]
-                                      (map outputs (keys memories)))))
+                                      (map outputs (keys memories))
+                                      (mapcat (juxt :first :out) counts))))
      :results (vec (for [[o :as wish] (:results attrs) :let [key (memories o)]]
                      (when key
                        (traces/result attrs types key (scoped/memory inner key) wish))))}))
@@ -144,12 +165,11 @@
   "The id of a loop's node, the nodes of its body before it; (walk! writer graph param) adds these."
   [writer walk! given]
   (let [{:keys [inner body args note type live computed] :as state} (opened writer given)
-        param (memoize (partial parameter! state))
-        firsts (firsts! writer state)
-        ids (walk! inner body param)
-        outputs (outputs! state computed (map ids (:outputs body)))
-        id (scoped/add! writer (:node given)
-                        (into args (distinct (concat firsts (map outputs computed)))) type note)]
-    (scoped/region! writer (region writer state id outputs firsts
-                                   (rings state live param outputs)))
+        param (memoize (partial parameter! state)), firsts (firsts! writer state)
+        ids (walk! inner body param), outputs (outputs! state computed (map ids (:outputs body)))
+        counts (counts! writer state), rings (rings state live param outputs)
+        before (concat firsts (map outputs computed) (mapcat (juxt :first :out) counts))
+        id (scoped/add! writer (:node given) (into args (distinct before)) type note)]
+    (scoped/region! writer (region writer state id {:outputs outputs, :firsts firsts
+                                                    :counts counts, :rings rings}))
     id))

@@ -1,8 +1,8 @@
 (ns damo.compile.pass.scoped
   "What is written down when the graphs in loops and branches are put into one table
   (damo.compile.pass.flat): scopes, regions, and where nodes lie in the memory of others. A writer
-  is that of damo.compile.pass.layout with :flat, a volatile of what becomes of the table besides its
-  nodes. Mutable, inside of one pass.
+  is that of damo.compile.pass.layout with :flat, a volatile of what becomes of the table besides
+  its nodes. Mutable, inside of one pass.
   A place is {:of id, :offset dim, :size dim}, elements of the memory of another node, or {:in key,
   :row dim, :rows dim}, rows of a memory that is no node's; of such a memory the table says
   {:dtype, :shape of a row, :rows how many there are, or :ring how many are kept, :backwards true
@@ -78,8 +78,9 @@
   (vswap! flat update :regions assoc inner (assoc region :parent scope)))
 
 ;; ## Counted dims
-;; What a body counts it counts anew each time it runs, and two regions may hold one body. So what
-;; is no axis of a result has a name of its own in each scope.
+;; What a body counts it counts anew each time it runs, and two regions may hold one body. So it has
+;; a name of its own in each scope; of axes of results the region counts the extent behind, from
+;; where the body has left it.
 
 (defn- with-names
   "The graph with other names for dims that its nodes count, {dim dim}."
@@ -88,22 +89,32 @@
          (mapv (fn [[op {:keys [as] :as attrs} & args]]
                  (let [attrs (body/with-graphs op attrs (fn [_ inner] (with-names names inner)))
                        as (if (map? as) (update-vals as #(get names % %)) (get names as as))]
-                   (into [op (if (and (:as attrs) (:counts (op/entry op))) (assoc attrs :as as) attrs)]
+                   (into [op (if (and as (:counts (op/entry op))) (assoc attrs :as as) attrs)]
                          args)))
                nodes)))
 
 (defn renamed
-  "The attributes of a node of that op and type with other names for what the graphs in it count, but
-  for axes of results; the names are of the `scopes`, one for each graph."
-  [attrs op type scopes]
-  (let [results (into #{} (mapcat type/symbols) (tuple/types type))
-        own (fn [scope] (fn [d] [d (symbol (namespace d) (str (name d) "." scope))]))
-        scope-at (zipmap (map first (body/graphs op attrs)) scopes)]
-    (body/with-graphs op attrs
-      (fn [path g]
-        (let [counted (remove results (map :dim (counted/binders (body/opened g nil))))
-              names (into {} (map (own (scope-at path))) counted)]
-          (if (empty? names) g (with-names names (whole/with-dims #(type/substitute names %) g))))))))
+  "{:attrs, :names [{dim dim} …]}: the attributes of a node of that op with other names for what the
+  graphs in it count, those of the `scopes`, one for each graph; and which these are."
+  [attrs op scopes]
+  (let [own (fn [scope d] [d (symbol (namespace d) (str (name d) "." scope))])
+        names (mapv (fn [[_ g] scope]
+                      (into {} (map #(own scope (:dim %))) (counted/binders (body/opened g nil))))
+                    (body/graphs op attrs) scopes)
+        names-at (zipmap (map first (body/graphs op attrs)) names)]
+    {:names names
+     :attrs (body/with-graphs op attrs
+              (fn [path g]
+                (let [names (names-at path)]
+                  (if (empty? names)
+                    g
+                    (with-names names (whole/with-dims #(type/substitute names %) g))))))}))
+
+(defn extents
+  "The dims in the types of the results of a region that its bodies count, given their `names`."
+  [type names]
+  (let [counted? (into #{} (mapcat keys) names)]
+    (sort (filter counted? (into #{} (mapcat type/symbols) (tuple/types type))))))
 
 ;; ## Places
 
@@ -170,8 +181,8 @@
   id)
 
 (defn own-outputs!
-  "The outputs of a body or graph, each in memory of its own in the scope of the writer, copied where
-  it is not."
+  "The outputs of a body or graph, each in memory of its own in the scope of the writer, copied
+  where it is not."
   [{:keys [b] :as writer} outputs]
   (reduce (fn [done id]
             (conj done (if (and (own? writer id) (not (some #{id} done)))

@@ -77,9 +77,9 @@
 (defn memory
   "The memory of output o, given the results that are wanted of it: all :rows, :backwards where they
   lie so, or a :ring of the rows that later rounds and the results need, one less where the new row
-  may be written :over the oldest."
-  [{:keys [steps] :as attrs} types note o results]
-  (let [[dtype shape] (looping/output-type attrs o), depth (looping/depth attrs types o)
+  may be written :over the oldest; `shape` is that of its rows outside of the body."
+  [{:keys [steps] :as attrs} types note o shape results]
+  (let [[dtype] (looping/output-type attrs o), depth (looping/depth attrs types o)
         most (map second results), total (looping/total attrs types o)
         last-rows (reduce max 0 (filter integer? most))
         ring (max last-rows (if (pos? depth) (inc depth) 1))
@@ -91,6 +91,11 @@
           :else (assoc memory :rows total
                        :backwards (and (zero? depth) (not (looping/counts? attrs))
                                        (every? looping/backwards? results))))))
+
+(defn row-shape
+  "The shape of the rows of output o, in the dims of the body."
+  [attrs o]
+  (type/shape-of (looping/output-type attrs o)))
 
 (defn next-row
   "The row of its memory that an output has in round t."

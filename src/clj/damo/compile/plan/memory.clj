@@ -1,7 +1,7 @@
 (ns damo.compile.plan.memory
   "The buffers of a program: which there are, in which order, by the keys of memory
-  (damo.compile.plan.place). (entries g sched steps outputs place) = [[[:node 3] {:dtype :f32 :size n
-  :kind :temp}] …]."
+  (damo.compile.plan.place). (entries g sched steps outputs place) = [[[:node 3] {:dtype :f32 :size
+  n :kind :temp}] …]."
   (:require [damo.compile.plan.place :as place]
             [damo.compile.plan.steps :as steps]
             [damo.compile.schedule :as schedule]
@@ -41,8 +41,9 @@
                   :size (type/dim* (place/rows g over key) (type/size shape))}]))
 
 (defn entries
-  "The buffers in order, [key {:dtype :size :kind}]: leaves, what units leave in memory, temporaries,
-  scratch. `outputs` are the nodes that are returned, `over` as damo.compile.plan.place has it."
+  "The buffers in order, [key {:dtype :size :kind}]: leaves, what units leave in memory,
+  temporaries, scratch. `outputs` are the nodes that are returned, `over` as damo.compile.plan.place
+  has it."
   [g {:keys [stored]} steps outputs memory-of over]
   (let [read? (nodes-read steps memory-of)
         returned (into #{} (map memory-of) outputs)

@@ -11,7 +11,8 @@
    :steps :notes])
 
 (def ^:private step-keys
-  [:do :op :kernel :dim :dtype :m :n :k :alpha :a :b :beta :c :batch :args])
+  [:do :op :kernel :var :extent :until :unless :test :dim :dtype :m :n :k :alpha :a :b :beta :c
+   :batch :args :count :counted :note :steps :cases])
 
 (defn- in-order
   "The map with these keys first, the others behind them by name."
@@ -19,8 +20,13 @@
   (let [others (sort (set/difference (set (keys m)) (set order)))]
     (apply array-map (mapcat #(find m %) (concat (filter #(contains? m %) order) others)))))
 
+(defn- step-in-order [{:keys [steps cases] :as step}]
+  (in-order step-keys (cond-> step
+                        steps (update :steps (partial mapv step-in-order))
+                        cases (update :cases (partial mapv (partial mapv step-in-order))))))
+
 (defn ordered
   "The program, its meta data kept."
   [program]
-  (-> (in-order program-keys (update program :steps (partial mapv #(in-order step-keys %))))
+  (-> (in-order program-keys (update program :steps (partial mapv step-in-order)))
       (with-meta (meta program))))

@@ -34,10 +34,10 @@
 
 (defn- in-memory
   "The key of the rows of a place in a memory that has this key and so many rows."
-  [{:keys [shape ring]} key all {:keys [row rows size]}]
-  (let [row (if ring (in-ring row all) row), row-size (type/size shape)
-        own (or size (type/dim* rows row-size))]
-    (if (and (= 0 row) (= own (type/dim* all row-size)))
+  [{:keys [shape ring]} key all {:keys [row rows] own-shape :shape}]
+  (let [row (if ring (in-ring row all) row), row-size (type/size (or own-shape shape))
+        own (type/dim* rows row-size)]
+    (if (and (= 0 row) (= own (type/dim* all (type/size shape))))
       key
       (window key (type/signed* row row-size) own))))
 

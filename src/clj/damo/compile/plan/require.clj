@@ -28,8 +28,8 @@
 
 (defn by-time
   "{:bound, :running}: the requirements that a call has to check before it starts, and those that it
-  checks while it runs, {scope [requirement …]}; `dims` are those that are bound. What must hold in a
-  body must hold when that runs."
+  checks while it runs, {scope [requirement …]}; `dims` are those that are bound. What must hold in
+  a body must hold when that runs."
   [{:keys [scope-of] :as g} dims]
   (let [scope #(get scope-of (:id %) 0)
         {bound true, running false} (group-by #(and (= 0 (scope %)) (not (needs-count? dims %)))

@@ -1,8 +1,8 @@
 (ns damo.compile.plan.scope
-  "What may be written over what, in each scope: state by its new value, the oldest row of a carry by
-  the next one, arrays by what is written into parts of them. (arranged g sched updated) = {:units,
-  those of bodies included, in order, :alias, :copies, :over}, as damo.compile.plan.update and place
-  have them."
+  "What may be written over what, in each scope: state by its new value, the oldest row of a carry
+  by the next one, arrays by what is written into parts of them. (arranged g sched updated) =
+  {:units, those of bodies included, in order, :alias, :copies, :over}, as damo.compile.plan.update
+  and place have them."
   (:require [damo.compile.plan.update :as update]))
 
 (set! *warn-on-reflection* true)

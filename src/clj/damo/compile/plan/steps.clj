@@ -90,8 +90,8 @@
          until (assoc :until [:node until])
          unless (assoc :unless [:node unless])
          as (assoc :count {:dim as, :max extent})
-         (seq counted) (update :counted (partial mapv #(cond-> % (same (:dim %))
-                                                                 (assoc :same true))))))]))
+         (seq counted) (assoc :counted (mapv #(cond-> % (same (:dim %)) (assoc :same true))
+                                             counted))))]))
 
 (defn- unit-steps [cx {:keys [kind nodes] :as unit}]
   (case kind
