@@ -147,6 +147,23 @@
                       :b {:buffer 0 :offset 0 :strides [3 1]}
                       :c {:buffer 2 :offset [:* 9 [:+ t 1]] :strides [3 1]}}]}]})
 
+(def told
+  "y = x + r numbers of ones, r the value of an input; ones [r] by the way."
+  '{:damo/program 1 :name "told" :dims [r] :valued [{:dim r :input "rounds"}]
+    :buffers [{:dtype :i32 :size 1 :kind :input} {:dtype :i64 :size 1 :kind :input}
+              {:dtype :i64 :size 1 :kind :output} {:dtype :i64 :size r :kind :output}]
+    :inputs [{:name "rounds" :dtype :i32 :shape [] :buffer 0}
+             {:name "x" :dtype :i64 :shape [] :buffer 1}]
+    :outputs [{:name "y" :dtype :i64 :shape [] :buffer 2}
+              {:name "ones" :dtype :i64 :shape [r] :buffer 3}]
+    :kernels [{:name "copy" :params [[:i64 :in] [:i64 :out]] :body [[:store 1 0 [:load 0 0]]]}
+              {:name "one" :params [[:i64 :inout] [:i64 :out]]
+               :body [[:store 1 0 [:const :i64 1]]
+                      [:store 0 0 [:add [:load 0 0] [:const :i64 1]]]]}]
+    :steps [{:do :kernel :kernel 0 :args [1 2]}
+            {:do :loop :var t :extent r
+             :steps [{:do :kernel :kernel 1 :args [2 {:buffer 3 :offset t :size 1}]}]}]})
+
 (def all
   "Every program of this namespace."
-  [trace circular newton cases sums powers])
+  [trace circular newton cases sums powers told])

@@ -71,6 +71,25 @@
            (first (programs/call f [[0.0 1.0 0.0] [0.0 0.0 1.0] [1.0 0.0 0.0]]
                                  [0.0 0.0 0.0]))))))
 
+;; ## Dimensions that are values
+
+(deftest values-of-inputs-are-dimensions
+  (with-open [f (programs/compiled loops/told)]
+    (doseq [_ (range 2), r [3 0 1 3 20 2 4 5 6 7 8 9]]
+      (is (= [(+ 10 (long r)) (vec (repeat r 1))] (programs/call f r 10))))
+    (is (= ["negative-dimension"
+            (str "in told: input rounds is -1, but its value is the dimension r, which is not "
+                 "negative")]
+           (programs/refusal #(programs/call f -1 10))))
+    (is (= "shape-mismatch" (first (programs/refusal #(programs/call f [1] 10))))))
+  (testing "an axis that shows the dimension as well"
+    (with-open [f (programs/compiled
+                   (-> loops/told (assoc-in [:inputs 1 :shape] '[r])
+                       (assoc-in [:buffers 1 :size] 'r)))]
+      (is (= [6 [1]] (programs/call f 1 [5])))
+      (is (re-find #"axis 0: expected 2, given 1; dimension r is bound by input rounds, to its value 2"
+                   (second (programs/refusal #(programs/call f 2 [5]))))))))
+
 ;; ## What is refused
 
 (defn- refused [form & dims]

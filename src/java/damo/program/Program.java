@@ -18,6 +18,7 @@ import java.util.stream.Stream;
 public record Program(
         String name,
         List<String> dims,
+        List<Valued> valued,
         List<Counted> counted,
         List<Requirement> requirements,
         List<Buffer> buffers,
@@ -27,6 +28,9 @@ public record Program(
         List<Kernel> kernels,
         List<Step> steps,
         List<Map<String, Object>> notes) {
+
+    /** A dimension that is the value of an input, an integer, when a call begins. */
+    public record Valued(String dim, int input) { }
 
     /**
      * A dimension that a call counts, in 0 … max, a size of dimensions that are known before; null

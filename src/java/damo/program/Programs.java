@@ -6,6 +6,7 @@ import damo.edn.Nesting;
 import damo.tensor.DType;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -21,7 +22,7 @@ public final class Programs {
     private static final int MAX_DIMS = Limits.DIMS.most();
     private static final int MAX_BUFFERS = Limits.BUFFERS.most();
 
-    private static final Set<String> KEYS = Set.of("damo/program", "name", "dims", "counted",
+    private static final Set<String> KEYS = Set.of("damo/program", "name", "dims", "valued", "counted",
             "requires", "buffers", "inputs", "state", "outputs", "consts", "kernels", "steps",
             "notes");
 
@@ -65,7 +66,8 @@ public final class Programs {
         List<Program.Port> outputs = ports.read(f.optionalList("outputs"), Program.Kind.OUTPUT,
                 this::checkDim);
         ports.checkAllOwned();
-        checkDimsBound(inputs, state, top);
+        List<Program.Valued> valued = valued(f.optionalList("valued"), inputs);
+        checkDimsBound(valued, inputs, state, top);
         List<Map<String, Object>> notes = notes(f.optionalList("notes"));
         List<Kernel> kernels = new ArrayList<>();
         for (Object k : f.list("kernels")) {
@@ -75,7 +77,7 @@ public final class Programs {
         List<Step> steps = reader.read(f.list("steps"), counted);
         Definitions.check(steps, buffers, state);
         reader.end();
-        Program program = new Program(f.string("name"), List.copyOf(dims), List.copyOf(counted),
+        Program program = new Program(f.string("name"), List.copyOf(dims), valued, List.copyOf(counted),
                 requirements(f.optionalList("requires"), notes.size()),
                 buffers, inputs, state, outputs,
                 List.copyOf(kernels), steps, notes);
@@ -239,8 +241,33 @@ public final class Programs {
         return Literals.array(dtype, data, where);
     }
 
-    private void checkDimsBound(List<Program.Port> inputs, List<Program.Port> state, Where top) {
+    /** Dimensions that are values of inputs, each of them once. */
+    private List<Program.Valued> valued(List<?> forms, List<Program.Port> inputs) {
+        Set<String> seen = new HashSet<>();
+        List<Program.Valued> all = new ArrayList<>();
+        for (Object form : forms) {
+            Where where = Where.of("entry " + all.size() + " of :valued");
+            Fields f = new Fields(form, where, Set.of("dim", "input"));
+            String dim = f.symbol("dim");
+            if (!dims.contains(dim) || !seen.add(dim)) {
+                throw where.bad(":dim is one of :dims, each of them once, found " + dim);
+            }
+            String name = f.string("input");
+            int input = inputs.stream().map(Program.Port::name).toList().indexOf(name);
+            if (input < 0 || !inputs.get(input).shape().isEmpty()
+                    || inputs.get(input).dtype().floating()
+                    || inputs.get(input).dtype() == DType.BOOL) {
+                throw where.bad(":input is an input of one integer, found " + Edn.write(name));
+            }
+            all.add(new Program.Valued(dim, input));
+        }
+        return List.copyOf(all);
+    }
+
+    private void checkDimsBound(List<Program.Valued> valued, List<Program.Port> inputs,
+                                List<Program.Port> state, Where top) {
         Set<String> unbound = new LinkedHashSet<>(dims);
+        valued.forEach(v -> unbound.remove(v.dim()));
         for (List<Program.Port> ports : List.of(inputs, state)) {
             for (Program.Port p : ports) {
                 p.shape().forEach(s -> unbound.remove(s instanceof Size.Name n ? n.name() : null));

@@ -5,9 +5,11 @@ import damo.tensor.Tensor;
 import damo.verify.Binding;
 import damo.verify.Bindings;
 import damo.verify.Coverage;
+import java.util.Arrays;
 
 /**
- * What is known of the calls of a function whose arguments and states have certain shapes: the
+ * What is known of the calls of a function whose arguments and states have certain shapes, and
+ * whose inputs that are dimensions have certain values: the
  * proof that they stay inside their memory, sizes and layout, what must be cleared. No memory of a
  * call, and nothing of a device; shared by threads.
  */
@@ -18,17 +20,36 @@ final class Bound {
     long used;
     private final Binding binding;
     private final long[][] shapes;
+    /** The inputs whose values are dimensions, and the values. */
+    private final int[] valued;
+    private final long[] values;
 
-    private Bound(long[][] shapes, Binding binding, boolean[] open) {
+    private Bound(long[][] shapes, int[] valued, long[] values, Binding binding,
+                  boolean[] open) {
         this.shapes = shapes;
+        this.valued = valued;
+        this.values = values;
         this.binding = binding;
         this.open = open;
     }
 
-    /** The shapes are those of the inputs, then of the states. Throws as {@link Bindings#bind}. */
-    static Bound of(Program program, long[][] shapes, boolean vouched) {
-        Binding binding = Bindings.bind(program, Bindings.dimsOf(program, shapes));
-        return new Bound(shapes, binding,
+    /**
+     * For these arguments and the values of these states at this moment. Throws as {@link
+     * Bindings#bind} and {@link Bindings#dimsOf}.
+     */
+    static Bound of(Program program, Tensor[] inputs, State[] states, boolean vouched) {
+        long[][] shapes = new long[inputs.length + states.length][];
+        for (int i = 0; i < inputs.length; i++) {
+            shapes[i] = inputs[i].shape();
+        }
+        for (int i = 0; i < states.length; i++) {
+            shapes[inputs.length + i] = states[i].current().shape();
+        }
+        int[] valued = program.valued().stream().mapToInt(Program.Valued::input).toArray();
+        long[] values = Arrays.stream(valued).mapToLong(i -> inputs[i].rank() == 0
+                ? inputs[i].longValue() : 0).toArray();
+        Binding binding = Bindings.bind(program, Bindings.dimsOf(program, shapes, values));
+        return new Bound(shapes, valued, values, binding,
                 vouched ? new boolean[0] : Coverage.open(program, binding));
     }
 
@@ -46,6 +67,11 @@ final class Bound {
         }
         for (int i = 0; i < states.length; i++) {
             if (!states[i].current().hasShape(shapes[inputs.length + i])) {
+                return false;
+            }
+        }
+        for (int v = 0; v < valued.length; v++) {
+            if (inputs[valued[v]].longValue() != values[v]) {
                 return false;
             }
         }

@@ -40,7 +40,7 @@ final class BoundShapes {
         }
         Bound found = find(inputs);
         if (found == null) {
-            found = added(inputs, Bound.of(program, shapes(inputs), vouched));
+            found = added(inputs, Bound.of(program, inputs, states, vouched));
         }
         found.used = clock.incrementAndGet();
         return found;
@@ -62,17 +62,6 @@ final class BoundShapes {
             }
         }
         return null;
-    }
-
-    private long[][] shapes(Tensor[] inputs) {
-        long[][] shapes = new long[inputs.length + states.length][];
-        for (int i = 0; i < inputs.length; i++) {
-            shapes[i] = inputs[i].shape();
-        }
-        for (int i = 0; i < states.length; i++) {
-            shapes[inputs.length + i] = states[i].current().shape();
-        }
-        return shapes;
     }
 
     /** Remembers it, in the place of the one that was not asked for for the longest time. */

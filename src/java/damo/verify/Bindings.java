@@ -65,7 +65,15 @@ public final class Bindings {
      * its data has the same by name.
      */
     public static long[] dimsOf(Program p, long[][] shapes) {
-        return new ShapeMatch(p, shapes).dims();
+        return dimsOf(p, shapes, new long[0]);
+    }
+
+    /**
+     * The same where some are values of inputs, which are given in the order of {@code :valued}.
+     * Throws kind "negative-dimension" for one that is.
+     */
+    public static long[] dimsOf(Program p, long[][] shapes, long[] values) {
+        return new ShapeMatch(p, shapes, values).dims();
     }
 
     /**

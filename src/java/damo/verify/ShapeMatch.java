@@ -21,13 +21,15 @@ final class ShapeMatch {
 
     private final Program program;
     private final long[][] shapes;
+    private final long[] values;
     private final List<Program.Port> ports;
     private final int inputs;
 
-    /** {@code shapes} are those of the inputs, then of the state. */
-    ShapeMatch(Program program, long[][] shapes) {
+    /** {@code shapes} are those of the inputs, then of the state; values those of {@code :valued}. */
+    ShapeMatch(Program program, long[][] shapes, long[] values) {
         this.program = program;
         this.shapes = shapes;
+        this.values = values;
         this.inputs = program.inputs().size();
         this.ports = new ArrayList<>(program.inputs());
         ports.addAll(program.state());
@@ -42,6 +44,14 @@ final class ShapeMatch {
         }
         long[] dims = new long[program.dims().size()];
         Arrays.fill(dims, -1);
+        if (values.length != program.valued().size()) {
+            throw new DamoException("shape-mismatch", "program " + Edn.write(program.name())
+                    + " takes the values of " + program.valued().size() + " inputs as dimensions, "
+                    + values.length + " are given");
+        }
+        for (int v = 0; v < values.length; v++) {
+            bindValue(program.valued().get(v), values[v], dims);
+        }
         for (int i = 0; i < shapes.length; i++) {
             bindNames(i, dims);
         }
@@ -50,6 +60,17 @@ final class ShapeMatch {
             check(i, sizes);
         }
         return dims;
+    }
+
+    private void bindValue(Program.Valued valued, long value, long[] dims) {
+        String input = program.inputs().get(valued.input()).name();
+        if (value < 0) {
+            throw new DamoException("negative-dimension", "in " + program.name() + ": input "
+                    + input + " is " + value + ", but its value is the dimension " + valued.dim()
+                    + ", which is not negative", Map.of("input", input, "given", value,
+                    "dimension", valued.dim(), "function", program.name()));
+        }
+        dims[program.dims().indexOf(valued.dim())] = value;
     }
 
     private void bindNames(int port, long[] dims) {
@@ -105,8 +126,13 @@ final class ShapeMatch {
                 + ", given " + shapes[port][axis] + why, data);
     }
 
-    /** The first axis that is the bare name. */
+    /** The input whose value it is, or the first axis that is the bare name. */
     private String binder(String name) {
+        for (int v = 0; v < values.length; v++) {
+            if (program.valued().get(v).dim().equals(name)) {
+                return called(program.valued().get(v).input()) + ", to its value " + values[v];
+            }
+        }
         for (int i = 0; i < ports.size(); i++) {
             int axis = ports.get(i).shape().indexOf(new Size.Name(name));
             if (axis >= 0) {
