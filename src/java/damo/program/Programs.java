@@ -22,8 +22,8 @@ public final class Programs {
     private static final int MAX_DIMS = Limits.DIMS.most();
     private static final int MAX_BUFFERS = Limits.BUFFERS.most();
 
-    private static final Set<String> KEYS = Set.of("damo/program", "name", "dims", "valued", "counted",
-            "requires", "buffers", "inputs", "state", "outputs", "consts", "kernels", "steps",
+    private static final Set<String> KEYS = Set.of("damo/program", "name", "dims", "valued",
+            "counted", "requires", "buffers", "inputs", "state", "outputs", "consts", "kernels", "steps",
             "notes");
 
     private final Set<String> dims = new LinkedHashSet<>();
@@ -77,8 +77,8 @@ public final class Programs {
         List<Step> steps = reader.read(f.list("steps"), counted);
         Definitions.check(steps, buffers, state);
         reader.end();
-        Program program = new Program(f.string("name"), List.copyOf(dims), valued, List.copyOf(counted),
-                requirements(f.optionalList("requires"), notes.size()),
+        Program program = new Program(f.string("name"), List.copyOf(dims), valued,
+                List.copyOf(counted), requirements(f.optionalList("requires"), notes.size()),
                 buffers, inputs, state, outputs,
                 List.copyOf(kernels), steps, notes);
         checkPlanned(program);

@@ -25,7 +25,7 @@ final class ShapeMatch {
     private final List<Program.Port> ports;
     private final int inputs;
 
-    /** {@code shapes} are those of the inputs, then of the state; values those of {@code :valued}. */
+    /** The shapes are those of the inputs, then of the state; values those of {@code :valued}. */
     ShapeMatch(Program program, long[][] shapes, long[] values) {
         this.program = program;
         this.shapes = shapes;
