@@ -41,6 +41,9 @@
   interpreter."
   [e values]
   (let [{:keys [graph]} (expr/to-graph [e])
+        given (fn [[dtype shape] v] (if (every? integer? shape)
+                                      (array/of dtype shape (flatten [v]))
+                                      (array/from-nested dtype v)))
         env (into {} (for [[x v] values]
-                       [(:name (expr/attrs-of x)) (array/from-nested (first (expr/type-of x)) v)]))]
+                       [(:name (expr/attrs-of x)) (given (expr/type-of x) v)]))]
     (array/nested (first (eval/run graph env)))))
