@@ -2,14 +2,9 @@
   "Derivatives of loops in both modes: values from closed forms, and laws on loops of every kind."
   (:require [clojure.test :refer [deftest is testing]]
             [damo.core :as d]
-            [damo.diff.loops :as loops :refer [looped value]]))
+            [damo.diff.loops :refer [looped near? numbers value]]))
 
 (set! *warn-on-reflection* true)
-
-(defn- near? [a b]
-  (let [a (flatten [a]), b (flatten [b])]
-    (and (= (count a) (count b))
-         (every? true? (map #(< (abs (- %1 %2)) (* 1e-9 (+ 1 (abs %1) (abs %2)))) a b)))))
 
 (def ^:private x (d/input 'x [:f64 []]))
 (def ^:private s (d/input 's '[:f64 [n]]))
@@ -85,11 +80,6 @@
     (is (= (mapv double (concat (range 0 14 2) (repeat 8 0)))
            (value (d/grad (d/sum y) s) values)))))
 
-(defn- numbers
-  "Nested vectors of that shape of random numbers."
-  [^java.util.Random random [n & more]]
-  (if n (vec (repeatedly n #(numbers random more))) (- (.nextDouble random) 0.5)))
-
 (deftest a-recurrent-network-in-forward-mode
   (let [random (java.util.Random. 3)
         u (d/input 'u [:f64 [20 5]]), w (d/input 'w [:f64 [5 5]]), h0 (d/input 'h0 [:f64 [1 5]])
@@ -118,45 +108,3 @@
         product (d/lop h w (d/rop h w (d/ones-like w)))]
     (is (every? #(< (abs (- 0.73392899 %)) 1e-8)
                 (flatten (value product {w half, xs (vec (repeat 6 [1.0 1.0 1.0 1.0]))}))))))
-
-;; ## Truncation
-
-(deftest taps-until-truncated
-  (let [[y] (looped {:steps 13, :until true, :params [[:each 0 0 1] [:each 0 2 1]], :carries []
-                     :results [[0 :all]], :grad {:truncate 3}}
-                    [(d/input 's [:f64 [15]])] (fn [x y] [(d/mul x y) (d/gt y 6.0)]))
-        s (d/input 's [:f64 [15]]), values {s (mapv double (range 15))}]
-    (is (= [0.0 0.0 0.0 5.0 6.0 10.0 4.0 5.0 0.0 0.0 0.0 0.0 0.0 0.0 0.0]
-           (value (d/grad (d/sum y) s) values)))))
-
-(defn- states
-  "Of xs, h0 and w: all states of n rounds that look two back, of which derivatives see the last k."
-  [n k xs h0 w]
-  (first (looped {:steps n, :params [[:each 0 0 1] [:carry 0 0] [:carry 0 1]], :carries [1]
-                  :results [[0 :all]], :grad (when k {:truncate k})}
-                 [xs h0] (fn [x g h] (d/tanh (d/add x (d/mul w h) (d/mul 0.5 g)))))))
-
-(defn- states-by-hand [n k xs h0 w]
-  (let [row (fn [x i] (d/squeeze (d/slice x :start i :stop (inc i)) :axis 0))
-        constant #(if (< (long k) (long n)) (d/consider-constant %) %)]
-    (apply d/stack
-           (reduce (fn [rows t]
-                     (let [[g h] (take-last 2 rows), step #(d/tanh (d/add %1 (d/mul %4 %3) (d/mul 0.5 %2)))
-                           x (row xs t)]
-                       (conj rows (if (< t (- n k))
-                                    (d/consider-constant (step x g h w))
-                                    (step x g h w)))))
-                   [(constant (row h0 0)) (constant (row h0 1))] (range n)))))
-
-(deftest the-last-rounds-alone
-  (doseq [n [0 1 4], k [1 2 3 4 9]
-          :let [xs (d/input 'xs [:f64 [n 2]]), h0 (d/input 'h0 [:f64 [2 2]]), w (d/input 'w [:f64 [2]])
-                random (java.util.Random. 5)
-                values (into {} (for [e [xs h0 w]] [e (numbers random (second (d/type-of e)))]))
-                wrt [xs h0 w], all #(mapv (fn [e] (value e values)) %)
-                orders (fn [h] (let [cost (d/sum (d/mul h h)), g (d/grad cost wrt :disconnected :ignore)
-                                     gg (d/sum (d/sqr (g 2)))]
-                                 (all (concat g [(d/rop cost wrt wrt :disconnected :ignore)]
-                                              (d/grad gg wrt :disconnected :ignore)))))]]
-    (testing (str n " rounds, " k)
-      (is (near? (orders (states-by-hand n k xs h0 w)) (orders (states n k xs h0 w)))))))

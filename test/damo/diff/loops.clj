@@ -37,7 +37,8 @@
     (op/results (op/node :branch {:cases (mapv :body closed)} (into [test] args)))))
 
 (defn value
-  "The numbers of an expression for the values of inputs, {input nested-numbers}, by the reference
+  "The numbers of an expression for the values of inputs, {input nested numbers or an
+  array}, by the reference
   interpreter."
   [e values]
   (let [{:keys [graph]} (expr/to-graph [e])
@@ -45,5 +46,17 @@
                                       (array/of dtype shape (flatten [v]))
                                       (array/from-nested dtype v)))
         env (into {} (for [[x v] values]
-                       [(:name (expr/attrs-of x)) (given (expr/type-of x) v)]))]
+                       [(:name (expr/attrs-of x)) (if (map? v) v (given (expr/type-of x) v))]))]
     (array/nested (first (eval/run graph env)))))
+
+(defn near?
+  "Are all numbers of a and b, nested or not, equal up to rounding?"
+  [a b]
+  (let [a (flatten [a]), b (flatten [b])]
+    (and (= (count a) (count b))
+         (every? true? (map #(< (abs (- %1 %2)) (* 1e-9 (+ 1 (abs %1) (abs %2)))) a b)))))
+
+(defn numbers
+  "Nested vectors of that shape of random numbers."
+  [^java.util.Random random [n & more]]
+  (if n (vec (repeatedly n #(numbers random more))) (- (.nextDouble random) 0.5)))

@@ -52,7 +52,7 @@
            :when (not (and (number? template) (zero? template)))]
        [(nth args i) (fitted! b id i (mask/emit-contribution! b id bindings template))]))))
 
-(defn- contributions-of!
+(defn contributions-of!
   "[source gradient] pairs of what lies between the sources and the root of a template that stands
   for a node, for its gradient g."
   [b g root sources]

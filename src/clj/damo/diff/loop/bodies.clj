@@ -16,11 +16,15 @@
   [b body notes]
   (mapv (graph/load-graph! b (body/opened body notes)) (:outputs body)))
 
+(defn- same
+  "The token, equal numbers being equal to Java too."
+  [token]
+  (if (integer? token) (long token) token))
+
 (defn param!
   "The id of the parameter with that token, of that type, in a builder."
   [b token type]
-  (let [at (if (integer? token) (long token) token)]        ; equal numbers, equal nodes
-    (graph/add-node! b (body/param at type) type nil)))
+  (graph/add-node! b (body/param (same token) type) type nil))
 
 (defn params
   "{token id} of the parameters of a builder."
@@ -32,8 +36,8 @@
 (defn- positioned!
   "The id of the parameter for a token in builder `to`, at the next position where it is new."
   [to ^HashMap positions token type]
-  (let [at (or (.get positions token)
-               (let [n (long (.size positions))] (.put positions token n) n))]
+  (let [at (or (.get positions (same token))
+               (let [n (long (.size positions))] (.put positions (same token) n) n))]
     (graph/add-node! to (body/param at type) type nil)))
 
 (defn- cut-off

@@ -15,6 +15,7 @@
             [damo.diff.loop.given :as given]
             [damo.diff.loop.rows :as rows]
             [damo.diff.loop.store :as store]
+            [damo.diff.loop.wishes :as wishes]
             [damo.diff.node :as node]
             [damo.diff.reach :as reach]
             [damo.diff.reverse :as reverse]
@@ -159,7 +160,7 @@
 
 (defn- loop-back!
   "{token result}: the ids of the results of the reverse loop."
-  [{:keys [b id inner steps args] :as s} {:keys [carries kept] :as made}]
+  [{:keys [b id inner steps attrs args] :as s} {:keys [carries kept] :as made}]
   (let [outputs (mapv second (concat carries kept))
         cuts (store/cuts s outputs)
         {:keys [tokens] :as body} (bodies/closed inner outputs cuts [] (turned! s))
@@ -168,7 +169,8 @@
         [params args] (numbered (map #(spec s stored place %) tokens) args)
         [firsts args] (bodies/with-arguments args (map #(first-row! s (first %)) carries))
         back (bodies/emit! b id {:steps steps, :params params, :carries firsts
-                                 :results (results-back s made)}
+                                 :results (results-back s made)
+                                 :grad (not-empty (select-keys (:grad attrs) [:keep]))}
                            args body)]
     (into {} (map-indexed (fn [r token] [token (node/part! b back r)])
                           (concat (map first carries) (map (fn [[k]] [:each k]) kept))))))
@@ -209,11 +211,19 @@
    (for [[[what at] g] (sort-by (comp str key) back) :when (#{:sum :each} what)]
      (if (= :sum what) [(nth args at) (rows/one! b id g)] (of-rows! s g at)))))
 
-(defn contributions!
-  "[argument gradient] pairs of a loop, for the gradients {result gradient}, of the arguments at
-  these positions."
+(defn- through-rounds!
+  "[argument gradient] pairs of a loop that is gone back through round by round."
   [b id g positions]
   (let [{:keys [reached] :as s} (situation b id g positions)
         s (assoc s :rows (into {} (map (fn [o] [o (vec (given/to-rows s o))]))
                                (distinct (concat (:carries reached) (:outputs reached)))))]
     (doall (gradients! s (loop-back! s (made s))))))
+
+(defn contributions!
+  "[argument gradient] pairs of a loop, for the gradients {result gradient}, of the arguments at
+  these positions."
+  [b id g positions]
+  (if-let [root (wishes/instead! b id)]
+    (let [args (graph/args-of (graph/node b id))]
+      (reverse/contributions-of! b g root (distinct (map #(nth args %) positions))))
+    (through-rounds! b id g positions)))

@@ -1,0 +1,17 @@
+(ns damo.diff.loop.wishes
+  "What :grad of a loop asks of its derivative in reverse mode, and how a loop is gone back through
+  for it. {:truncate k}: what lies before the last k rounds is constant. {:checkpoint-every k}: of
+  the states only every k-th window is kept, the rounds between are computed again.
+  (instead! b 7) is the id of what is differentiated in the place of loop 7, or nil."
+  (:require [damo.data.graph :as graph]
+            [damo.diff.loop.segments :as segments]))
+
+(set! *warn-on-reflection* true)
+
+(defn instead!
+  "The id of the :tuple of the results of loop `id` that is differentiated in its place; nil where
+  that is the loop itself."
+  [b id]
+  (let [{{:keys [checkpoint-every truncate]} :grad} (graph/attrs-of (graph/node b id))]
+    (when (and checkpoint-every (not truncate))
+      (segments/segmented! b id checkpoint-every))))

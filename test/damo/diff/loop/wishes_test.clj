@@ -1,0 +1,76 @@
+(ns damo.diff.loop.wishes-test
+  "What is wished of the derivatives of loops: rounds that are constant, by hand and after
+  PyTensor's taps; checkpoints, which change no value, in either mode and to second order."
+  (:require [clojure.test :refer [deftest is testing]]
+            [damo.core :as d]
+            [damo.data.array :as array]
+            [damo.diff.loops :refer [looped near? numbers value]]))
+
+(set! *warn-on-reflection* true)
+
+;; ## Truncation
+
+(deftest taps-until-truncated
+  (let [[y] (looped {:steps 13, :until true, :params [[:each 0 0 1] [:each 0 2 1]], :carries []
+                     :results [[0 :all]], :grad {:truncate 3}}
+                    [(d/input 's [:f64 [15]])] (fn [x y] [(d/mul x y) (d/gt y 6.0)]))
+        s (d/input 's [:f64 [15]]), values {s (mapv double (range 15))}]
+    (is (= [0.0 0.0 0.0 5.0 6.0 10.0 4.0 5.0 0.0 0.0 0.0 0.0 0.0 0.0 0.0]
+           (value (d/grad (d/sum y) s) values)))))
+
+(defn- states
+  "Of xs, h0 and w: all states of n rounds that look two back, of which derivatives see the last k."
+  [n k xs h0 w]
+  (first (looped {:steps n, :params [[:each 0 0 1] [:carry 0 0] [:carry 0 1]], :carries [1]
+                  :results [[0 :all]], :grad (when k {:truncate k})}
+                 [xs h0] (fn [x g h] (d/tanh (d/add x (d/mul w h) (d/mul 0.5 g)))))))
+
+(defn- states-by-hand [n k xs h0 w]
+  (let [row (fn [x i] (d/squeeze (d/slice x :start i :stop (inc i)) :axis 0))
+        constant #(if (< (long k) (long n)) (d/consider-constant %) %)]
+    (apply d/stack
+           (reduce (fn [rows t]
+                     (let [[g h] (take-last 2 rows)
+                           next-row (d/tanh (d/add (row xs t) (d/mul w h) (d/mul 0.5 g)))]
+                       (conj rows (if (< t (- n k)) (d/consider-constant next-row) next-row))))
+                   [(constant (row h0 0)) (constant (row h0 1))] (range n)))))
+
+(deftest the-last-rounds-alone
+  (doseq [n [0 1 4], k [1 2 3 4 9]
+          :let [xs (d/input 'xs [:f64 [n 2]]), h0 (d/input 'h0 [:f64 [2 2]])
+                w (d/input 'w [:f64 [2]])
+                random (java.util.Random. 5)
+                values (into {} (for [e [xs h0 w]] [e (numbers random (second (d/type-of e)))]))
+                wrt [xs h0 w], all #(mapv (fn [e] (value e values)) %)
+                ignore {:disconnected :ignore}
+                orders (fn [h] (let [cost (d/sum (d/mul h h)), g (d/grad cost wrt ignore)]
+                                 (all (concat g [(d/rop cost wrt wrt ignore)]
+                                              (d/grad (d/sum (d/sqr (g 2))) wrt ignore)))))]]
+    (testing (str n " rounds, " k)
+      (is (near? (orders (states-by-hand n k xs h0 w)) (orders (states n k xs h0 w)))))))
+
+;; ## Checkpoints
+
+(deftest checkpoints-change-nothing
+  (let [random (java.util.Random. 9), xs (d/input 'xs [:f64 ['n 2]]), h0 (d/input 'h0 [:f64 [2 2]])
+        w (d/input 'w [:f64 [2]])
+        rnn (fn [wishes]
+              (looped {:steps 'n, :carries [1], :grad wishes
+                       :params [[:each 0 0 1] [:each 0 'n -1] [:carry 0 0] [:carry 0 1] [:turn]]
+                       :results [[0 :all] [0 1] [1 :all :backwards] [0 3] [1 1] [0 2 :backwards]]}
+                      [xs h0] (fn [x y g h t]
+                                (let [h (d/tanh (d/add x (d/mul w h) (d/mul 0.5 g)))]
+                                  [h (d/mul h y (d/add 1 t))]))))
+        orders (fn [results values]
+                 (let [cost (reduce d/add (map #(d/sum (d/mul %1 %1 %2)) results (range 1 9)))
+                       wrt [xs h0 w], g (d/grad cost wrt)
+                       gg (reduce d/add (map (comp d/sum d/sqr) g))]
+                   (mapv #(value % values)
+                         (concat results g [(d/rop cost wrt wrt)] (d/grad gg wrt)))))]
+    (doseq [n [0 1 5 6]
+            :let [values {xs (array/of :f64 [n 2] (flatten (numbers random [n 2])))
+                          h0 (numbers random [2 2]), w [0.3 -0.7]}
+                  plain (orders (rnn nil) values)]
+            k [1 2 3 7]]
+      (testing (str n " rounds, every " k)
+        (is (near? plain (orders (rnn {:checkpoint-every k}) values)))))))
