@@ -10,6 +10,7 @@
             [damo.data.kinds :as kinds]
             [damo.data.tuple :as tuple]
             [damo.data.type :as type]
+            [damo.diff.holders :as holders]
             [damo.diff.node :as node]
             [damo.diff.reach :as reach]
             [damo.op :as op]
@@ -213,7 +214,8 @@
               :contract of-matrices
               (:part :tuple) of-results
               nil)]
-    (or (when (map? batch) (as-declared b id batch operands n))
+    (or (when-let [{way :batched} (holders/of kind)] (way b id operands n))
+        (when (map? batch) (as-declared b id batch operands n))
         (when way (way b id operands n))
         (through-template b id operands n)
         (element-by-element b id attrs operands n))))

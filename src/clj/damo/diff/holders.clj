@@ -16,7 +16,7 @@
           :batched (later/of 'damo.diff.loop.batch/counterpart!)}
    :branch {:pull-back (later/of 'damo.diff.branch/contributions!)
             :push-forward (later/of 'damo.diff.branch/tangents!)
-            :batched (later/of 'damo.diff.branch/counterpart!)}})
+            :batched (later/of 'damo.diff.branch.batch/counterpart!)}})
 
 (defn of
   "What there is for a kind of op; nil for one that is not of these."
