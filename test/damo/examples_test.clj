@@ -2,18 +2,22 @@
   "The examples run from top to bottom and print what they promise."
   (:require [clojure.java.io :as io]
             [clojure.string :as str]
-            [clojure.test :refer [deftest is]]
+            [clojure.test :refer [deftest is testing]]
             [damo.core]
-            [damo.op :as op]))
+            [damo.op :as op])
+  (:import [java.io File]
+           [java.nio.file Files]
+           [java.nio.file.attribute FileAttribute]))
 
 (set! *warn-on-reflection* true)
 
 (defn- output-of
-  "What an example prints when it is loaded, as bin/damo script does, in a namespace of its own."
-  [file]
+  "What an example prints when it is loaded with these arguments, as bin/damo script does, in a
+  namespace of its own."
+  [file & args]
   (let [before @op/registry]
     (try
-      (binding [*ns* (create-ns 'damo.examples-test.script)]
+      (binding [*ns* (create-ns 'damo.examples-test.script), *command-line-args* args]
         (refer-clojure)
         (with-out-str
           (load-file (str (io/file (System/getProperty "damo.root" ".") "examples" file)))))
@@ -32,3 +36,41 @@
                   "expression: (fragile x)"
                   "[2.0 3.0]"]]
       (is (str/includes? text line)))))
+
+(defn- in-folder
+  "Calls f with the name of a new folder, and removes it after."
+  [f]
+  (let [folder (str (Files/createTempDirectory "example" (make-array FileAttribute 0)))]
+    (try (f folder)
+         (finally (run! #(.delete ^File %) (reverse (file-seq (io/file folder))))))))
+
+(deftest hessian-free-training
+  (in-folder
+   (fn [folder]
+     (let [text (output-of "hessian_free.clj" "8" "25" folder)
+           wrong (fn [method] (parse-double (second (re-find (re-pattern (str method ".* (\\S+) %"))
+                                                             text))))]
+       (testing "it learns to add, and plain gradient descent does not in the same time"
+         (is (< (wrong "Newton") 5.0 50.0 (wrong "SGD"))))
+       (is (str/includes? (slurp (io/file folder "hessian-free.svg")) "polyline"))))))
+
+(defn- lines-with [what text] (filter #(str/includes? % what) (str/split-lines text)))
+
+(deftest characters
+  (in-folder
+   (fn [folder]
+     (let [run (fn [name & args]
+                 (apply output-of "char_rnn.clj" "--out" (str folder "/" name) args))
+           small ["--cell" "gru" "--hidden" "8" "--batch" "4" "--window" "16" "--every" "20"
+                  "--say" "5"]
+           at-40 #(re-find #"step 40 .*character" %)
+           whole (apply run "whole" "--steps" "40" small)
+           begun (apply run "parts" "--steps" "20" small)
+           resumed (run "parts" "--steps" "40")]
+       (is (= 2 (count (lines-with "bits per character" whole))))
+       (is (re-find #"it says: \".{5,9}\"" whole))
+       (testing "what goes on from a checkpoint ends where an uninterrupted run does"
+         (is (str/includes? begun "from the beginning"))
+         (is (str/includes? resumed "going on from the checkpoint"))
+         (is (= (at-40 whole) (at-40 resumed)))
+         (is (some? (at-40 whole))))))))

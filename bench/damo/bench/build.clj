@@ -1,8 +1,9 @@
 (ns damo.bench.build
   "How long it takes from expressions to machine code: building, differentiating, rewriting and
   compiling, the first time and when all is warm. The graphs: a training step, the gradient of long
-  chains, and many nodes of mixed ops."
-  (:require [damo.bench.stages :as stages]
+  chains, many nodes of mixed ops, and loops."
+  (:require [damo.bench.recurrent :as recurrent]
+            [damo.bench.stages :as stages]
             [damo.bench.stats :as stats]
             [damo.bench.step :as step]
             [damo.core :as d])
@@ -61,6 +62,8 @@
   [["the MLP's training step" #(step/training-step "mlp") 21]
    ["gradient of 200 h ← tanh(h·w + h), w a matrix" #(chain 200 d/dot [:f32 [32 32]]) 5]
    ["gradient of 200 h ← tanh(h*w + h), elementwise" #(chain 200 d/mul [:f32 [32]]) 5]
+   ["an LSTM's training step of 100 steps" #(recurrent/lstm-training-step 128 32) 5]
+   ["the gradient through four nested loops" #(recurrent/nested 4) 5]
    ["1,000 nodes of mixed ops" #(mixed 1000) 5]
    ["400 firings of rules" #(firing 400) 5]
    ["10,000 nodes of mixed ops" #(mixed 10000) 1]

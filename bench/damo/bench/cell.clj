@@ -1,7 +1,10 @@
 (ns damo.bench.cell
   "Measures one cell of the benchmark, a task with a number of threads and a batch size, in this
   process. (measure [\"mlp\" 1 60] 1.5) => {:rate 93000.0, :loss 2.614944, :ok? true, …}."
-  (:require [damo.bench.measure :as measure]
+  (:require [damo.bench.language-model :as language-model]
+            [damo.bench.loop-task :as loop-task]
+            [damo.bench.measure :as measure]
+            [damo.bench.recurrent :as recurrent]
             [damo.bench.step :as step]
             [damo.bench.task :as task])
   (:import [damo.lib Blas]))
@@ -13,5 +16,28 @@
   expected one} of a cell [task threads batch], measured for `seconds` at least."
   [[task threads batch] seconds]
   (.setThreads (Blas/get) (int threads))
-  (let [{:keys [loss] :as measured} (measure/measure (step/stepper task batch) batch seconds)]
+  (let [work {:units batch, :check-steps task/check-steps, :check-units task/check-steps}
+        {:keys [loss] :as measured} (measure/measure (measure/each (step/stepper task batch))
+                                                     work seconds)]
     (assoc measured :ok? (task/loss-ok? task batch loss))))
+
+(defn- prepared
+  "[run, work] of a loop, as damo.bench.measure has them."
+  [task how]
+  (let [length (loop-task/length task)]
+    (if (loop-task/model? task)
+      (let [f (language-model/stepper task how)]
+        [(if (= how :native) f (measure/each f))
+         {:units length, :check-steps (quot loop-task/check-elements length)
+          :check-units loop-task/check-elements}])
+      (let [f (recurrent/runner task)]
+        [(measure/each (fn [_] (f))) {:units length, :check-steps 1, :check-units 1}]))))
+
+(defn measure-loop
+  "The same of a loop of damo.bench.loop-task, in elements or steps/s, on one thread; `how` is
+  :calls, one call a window of a language model, or :native, many windows in a call."
+  [task how seconds]
+  (.setThreads (Blas/get) 1)
+  (let [[run work] (prepared task how)
+        {:keys [loss] :as measured} (measure/measure run work seconds)]
+    (assoc measured :ok? (task/near? (loop-task/expected task) loss))))

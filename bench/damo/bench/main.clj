@@ -1,10 +1,11 @@
 (ns damo.bench.main
   "`bin/damo bench`: measures training steps of Damo, and beside it those of other programs, each
-  cell in a process of its own; prints a table and writes JSON lines. `bin/damo bench compile`
-  measures what making functions takes, stage by stage."
+  cell in a process of its own; prints a table and writes JSON lines. `bin/damo bench rnn` does so
+  with loops. `bin/damo bench compile` measures what making functions takes, stage by stage."
   (:require [clojure.java.io :as io]
             [clojure.set :as set]
             [clojure.string :as str]
+            [damo.bench.loop-task :as loop-task]
             [damo.bench.peers :as peers]
             [damo.bench.stats :as stats]
             [damo.bench.task :as task]
@@ -14,14 +15,8 @@
 
 (set! *warn-on-reflection* true)
 
-(def ^:private options
-  [["--tasks" {:key :tasks, :read (cli/each-of (apply cli/one-of task/tasks)), :hint "LIST"
-               :default task/tasks, :doc "what to train"}]
-   ["--batches" {:key :batches, :read (cli/each-of (cli/whole 1 task/examples)), :hint "LIST"
-                 :default [1 10 60], :doc "examples a step"}]
-   ["--threads" {:key :threads, :read (cli/each-of (cli/whole 1 1024)), :hint "LIST"
-                 :default [1 2], :doc "threads of the library and of loops"}]
-   ["--seconds" {:key :seconds, :read (cli/positive), :hint "S"
+(def ^:private common-options
+  [["--seconds" {:key :seconds, :read (cli/positive), :hint "S"
                  :default 1.5, :doc "to measure a cell, at least"}]
    ["--rounds" {:key :rounds, :read (cli/whole 1 1000), :hint "N"
                 :default 1, :doc "how often every program runs every cell"}]
@@ -30,24 +25,63 @@
    ["--out" {:key :out, :read (cli/path), :hint "FILE", :doc "where JSON lines go"}]
    ["--line" {:key :line, :doc "measure one cell here and print the line that peers print"}]])
 
+(def ^:private options
+  (into [["--tasks" {:key :tasks, :read (cli/each-of (apply cli/one-of task/tasks)), :hint "LIST"
+                     :default task/tasks, :doc "what to train"}]
+         ["--batches" {:key :batches, :read (cli/each-of (cli/whole 1 task/examples))
+                       :hint "LIST", :default [1 10 60], :doc "examples a step"}]
+         ["--threads" {:key :threads, :read (cli/each-of (cli/whole 1 1024)), :hint "LIST"
+                       :default [1 2], :doc "threads of the library and of loops"}]]
+        common-options))
+
+(def ^:private loop-name
+  {:expects "the name of a loop, such as rnn:50:10, scalar:10000, tanh-grad:50:1000, lstm:128:1:100"
+   :value #(when (loop-task/known? %) %)})
+
+(def ^:private loop-options
+  (into [["--tasks" {:key :tasks, :read (cli/each-of loop-name), :hint "LIST"
+                     :doc "loops by name, as rnn:N:T (default: all that peers have)"}]
+         ["--sizes" {:key :sizes, :read (cli/each-of (cli/whole 1 100000)), :hint "LIST"
+                     :default [10 50 100 200 500 1000], :doc "N of the language models"}]
+         ["--windows" {:key :windows, :read (cli/each-of (cli/whole 1 1000)), :hint "LIST"
+                       :default [10 100], :doc "T of the language models"}]
+         ["--native" {:key :native, :doc "with --line: many windows in one call"}]]
+        common-options))
+
 (def ^:private intro
   "usage: bin/damo bench [OPTION...]      training steps, in examples/s
+       bin/damo bench rnn [OPTION...]  loops: language models and others, in elements/s
        bin/damo bench compile          from expressions to machine code, stage by stage")
+
+(def ^:private loop-intro
+  "usage: bin/damo bench rnn [OPTION...]
+Trains simple recurrent language models, N inputs, hidden units and outputs, batch 1, windows of T
+elements, one call a window (damo) or all windows in one call (damo-native), and runs a scalar loop,
+h <- tanh(h W + x), and an LSTM, forward and with gradient; on one thread, in elements or steps/s.")
 
 ;; ## One cell, in this process
 
+(defn- print-cell
+  "Prints the check of a measured cell on standard error and a peer's line on standard output."
+  [[task threads batch] {:keys [loss rate best reps ok?]} expected]
+  (binding [*out* *err*]
+    (println (format "check %s batch %d damo loss %.6f%s" task batch loss
+                     (if ok? " ok" (str " MISMATCH expected " expected)))))
+  (println (format "%s %d %d %.1f  # damo best %.1f reps %d%s" task threads batch rate best reps
+                   (if ok? "" " MISMATCH"))))
+
 (defn- measure-here!
-  "Measures the one cell of the options in this process; prints the check on standard error and
-  the line of a peer on standard output."
+  "Measures the one cell of the options in this process."
   [{:keys [tasks threads batches seconds]}]
-  (let [[task threads batch :as cell] [(first tasks) (first threads) (first batches)]
-        measure-step (requiring-resolve 'damo.bench.cell/measure)
-        {:keys [loss rate best reps ok?]} (measure-step cell seconds)]
-    (binding [*out* *err*]
-      (println (format "check %s batch %d damo loss %.6f%s" task batch loss
-                       (if ok? " ok" (str " MISMATCH expected " (task/expected-loss task batch))))))
-    (println (format "%s %d %d %.1f  # damo best %.1f reps %d%s" task threads batch rate best reps
-                     (if ok? "" " MISMATCH")))))
+  (let [[task _ batch :as cell] [(first tasks) (first threads) (first batches)]
+        measure-step (requiring-resolve 'damo.bench.cell/measure)]
+    (print-cell cell (measure-step cell seconds) (task/expected-loss task batch))))
+
+(defn- measure-loop-here! [{:keys [tasks native seconds]}]
+  (let [measure-loop (requiring-resolve 'damo.bench.cell/measure-loop)
+        task (first tasks)]
+    (print-cell [task 1 1] (measure-loop task (if native :native :calls) seconds)
+                (loop-task/expected task))))
 
 ;; ## All cells, each in a process
 
@@ -55,28 +89,33 @@
   (str "'" (str/replace argument "'" "'\\''") "'"))
 
 (defn- self
-  "Damo as a peer: this program again, for one cell."
-  []
+  "This program again as a peer of that name, for one cell; `arguments` are those of its line."
+  [name arguments]
   (let [jvm (.getInputArguments (ManagementFactory/getRuntimeMXBean))
         java (str (System/getProperty "java.home") "/bin/java")
         class-path (System/getProperty "java.class.path")]
-    {:name "damo"
+    {:name name
      :command (str (str/join " " (map quoted (concat [java] jvm ["-cp" class-path])))
-                   " clojure.main -m damo.bench.main --line --tasks {task} --threads {threads}"
-                   " --batches {batch} --seconds {secs}")}))
+                   " clojure.main -m damo.bench.main " arguments
+                   " --line --tasks {task} --seconds {secs}")}))
 
 (defn- print-row [{:keys [program task threads batch rate other mismatch failed]}]
   (binding [*out* *err*]
     (println (str (format "%-6s %d thread(s) batch %2d  %-14s " task threads batch program)
-                  (if failed (str "cannot run: " failed) (format "%,12.0f examples/s" rate))
+                  (if failed (str "cannot run: " failed) (format "%,12.0f /s" rate))
                   (when mismatch "  wrong check value, left out")
                   (when (and other (< 0.12 other)) (format "  (others used %.2f cores)" other))))))
 
+(defn- kind-of [[task]]
+  (if (some #{task} task/tasks) "mlp" (loop-task/kind task)))
+
 (defn- run-cell!
   "The rows of one cell in one round; a program that failed before is not run again."
-  [programs failed [_ threads _ :as cell] round {:keys [seconds]}]
-  (vec (for [{:keys [name] :as program} programs
-             :when (and (not (@failed name)) ((:threads program #{threads}) threads))]
+  [programs failed [_ n _ :as cell] round {:keys [seconds]}]
+  (vec (for [{:keys [name kinds threads] :as program} programs
+             :when (and (not (@failed name))
+                        (or (nil? threads) (threads n))
+                        (or (nil? kinds) (kinds (kind-of cell))))]
          (let [row (assoc (peers/run-peer program cell seconds) :round round)]
            (when (:failed row) (swap! failed conj name))
            (print-row row)
@@ -95,17 +134,26 @@
                row rows]
            row))))
 
-(defn- measure-all! [{:keys [peers out] :as opts}]
-  (let [programs (into [(self)] (when peers (peers/read-peers peers)))]
+(defn- measure-all!
+  "Runs `own` programs and peers on all cells, and prints their table; `unit` is what is counted."
+  [own unit {:keys [peers out] :as opts}]
+  (let [programs (into own (when peers (peers/read-peers peers)))]
     (when out (spit out ""))
     (let [rows (run-all! programs opts)]
-      (println (str "examples/s" (when peers " (in brackets: Damo's over it)") "\n"))
+      (println (str unit "/s" (when peers " (in brackets: Damo's over it)") "\n"))
       (println (stats/table rows "damo"))
       (when-let [row (first (filter #(and (= "damo" (:program %)) (or (:failed %) (:mismatch %)))
                                     rows))]
         (fail! ::not-measured (str "Damo did not do " (str/join " " (stats/cell-of row)) ": "
                                    (:failed row "its check value is wrong"))
                {:row row})))))
+
+(defn- measure-loops! [{:keys [tasks sizes windows] :as opts}]
+  (let [tasks (or tasks (into (vec (loop-task/models sizes windows)) loop-task/others))
+        model-kinds (set (map loop-task/kind (filter loop-task/model? tasks)))]
+    (measure-all! [(self "damo" "rnn") (assoc (self "damo-native" "rnn --native")
+                                              :kinds model-kinds)]
+                  "elements" (assoc opts :tasks tasks, :threads [1], :batches [1]))))
 
 (defn- print-stages [stages]
   (doseq [[stage {:keys [ms mb]}] (sort-by (comp - :ms val) stages)]
@@ -125,12 +173,17 @@
       (flush))))
 
 (defn- main [[job & more :as args]]
-  (if (= job "compile")
-    (measure-build! more)
+  (case job
+    "compile" (measure-build! more)
+    "rnn" (let [{:keys [help line] :as opts} (cli/parse loop-options more)]
+            (cond help (println (cli/help loop-intro loop-options))
+                  line (measure-loop-here! opts)
+                  :else (measure-loops! opts)))
     (let [{:keys [help line] :as opts} (cli/parse options args)]
       (cond help (println (cli/help intro options))
             line (measure-here! opts)
-            :else (measure-all! opts)))))
+            :else (measure-all! [(self "damo" "--threads {threads} --batches {batch}")]
+                                "examples" opts)))))
 
 (defn -main
   "Runs the benchmark that the arguments ask for and ends the process; see --help."

@@ -36,15 +36,13 @@
      :command command}))
 
 (defn read-peers
-  "The peers of a file that train feed-forward networks (kind mlp), a vector of {:name :kinds
-  :threads :command}; blank lines and lines that start with # are skipped. Fails with ::bad-line,
-  naming the line."
+  "The peers of a file, a vector of {:name :kinds :threads :command}; blank lines and lines that
+  start with # are skipped. Fails with ::bad-line, naming the line."
   [file]
   (let [lines (str/split-lines (slurp (io/file file)))]
     (into [] (comp (map-indexed (fn [i text] [(inc i) (str/trim text)]))
                    (remove (fn [[_ text]] (or (str/blank? text) (str/starts-with? text "#"))))
-                   (map (fn [[line text]] (peer-of file line text)))
-                   (filter #((:kinds %) "mlp")))
+                   (map (fn [[line text]] (peer-of file line text))))
           lines)))
 
 (defn command-for

@@ -9,7 +9,7 @@
 
 (set! *warn-on-reflection* true)
 
-(defn- tensor-of
+(defn tensor-of
   "A tensor of a flat float or long array and a shape."
   ^Tensor [data dtype shape]
   (let [t (Tensor/uninitialized (DType/of dtype) (long-array shape))]

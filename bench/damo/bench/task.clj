@@ -29,13 +29,17 @@
   [task batch]
   (get-in expected-losses [task batch]))
 
+(defn near?
+  "Is a measured value within 2e-4 relative of what is expected? True where that is nil, false for
+  NaN."
+  [expected value]
+  (or (nil? expected)
+      (<= (abs (- (double value) (double expected))) (* 2e-4 (abs (double expected))))))
+
 (defn loss-ok?
-  "Is a measured mean loss within 2e-4 relative of what is expected? True where nothing is known,
-  false for NaN."
+  "Is a measured mean loss near what is expected? True where nothing is known, false for NaN."
   [task batch loss]
-  (let [expected (expected-loss task batch)]
-    (or (nil? expected)
-        (<= (Math/abs (- (double loss) (double expected))) (* 2e-4 (double expected))))))
+  (near? (expected-loss task batch) loss))
 
 ;; ## Data
 

@@ -23,17 +23,21 @@
   (doseq [[args status message] [[["--tasks" "nlp"] 2 #"one of logreg, mlp, deep"]
                                  [["--batches" "0"] 2 #"from 1 to 6000"]
                                  [["compile" "--fast"] 2 #"no option --fast"]
+                                 [["rnn" "--tasks" "rnn:10"] 2 #"the name of a loop, such as rnn:"]
+                                 [["rnn" "--tasks" "mlp"] 2 #"the name of a loop"]
                                  [["--peers" "none.txt"] 1 #"none\.txt"]]]
     (testing (pr-str args)
       (let [result (apply bench args)]
         (is (= status (:status result)))
         (is (re-find message (:err result))))))
-  (is (str/includes? (:out (bench "--help")) "--rounds N")))
+  (is (str/includes? (:out (bench "--help")) "--rounds N"))
+  (is (str/includes? (:out (bench "rnn" "--help")) "--windows LIST")))
 
 (def ^:private fakes
   [{:name "damo", :command "echo {task} {threads} {batch} 100"}
    {:name "half", :threads #{1}, :command "echo {task} {threads} {batch} 50"}
-   {:name "broken", :threads #{1 2}, :command "echo no such thing >&2; exit 1"}])
+   {:name "broken", :threads #{1 2}, :command "echo no such thing >&2; exit 1"}
+   {:name "other", :kinds #{"rnn10"}, :command "echo {task} {threads} {batch} 7"}])
 
 (defn- run-fakes [out]
   (binding [*err* (StringWriter.)]
@@ -51,6 +55,14 @@
     (is (= (count rows) (count lines)))
     (is (every? #(re-find #"^\{\"batch\":10,.*\"task\":\"mlp\",\"threads\":[12]\}$" %) lines))
     (is (str/includes? (first lines) "\"examples_per_s\":100.0,"))))
+
+(deftest programs-run-what-they-are-made-for
+  (let [rows (binding [*err* (StringWriter.)]
+               (#'main/run-all! fakes {:tasks ["rnn:50:10" "rnn:50:100"], :threads [1]
+                                       :batches [1], :rounds 1, :seconds 0.1}))]
+    (is (= [["damo" "rnn:50:10"] ["half" "rnn:50:10"] ["broken" "rnn:50:10"]
+            ["other" "rnn:50:10"] ["damo" "rnn:50:100"] ["half" "rnn:50:100"]]
+           (map (juxt :program :task) rows)))))
 
 (deftest a-line-for-peers
   (let [threads (.threads (Blas/get))

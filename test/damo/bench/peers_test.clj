@@ -11,7 +11,8 @@
          (finally (.delete file)))))
 
 (deftest the-file-of-peers
-  (is (= [{:name "c", :kinds #{"mlp" "rnn10"}, :threads #{1 2}, :command "run {task} | cat"}]
+  (is (= [{:name "c", :kinds #{"mlp" "rnn10"}, :threads #{1 2}, :command "run {task} | cat"}
+          {:name "language-model", :kinds #{"rnn10"}, :threads #{1}, :command "other"}]
          (read-text (str "# a comment\n\n"
                          "c | mlp, rnn10 | 1,2 | run {task} | cat\n"
                          "language-model | rnn10 | 1 | other\n")))))

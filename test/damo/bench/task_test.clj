@@ -34,12 +34,13 @@
   (let [steps (volatile! [])
         start (System/nanoTime)
         {:keys [loss rate best reps]}
-        (measure/measure (fn [i]
-                           (vswap! steps conj i)
-                           (let [until (+ (System/nanoTime) 1000000)]
-                             (while (< (System/nanoTime) until) (Thread/onSpinWait)))
-                           (double i))
-                         10 0.0)]
+        (measure/measure (measure/each (fn [i]
+                                         (vswap! steps conj i)
+                                         (let [until (+ (System/nanoTime) 1000000)]
+                                           (while (< (System/nanoTime) until)
+                                             (Thread/onSpinWait)))
+                                         (double i)))
+                         {:units 10, :check-steps 100, :check-units 100} 0.0)]
     (is (= (range (count @steps)) @steps))
     (is (= 49.5 loss))
     (is (= 5 reps))
