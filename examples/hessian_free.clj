@@ -84,7 +84,7 @@
 (defn shortened
   "The first of 1, 0.8, 0.8², … by which a step lowers the loss, else 0."
   [loss-at loss slope]
-  (let [k (d/while-loop (d/expr 1.0)
+  (let [k (d/while-loop 1.0
                         #(d/logical-and (d/gt % 1e-3)
                                         (d/gt (loss-at %) (d/add loss (d/mul 0.01 % slope))))
                         #(d/mul 0.8 %))]

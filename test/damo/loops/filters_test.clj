@@ -3,12 +3,18 @@
   models, against the density of all observations at once and against all paths one by one."
   (:require [clojure.test :refer [deftest is testing]]
             [damo.core :as d]
-            [damo.linalg :as la]
             [damo.loops.waves :refer [close? wave]]))
 
 (set! *warn-on-reflection* true)
 
 ;; ## Kalman's filter
+
+(defn- inverse
+  "[inverse, determinant] of a matrix [2 2]."
+  [m]
+  (let [[a b c e] (for [i [0 1], j [0 1]] (d/index m i j))
+        det (d/sub (d/mul a e) (d/mul b c))]
+    [(d/div (d/stack [(d/stack [e (d/neg b)]) (d/stack [(d/neg c) a])]) det) det]))
 
 (defn- kalman-step
   "One prediction and correction; `model` is {:f :h :q :r}, matrices."
@@ -18,12 +24,13 @@
         surprise (d/sub y (d/dot h mean))
         hp (d/dot h cov)
         s (d/add (d/dot hp (d/transpose h)) r)
-        gain (d/transpose (la/solve s hp))
-        distance (d/dot surprise (la/solve s surprise))
+        [s-inverse s-det] (inverse s)
+        gain (d/dot (d/transpose hp) s-inverse)
+        distance (d/dot surprise (d/dot s-inverse surprise))
         scale (* 2 (Math/log (* 2 Math/PI)))]
     {:mean (d/add mean (d/dot gain surprise))
      :cov (d/sub cov (d/dot gain hp))
-     :log-density (d/sub log-density (d/mul 0.5 (d/add distance (la/logdet s) scale)))}))
+     :log-density (d/sub log-density (d/mul 0.5 (d/add distance (d/log s-det) scale)))}))
 
 (defn- log-likelihood [model mean cov ys]
   (d/index (:log-density (d/scan {:sequences {:y ys}
