@@ -44,16 +44,6 @@
     (try (f folder)
          (finally (run! #(.delete ^File %) (reverse (file-seq (io/file folder))))))))
 
-(deftest hessian-free-training
-  (in-folder
-   (fn [folder]
-     (let [text (output-of "hessian_free.clj" "8" "25" folder)
-           wrong (fn [method] (parse-double (second (re-find (re-pattern (str method ".* (\\S+) %"))
-                                                             text))))]
-       (testing "it learns to add, and plain gradient descent does not in the same time"
-         (is (< (wrong "Newton") 5.0 50.0 (wrong "SGD"))))
-       (is (str/includes? (slurp (io/file folder "hessian-free.svg")) "polyline"))))))
-
 (defn- lines-with [what text] (filter #(str/includes? % what) (str/split-lines text)))
 
 (deftest characters

@@ -36,15 +36,16 @@
     (mapcat identity (sort-by key (remove #(or (nil? (val %)) (false? (val %)) (graphs? (val %)))
                                           attrs)))))
 
-(defn- cut-short [args]
-  (if (< (long most-arguments) (bounded-count (inc (long most-arguments)) args))
-    (concat (take most-arguments args) ['…])
-    args))
+(defn- cut-short
+  "The arguments as `show` has them, of many only the first."
+  [show args]
+  (concat (map show (take most-arguments args))
+          (when (seq (drop most-arguments args)) ['…])))
 
 (defn- call
   "The call of a function on arguments, `show` being how these read."
   [head args show more]
-  (concat [(symbol (name head))] (map show (cut-short args)) more))
+  (concat [(symbol (name head))] (cut-short show args) more))
 
 (defn- written-argument [show node? x]
   (cond (node? x) (show x)
