@@ -50,7 +50,7 @@
                                                        (d/grad loss params)))})))
 
 (defn nested
-  "The gradient by w of `depth` loops of three steps within each other, of x ← tanh(w·x)."
+  "The gradient by w of `depth` loops of five steps within each other, of x ← tanh(w·x)."
   [depth]
   (let [w (d/input 'w [:f64 [4]]), x (d/input 'x [:f64 [4]])
         deeper (fn [f] (fn [x] (d/foldl (fn [x _] (f x)) x (d/arange 5))))
