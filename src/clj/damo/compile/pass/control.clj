@@ -3,10 +3,13 @@
   name and a promise, as rules have (see damo.rule/promises), so that modes leave it out by either.
   A pass is a function of a graph to a graph; it sees each graph in nodes as it sees the one around,
   inner ones first. (improved g {:phase :early :control #{:early}}) is {:graph g' :names [name …]}."
-  (:require [damo.compile.pass.loop.carry :as carry]
+  (:require [damo.compile.pass.branch.sink :as sink]
+            [damo.compile.pass.branch.tidy :as tidy]
+            [damo.compile.pass.loop.carry :as carry]
+            [damo.compile.pass.loop.hoist :as hoist]
             [damo.compile.pass.loop.row :as row]
-            [damo.compile.pass.loop.unite :as unite]
             [damo.compile.pass.loop.unread :as unread]
+            [damo.compile.pass.unite :as unite]
             [damo.data.graph :as graph]
             [damo.meaning.counted :as counted]
             [damo.op :as op]
@@ -20,14 +23,26 @@
   behind those that run before composites are expanded."
   [{:name :loop-unread, :of unread/dropped, :keeps :bits, :phases #{:early :late}
     :why "Results, outputs and carries that nobody reads are not computed."}
+   {:name :branch-unread, :of tidy/dropped, :keeps :bits, :phases #{:early :late}
+    :why "Results that nobody reads are not computed."}
    {:name :loop-rows, :of row/fewer, :keeps :bits, :phases #{:early :late}
     :why "Only rows that are read are kept, and only rounds made that these need."}
-   {:name :loop-unite, :of unite/united, :keeps :bits, :phases #{:early :late}
-    :why "Loops of equal rounds share what they read and compute."}
+   {:name :branch-decided, :of tidy/decided, :keeps :bits, :phases #{:early :late}
+    :why "Where it is known which case is taken there is no branch."}
+   {:name :branch-informed, :of tidy/informed, :keeps :bits, :phases #{:early :late}
+    :why "A case knows what was decided, and the constants that it reads."}
+   {:name :loop-filled, :of hoist/filled, :keeps :bits, :phases #{:early :late}
+    :why "A body knows the constants that it reads."}
+   {:name :unite, :of unite/united, :keeps :bits, :phases #{:early :late}
+    :why "Loops of equal rounds, and branches of one test, share what they read and compute."}
    {:name :loop-equal, :of carry/united, :keeps :bits, :phases #{:early :late}
     :why "Equal states are computed once."}
    {:name :loop-constant, :of carry/constant, :keeps :bits, :phases #{:early :late}
-    :why "A state that does not change is an argument."}])
+    :why "A state that does not change is an argument."}
+   {:name :branch-sink, :of sink/sunk, :keeps :bits, :phases #{:early :late}
+    :why "What one case alone needs is computed where that is taken."}
+   {:name :loop-hoist, :of hoist/hoisted, :keeps :bits, :phases #{:late}
+    :why "What does not change is computed once."}])
 
 (def ^:private most-rounds
   "How often the passes of a phase follow each other, when each makes work for the others."

@@ -47,12 +47,14 @@
   (filter some? (mapcat #(at-op g %) (filter #(= :loop (op/kind %)) (keys @op/registry)))))
 
 (defn values
-  "What a graph gives for inputs {name [shape numbers]} of :f64, nested vectors; a dim n that no
-  input tells has the value that `env` has for it."
+  "What a graph gives for inputs {name [shape numbers dtype]}, :f64 where it is left out, nested
+  vectors; a dim n that no input tells has the value that `env` has for it."
   [g env]
   (let [arrays (filter (comp vector? val) env)]
     (mapv array/nested
-          (eval/run g (into {} (map (fn [[k [shape xs]]] [k (array/of :f64 shape xs)])) arrays)
+          (eval/run g (into {} (map (fn [[k [shape xs dtype]]]
+                                      [k (array/of (or dtype :f64) shape xs)]))
+                            arrays)
                     (into {} (remove (comp vector? val)) env)))))
 
 (defn error

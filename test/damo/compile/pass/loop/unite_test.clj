@@ -3,8 +3,8 @@
   compared."
   (:require [clojure.test :refer [deftest is testing]]
             [damo.compile.pass.loop.sample :as s]
-            [damo.compile.pass.loop.unite :as unite]
-            [damo.compile.pass.loop.unread :as unread]))
+            [damo.compile.pass.loop.unread :as unread]
+            [damo.compile.pass.unite :as unite]))
 
 (set! *warn-on-reflection* true)
 

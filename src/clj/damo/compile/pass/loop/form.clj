@@ -145,6 +145,28 @@
   [b id j note]
   (op/emit! b :part {:at j} [(op/->Id id)] (select-keys note [:src])))
 
+;; ## Numbers in the place of parameters
+
+(defn number-node
+  "The node of the 0-d constant that all elements of node `id` of a builder are, or nil."
+  [b id]
+  (let [[op _ a :as node] (graph/node b id)]
+    (cond (= op :const) (when (empty? (type/shape-of (graph/node-type b id))) node)
+          (= :broadcast-to op) (recur b a))))
+
+(defn with-numbers
+  "The graph with 0-d constants, {id node}, in the place of these nodes, broadcast to their shapes."
+  [g found]
+  (let [b (graph/builder)
+        ids (graph/sweep! g (fn [id node args [dtype shape :as type] note]
+                              (if-let [number (found id)]
+                                (let [c (graph/add-node! b number [dtype []] note)]
+                                  (if (empty? shape)
+                                    c
+                                    (op/emit! b :broadcast-to {:shape shape} [(op/->Id c)] note)))
+                                (graph/keep-node! b node args type note))))]
+    (graph/finish b (mapv ids (:outputs g)))))
+
 ;; ## Sweeps
 
 (defn loops
