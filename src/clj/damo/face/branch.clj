@@ -71,7 +71,10 @@
   "One result, as all cases give it, in one dtype; fails unless they have as many axes."
   [xs]
   (let [es (mapv expr/whole xs), dtype (dtype-of-all es)
-        es (mapv #(if (type/made-of (expr/type-of %)) (given/in-dtype dtype %) %) es)]
+        es (mapv #(if-let [made-of (type/made-of (expr/type-of %))]
+                    (given/of-numbers % dtype made-of)
+                    %)
+                 es)]
     (check-dtypes! es dtype)
     (when-not (apply = (map (comp count expr/shape-of) es))
       (unlike! :damo.branch/other-rank "the cases of a branch give arrays of as many axes" es

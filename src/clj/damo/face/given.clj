@@ -16,6 +16,15 @@
       (op/node :cast {:dtype dtype} [x])
       x)))
 
+(defn of-numbers
+  "An expression made of numbers alone in another dtype, as weak as `made-of` says; nil: it gives
+  way to none."
+  [e dtype made-of]
+  (expr/weakened (if (= dtype (type/dtype-of (expr/type-of e)))
+                   e
+                   (or (expr/constant-as e dtype) (op/node :cast {:dtype dtype} [e])))
+                 made-of))
+
 (defn in-dtype
   "x as an expression, in that dtype where x is data or made of numbers alone; fails when data do
   not fit into it. Its shape is its own."

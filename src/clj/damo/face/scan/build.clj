@@ -50,15 +50,6 @@
 
 ;; ## The types that states keep
 
-(defn- in-dtype
-  "An expression made of numbers alone in that dtype, as weak as `made-of` says."
-  [e dtype made-of]
-  (let [own (type/dtype-of (expr/type-of e))]
-    (expr/weakened (cond (= own dtype) e
-                         :else (or (expr/constant-as e dtype)
-                                   (op/node :cast {:dtype dtype} [e])))
-                   made-of)))
-
 (defn- widened
   "The state as it is where its next value is `x`: one made of numbers alone gives way to that."
   [{:keys [leaf] :as state} x]
@@ -66,9 +57,9 @@
         made-of (type/made-of own), [dtype _ :as given] (expr/type-of x)]
     (cond (nil? made-of) state
           (type/made-of given)
-          (assoc state :leaf (in-dtype leaf (type/promote (type/dtype-of own) dtype)
-                                       (if (= :extents (type/made-of given)) :extents made-of)))
-          :else (assoc state :leaf (in-dtype leaf (type/beside own dtype) nil)))))
+          (assoc state :leaf (given/of-numbers leaf (type/promote (type/dtype-of own) dtype)
+                                               (if (= :extents (type/made-of given)) :extents made-of)))
+          :else (assoc state :leaf (given/of-numbers leaf (type/beside own dtype) nil)))))
 
 (defn- settled?
   "Are the states as weak, and of the dtypes, that they were?"
