@@ -28,8 +28,8 @@
            (value (d/while-loop {:i 0, :s {:p [x (d/mul 2 x)]}}
                                 (fn [{:keys [i]}] (d/lt i 5))
                                 (fn [{:keys [i], {[a b] :p} :s}]
-                                  {:i (d/add i 1), :s {:p [a (if i (d/mul b (d/where (d/eq i 0) 1 2))
-                                                               b)]}}))
+                                  {:i (d/add i 1)
+                                   :s {:p [a (d/mul b (d/where (d/eq i 0) 1 2))]}}))
                   {x 1}))))
   (testing "arrays too"
     (is (= [4.0 8.0] (value (d/while-loop (d/tensor [1.0 2.0]) #(d/lt (d/sum %) 9)

@@ -233,6 +233,40 @@
     (is (thrown-with-msg? Exception #"strict, and its body mentions.*w"
                           (scan {} (fn [{:keys [x]}] {:y (d/mul x w)}))))))
 
+;; ## Graphs
+
+(deftest loops-are-graphs
+  (let [r (d/scan {:sequences {:x x}, :state {:h 0.0}}
+                  (fn [{:keys [x h]}]
+                    {:h (d/ifelse (d/gt x 0) (d/add x h) h)
+                     :until (d/gt (d/while-loop (d/abs x) #(d/lt % 9) #(d/mul 2 %)) 15)}))
+        g (d/graph (:h r))
+        file (doto (java.io.File/createTempFile "loop" ".edn") .deleteOnExit)]
+    (testing "that are expressions again, and go through files"
+      (is (= [3.0 3.0 11.0] (value (:h r) {x [3 -3 8 4]})
+             (value (d/expr g) {x [3 -3 8 4]})))
+      (is (= g (d/graph (d/expr g)) (d/read-graph (d/write-graph file g)))))
+    (testing "of other inputs, where they are put in"
+      (let [z (d/input 'z [:f64 [4]])]
+        (is (= [3.0 3.0 11.0] (value (d/expr g {'x z}) {z [3 -3 8 4]})))))
+    (testing "in which names are positions"
+      (let [sum (fn [a b] (d/scan {:sequences {a x}, :state {b 0.0}}
+                                  (fn [m] {b (d/add (m a) (m b))})))]
+        (is (= (dissoc (d/graph (:h (sum :x :h))) :notes)
+               (dissoc (d/graph (:k (sum :y :k))) :notes))))))
+  (testing "written by hand"
+    (is (= [[1.0 3.0]]
+           (let [g (d/parse '{:inputs {x [:f64 [n]]}
+                              :let [l [:loop {:steps n, :params [[:each 0 0 1] [:carry 0 0]]
+                                              :carries [1], :results [[0 n]]
+                                              :body {:nodes [[:param {:at 0, :type [:f64 []]}]
+                                                             [:param {:at 1, :type [:f64 []]}]
+                                                             [:add {} 0 1]]
+                                                     :outputs [2]}}
+                                       x [:reshape {:shape [1]} 0.0]]]
+                              :outputs {y [:part {:at 0} l]}})]
+             [(value (d/expr g) {x [1 2]})])))))
+
 ;; ## Mistakes
 
 (defmacro ^:private failure

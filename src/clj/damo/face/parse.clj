@@ -6,7 +6,8 @@
   (:require [clojure.string :as str]
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
-            [damo.op :as op]))
+            [damo.op :as op]
+            [damo.op.whole :as whole]))
 
 (set! *warn-on-reflection* true)
 
@@ -58,7 +59,8 @@
         (and (vector? x) (keyword? (first x)))
         (let [[op & more] x
               [attrs args] (if (map? (first more)) [(first more) (rest more)] [{} more])]
-          (op/emitted! b op attrs (vec (flatten (map #(argument b env %) args))) nil))
+          (op/emitted! b op (whole/checked-graphs op attrs)
+                       (vec (flatten (map #(argument b env %) args))) nil))
         :else (fail! :damo.parse/bad-expression
                (str "an expression is a name, a number or [op attrs? argument …], got " (pr-str x))
                      {:expression x})))

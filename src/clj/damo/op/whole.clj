@@ -13,7 +13,7 @@
 
 (declare check-types)
 
-(defn- check-graphs
+(defn checked-graphs
   "The attributes of a node with each graph in them checked, typed and canonical."
   [op attrs]
   (body/with-graphs op attrs (fn [_ g] (dissoc (check-types (body/check g)) :notes))))
@@ -21,7 +21,7 @@
 (defn- check-node
   "[node type]: a node, and its type derived from those of its arguments."
   [id [op attrs & args :as node] types]
-  (try (let [attrs (check-graphs op attrs)]
+  (try (let [attrs (checked-graphs op attrs)]
          [(into [op attrs] args) (op/node-type op attrs types)])
        (catch clojure.lang.ExceptionInfo e
          (fail/explain! e (str "node " id ", " (fail/short-text (pr-str node)) ": ")

@@ -53,13 +53,12 @@
 (defn- widened
   "The state as it is where its next value is `x`: one made of numbers alone gives way to that."
   [{:keys [leaf] :as state} x]
-  (let [own (state-type state), x (expr/whole x)
-        made-of (type/made-of own), [dtype _ :as given] (expr/type-of x)]
-    (cond (nil? made-of) state
-          (type/made-of given)
-          (assoc state :leaf (given/of-numbers leaf (type/promote (type/dtype-of own) dtype)
-                                               (if (= :extents (type/made-of given)) :extents made-of)))
-          :else (assoc state :leaf (given/of-numbers leaf (type/beside own dtype) nil)))))
+  (let [[own-dtype :as own] (state-type state), [dtype :as given] (expr/type-of (expr/whole x))
+        made-of (map type/made-of [own given])]
+    (cond (nil? (first made-of)) state
+          (some nil? made-of) (assoc state :leaf (given/of-numbers leaf (type/beside own dtype) nil))
+          :else (assoc state :leaf (given/of-numbers leaf (type/promote own-dtype dtype)
+                                                     (or (some #{:extents} made-of) :numbers))))))
 
 (defn- settled?
   "Are the states as weak, and of the dtypes, that they were?"
@@ -94,11 +93,13 @@
 (defn- fitted
   "The next value of a state, of its type; fails where it is of another that does not hold."
   [state x]
-  (let [[dtype _ :as type] (state-type state), x (given/as-type type (as-array state x))
-        [own] (expr/type-of x)
-        x (if (and (not= own dtype) (type/holds? dtype own)) (op/node :cast {:dtype dtype} [x]) x)]
-    (when-not (= type (expr/type-of x)) (mismatch! state x))
-    x))
+  (let [[dtype _ :as type] (state-type state), x (as-array state x)
+        as-data (given/as-type type x), [own] (expr/type-of as-data)
+        wide (if (and (not= own dtype) (type/holds? dtype own))
+               (op/node :cast {:dtype dtype} [as-data])
+               as-data)]
+    (when-not (= type (expr/type-of wide)) (mismatch! state x))
+    wide))
 
 (defn- next-values
   "The next values of the states; those whose states are weak still as they were given."
