@@ -56,7 +56,8 @@
   (let [[own-dtype :as own] (state-type state), [dtype :as given] (expr/type-of (expr/whole x))
         made-of (map type/made-of [own given])]
     (cond (nil? (first made-of)) state
-          (some nil? made-of) (assoc state :leaf (given/of-numbers leaf (type/beside own dtype) nil))
+          (some nil? made-of)
+          (assoc state :leaf (given/of-numbers leaf (type/beside own dtype) nil))
           :else (assoc state :leaf (given/of-numbers leaf (type/promote own-dtype dtype)
                                                      (or (some #{:extents} made-of) :numbers))))))
 
