@@ -187,7 +187,7 @@
         value (Kernel$Apply. op [operand operand] t)
         store (Kernel$Store. 0 (Size$Int. 0) value)
         kernel (Kernel. "k" [(Kernel$Param. t Kernel$Access/OUT)] [store])]
-    (Program. "p" [] [] [] [] [] [] [] [kernel] [] [])))
+    (Program. "p" [] [] [] [] [] [] [] [] [kernel] [] [])))
 
 (deftest refused-instructions-test
   (testing "what a dtype lacks never reaches LLVM"

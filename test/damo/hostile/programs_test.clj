@@ -8,6 +8,7 @@
             [clojure.test :refer [deftest is testing]]
             [damo.hostile.guard :as guard]
             [damo.hostile.mutate :as mutate]
+            [damo.program.loops :as loops]
             [damo.program.sample :as sample]
             [damo.runtime.programs :as programs])
   (:import [damo DamoException]
@@ -29,8 +30,9 @@
 (def ^:private root (System/getProperty "damo.root" "."))
 
 (def ^:private corpus
-  (into [sample/program sample/one-buffer programs/dot programs/take-add programs/axpy
-         programs/total programs/solve]
+  (into (into [sample/program sample/one-buffer programs/dot programs/take-add programs/axpy
+               programs/total programs/solve]
+              loops/all)
         (map #(edn/read-string (slurp (io/file root "test/golden" %))))
         ["layer-norm.edn" "mlp-step.edn"]))
 
@@ -44,9 +46,16 @@
                 (.state p) (.stateShapes b))))
 
 (defn- outcome
-  "What f returns, :refused for a DamoException, or :hung."
+  "What f returns, :refused for a DamoException, or :hung. A loop may go on for ever: after a while
+  the thread is interrupted."
   [f]
-  (deref (future (try (f) (catch DamoException _ :refused))) 60000 :hung))
+  (let [result (promise)
+        thread (Thread. #(deliver result (try (f) (catch DamoException _ :refused)
+                                              (catch Throwable e e))))]
+    (.start thread)
+    (when (= :late (deref result 500 :late))
+      (.interrupt thread))
+    (deref result 60000 :hung)))
 
 (defn- run-guarded
   "Runs a program on memory with guards: :ran, :refused, :broken when bytes next to a tensor have

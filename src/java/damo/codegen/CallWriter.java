@@ -1,12 +1,11 @@
 package damo.codegen;
 
-import damo.program.Program;
+import damo.program.Loop;
 import damo.program.Step;
-import java.util.ArrayList;
 import java.util.List;
 
 /** {@code damo_call}, which runs a program's steps in order, and {@code damo_repeat} around it. */
-final class CallWriter {
+final class CallWriter implements StepWriter.Place {
     private static final String REPEAT = """
             define i32 @damo_repeat(ptr %buffers, ptr %dims, ptr %failure, i64 %n) #2 {
             entry:
@@ -38,37 +37,22 @@ final class CallWriter {
      */
     private static final int MANY = 64;
 
-    private static final String PARAMETERS = "(ptr %buffers, ptr %dims, ptr %failure) ";
-
-    private final Program program;
-    private final Kernels kernels;
-    private final Polls polls;
+    private final CallParts parts;
     private final Outside outside;
     private final Products products;
-    private final DimTable table;
-    private final CountWriter counts;
-    private final List<String> parts = new ArrayList<>();
-    /** How many steps are written: they are, in preorder. */
-    private int written;
 
-    private CallWriter(Program program, Kernels kernels, Polls polls, Outside outside,
-                       Products products) {
-        this.program = program;
-        this.kernels = kernels;
-        this.polls = polls;
+    private CallWriter(CallParts parts, Outside outside, Products products) {
+        this.parts = parts;
         this.outside = outside;
         this.products = products;
-        this.table = new DimTable(program);
-        this.counts = new CountWriter(program, table);
     }
 
-    /** The text of both functions. */
-    static String write(Program program, Kernels kernels, Polls polls, Outside outside,
-                        Products products) {
-        CallWriter writer = new CallWriter(program, kernels, polls, outside, products);
-        Lines call = writer.all(program.steps());
-        return String.join("\n", writer.parts) + (writer.parts.isEmpty() ? "" : "\n")
-                + "define i32 @damo_call" + PARAMETERS + "#2 {\n" + call.text() + "}\n\n" + REPEAT;
+    /** The text of both functions, and of those that they call, but for loops. */
+    static String write(CallParts parts, Outside outside, Products products) {
+        CallWriter writer = new CallWriter(parts, outside, products);
+        Lines call = writer.all(parts.program.steps());
+        return parts.functions() + "define i32 @damo_call" + CallParts.PARAMETERS + " #2 {\n"
+                + call.text() + "}\n\n" + REPEAT;
     }
 
     /** The body of a function for all of these steps. */
@@ -87,30 +71,59 @@ final class CallWriter {
     private Lines range(List<Step> steps, int span) {
         Lines lines = new Lines();
         if (span == 1) {
-            StepWriter writer = new StepWriter(program, kernels, outside, products, counts, table,
-                    lines, inner -> function(all(inner)));
+            StepWriter writer = new StepWriter(parts, outside, products, lines, this);
             for (Step step : steps) {
-                int number = written++;
-                if (polls.before(number)) {
+                int number = parts.nextNumber();
+                if (parts.polls.before(number)) {
                     lines.stopIfAsked();
                 }
                 writer.write(number, step);
             }
         } else {
             for (int i = 0; i < steps.size(); i += span) {
-                String call = function(range(steps.subList(i, Math.min(steps.size(), i + span)),
-                        span / MANY));
-                lines.returnUnlessZero(lines.value("call i32 ", call));
+                List<Step> some = steps.subList(i, Math.min(steps.size(), i + span));
+                function("internal", lines, range(some, span / MANY));
             }
         }
         lines.add("ret i32 0");
         return lines;
     }
 
-    /** Writes a function with that body, and gives a call of it without the type. */
-    private String function(Lines body) {
-        String name = "@damo_steps." + parts.size();
-        parts.add("define internal i32 " + name + PARAMETERS + "#0 {\n" + body.text() + "}\n");
-        return name + PARAMETERS;
+    /** Appends the call of a new function with that body; returns its name, without {@code @}. */
+    private String function(String linkage, Lines lines, Lines body) {
+        String name = parts.nextName("damo_steps");
+        parts.define(linkage, name, body);
+        lines.returnUnlessZero(lines.value("call i32 @", name, CallParts.PARAMETERS));
+        return name;
+    }
+
+    @Override
+    public String buffer(int id, Lines lines) {
+        return lines.loaded("ptr", "%buffers", Integer.toString(id));
+    }
+
+    /** Each list is a function. */
+    @Override
+    public void list(List<Step> steps, StepWriter writer) {
+        function("internal", writer.lines(), all(steps));
+        writer.loadBound();
+    }
+
+    /** The same for a function of another text. */
+    void list(List<Step> steps, StepWriter writer, Outside there) {
+        String name = function("hidden", writer.lines(), all(steps));
+        there.inside(name, "hidden i32 @" + name + "(ptr, ptr, ptr)");
+        writer.loadBound();
+    }
+
+    @Override
+    public void loop(int number, Loop loop, StepWriter writer) {
+        LoopFunction.write(number, loop, parts, this, outside, products, writer);
+        writer.loadBound();
+    }
+
+    @Override
+    public boolean inlines(int kernel) {
+        return false;
     }
 }

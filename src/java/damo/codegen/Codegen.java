@@ -19,14 +19,16 @@ public final class Codegen {
         Polls polls = Polls.of(program);
         Kernels kernels = Kernels.of(program, polls, halves);
         Outside outside = new Outside();
-        String call = CallWriter.write(program, kernels, polls, outside,
-                new Products(outside, vectorBits));
+        CallParts parts = new CallParts(program, kernels, polls);
+        String call = CallWriter.write(parts, outside, new Products(outside, vectorBits));
         Foreign.tell(program, outside);
         String attributes = Attributes.text(vectorBits);
         List<LlvmModule.Text> texts = new ArrayList<>();
         kernels.texts().forEach(text -> texts.add(new LlvmModule.Text(text + attributes,
                 LlvmModule.Kind.LOOPS)));
-        texts.add(new LlvmModule.Text(kernels.declarations() + outside.declarations() + "\n"
+        parts.loops.forEach(text -> texts.add(new LlvmModule.Text(text + attributes,
+                LlvmModule.Kind.LOOPS)));
+        texts.add(new LlvmModule.Text(outside.declarations() + "\n"
                 + call + attributes, LlvmModule.Kind.STEPS));
         return new LlvmModule(texts, outside.externals(), outside.shared());
     }

@@ -38,15 +38,15 @@ final class KernelWriter {
         return "(" + writer.parameters() + ") #0 {\n" + writer.lines.text() + "}\n";
     }
 
-    /** The line that declares it where it is called from another module. */
+    /** What declares it where it is called from another module, but for the first word. */
     static String declaration(String name, Kernel kernel, Usage usage) {
         List<String> types = new ArrayList<>(Collections.nCopies(kernel.params().size(), "ptr"));
         types.addAll(Collections.nCopies(usage.dims().size(), "i64"));
         if (usage.stops()) {
             types.add("ptr");
         }
-        return "declare hidden " + usage.resultType() + " " + name + "("
-                + String.join(", ", types) + ")\n";
+        return "hidden " + usage.resultType() + " " + name + "("
+                + String.join(", ", types) + ")";
     }
 
     private String parameters() {

@@ -7,10 +7,13 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.HexFormat;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * The kernels of a program as LLVM functions, in texts each of which is compiled by itself. What a
@@ -28,20 +31,20 @@ final class Kernels {
     /** Bytes of a digest in a name. */
     private static final int MARK = 8;
 
-    private final Map<String, String> bodies = new LinkedHashMap<>();
-    private final List<String> names = new ArrayList<>();
-    private final List<Usage> usages = new ArrayList<>();
-    private final List<String> texts = new ArrayList<>();
-    private final StringBuilder declarations = new StringBuilder();
     private final Program program;
-    private final boolean halves;
     private final Map<String, String> natives;
-    private final StringBuilder text = new StringBuilder();
-    private MathLibrary library;
+    private final MathLibrary library;
+    private final List<Function> functions = new ArrayList<>();
+    /** Those that become parts of other functions, and those that are called. */
+    private final BitSet inlined = new BitSet();
+    private final BitSet called = new BitSet();
+
+    /** A kernel as a function: what stands behind its name, and what tells it from others. */
+    private record Function(Kernel kernel, Usage usage, String name, String body, byte[] digest,
+                            long length) { }
 
     private Kernels(Program program, boolean halves) {
         this.program = program;
-        this.halves = halves;
         this.natives = Foreign.nativeDeclarations(program);
         this.library = new MathLibrary(halves);
     }
@@ -49,37 +52,15 @@ final class Kernels {
     /** Those of a program; {@code halves} as for {@link Codegen#module(Program, int, boolean)}. */
     static Kernels of(Program program, Polls polls, boolean halves) {
         Kernels kernels = new Kernels(program, halves);
+        Map<String, String> bodies = new HashMap<>();
         for (int i = 0; i < program.kernels().size(); i++) {
-            Kernel kernel = program.kernels().get(i);
-            Usage usage = Usage.of(kernel, polls.kernel(i));
-            kernels.usages.add(usage);
-            kernels.add(kernel, usage);
+            kernels.add(program.kernels().get(i), polls.kernel(i), bodies);
         }
-        kernels.finish();
         return kernels;
     }
 
-    /** The name of the function of kernel number i, with {@code @}. */
-    String name(int i) {
-        return names.get(i);
-    }
-
-    /** What that kernel touches. */
-    Usage usage(int i) {
-        return usages.get(i);
-    }
-
-    /** The texts that define all of them, without attributes. */
-    List<String> texts() {
-        return texts;
-    }
-
-    /** The lines that declare them. */
-    String declarations() {
-        return declarations.toString();
-    }
-
-    private void add(Kernel kernel, Usage usage) {
+    private void add(Kernel kernel, boolean polls, Map<String, String> bodies) {
+        Usage usage = Usage.of(kernel, polls);
         String body = KernelWriter.write(kernel, usage, library);
         byte[] digest = digest(body);
         String mark = HexFormat.of().formatHex(digest, 0, MARK);
@@ -88,29 +69,73 @@ final class Kernels {
             mark += "+";
             name = Names.kernel(kernel.name(), mark);
         }
-        names.add(name);
-        if (bodies.put(name, body) == null) {
-            declarations.append(KernelWriter.declaration(name, kernel, usage));
-            text.append("define hidden ").append(usage.resultType()).append(' ').append(name)
-                    .append(body).append('\n');
-            if (program.kernels().size() <= APART || digest[0] % TOGETHER == 0
-                    || text.length() > LONG) {
-                finish();
-            }
-        }
+        bodies.put(name, body);
+        functions.add(new Function(kernel, usage, name, body, digest, Work.length(kernel)));
     }
 
-    /** Ends a text, unless it is empty. */
-    private void finish() {
-        if (text.isEmpty()) {
-            return;
+    /** The name of the function of kernel number i, with {@code @}. */
+    String name(int i) {
+        return functions.get(i).name;
+    }
+
+    /** What that kernel touches. */
+    Usage usage(int i) {
+        return functions.get(i).usage;
+    }
+
+    /** How many instructions it is. */
+    long length(int i) {
+        return functions.get(i).length;
+    }
+
+    /** What declares kernel number i, which is called from another text. */
+    String declaration(int i) {
+        called.set(i);
+        Function f = functions.get(i);
+        return KernelWriter.declaration(f.name, f.kernel, f.usage);
+    }
+
+    /** The text of kernel number i as a function of a text that calls it, of which it is a part. */
+    String part(int i) {
+        inlined.set(i);
+        Function f = functions.get(i);
+        return "define internal " + f.usage.resultType() + " " + f.name
+                + f.body.replaceFirst(" #0 \\{", " #1 {") + "\n";
+    }
+
+    /** What a text of functions calls: math functions, and declarations of native ones. */
+    String callees(String text) {
+        return library.text(text) + String.join("", natives.entrySet().stream()
+                .filter(e -> text.contains(e.getKey() + "(")).map(Map.Entry::getValue).toList());
+    }
+
+    /** The texts that define those that are more than parts of others, without attributes. */
+    List<String> texts() {
+        List<String> texts = new ArrayList<>();
+        Set<String> defined = new HashSet<>();
+        StringBuilder text = new StringBuilder();
+        for (int i = 0; i < functions.size(); i++) {
+            Function f = functions.get(i);
+            if (inlined.get(i) && !called.get(i) || !defined.add(f.name)) {
+                continue;
+            }
+            text.append("define hidden ").append(f.usage.resultType()).append(' ').append(f.name)
+                    .append(f.body).append('\n');
+            if (program.kernels().size() <= APART || f.digest[0] % TOGETHER == 0
+                    || text.length() > LONG) {
+                texts.add(finished(text));
+            }
         }
-        text.append(library.text());
-        List<String> called = natives.entrySet().stream()
-                .filter(e -> text.indexOf(e.getKey() + "(") >= 0).map(Map.Entry::getValue).toList();
-        texts.add(text.append(String.join("", called)).toString());
+        if (!text.isEmpty()) {
+            texts.add(finished(text));
+        }
+        return texts;
+    }
+
+    private String finished(StringBuilder text) {
+        String functions = text.toString();
         text.setLength(0);
-        library = new MathLibrary(halves);
+        return functions + callees(functions);
     }
 
     private static byte[] digest(String body) {

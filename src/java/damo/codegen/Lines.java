@@ -1,6 +1,8 @@
 package damo.codegen;
 
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.function.IntConsumer;
 import java.util.function.UnaryOperator;
@@ -13,9 +15,14 @@ import java.util.function.UnaryOperator;
 final class Lines {
     /** The word of the failure record that counts the rounds that are told behind it. */
     private static final int ROUNDS = 4;
+    /** The slot of the status with which a round ended. */
+    private static final String STATUS = "%status";
+    private static final String STATUS_SLOT = "  " + STATUS + " = alloca i32\n";
 
     private final StringBuilder body = new StringBuilder();
     private final List<String> slots = new ArrayList<>();
+    /** Where a status other than 0 goes, the innermost first; it leaves the function where none. */
+    private final Deque<String> exits = new ArrayDeque<>();
     private int names;
     private String label = "entry";
 
@@ -87,7 +94,7 @@ final class Lines {
                     Integer.toString(word++));
             add("store i64 ", part, ", ptr ", address);
         }
-        add("ret i32 1");
+        leave("1");
         label(fine);
     }
 
@@ -99,8 +106,20 @@ final class Lines {
         String word = value("load volatile i64, ptr ", address);
         add("br i1 ", value("icmp eq i64 ", word, ", 0"), ", label %", go, ", label %", stop);
         label(stop);
-        add("ret i32 2");
+        leave("2");
         label(go);
+    }
+
+    /** The same where the number of a round is a multiple of {@code every}, a power of two. */
+    void stopIfAskedEvery(int every, String round) {
+        String look = freshLabel("look");
+        String after = freshLabel("after");
+        String part = value("and i64 ", round, ", ", Integer.toString(every - 1));
+        add("br i1 ", value("icmp eq i64 ", part, ", 0"), ", label %", look, ", label %", after);
+        label(look);
+        stopIfAsked();
+        add("br label %", after);
+        label(after);
     }
 
     /** Appends a stop of the function with that status, an i32, unless it is 0. */
@@ -110,32 +129,24 @@ final class Lines {
         String fail = freshLabel("fail");
         add("br i1 ", ok, ", label %", fine, ", label %", fail);
         label(fail);
-        add("ret i32 ", status);
+        leave(status);
         label(fine);
     }
 
-    /**
-     * The same, where the status of a round of the loop that is step number {@code step} tells a
-     * failure: the record gets the round, behind those of loops inside.
-     */
-    void tellUnlessZero(String status, int step, String round) {
-        String ok = value("icmp eq i32 ", status, ", 0");
-        String fine = freshLabel("fine");
-        String fail = freshLabel("fail");
-        add("br i1 ", ok, ", label %", fine, ", label %", fail);
-        label(fail);
-        String count = value("getelementptr inbounds i64, ptr %failure, i64 ",
-                Integer.toString(ROUNDS));
-        String told = value("load i64, ptr ", count);
-        String place = value("getelementptr inbounds i64, ptr ", count, ", i64 ",
-                value("mul nuw nsw i64 ", told, ", 2"));
-        for (String word : new String[] {Integer.toString(step), round}) {
-            place = value("getelementptr inbounds i64, ptr ", place, ", i64 1");
-            add("store i64 ", word, ", ptr ", place);
+    /** Appends the end of the function with that status, by way of the loops around. */
+    private void leave(String status) {
+        if (exits.isEmpty()) {
+            add("ret i32 ", status);
+        } else {
+            add("store i32 ", status, ", ptr ", STATUS);
+            add("br label %", exits.peek());
         }
-        add("store i64 ", value("add nuw nsw i64 ", told, ", 1"), ", ptr ", count);
-        add("ret i32 ", status);
-        label(fine);
+    }
+
+    /** Appends the address of a word of a table, and what it holds. */
+    String loaded(String type, String table, String i) {
+        return value("load ", type, ", ptr ", value("getelementptr inbounds ", type, ", ptr ",
+                table, ", i64 ", i));
     }
 
     /** A new stack slot of that type; returns its address. */
@@ -171,19 +182,26 @@ final class Lines {
 
     /**
      * Appends a loop of at most {@code extent} rounds around what {@code body} appends, which is
-     * told the number of the round and gives an i1 that ends the loop, or null. Returns the number
-     * of rounds made.
+     * told the number of the round and gives an i1 that ends the loop, or null. Where a round ends
+     * with another status than 0 the record gets the round, behind those of loops inside, of step
+     * number {@code step}. Returns the number of rounds made.
      */
-    String rounds(String extent, UnaryOperator<String> body) {
+    String rounds(String extent, int step, UnaryOperator<String> body) {
+        if (exits.isEmpty() && !slots.contains(STATUS_SLOT)) {
+            slots.add(STATUS_SLOT);
+        }
         String start = freshLabel("round");
         String done = freshLabel("done");
+        String failed = freshLabel("failed");
         String before = label;
         String round = fresh();
         String next = fresh();
         add("br i1 ", value("icmp sgt i64 ", extent, ", 0"), ", label %", start, ", label %", done);
         label(start);
         int phi = this.body.length();
+        exits.push(failed);
         String end = body.apply(round);
+        exits.pop();
         add(next, " = add nuw nsw i64 ", round, ", 1");
         String more = value("icmp slt i64 ", next, ", ", extent);
         if (end != null) {
@@ -193,8 +211,24 @@ final class Lines {
         this.body.insert(phi, "  " + round + " = phi i64 [ 0, %" + before + " ], [ " + next
                 + ", %" + latch + " ]\n");
         add("br i1 ", more, ", label %", start, ", label %", done);
+        label(failed);
+        tell(step, round);
+        leave(value("load i32, ptr ", STATUS));
         label(done);
         return value("phi i64 [ 0, %", before, " ], [ ", next, ", %", latch, " ]");
+    }
+
+    private void tell(int step, String round) {
+        String count = value("getelementptr inbounds i64, ptr %failure, i64 ",
+                Integer.toString(ROUNDS));
+        String told = value("load i64, ptr ", count);
+        String place = value("getelementptr inbounds i64, ptr ", count, ", i64 ",
+                value("mul nuw nsw i64 ", told, ", 2"));
+        for (String word : new String[] {Integer.toString(step), round}) {
+            place = value("getelementptr inbounds i64, ptr ", place, ", i64 1");
+            add("store i64 ", word, ", ptr ", place);
+        }
+        add("store i64 ", value("add nuw nsw i64 ", told, ", 1"), ", ptr ", count);
     }
 
     /** Appends what {@code body} appends for each of {@code cases}, of which one is chosen. */

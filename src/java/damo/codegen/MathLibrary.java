@@ -6,13 +6,17 @@ import damo.tensor.DType;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
- * The math functions that one module uses, and those between memory and registers. Each becomes an
+ * The math functions that one program uses, and those between memory and registers. Each becomes an
  * internal function that LLVM inlines into the loops around its calls, where it is vectorised like
  * everything else.
  */
 final class MathLibrary {
+    private static final Pattern CALLED = Pattern.compile("@(damo\\.[^(\\s]+)\\(");
+
     private final Map<String, String> functions = new LinkedHashMap<>();
     private final boolean halves;
 
@@ -67,8 +71,21 @@ final class MathLibrary {
                 + lines.text() + "}\n";
     }
 
-    /** The text of all functions asked for so far, in the order of asking. */
-    String text() {
-        return String.join("\n", functions.values());
+    /** The text of the functions that a text calls, in the order in which it asks for them. */
+    String text(String text) {
+        Map<String, String> called = new LinkedHashMap<>();
+        collect(text, called);
+        return String.join("\n", called.values());
+    }
+
+    private void collect(String text, Map<String, String> called) {
+        Matcher m = CALLED.matcher(text);
+        while (m.find()) {
+            String name = m.group(1);
+            String function = functions.get(name);
+            if (function != null && called.putIfAbsent(name, function) == null) {
+                collect(function, called);
+            }
+        }
     }
 }

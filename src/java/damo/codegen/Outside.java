@@ -12,8 +12,27 @@ import java.util.function.Supplier;
  */
 final class Outside {
     private final Map<String, String> declarations = new LinkedHashMap<>();
-    private final Map<String, String> externals = new LinkedHashMap<>();
-    private final Map<String, LlvmModule> shared = new TreeMap<>();
+    private final Map<String, String> externals;
+    private final Map<String, LlvmModule> shared;
+
+    Outside() {
+        this(new LinkedHashMap<>(), new TreeMap<>());
+    }
+
+    private Outside(Map<String, String> externals, Map<String, LlvmModule> shared) {
+        this.externals = externals;
+        this.shared = shared;
+    }
+
+    /** The same for another text of the module, which has declarations of its own. */
+    Outside another() {
+        return new Outside(externals, shared);
+    }
+
+    /** Asks for a function of another text of the module. */
+    void inside(String symbol, String declaration) {
+        declarations.put(symbol, declaration);
+    }
 
     /**
      * Asks for a function of a library, which is "" for the application; {@code declaration} has
@@ -33,8 +52,8 @@ final class Outside {
     void share(String symbol, String declaration, Supplier<LlvmModule> module) {
         if (!shared.containsKey(symbol)) {
             shared.put(symbol, module.get());
-            declarations.put(symbol, declaration);
         }
+        declarations.put(symbol, declaration);
     }
 
     /** All declarations, in the order in which they were asked for. */

@@ -40,6 +40,11 @@ final class Products {
         this.vectorBits = vectorBits;
     }
 
+    /** The same for another text, of which {@code other} learns what is asked for. */
+    Products in(Outside other) {
+        return new Products(other, vectorBits);
+    }
+
     /**
      * The name (with {@code @}) of the function for that dtype, whose parameters the template
      * lists. Throws kind {@code "codegen"} for a dtype that BLAS does not have.

@@ -2,7 +2,6 @@ package damo.codegen;
 
 import damo.program.Branch;
 import damo.program.Loop;
-import damo.program.Program;
 import damo.program.Size;
 import damo.program.Step;
 import damo.program.Window;
@@ -11,12 +10,10 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Function;
 
 /** Steps of a program, one after the other, in one function that has the call's parameters. */
 final class StepWriter {
-    private final Program program;
-    private final Kernels kernels;
+    private final CallParts parts;
     private final Lines lines;
     private final Map<String, String> dims = new HashMap<>();
     /** Addresses of buffers, loaded anew for each step: held over a long program, they would all
@@ -26,29 +23,39 @@ final class StepWriter {
     private final ProductWriter products;
     private final RoutineWriter routines;
     private final Outside outside;
-    private final CountWriter counts;
-    private final DimTable table;
-    private final Function<List<Step>, String> functions;
+    private final Place place;
 
-    /**
-     * Writes to {@code lines}; loads the dimensions that are known by then, for all steps. {@code
-     * functions} gives the call of a function that runs the steps inside of a step.
-     */
-    StepWriter(Program program, Kernels kernels, Outside outside, Products products,
-               CountWriter counts, DimTable table, Lines lines,
-               Function<List<Step>, String> functions) {
-        this.program = program;
-        this.kernels = kernels;
+    /** The function in which steps stand: where it has buffers, and steps inside of steps. */
+    interface Place {
+        /** Appends what gives the address of a buffer. */
+        String buffer(int id, Lines lines);
+
+        /** Appends the steps that a step holds. */
+        void list(List<Step> steps, StepWriter writer);
+
+        /** Appends a loop, step number {@code number}. */
+        void loop(int number, Loop loop, StepWriter writer);
+
+        /** Whether that kernel becomes a part of the function when it is called. */
+        boolean inlines(int kernel);
+    }
+
+    /** Writes to {@code lines}; loads the dimensions that are known by then, for all steps. */
+    StepWriter(CallParts parts, Outside outside, Products products, Lines lines, Place place) {
+        this.parts = parts;
         this.lines = lines;
         this.sizes = new SizeWriter(lines, dims);
         this.products = new ProductWriter(lines, sizes, this::buffer, products);
         this.routines = new RoutineWriter(lines, sizes, this::buffer, outside);
-        this.counts = counts;
-        this.table = table;
         this.outside = outside;
-        this.functions = functions;
+        this.place = place;
         // LLVM drops those that nothing uses.
         loadBound();
+    }
+
+    /** Where it writes. */
+    Lines lines() {
+        return lines;
     }
 
     /** Appends a step, which has that number. */
@@ -57,62 +64,73 @@ final class StepWriter {
         switch (step) {
             case Step.RunKernel s -> kernel(s);
             case Step.Gemm s -> products.write(s);
-            case Step.Count s -> counts.write(s, lines, sizes, dims, buffer(s.buffer()));
+            case Step.Count s -> parts.counts.write(s, lines, sizes, dims, buffer(s.buffer()));
             case Step.RunHost ignored -> {
                 outside.call("", Foreign.HOST, "i32 @" + Foreign.HOST + "(i32)");
                 lines.returnUnlessZero(lines.value("call i32 @", Foreign.HOST, "(i32 ",
                         Integer.toString(number), ")"));
             }
             case Step.Call s -> routines.write(s);
-            case Step.Block s -> {
-                lines.returnUnlessZero(lines.value("call i32 ", functions.apply(s.steps())));
-                loadBound();
-            }
-            case Loop s -> loop(number, s);
+            case Step.Block s -> place.list(s.steps(), this);
+            case Loop s -> place.loop(number, s, this);
             case Branch s -> branch(s);
         }
     }
 
     /** Dimensions that the steps so far have bound, in other functions too. */
-    private void loadBound() {
-        for (String dim : table.bound()) {
-            dims.computeIfAbsent(dim, d -> load("i64", "%dims", table.position(d)));
+    void loadBound() {
+        for (String dim : parts.table.bound()) {
+            dims.computeIfAbsent(dim, d -> lines.loaded("i64", "%dims", parts.table.position(d)));
         }
     }
 
-    private String buffer(int i) {
-        return loaded.computeIfAbsent(i, key -> load("ptr", "%buffers", Integer.toString(key)));
+    private String buffer(int id) {
+        return loaded.computeIfAbsent(id, i -> place.buffer(i, lines));
     }
 
-    private String load(String type, String table, String i) {
-        String address = lines.value("getelementptr inbounds ", type, ", ptr ", table, ", i64 ",
-                i);
-        return lines.value("load ", type, ", ptr ", address);
-    }
-
-    private void loop(int number, Loop loop) {
+    /**
+     * Appends the rounds of a loop as part of this function; {@code body} appends a round. With
+     * {@code stored}, the number of the round stands in the table for other functions.
+     */
+    void rounds(int number, Loop loop, boolean stored, Runnable body) {
         String extent = loop.extent() == null ? Long.toString(Loop.MOST_ROUNDS)
                 : sizes.write(loop.extent());
         if (loop.unless() >= 0) {
             extent = lines.select(truth(loop.unless()), "i64", "0", extent);
         }
-        String made = lines.rounds(extent, round -> {
-            lines.add("store i64 ", round, ", ptr ", lines.value(
-                    "getelementptr inbounds i64, ptr %dims, i64 ", table.position(loop.var())));
-            table.enter(loop.var(), loop.counted());
-            lines.tellUnlessZero(lines.value("call i32 ", functions.apply(loop.steps())),
-                    number, round);
-            table.leave();
-            loaded.clear();
+        String made = lines.rounds(extent, number, round -> {
+            if (stored) {
+                lines.add("store i64 ", round, ", ptr ", lines.value(
+                        "getelementptr inbounds i64, ptr %dims, i64 ",
+                        parts.table.position(loop.var())));
+            }
+            scope(loop.var(), loop.counted(), () -> {
+                dims.put(loop.var(), round);
+                body.run();
+            });
+            if (parts.polls.rounds(number, loop)) {
+                lines.stopIfAskedEvery(parts.polls.every(loop), round);
+            }
             return loop.until() < 0 ? null : truth(loop.until());
         });
         loaded.clear();
         if (loop.count() != null) {
-            counts.bind(loop.count(), made, loop.note(), lines, sizes, dims);
+            parts.counts.bind(loop.count(), made, loop.note(), lines, sizes, dims);
         }
     }
 
+    /** A list of steps that binds dimensions: they are forgotten at its end. */
+    private void scope(String turn, List<damo.program.Program.Counted> counted, Runnable body) {
+        Map<String, String> before = Map.copyOf(dims);
+        parts.table.enter(turn, counted);
+        body.run();
+        parts.table.leave();
+        dims.keySet().retainAll(before.keySet());
+        loaded.clear();
+    }
+
     private String truth(int buffer) {
+        loaded.clear();
         return lines.value("icmp ne i8 ", lines.value("load i8, ptr ", buffer(buffer)), ", 0");
     }
 
@@ -121,16 +139,12 @@ final class StepWriter {
         String cases = Integer.toString(branch.cases().size());
         lines.stopUnless(lines.value("icmp ult i64 ", number, ", ", cases), branch.note(), number,
                 cases);
-        lines.choose(number, branch.cases().size(), i -> {
-            table.enter(null, branch.counted());
-            lines.returnUnlessZero(lines.value("call i32 ",
-                    functions.apply(branch.cases().get(i))));
-            table.leave();
-        });
+        lines.choose(number, branch.cases().size(), i -> scope(null, branch.counted(),
+                () -> place.list(branch.cases().get(i), this)));
     }
 
     private void kernel(Step.RunKernel step) {
-        Usage usage = kernels.usage(step.number());
+        Usage usage = parts.kernels.usage(step.number());
         List<String> args = new ArrayList<>();
         for (int i = 0; i < step.args().size(); i++) {
             args.add("ptr " + address(step.args().get(i), step.kernel().params().get(i).dtype()));
@@ -138,7 +152,10 @@ final class StepWriter {
         for (String dim : usage.dims()) {
             args.add("i64 " + dims.get(dim));
         }
-        String name = kernels.name(step.number());
+        String name = parts.kernels.name(step.number());
+        if (!place.inlines(step.number())) {
+            outside.inside(name, parts.kernels.declaration(step.number()));
+        }
         if (!usage.stops()) {
             lines.add("call void ", name, "(", String.join(", ", args), ")");
             return;

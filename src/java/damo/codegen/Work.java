@@ -57,6 +57,11 @@ public final class Work {
         }
     }
 
+    /** The instructions of a kernel. */
+    static long length(Kernel kernel) {
+        return new Work().statements(kernel.body());
+    }
+
     /** The time for a function of that length. */
     private static long cost(long length) {
         return sum(length, times(length, length) / LONG);

@@ -23,8 +23,8 @@ public final class Programs {
     private static final int MAX_BUFFERS = Limits.BUFFERS.most();
 
     private static final Set<String> KEYS = Set.of("damo/program", "name", "dims", "valued",
-            "counted", "requires", "buffers", "inputs", "state", "outputs", "consts", "kernels", "steps",
-            "notes");
+            "counted", "requires", "buffers", "inputs", "state", "outputs", "consts", "kernels",
+            "steps", "notes");
 
     private final Set<String> dims = new LinkedHashSet<>();
     private final List<Program.Counted> counted = new ArrayList<>();

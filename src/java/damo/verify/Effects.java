@@ -3,6 +3,7 @@ package damo.verify;
 import damo.program.Branch;
 import damo.program.Loop;
 import damo.program.Program;
+import damo.program.Sizes;
 import damo.program.Step;
 import java.util.List;
 
@@ -17,8 +18,9 @@ public final class Effects {
     }
 
     /**
-     * Whether a call may fail after it has written state, so that the state must be saved before.
-     * Programs that check their indices first and update last, as most do, need no copy.
+     * Whether a call may fail after it has written state, or must be stopped there for it may make
+     * rounds for ever, so that the state must be saved before. Programs that check their indices
+     * first and update last, as most do, need no copy.
      */
     public static boolean failsAfterWrite(Program p) {
         return new Effects(p).fails(p.steps());
@@ -48,12 +50,21 @@ public final class Effects {
         written |= body.stream().anyMatch(step -> StateWrites.writes(program, step));
         body.forEach(checked::forget);
         checked.forget(loop);
+        if (written && endless(loop)) {
+            return true;
+        }
         CheckedIndices before = checked.copy();
         if (fails(loop.steps())) {
             return true;
         }
         checked = checked.and(before);
         return false;
+    }
+
+    /** Whether nothing bounds its rounds but the data. */
+    private boolean endless(Loop loop) {
+        return loop.extent() == null || program.counts().stream()
+                .anyMatch(c -> c.max() == null && Sizes.mentions(loop.extent(), c.dim()));
     }
 
     private boolean any(Branch branch) {
@@ -73,6 +84,11 @@ public final class Effects {
         checked = after;
         written = writtenAfter;
         return false;
+    }
+
+    /** The number of the first step before which a call may no longer be stopped. */
+    public static int stoppable(Program p) {
+        return failsAfterWrite(p) ? p.all().size() : StateWrites.first(p);
     }
 
     /**

@@ -15,7 +15,7 @@ import java.util.List;
  * last. What a loop's body may read as an earlier round left it, and what is mentioned in the body
  * and outside of it, lives over the whole loop.
  */
-final class Lifetimes {
+public final class Lifetimes {
     private final int[] first;
     private final int[] last;
     private final List<Body> bodies = new ArrayList<>();
@@ -29,7 +29,7 @@ final class Lifetimes {
     }
 
     /** Those of a program's buffers. */
-    static Lifetimes of(Program p) {
+    public static Lifetimes of(Program p) {
         Lifetimes l = new Lifetimes(p.buffers().size());
         l.list(p.steps(), null);
         // Inner bodies stand before those around them.
@@ -38,12 +38,12 @@ final class Lifetimes {
     }
 
     /** The number of the first step that needs the buffer; larger than any for none. */
-    int first(int buffer) {
+    public int first(int buffer) {
         return first[buffer];
     }
 
     /** The number of the last such step, -1 for none. */
-    int last(int buffer) {
+    public int last(int buffer) {
         return last[buffer];
     }
 

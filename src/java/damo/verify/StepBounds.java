@@ -13,6 +13,7 @@ import java.util.Map;
 
 /** Checks that every step of a program stays inside its buffers, for given dimensions. */
 final class StepBounds {
+    private final Program program;
     private final Ranges ranges;
     private final SizeValues sizes;
     private final long[] elements;
@@ -22,6 +23,7 @@ final class StepBounds {
 
     /** With buffers of so many elements. */
     StepBounds(Program program, Ranges ranges, SizeValues sizes, long[] elements) {
+        this.program = program;
         this.ranges = ranges;
         this.sizes = sizes;
         this.elements = elements;
@@ -83,7 +85,8 @@ final class StepBounds {
         windows.forget(loop.var());
         boolean open = loop.until() >= 0 || loop.unless() >= 0
                 || loop.extent() != null && ranges.counted(loop.extent());
-        return open && work > Bindings.MOST_WORK ? Double.POSITIVE_INFINITY : work;
+        return open && work > Bindings.MOST_WORK && mine < Effects.stoppable(program)
+                ? Double.POSITIVE_INFINITY : work;
     }
 
     private double branch(int mine, Branch branch) {
