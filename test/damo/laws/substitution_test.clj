@@ -37,7 +37,7 @@
 
 (deftest substitution-keeps-values-and-types
   (doseq [[k recipe] (map-indexed vector (graphs/recipes 60 15))
-                :let [recipe (assoc recipe :holders (odd? k))]
+          :let [recipe (assoc recipe :holders (odd? k))]
           :let [dims (nth renamings (mod k (count renamings)))
                 g (whole recipe)
                 inputs (for [id (graph/live g) :let [[op {:keys [name type]}] (graph/node-at g id)]
