@@ -5,94 +5,31 @@
   a graph and what it was compiled for. Out: a function that is run around each call.
   ((checks graph spec) call inputs states) is (call), or a failure that names the culprit."
   (:require [clojure.string :as str]
+            [damo.compile.debug.inside :as inside]
+            [damo.compile.debug.unlike :refer [arrays blame! difference finite?]]
             [damo.compile.pipeline :as pipeline]
             [damo.compile.plan :as plan]
-            [damo.compile.plan.note :as note]
             [damo.data.array :as array]
-            [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.fail :refer [fail!]]
             [damo.data.graph :as graph]
             [damo.data.transfer :as transfer]
             [damo.data.tuple :as tuple]
-            [damo.data.type :as type]
             [damo.meaning.eval :as eval]
             [damo.op :as op]
+            [damo.op.body :as body]
             [damo.rule.trace :as trace])
   (:import [damo.runtime Function State]
            [damo.tensor DType Tensor]))
 
 (set! *warn-on-reflection* true)
 
-;; ## Which elements differ
+;; ## The reference
 
-(def ^:private bounds
-  "How far values of a dtype may lie apart, relative to the largest that took part: after a rule,
-  which rounds elsewhere, and after the machine code of one op."
-  {:f64 {:rule 1e-7, :op 1e-11}, :f32 {:rule 1e-2, :op 1e-4}
-   :f16 {:rule 2e-1, :op 2e-2}, :bf16 {:rule 5e-1, :op 5e-2}})
-
-(defn- floats?
-  "Is it an array of floats? Then its :data is a double[]."
-  [{:keys [dtype]}]
-  (type/float-dtype? dtype))
-
-(defn- largest
-  "The largest finite magnitude of an array of floats, at least 1."
-  [{:keys [^doubles data]}]
-  (areduce data i m 1.0
-           (let [x (Math/abs (aget data i))] (if (< m x ##Inf) x m))))
-
-(defn- finite? [{:keys [data] :as a}]
-  (or (not (floats? a))
-      (let [^doubles data data, n (alength data)]
-        (loop [i 0] (or (= i n) (and (Double/isFinite (aget data i)) (recur (inc i))))))))
-
-(defn- first-apart
-  "The first element at which two arrays of floats are further apart than `far`; NaN is NaN."
-  [{^doubles xs :data} {^doubles ys :data} far]
-  (let [n (alength xs), far (double far)]
-    (loop [i 0]
-      (when (< i n)
-        (let [x (aget xs i), y (aget ys i)]
-          (if (or (== x y) (<= (Math/abs (- x y)) far) (and (Double/isNaN x) (Double/isNaN y)))
-            (recur (inc i))
-            i))))))
-
-(defn- first-different
-  "The first element in which two arrays that are not of floats differ."
-  [x y]
-  (first (remove #(= (array/element x %) (array/element y %)) (range (array/size (:shape x))))))
-
-(defn- arrays
-  "The arrays of a value: itself, or those of a node of several results, whose parts are compared."
-  [value]
-  (if (vector? value) value [value]))
-
-(defn- difference
-  "{:element :expected :given} of the first element in which two arrays differ by more than the
-  bound, or nil. `near` are arrays whose magnitude counts."
-  [kind expected given near]
-  (cond (identical? expected given) nil
-        (not= (array/type-of expected) (array/type-of given))
-        {:element 0, :expected (array/type-of expected), :given (array/type-of given)}
-        :else
-        (when-let [i (if (floats? expected)
-                       (let [scale (reduce max (map largest (filter floats? (list* expected given
-                                                                                   near))))]
-                         (first-apart expected given
-                                      (* (get-in bounds [(:dtype expected) kind]) scale)))
-                       (first-different expected given))]
-          {:element i, :expected (array/element expected i), :given (array/element given i)})))
-
-;; ## Saying what is wrong
-
-(defn- blame!
-  "Fails: node `id` of a graph has a wrong value."
-  [kind what g id {:keys [element expected given]} data advice]
-  (let [facts (note/facts g id)]
-    (fail! kind
-           (str "debug: " what "\n  element " element " (row-major) of " (pr-str (:type facts))
-                " should be " (pr-str expected) ", is " (pr-str given) (fail/facts-text facts))
-           (merge facts {:element element, :expected expected, :given given, :try advice} data))))
+(defn- values-of
+  "The values of the nodes of a graph; those that several have in common are computed once by what
+  they `remember`."
+  [g env dims remember]
+  (eval/all-values g env {} (fn [_ _ value] value) remember dims))
 
 ;; ## Rules: the graph before and after each sweep
 
@@ -105,20 +42,55 @@
            (for [{:keys [rule before after]} firings]
              (str "\n  " rule ": " (pr-str before) " => " (pr-str after))))))
 
+(declare check-stage!)
+
+(defn- firings
+  "The rules that gave node `id`, or what it is a result of, or fired in a graph in that."
+  [{:keys [graph fired]} id]
+  (when id
+    (let [[op _ a] (graph/node-at graph id)]
+      (cond->> (trace/of-node fired id)
+        (= :part (op/kind op)) (into (trace/of-node fired a))))))
+
+(defn- below
+  "The entries of a trace of what fired in the graph in node `id` that a step leads to."
+  [fired id step]
+  (for [{:keys [path] :as entry} fired :when (= [id step] (take 2 path))]
+    (assoc entry :path (vec (drop 2 path)))))
+
+(defn- check-inside!
+  "Fails when, in a graph that gave the old node, which was run by a loop or a branch, a rule
+  changed a value. Where the node became another one, that is not asked."
+  [{old :graph, :keys [values dims]} {:keys [ids deeper fired] new-graph :graph, :as to} id]
+  (let [h (inside/holder old id), now (some-> h ids)
+        attrs-but (fn [g id [k]] (assoc (graph/attrs-at g id) k nil))]
+    (when (and now deeper)
+      (doseq [{:keys [step body env] :as run} (inside/runs old h values dims)
+              :let [path (body/way step)]
+              :when (= (attrs-but old h path) (attrs-but new-graph now path))
+              :let [after (inside/noted new-graph now path)]]
+        (inside/telling old h run
+                        #(check-stage! {:graph body, :dims dims
+                         :values (values-of body env dims (eval/remembering))}
+                                       (merge to (select-keys (deeper h step) [:ids :deeper])
+                                              {:graph after, :fired (below fired now step)
+                                               :values (values-of after env dims (eval/remembering))})))))))
+
 (defn- check-node!
   "Fails when the value of an old node is not that of the node it became, unless infinities or NaN
   took part: rules may keep finite values only. Returns whether they did."
-  [{old :graph, old-values :values} {:keys [ids fired values what]} tainted id]
+  [{old :graph, old-values :values, :as from} {:keys [ids values what] :as to} tainted id]
   (let [args (graph/args-of (nth (:nodes old) id)), x (old-values id), y (values (ids id))
         near (mapcat arrays (keep old-values args))
-        unsafe? (or (some tainted args) (not-every? finite? (concat (arrays x) near)))
-        firings (trace/of-node fired (ids id))]
+        unsafe? (or (some tainted args) (not-every? finite? (concat (arrays x) near)))]
     (when-let [d (and (not unsafe?) y (not (vector? x)) (difference :rule x y near))]
-      (blame! :damo.debug/wrong-rule (rule-text firings what) old id d
-              {:rules (mapv :rule firings), :firings firings}
-              (if (seq firings)
-                (str "{:mode {:mode :fast-run :exclude " (set (map :rule firings)) "}}")
-                "{:mode :fast-compile}")))
+      (check-inside! from to id)
+      (let [fired (firings to (ids id))]
+        (blame! :damo.debug/wrong-rule (rule-text fired what) old id d
+                {:rules (mapv :rule fired), :firings fired}
+                (if (seq fired)
+                  (str "{:mode {:mode :fast-run :exclude " (set (map :rule fired)) "}}")
+                  "{:mode :fast-compile}"))))
     unsafe?))
 
 (defn- check-stage! [from {:keys [ids graph values] :as to}]
@@ -161,17 +133,36 @@
               (map transfer/->array
                    (.call function (to-array (map (comp transfer/->tensor env first) inputs))))))))
 
+(declare check-ops!)
+
+(defn- check-runs!
+  "Fails when the machine code of a node in a graph that a loop or a branch ran gives another value
+  than its meaning, compiled by itself."
+  [g id values dims spec]
+  (doseq [{:keys [body env] :as run} (inside/runs g id values dims)
+          :let [alone (inside/alone body dims), env (update-keys env inside/input)
+                machine (node-machine alone (assoc spec :state [], :inputs (inside/inputs alone)))]]
+    (inside/telling g id run #(check-ops! alone env (machine env) {} spec))))
+
+(defn- bound-of
+  "How close the machine code of a node must come: rounding grows from round to round."
+  [holder]
+  (if holder :rule :op))
+
 (defn- check-ops!
   "Fails when the machine code of a node gives another value than its meaning does on the same
   arguments."
-  [g env machine-values]
-  (let [values (eval/all-values g env machine-values)]
+  [g env machine-values dims spec]
+  (let [values (eval/all-values g env machine-values)
+        value-of #(or (machine-values %) (values %))]
     (doseq [id (sort (keys machine-values))
             :let [near (mapcat arrays (keep values (graph/args-at g id)))
-                  d (difference :op (values id) (machine-values id) near)]
+                  holder (inside/holder g id)
+                  d (difference (bound-of holder) (values id) (machine-values id) near)]
             :when d]
-      (blame! :damo.debug/wrong-op (str "the machine code of the op "
-                                    (name (graph/op-of (nth (:nodes g) id))) " is wrong")
+      (when holder (check-runs! g holder value-of (inside/dims g values dims) spec))
+      (blame! :damo.debug/wrong-op
+              (str "the machine code of the op " (name (graph/op-at g (or holder id))) " is wrong")
               g id d {:arguments (mapv array/type-of near)} "report it with this message"))))
 
 (defn- check-results! [g ids what machine-values results]
@@ -199,19 +190,22 @@
            (str "debug: the call wrote to its input " input) {:input input})))
 
 (defn- evaluated
-  "The stages with the :values of their nodes; those in common are computed once."
+  "The stages with the :values of their nodes and the :dims; those in common are computed once."
   [stages env]
-  (let [remember (eval/remembering), as-it-is (fn [_ _ value] value)]
-    (mapv #(assoc % :values (eval/all-values (:graph %) env {} as-it-is remember)) stages)))
+  (let [remember (eval/remembering)]
+    (mapv (fn [{:keys [graph] :as stage}]
+            (let [values (values-of graph env {} remember)]
+              (assoc stage :values values, :dims (inside/dims graph values {}))))
+          stages)))
 
 (defn- check-call!
   "Checks one call; `env` has the inputs and the old states, `new-states` is asked afterwards."
-  [{:keys [stages machine]} env returned results new-states]
+  [{:keys [stages machine spec]} env returned results new-states]
   (let [stages (evaluated stages env), g (:graph (peek stages))
         machine-values (machine env)
         value-of #(or (machine-values %) ((:values (peek stages)) %))]
     (run! (partial apply check-stage!) (partition 2 1 stages))
-    (check-ops! g env machine-values)
+    (check-ops! g env machine-values {} spec)
     (let [[outputs updates] (split-at returned (:outputs g))]
       (check-results! g outputs "an output" value-of results)
       (check-results! g updates "the new value of a state" value-of (new-states)))))
@@ -224,7 +218,7 @@
   (check-deterministic! g spec)
   (let [whole #(-> % (plan/with-leaves :input inputs) (plan/with-leaves :shared state))
         steps (mapv #(update % :graph whole) (pipeline/stages g mode))
-        parts {:stages steps, :machine (node-machine (:graph (peek steps)) spec)}
+        parts {:stages steps, :spec spec, :machine (node-machine (:graph (peek steps)) spec)}
         updated (map key (sort-by val updates))
         now (fn [] (update-vals states (fn [^State s] (transfer/->array (.value s)))))]
     (fn [call tensors]

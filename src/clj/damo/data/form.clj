@@ -4,7 +4,7 @@
   with :called where it has a name of its own, :written where it stands for the call of another
   function, :same where it reads as another node does, and :attributes true where its attributes are
   shown. Deep and wide forms are cut with ….
-  (form (of-graph g) 3 5) = (add (dot x w) b)"
+  (form (of-graph g) 3 5) = (add (dot x w) b); the parameters of a graph in a node are %0, %1 …"
   (:require [damo.data.fail :as fail]
             [damo.data.graph :as graph]))
 
@@ -21,13 +21,24 @@
 
 (defn- parameter [at] (symbol (if (integer? at) (str "%" at) (str at))))
 
+(defn- results-of
+  "What a graph in a node gives, as forms."
+  [{:keys [outputs] :as g} depth]
+  (map #(form (of-graph g) (max 0 (dec (long depth))) %) outputs))
+
+(defn- as-function
+  "A graph in a node as a function: (fn [%0 %1] (mul %0 %1))."
+  [{:keys [nodes] :as g} depth]
+  (let [at (sort (distinct (for [[op {:keys [at]}] nodes :when (= op :param)] at)))]
+    (concat ['fn (mapv parameter at)] (results-of g depth))))
+
 (defn- held
-  "The graphs that are attributes by themselves, as functions: (fn [%0 %1] (mul %0 %1))."
-  [attrs depth]
-  (for [[_ {:keys [nodes outputs] :as g}] (sort-by key attrs) :when (and nodes outputs)]
-    (let [at (sort (distinct (for [[op {:keys [at]}] nodes :when (= op :param)] at)))
-          results (map #(form (of-graph g) (dec (long depth)) %) outputs)]
-      (concat ['fn (mapv parameter at)] results))))
+  "The graphs that are attributes by themselves, and those of cases, as functions."
+  [{:keys [cases] :as attrs} depth]
+  (map #(as-function % depth)
+       (concat (for [[_ {:keys [nodes outputs] :as g}] (sort-by key attrs) :when (and nodes outputs)]
+                 g)
+               cases)))
 
 (defn- plain-attributes
   "The attributes that say something: neither nil nor false, and no graphs."
@@ -35,6 +46,32 @@
   (let [graphs? #(or (map? %) (and (vector? %) (some map? %)))]
     (mapcat identity (sort-by key (remove #(or (nil? (val %)) (false? (val %)) (graphs? (val %)))
                                           attrs)))))
+
+(defn- read-as
+  "What a parameter of a loop's body is, as a form: (row x), (row x 2) from row 2 on, (row x n
+  :backwards), (carry h), (carry h 1) for row 1 of several, the argument itself, or (turn)."
+  [[what at from by] carries arg]
+  (case what
+    :each (concat ['row (arg at)] (when-not (= [0 1] [from by]) [from]) (when (= -1 by) [:backwards]))
+    :carry (concat ['carry (arg (nth carries at))] (when-not (= 0 from) [from]))
+    :all (arg at)
+    :turn '(turn)))
+
+(defn- as-loop
+  "A loop with what the parameters of its body are: (loop [%0 (row x) %1 (carry h)] (add %0 %1))."
+  [op {:keys [params carries results body unless] :as attrs} args show depth more?]
+  (let [used (set (for [[op {:keys [at]}] (:nodes body) :when (= op :param)] at))
+        arg #(show (nth args %))
+        all (map-indexed (fn [o _] [o :all]) results)]
+    (concat [(symbol (name op))
+             (vec (mapcat (fn [[at param]]
+                            (when (used at) [(parameter at) (read-as param carries arg)]))
+                          (map-indexed vector params)))]
+            (results-of body depth)
+            (when unless [:unless (arg unless)])
+            (when more?
+              (plain-attributes (cond-> (dissoc attrs :params :carries :as :unless)
+                                  (= results all) (dissoc :results)))))))
 
 (defn- cut-short
   "The arguments as `show` has them, of many only the first."
@@ -64,6 +101,7 @@
           (and (zero? (long depth)) (or written (seq args))) '…
           written (call (first written) (rest written) #(written-argument show node? %) nil)
           called (call called args show nil)
+          (:params attrs) (as-loop op attrs args show depth attributes)
           :else (call op args show
                       (concat (held attrs depth) (when attributes (plain-attributes attrs)))))))
 

@@ -370,7 +370,8 @@
 (defn run
   "{:graph graph' :trace [entry …] :ids (fn [id] id') :settled …}: the graph rewritten by a sweep
   with the rules of these sets, or some where right sides nest deep; :ids tells what became of each
-  node, nil where nothing needs that; :settled is for later sweeps.
+  node, nil where nothing needs that; :deeper, a function of a node and a step to a graph in it, has
+  the :ids and the :deeper of that, after one sweep; :settled is for later sweeps.
   Options: :include and :exclude, sets of names of rules and of rule/promises, and :regroup say
   which rules run, see rule/wanted; :fuel, how many may fire (default 1000 + 20 a node); :fold false
   folds only the constants that rules make; :trace and :settled, of the result of an earlier sweep
@@ -389,5 +390,6 @@
                            (assoc opts :trace trace, :fuel fuel, :settled settled))
                     (update :ids comp ids))
                 (inc sweeps))
-         (cond-> (dissoc result :more :fuel :deeper)
+         (cond-> (dissoc result :more :fuel)
+           (< 1 sweeps) (dissoc :deeper)
            (and more (= sweeps (long max-sweeps))) (update :trace conj more)))))))
