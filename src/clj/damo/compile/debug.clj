@@ -58,23 +58,31 @@
   (for [{:keys [path] :as entry} fired :when (= [id step] (take 2 path))]
     (assoc entry :path (vec (drop 2 path)))))
 
+(defn- same-place?
+  "Is all that two nodes say of the graphs in them equal, but for the one that a path leads to?"
+  [a b path]
+  (= (assoc-in (graph/attrs-of a) path nil) (assoc-in (graph/attrs-of b) path nil)))
+
+(defn- check-run!
+  "Fails when a rule changed a value in a graph that the old node `h` ran, now that of node `now`."
+  [{:keys [dims]} {:keys [deeper fired] :as to} h now {:keys [step body env]}]
+  (let [values #(values-of % env dims (eval/remembering))
+        after (inside/noted (:graph to) now (body/way step))]
+    (check-stage! {:graph body, :dims dims, :values (values body)}
+                  (merge to (select-keys (deeper h step) [:ids :deeper])
+                         {:graph after, :values (values after)
+                          :fired (below fired now step)}))))
+
 (defn- check-inside!
   "Fails when, in a graph that gave the old node, which was run by a loop or a branch, a rule
   changed a value. Where the node became another one, that is not asked."
-  [{old :graph, :keys [values dims]} {:keys [ids deeper fired] new-graph :graph, :as to} id]
-  (let [h (inside/holder old id), now (some-> h ids)
-        attrs-but (fn [g id [k]] (assoc (graph/attrs-at g id) k nil))]
+  [{old :graph, :keys [values dims] :as from} {:keys [ids deeper] new-graph :graph, :as to} id]
+  (let [h (inside/holder old id), now (some-> h ids)]
     (when (and now deeper)
-      (doseq [{:keys [step body env] :as run} (inside/runs old h values dims)
-              :let [path (body/way step)]
-              :when (= (attrs-but old h path) (attrs-but new-graph now path))
-              :let [after (inside/noted new-graph now path)]]
-        (inside/telling old h run
-                        #(check-stage! {:graph body, :dims dims
-                         :values (values-of body env dims (eval/remembering))}
-                                       (merge to (select-keys (deeper h step) [:ids :deeper])
-                                              {:graph after, :fired (below fired now step)
-                                               :values (values-of after env dims (eval/remembering))})))))))
+      (doseq [{:keys [step] :as run} (inside/runs old h values dims)
+              :when (same-place? (graph/node-at old h) (graph/node-at new-graph now)
+                                 (body/way step))]
+        (inside/telling old h run #(check-run! from to h now run))))))
 
 (defn- check-node!
   "Fails when the value of an old node is not that of the node it became, unless infinities or NaN

@@ -36,9 +36,7 @@
   "The graphs that are attributes by themselves, and those of cases, as functions."
   [{:keys [cases] :as attrs} depth]
   (map #(as-function % depth)
-       (concat (for [[_ {:keys [nodes outputs] :as g}] (sort-by key attrs) :when (and nodes outputs)]
-                 g)
-               cases)))
+       (concat (filter #(and (:nodes %) (:outputs %)) (map val (sort-by key attrs))) cases)))
 
 (defn- plain-attributes
   "The attributes that say something: neither nil nor false, and no graphs."
@@ -52,7 +50,8 @@
   :backwards), (carry h), (carry h 1) for row 1 of several, the argument itself, or (turn)."
   [[what at from by] carries arg]
   (case what
-    :each (concat ['row (arg at)] (when-not (= [0 1] [from by]) [from]) (when (= -1 by) [:backwards]))
+    :each (concat ['row (arg at)] (when-not (= [0 1] [from by]) [from])
+                  (when (= -1 by) [:backwards]))
     :carry (concat ['carry (arg (nth carries at))] (when-not (= 0 from) [from]))
     :all (arg at)
     :turn '(turn)))
