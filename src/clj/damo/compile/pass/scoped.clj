@@ -122,7 +122,8 @@
   "Writes down the place of a node, and how it lies there when not densely, {:offset :strides}. A
   memory in all of which it lay already is then there too."
   [{:keys [flat layouts]} id place strided]
-  (when-let [{:keys [in]} (get-in @flat [:places id])] (vswap! flat update :within assoc in id))
+  (let [{:keys [in]} (get-in @flat [:places id])]
+    (when (and in (not= in (:in place))) (vswap! flat update :within assoc in id)))
   (vswap! flat update :places assoc id place)
   (when strided
     (vswap! flat update :strided assoc id strided)

@@ -120,8 +120,8 @@
                                {:in memory, :row 0, :rows ring} nil)
           iota [:iota {:shape [rows], :axis 0, :dtype :i64}]
           row (if back?
-                [:sub [:sub [:dim {:dim total}] 1] iota]
-                [:add [:sub [:dim {:dim total}] [:dim {:dim rows}]] iota])]
+                [:sub [:dim {:dim total}] [:add iota 1]]
+                [:add [:dim {:dim (difference total rows)}] iota])]
       (scoped/template! writer [:take {:axis [0]} '?x
                                 [:check-index {:extent ring} [:mod row ring]]]
                         {'?x whole} note))))

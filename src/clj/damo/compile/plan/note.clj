@@ -17,12 +17,18 @@
         [op _ & args] (graph/node-at g a)]
     (if (and (= :check (op/kind (graph/op-at g id))) (= :where op)) (last args) a)))
 
+(defn- arguments
+  "The arguments of a node, without what a region needs besides."
+  [{:keys [region-of] :as g} id]
+  (let [{:keys [takes]} (get region-of id)]
+    (cond->> (graph/args-at g id) takes (take takes))))
+
 (defn- look
   "How the nodes of a graph look: guards and checks read as what they let through."
   [g]
   (let [look (form/of-graph g)]
     (fn [id]
-      (cond-> (look id)
+      (cond-> (assoc (look id) :args (arguments g id))
         (#{:guard :check} (op/kind (graph/op-at g id))) (assoc :same [(passed g id)])))))
 
 (defn- text [g id depth] (form/text (form/form (look g) depth id)))
@@ -56,7 +62,7 @@
         [op {:keys [extent message] :as attrs} & args] (graph/node-at g id)
         {:keys [failure kind]} (op/entry op)
         id (case kind (:guard :require) (first args), :check (reader g users id), id)
-        [op _ & args] (graph/node-at g id)]
+        op (graph/op-at g id), args (arguments g id)]
     (cond-> {:op (name (get-in g [:notes id :part-of] op)), :expr (text g id 3)
              :type (pr-str (graph/type-of g id))
              :arguments (mapv #(str (text g % 1) " " (pr-str (graph/type-of g %))) args)}
