@@ -141,13 +141,15 @@
   [g {:keys [inputs state outputs updates requires] fn-name :name :as spec}]
   (let [dims (bound-dimensions (concat inputs state))
         g (flat/flattened (checked (with-ports g spec (set dims))))
+        g (merge g (memory/counted g))
         sched (schedule/schedule g), state-ids (leaves g :shared)
         updated (into {} (for [[s i] updates] [(nth (:outputs g) i) (state-ids s)]))
         {:keys [steps memory-of over bound noted note-of]} (laid-out g sched updated (set dims))
         returned (take (count outputs) (:outputs g))
         entries (vec (memory/entries g sched steps returned memory-of over))
-        buffer-of (memory/buffers entries memory-of), counted (steps/counted-in steps)
-        {:keys [kernels steps]} (steps/number-kernels steps)]
+        open (memory/mentioned g entries), counted (steps/bounded (steps/counted-in steps) open)
+        buffer-of (memory/buffers entries memory-of)
+        {:keys [kernels steps]} (steps/number-kernels (steps/with-bounds steps open))]
     (check-dimensions! g (into dims (concat (map :dim counted) (steps/own-dims steps))))
     (limit/check! g (into dims (map :dim) counted) entries)
     (cond-> {:damo/program 1, :name fn-name, :dims dims, :kernels kernels

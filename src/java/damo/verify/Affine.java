@@ -22,6 +22,11 @@ record Affine(long lo, long hi, int[] ids, long[] coefs, long size) {
         return new Affine(lo, hi, NO_IDS, NO_COEFS, size);
     }
 
+    /** The larger absolute value of two. */
+    static long largest(long x, long y) {
+        return Math.max(Math.absExact(x), Math.absExact(y));
+    }
+
     /** A variable whose absolute value is at most {@code size}. */
     static Affine variable(int id, long size) {
         return new Affine(0, 0, new int[] {id}, new long[] {1}, size);
@@ -46,6 +51,9 @@ record Affine(long lo, long hi, int[] ids, long[] coefs, long size) {
     }
 
     private Affine combine(Affine y, long sign, long newLo, long newHi) {
+        if (flat() && y.flat()) {
+            return interval(newLo, newHi, Math.max(Math.max(size, y.size), largest(newLo, newHi)));
+        }
         long newSize = Math.addExact(size, y.size);
         if (y.flat()) {
             return new Affine(newLo, newHi, ids, coefs, newSize);
@@ -82,6 +90,9 @@ record Affine(long lo, long hi, int[] ids, long[] coefs, long size) {
         }
         long x = Math.multiplyExact(lo, c);
         long y = Math.multiplyExact(hi, c);
+        if (flat()) {
+            return interval(Math.min(x, y), Math.max(x, y), Math.max(size, largest(x, y)));
+        }
         long[] scaled = new long[coefs.length];
         for (int k = 0; k < scaled.length; k++) {
             scaled[k] = Math.multiplyExact(coefs[k], c);

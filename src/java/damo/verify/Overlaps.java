@@ -50,18 +50,26 @@ final class Overlaps {
     }
 
     /** A row number {@code [:mod e L]} of rows of so many elements. */
-    private record Row(long elements, long rows, Affine number) { }
+    private record Row(Affine elements, long rows, Affine number) { }
 
     private boolean rows(Size x, Affine inX, Size y, Affine inY) {
         Row a = row(x);
         Row b = row(y);
-        if (a == null || b == null || a.elements != b.elements || a.rows != b.rows
-                || ranges.min(inX) < 0 || ranges.max(inX) >= a.elements
-                || ranges.min(inY) < 0 || ranges.max(inY) >= a.elements) {
+        if (a == null || b == null || a.rows != b.rows || !same(a.elements, b.elements)
+                || !within(inX, a.elements) || !within(inY, b.elements)) {
             return false;
         }
         Affine apart = a.number.minus(b.number);
         return apart.constant() && Math.floorMod(apart.lo(), a.rows) != 0;
+    }
+
+    private static boolean same(Affine x, Affine y) {
+        Affine difference = x.minus(y);
+        return difference.constant() && difference.lo() == 0;
+    }
+
+    private boolean within(Affine element, Affine elements) {
+        return ranges.min(element) >= 0 && ranges.max(element.minus(elements)) < 0;
     }
 
     /** The offset as that of a row; null when it is none. */
@@ -74,19 +82,11 @@ final class Overlaps {
             return null;
         }
         Size.Call number = (Size.Call) numbers.get(0);
-        long elements = 1;
-        for (Size factor : factors) {
-            if (factor != number) {
-                Affine value = ranges.of(factor);
-                if (!value.constant()) {
-                    return null;
-                }
-                elements = Math.multiplyExact(elements, value.lo());
-            }
-        }
+        Size elements = factors.stream().filter(f -> f != number)
+                .reduce((f, g) -> new Size.Call(Size.Op.MUL, f, g)).orElse(new Size.Int(1));
         Affine rows = ranges.of(number.y());
         return rows.constant() && rows.lo() > 0
-                ? new Row(elements, rows.lo(), ranges.of(number.x())) : null;
+                ? new Row(ranges.of(elements), rows.lo(), ranges.of(number.x())) : null;
     }
 
     private static void factors(Size size, List<Size> factors) {

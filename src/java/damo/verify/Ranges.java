@@ -198,14 +198,14 @@ final class Ranges implements SizeValues.Counts {
         long b = max(x);
         long c = min(y);
         long d = max(y);
-        long size = Math.multiplyExact(x.size(), y.size());
         return hull(Math.multiplyExact(a, c), Math.multiplyExact(a, d), Math.multiplyExact(b, c),
-                Math.multiplyExact(b, d), size);
+                Math.multiplyExact(b, d), Math.max(x.size(), y.size()));
     }
 
     private static Affine hull(long a, long b, long c, long d, long size) {
-        return Affine.interval(Math.min(Math.min(a, b), Math.min(c, d)),
-                Math.max(Math.max(a, b), Math.max(c, d)), size);
+        long lo = Math.min(Math.min(a, b), Math.min(c, d));
+        long hi = Math.max(Math.max(a, b), Math.max(c, d));
+        return Affine.interval(lo, hi, Math.max(size, Affine.largest(lo, hi)));
     }
 
     private Affine quotient(Affine x, Affine y) {

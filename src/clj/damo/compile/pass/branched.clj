@@ -67,7 +67,10 @@
         memories (memories! writer (first scopes) type dims parts)
         done (mapv #(case! writer walk! given memories %)
                    (map vector (range) scopes (:cases attrs) names))
-        reads (into [test] (mapcat :kept) done), all (distinct (into reads (mapcat :others) done))
+        read? (into #{} (comp (mapcat body/params) (map key)) (:cases attrs))
+        unread (keep-indexed #(when-not (read? %1) %2) (rest args))
+        reads (into (into [test] unread) (mapcat :kept) done)
+        all (distinct (into reads (mapcat :others) done))
         id (scoped/add! writer (:node given) (into args all) type note)]
     (scoped/region! writer
                     {:kind :branch, :id id, :takes (count args), :scopes scopes, :parent (:scope writer), :test test

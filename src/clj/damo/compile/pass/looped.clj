@@ -147,14 +147,22 @@
                :computed computed, :body body, :live params}]
     (assoc state :memories (memories! writer state computed wanted))))
 
+(defn- unread
+  "The arguments that no part of the loop reads; they are computed, for they may fail."
+  [{:keys [attrs args live memories]}]
+  (let [read (-> #{(:unless attrs)}
+                 (into (keep (fn [[what a]] (when (#{:each :all} what) a))) live)
+                 (into (keep #(looping/first-rows attrs %)) (keys memories)))]
+    (keep-indexed #(when-not (read %1) %2) args)))
+
 (defn- region
   "What is written down of a loop whose body has been added."
-  [writer {:keys [scope var attrs args types memories live inner]} id
+  [writer {:keys [scope var attrs args types memories live inner] :as state} id
    {:keys [outputs firsts counts rings]}]
   (let [rows (for [[what a] live :when (= :each what)] (args a)), {:keys [steps unless as]} attrs]
     {:kind :loop, :id id, :takes (count args), :scopes [scope], :parent (:scope writer), :var var, :extent steps
      :until (:until outputs), :unless (some-> unless args), :as as, :rings rings, :counts counts
-     :reads (vec (remove nil? (concat rows firsts [(some-> unless args) (:until outputs)]
+     :reads (vec (remove nil? (concat rows firsts (unread state) [(some-> unless args) (:until outputs)]
                                       (map outputs (keys memories))
                                       (mapcat (juxt :first :out) counts))))
      :results (vec (for [[o :as wish] (:results attrs) :let [key (memories o)]]

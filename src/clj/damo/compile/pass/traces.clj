@@ -86,7 +86,7 @@
         memory {:dtype dtype, :shape shape, :depth depth}]
     (cond (and (every? integer? most)
                (not (and (integer? total) (<= total ring) (< 1 last-rows))))
-          (assoc memory :ring ring, :over? (and (pos? depth) (<= last-rows depth)))
+          (assoc memory :ring ring, :over? (and (pos? depth) (<= last-rows 1)))
           (nil? steps) (endless! note o)
           :else (assoc memory :rows total
                        :backwards (and (zero? depth) (not (looping/counts? attrs))

@@ -2,11 +2,14 @@
   "The buffers of a program: which there are, in which order, by the keys of memory
   (damo.compile.plan.place). (entries g sched steps outputs place) = [[[:node 3] {:dtype :f32 :size
   n :kind :temp}] …]."
-  (:require [damo.compile.plan.place :as place]
+  (:require [damo.compile.plan.note :as note]
+            [damo.compile.plan.place :as place]
             [damo.compile.plan.steps :as steps]
             [damo.compile.schedule :as schedule]
+            [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
-            [damo.data.type :as type]))
+            [damo.data.type :as type]
+            [damo.meaning.counted :as counted]))
 
 (set! *warn-on-reflection* true)
 
@@ -30,7 +33,14 @@
 
 (defn- entry [g id kind]
   (let [[dtype shape] (graph/type-of g id)]
-    [[:node id] {:dtype dtype, :size (type/size shape), :kind kind}]))
+    [[:node id] {:dtype dtype, :size (place/size g shape), :kind kind}]))
+
+(defn counted
+  "{:counted, the dims that nodes count, :endless, those that nothing bounds}."
+  [g]
+  (let [binders (counted/binders g)]
+    {:counted (into #{} (map :dim) binders)
+     :endless (into #{} (comp (remove :max) (map :dim)) binders)}))
 
 (defn- row-entries
   "The memories of loops and branches that are no part of another one."
@@ -38,7 +48,7 @@
   (for [[key {:keys [dtype shape]}] (sort-by (comp str first) memories)
         :when (not (contains? within key))]
     [[:rows key] {:dtype dtype, :kind (kind-of [:rows key])
-                  :size (type/dim* (place/rows g over key) (type/size shape))}]))
+                  :size (place/size g (into [(place/rows g over key)] shape))}]))
 
 (defn entries
   "The buffers in order, [key {:dtype :size :kind}]: leaves, what units leave in memory,
@@ -57,6 +67,23 @@
      (row-entries g over kind-of)
      (for [{:keys [scratch temps]} (steps/every-step steps), [key m] (concat scratch temps)]
        [key (assoc m :kind :temp)]))))
+
+(defn- mentions [size] (into #{} (filter symbol?) (flatten [size])))
+
+(defn mentioned
+  "The dims that nothing bounds of which memory mentions some. Fails where the memory itself is then
+  without bound."
+  [{:keys [endless] :as g} entries]
+  (let [at (fn [size n] (type/dim-value (fn [d] (if (contains? endless d) n 3)) size))]
+    (doseq [[key {:keys [size]}] entries :when (some endless (mentions size))
+            :let [id (peek key), facts (when (integer? id) (note/facts g id))]]
+      (when-not (= (at size 1000000) (at size 2000000))
+        (fail! :damo.plan/endless-memory
+               (str "nothing bounds the memory of an array, which has as many elements as a loop"
+                    " without bound makes rounds" (fail/facts-text facts)
+                    "\n  try: say how many rounds there are at most (:max-steps)")
+               facts)))
+    (into #{} (comp (mapcat (comp mentions :size second)) (filter (set endless))) entries)))
 
 (defn buffers
   "The function from a memory key to the number of its buffer, or the window of it."

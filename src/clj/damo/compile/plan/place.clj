@@ -25,6 +25,14 @@
           (over key) (dec (long ring))
           :else ring)))
 
+(defn size
+  "The number of elements of a shape. Where it is the larger or smaller of dims that a call counts,
+  :counted, it is the product as it stands: by what they may be, a difference would say too much."
+  [{:keys [counted]} shape]
+  (if (and (some #{:min :max} (flatten shape)) (some counted (mapcat type/dim-symbols shape)))
+    (into [:*] shape)
+    (type/size shape)))
+
 (defn- window
   "The key of so many elements of a memory, from an offset on."
   [[tag of from :as key] offset size]
@@ -34,12 +42,11 @@
 
 (defn- in-memory
   "The key of the rows of a place in a memory that has this key and so many rows."
-  [{:keys [shape ring]} key all {:keys [row rows] own-shape :shape}]
-  (let [row (if ring (in-ring row all) row), row-size (type/size (or own-shape shape))
-        own (type/dim* rows row-size)]
-    (if (and (= 0 row) (= own (type/dim* all (type/size shape))))
+  [g {:keys [shape ring]} key all {:keys [row rows] own-shape :shape}]
+  (let [row (if ring (in-ring row all) row), own-shape (into [rows] (or own-shape shape))]
+    (if (and (= 0 row) (= (type/size own-shape) (type/size (into [all] shape))))
       key
-      (window key (type/signed* row row-size) own))))
+      (window key (type/signed* row (type/size (rest own-shape))) (size g own-shape)))))
 
 (defn memory-of
   "The function from a node to the key of its memory. `alias`, {node node}, has those that lie where
@@ -49,6 +56,6 @@
           (of-node [id]
             (let [id (get alias id id), {:keys [of in offset size] :as place} (get places id)]
               (cond (nil? place) [:node id]
-                    in (in-memory (get memories in) (of-rows in) (rows g over in) place)
+                    in (in-memory g (get memories in) (of-rows in) (rows g over in) place)
                     :else (window (of-node of) offset size))))]
     (memoize of-node)))

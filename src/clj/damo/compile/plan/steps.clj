@@ -143,6 +143,22 @@
                   (:from (:count step)) (update-in [:count :from] own))))
             steps)))
 
+(def ^:private most-rounds
+  "What bounds a count where memory mentions it and nothing else bounds it: days of empty rounds."
+  (bit-shift-left 1 48))
+
+(defn bounded
+  "The entries of :counted with a bound for these dims."
+  [counted dims]
+  (mapv (fn [{:keys [dim max] :as entry}]
+          (cond-> entry (and (nil? max) (dims dim)) (assoc :max most-rounds)))
+        counted))
+
+(defn with-bounds
+  "The steps with bounds for these dims wherever lists count them."
+  [steps dims]
+  (mapped #(cond-> % (:counted %) (update :counted bounded dims)) steps))
+
 (defn- copy-as-kernel [{:keys [do from to type] :as step}]
   (if (= do :copy)
     {:do :kernel, :kernel
