@@ -2,7 +2,8 @@
   "What programs of loops and branches are made of: rows of traces and rings in the memory of
   others, what is written over what, what fuses, what is not made at all."
   (:require [clojure.test :refer [deftest is testing]]
-            [damo.compile.plan.written :refer [all-steps body graph looped part parts program]]))
+            [damo.compile.plan.written :refer [all-steps body graph looped part parts program]])
+  (:import [damo Limits]))
 
 (set! *warn-on-reflection* true)
 
@@ -120,7 +121,7 @@
     (is (= :damo.flat/endless-memory (:damo/error (ex-data e))))
     (is (re-find #":max-steps" (ex-message e)))))
 
-(deftest eight-levels-are-enough
+(deftest levels-are-limited
   (let [nested (fn nested [levels]
                  (if (zero? levels)
                    '[:exp x]
@@ -133,4 +134,5 @@
                                           [:reshape {:shape [1]} (nested levels)])))]
     (is (= 3 (count (filter #{:loop} (kinds (made 3))))))
     (is (= :damo.flat/too-deep
-           (:damo/error (try (made 9) (catch clojure.lang.ExceptionInfo e (ex-data e))))))))
+           (:damo/error (try (made (inc (.most Limits/LEVELS)))
+                             (catch clojure.lang.ExceptionInfo e (ex-data e))))))))

@@ -2,8 +2,9 @@
   "A branch in one table with the nodes around it (damo.compile.pass.flat). Each case has a scope;
   what it gives it stores where the results of the branch lie, each a memory of one row. Where cases
   differ in an axis, the one that runs leaves its extent in memory, and the branch counts it.
-  The region of a branch: {:kind :branch, :id, :takes how many arguments, :scopes [s …], :parent scope, :test id, :reads ids
-  whose values lie in memory for it, :results, :counts [{:dim k, :in memory of its value} …]}."
+  The region of a branch: {:kind :branch, :id, :takes how many arguments, :scopes [s …], :parent
+  scope, :test id, :reads ids whose values lie in memory for it, :results, :counts [{:dim k, :in
+  memory of its value} …]}."
   (:require [damo.compile.pass.scoped :as scoped]
             [damo.compile.pass.traces :as traces]
             [damo.data.graph :as graph]
@@ -73,8 +74,8 @@
         all (distinct (into reads (mapcat :others) done))
         id (scoped/add! writer (:node given) (into args all) type note)]
     (scoped/region! writer
-                    {:kind :branch, :id id, :takes (count args), :scopes scopes, :parent (:scope writer), :test test
-                     :reads reads
+                    {:kind :branch, :id id, :takes (count args), :scopes scopes
+                     :parent (:scope writer), :test test, :reads reads
                      :counts (vec (for [dim dims] {:dim dim, :in (memories dim)}))
                      :results (vec (for [j (range (count (tuple/types type)))]
                                      (when-let [key (memories j)]

@@ -3,10 +3,11 @@
   places in them. A carry that is wanted whole has a memory of all its rows, of which the body reads
   some and writes one each round; else a ring of those that are still needed. Results are places in
   these. What nobody reads has no memory, and is not computed unless it may fail.
-  The region of a loop: {:kind :loop, :id, :takes how many arguments, :scopes [s], :parent scope, :var t, :extent dim or nil,
-  :until id, :unless id, :as dim, :reads ids whose values lie in memory for it, :results, :rings
-  [{:in memory, :out id, :over id of its oldest row or nil} …], :counts [{:dim k, :inner its name in
-  the body, :in memory of its value} …], those that are axes of results}."
+  The region of a loop: {:kind :loop, :id, :takes how many arguments, :scopes [s], :parent scope,
+  :var t, :extent dim or nil, :until id, :unless id, :as dim, :reads ids whose values lie in
+  memory for it, :results, :rings [{:in memory, :out id, :over id of its oldest row or nil} …],
+  :counts [{:dim k, :inner its name in the body, :in memory of its value} …], those that are axes
+  of results}."
   (:require [damo.compile.pass.layout :as layout]
             [damo.compile.pass.scoped :as scoped]
             [damo.compile.pass.traces :as traces]
@@ -159,10 +160,11 @@
   "What is written down of a loop whose body has been added."
   [writer {:keys [scope var attrs args types memories live inner] :as state} id
    {:keys [outputs firsts counts rings]}]
-  (let [rows (for [[what a] live :when (= :each what)] (args a)), {:keys [steps unless as]} attrs]
-    {:kind :loop, :id id, :takes (count args), :scopes [scope], :parent (:scope writer), :var var, :extent steps
-     :until (:until outputs), :unless (some-> unless args), :as as, :rings rings, :counts counts
-     :reads (vec (remove nil? (concat rows firsts (unread state) [(some-> unless args) (:until outputs)]
+  (let [{:keys [steps as]} attrs, unless (some-> (:unless attrs) args)
+        rows (for [[what a] live :when (= :each what)] (args a))]
+    {:kind :loop, :id id, :takes (count args), :scopes [scope], :parent (:scope writer), :var var
+     :extent steps, :until (:until outputs), :unless unless, :as as, :rings rings, :counts counts
+     :reads (vec (remove nil? (concat rows firsts (unread state) [unless (:until outputs)]
                                       (map outputs (keys memories))
                                       (mapcat (juxt :first :out) counts))))
      :results (vec (for [[o :as wish] (:results attrs) :let [key (memories o)]]
