@@ -247,6 +247,32 @@
               {x [:f64 [3]], i [:i64 [2]], y [:f64 [2 3]]}]
              [[:add x [:inc-at {:axis 1} [:broadcast-to {:shape [1 3]} 0.0] i y]]
               {i [:i64 [2]], y [:f64 [1 2]]}]]}
+  {:name :sub-at, :lhs [:sub ?x [:inc-at {:axis ?a} ?z ?i ?v]], :share :sole
+   :rhs [:inc-at {:axis ?a} ?x ?i [:neg ?v]], :keeps :regroup, :except [:zero-sign], :failures :kept
+   :when #(and (rule/zero? % ?z)
+               (= (rule/type-of % ?x) (:type %))
+               (= (rule/type-of % ?z) (:type %)))
+   :why "Only what is at the indices is touched.", :types {i [:i64 [2]], y [:f64 [2 3]]}
+   :gen {i [0 1]}
+   :examples [[[:sub x [:inc-at [:broadcast-to {:shape [2 3]} 0.0] i y]]
+               => [:inc-at x i [:neg y]]]]
+   :refuses [[[:sub x [:inc-at [:broadcast-to {:shape [2 3]} 1.0] i y]]]
+             [[:sub x [:inc-at [:broadcast-to {:shape [2 3]} 0.0] i y]]
+              {x [:f64 [3]], i [:i64 [2]], y [:f64 [2 3]]}]]}
+  {:name :scaled-at, :lhs [:mul ?s [:inc-at {:axis ?a} ?z ?i ?v]], :share :sole
+   :rhs [:inc-at {:axis ?a} ?z ?i [:mul ?s ?v]], :keeps :regroup, :except [:zero-sign]
+   :failures :kept
+   :when #(and (rule/zero? % ?z)
+               (rule/float? % ?v)
+               (= (rule/type-of % ?z) (:type %))
+               (some-> (rule/number-of % ?s) abs (< ##Inf)))
+   :why "What is scattered is less than where it goes."
+   :types {i [:i64 [2]], y [:f64 [2 3]]}, :gen {i [0 1]}
+   :examples [[[:mul 2.0 [:inc-at [:broadcast-to {:shape [2 3]} 0.0] i y]]
+               => [:inc-at [:broadcast-to {:shape [2 3]} 0.0] i [:mul 2.0 y]]]]
+   :refuses [[[:mul 2.0 [:inc-at [:broadcast-to {:shape [2 3]} 1.0] i y]]]
+             [[:mul s [:inc-at [:broadcast-to {:shape [2 3]} 0.0] i y]] {s [:f64 []]}]
+             [[:mul ##Inf [:inc-at [:broadcast-to {:shape [2 3]} 0.0] i y]]]]}
   {:name :set-set, :failures :kept
    :lhs [:set-slice {:start ?s :stop ?t :step ?k}
          [:set-slice {:start ?s :stop ?t :step ?k} ?x ?v] ?w]
