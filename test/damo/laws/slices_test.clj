@@ -49,3 +49,12 @@
             n (if (= 'n dim) (range 6) [dim])]
       (is (= (mapcat #(expected n %) some-specs) (map deref (f (vec (range n)))))
           (str n " of " dim)))))
+
+(deftest the-last-of-what-is-counted
+  (let [v (d/input 'v '[:f64 [n]]), kept (d/index v (d/gt v 1)), latest (d/index kept -1)
+        f (d/function [v] {:latest latest, :set (d/set-at kept -1 9.0)
+                           :gradient (d/grad (d/sqr latest) v)})]
+    (is (= {:latest 3.0, :set [2.0 9.0], :gradient [0.0 0.0 6.0 0.0]}
+           (update-vals (f [1 2 3 0]) deref)))
+    (is (thrown-with-msg? clojure.lang.ExceptionInfo #"a (slice|block) must lie inside"
+                          (f [0 1])))))

@@ -105,7 +105,8 @@
 
 (defn- patch-body [cx id]
   (let [[_ {:keys [start step]} _ y] (nth (:nodes (:g cx)) id)
-        p (written cx id)]
+        ;; Of a dim that is counted it must be plain that no index is below 0.
+        start (mapv #(type/dim-max 0 %) start), p (written cx id)]
     (into (vec (copied-first cx p id))
           (statements cx (shape cx y)
                       (fn [body at]

@@ -114,7 +114,7 @@
    :failure "a slice must lie inside its axis"
    :linear-in #{0}, :transpose slice-transpose
    :view (fn [{:keys [axis start step]} _ _ {:keys [strides] :as layout}]
-           (let [stride (nth strides axis)]
+           (let [stride (nth strides axis), start (type/dim-max 0 start)]
              (-> layout
                  (update :offset type/signed+ (type/signed* start stride))
                  (assoc-in [:strides axis] (type/signed* step stride)))))
