@@ -4,7 +4,7 @@
   (:require [clojure.string :as str]
             [clojure.test :refer [deftest is testing]]
             [damo.core :as d]
-            [damo.face.interpreted :refer [value]]))
+            [damo.face.interpreted :refer [compiled interpreted value]]))
 
 (set! *warn-on-reflection* true)
 
@@ -143,9 +143,12 @@
       (is (= [] (value (powers n) {n 0})))
       (is (= '[:i64 [[:+ n.value 1]]] (d/type-of (powers (d/add n 1))))))
     (testing "a value"
-      (is (= [2 4 8] (value (powers (d/cast (d/sum x) :i64)) {x [1 2]})))
+      (is (= [2 4 8] (interpreted (powers (d/cast (d/sum x) :i64)) {x [1 2]})))
       (is (thrown-with-msg? Exception #"at least 0"
-                            (value (powers (d/cast (d/sum x) :i64)) {x [1 -2]}))))
+                            (interpreted (powers (d/cast (d/sum x) :i64)) {x [1 -2]})))
+      (testing "of which the memory of all states wants a bound"
+        (is (thrown-with-msg? Exception #":max-steps"
+                              (compiled (powers (d/cast (d/sum x) :i64)) {x [1 2]})))))
     (testing "a bound of it holds"
       (let [r (d/scan {:state {:h 1}, :n-steps (d/cast (d/sum x) :i64), :max-steps 4}
                       (fn [{:keys [h]}] {:h (d/mul 2 h)}))]

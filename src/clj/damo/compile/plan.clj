@@ -139,7 +139,8 @@
   are for, in order, for messages. The outputs of the graph are first those that
   are returned, then the new values of the state."
   [g {:keys [inputs state outputs updates requires] fn-name :name :as spec}]
-  (let [dims (bound-dimensions (concat inputs state))
+  (let [valued (counted/valued g)
+        dims (vec (distinct (into (bound-dimensions (concat inputs state)) (keys valued))))
         g (flat/flattened (checked (with-ports g spec (set dims))))
         g (merge g (memory/counted g))
         sched (schedule/schedule g), state-ids (leaves g :shared)
@@ -159,5 +160,6 @@
       true (merge (all-ports g spec buffer-of))
       (or (seq requires) (seq bound))
       (assoc :requires (require/entries requires bound note-of (count noted)))
+      (seq valued) (assoc :valued (mapv (fn [[dim k]] {:dim dim, :input (str k)}) valued))
       (seq counted) (assoc :counted counted)
       true (-> order/ordered (with-meta {:nodes (memory/nodes g entries)})))))

@@ -101,13 +101,16 @@
   "{:steps :needs} of a scan."
   [{:keys [sequences options] :as parsed}]
   (let [{:keys [n-steps max-steps]} options
-        most (when max-steps (:steps (steps/wanted ":max-steps" max-steps nil)))
-        leaves (for [{:keys [leaves taps]} sequences, e leaves] [(first (expr/shape-of e)) taps])
+        limit (when max-steps (steps/wanted ":max-steps" max-steps nil))
+        shortest (steps/shortest (for [{:keys [leaves taps]} sequences, e leaves]
+                                   [(first (expr/shape-of e)) taps]))
+        most (when-let [bounds (seq (keep identity [shortest (:steps limit)]))]
+               (reduce type/dim-min bounds))
         found (if (nil? n-steps)
-                {:steps (steps/shortest leaves), :needs []}
+                {:steps shortest, :needs []}
                 (steps/wanted ":n-steps" n-steps most))]
     (check-nonempty! parsed (:steps found))
-    found))
+    (update found :needs into (:needs limit))))
 
 (defn- check-something! [{:keys [outputs shared traces]}]
   (when-not (or (seq outputs) (seq shared) (seq traces))

@@ -20,19 +20,29 @@
 
 (declare binders)
 
+(defn- without-inner
+  "A bound d with the bound of a dim that a graph inside counts in the place of that dim; nil where
+  none is known."
+  [d {:keys [dim max]}]
+  (let [more (when d (type/substitute {dim (type/dim+ dim 1)} d))]
+    (cond (= d more) d
+          (and max (type/at-most? d more)) (type/substitute {dim max} d)
+          (type/at-most? more d) (type/substitute {dim 0} d))))
+
 (defn counted-by
   "What node `id` counts, itself or, as axes of its result, in a graph that it runs: [{:id :dim
   :max} …], for most nodes empty. :as may also be a dim that is no symbol, such as 3, and then is
   only checked."
   [g id]
-  (let [[op attrs & args] (graph/node-at g id), {:keys [counts graphs]} (op/entry op)]
+  (let [[op attrs & args] (graph/node-at g id), {:keys [counts graphs]} (op/entry op)
+        inner (when graphs (mapcat binders (body/run-graphs op attrs)))]
     (concat (when counts
               (for [[dim largest] ((:dims counts) {:attrs attrs
                                                    :types (mapv #(graph/type-of g %) args)})
                     :when (symbol? dim)]
-                {:id id, :dim dim, :max largest}))
+                {:id id, :dim dim, :max (reduce without-inner largest inner)}))
             (when graphs
-              (for [inner (body/run-graphs op attrs), binder (binders inner)
+              (for [binder inner
                     :when (some #(some #{(:dim binder)} (type/shape-of %))
                                 (tuple/types (graph/type-of g id)))]
                 (assoc binder :id id))))))
@@ -115,6 +125,28 @@
                                         (mapcat m) (graph/args-of (nth (:nodes g) id)))
                                   id)))
               {} ids))))
+
+;; ## Dims that are values of inputs
+
+(defn- input-below
+  "The name of the input that a node is, converted or not; nil of others."
+  [{:keys [nodes] :as g} id]
+  (let [[op {:keys [name]} arg] (nth nodes id)]
+    (cond (= :input op) name
+          (and (= :cast op) (type/int-dtype? (type/dtype-of (graph/type-of g arg))))
+          (recur g arg))))
+
+(defn valued
+  "{dim input}: the dims that nodes count and that are but the value of an input, named, which is
+  known before anything is computed."
+  [g]
+  (into (sorted-map)
+        (for [{:keys [id dim max]} (binders g)
+              :let [[op _ & args] (graph/node-at g id)
+                    {{:keys [value-of]} :counts} (op/entry op)
+                    input (when (and value-of (nil? max)) (input-below g (nth args value-of)))]
+              :when input]
+          [dim input])))
 
 ;; ## Keeping binders alive
 ;; A rule may find that the elements of a mask are not needed, but only how many are true.

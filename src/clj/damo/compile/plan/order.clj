@@ -7,8 +7,8 @@
 (set! *warn-on-reflection* true)
 
 (def ^:private program-keys
-  [:damo/program :name :dims :counted :requires :buffers :inputs :state :outputs :consts :kernels
-   :steps :notes])
+  [:damo/program :name :dims :valued :counted :requires :buffers :inputs :state :outputs :consts
+   :kernels :steps :notes])
 
 (def ^:private step-keys
   [:do :op :kernel :var :extent :until :unless :test :dim :dtype :m :n :k :alpha :a :b :beta :c

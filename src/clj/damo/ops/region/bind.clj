@@ -41,7 +41,7 @@
               (when (and (type/int-dtype? dtype) (not= :i64 dtype))
                 [:bind-dim attrs [:cast {:dtype :i64} ?n]]))
    :type bound-type
-   :counts {:of "value", :by [0], :dims (fn [{{:keys [as max]} :attrs}] {as max})}
+   :counts {:of "value", :by [0], :value-of 0, :dims (fn [{{:keys [as max]} :attrs}] {as max})}
    :run bound
    :lop [0], :rop 0
    :failure "a dim is at least 0, at most its :max, and one number wherever it stands"
