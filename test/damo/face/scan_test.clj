@@ -156,7 +156,7 @@
         (is (thrown-with-msg? Exception #"at most 4" (value r {x [5]})))))
     (testing "in a loop around, anew in each round"
       (is (= [1 2 6 24]
-             (:y (value (d/scan {:sequences {:k (d/tensor [0 1 2 3])}}
+             (:y (interpreted (d/scan {:sequences {:k (d/tensor [0 1 2 3])}}
                                 (fn [{:keys [k]}]
                                   {:y (d/foldl d/mul 1 (d/add 2 (d/iota :shape [9]))
                                                :n-steps k)})))))))))
