@@ -1,7 +1,9 @@
 (ns damo.codegen.products-test
   "Gemm steps over sizes, layouts, factors and batches, against a plain triple loop."
   (:require [clojure.test :refer [deftest is testing]]
-            [damo.jit.calling :as calling]))
+            [damo.jit.calling :as calling])
+  (:import (damo.codegen Codegen)
+           (damo.jit NativeCode)))
 
 (set! *warn-on-reflection* true)
 
@@ -103,6 +105,28 @@
                           {:m m :n n :k k :alpha alpha :beta beta
                            :c {:buffer 2 :offset 0 :strides [n 1]}})
              [(* m k) (* k n) (* m n)] ['{m 1 n 1 k 1}] row))))
+
+;; A vector and a matrix: lengths below, at and above the lanes of a register, and beyond what stays
+;; in registers, for machines of all widths.
+(deftest vectors-test
+  (doseq [bits [128 256 512], dtype [:f64 :f32], b b-layouts, [alpha beta] (take 2 factors)
+          [m n] '[[1 n] [m 1] [1 1] [1 50] [1 133]]
+          :let [known #(mapv (fn [s] (get {'m m 'n n} s s)) %)
+                lengths (replace {'m m 'n n} [[:* m 'k] [:* 'k n] [:* m n]])
+                step (step (assoc (operands (known '[k 1]) (known b)) :m m :n n :alpha alpha
+                                  :beta beta :c {:buffer 2 :offset 0 :strides [n 1]}))
+                program (program dtype lengths step)
+                module (Codegen/module (calling/read-program program) bits)]]
+    (with-open [code (NativeCode/compile module)]
+      (doseq [k [0 1 9 33], l (if (some symbol? [m n]) [0 1 8 17 70] [1])
+              :let [env {'m (if (symbol? m) l m) 'n (if (symbol? n) l n) 'k k}]]
+        (run code program step env (map #(value-of env %) lengths) [bits dtype b alpha env])))))
+
+(deftest vector-strides-test
+  (testing "the vector is a column of a matrix"
+    (check :f32 (step {:m 1 :a '{:buffer 0 :offset 1 :strides [1 5]}
+                       :c '{:buffer 2 :offset 3 :strides [n 1]}})
+           '[[:+ 1 [:* 5 k]] [:* k n] [:+ 3 n]] (envs [1] [1 40] [0 1 11]) [])))
 
 (deftest narrow-but-large-test
   (testing "both ways of a product with few columns: in place while it is small, then by BLAS"

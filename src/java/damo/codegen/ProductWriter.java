@@ -75,7 +75,14 @@ final class ProductWriter {
     }
 
     private void product(Fixed f, String a, String b, String c) {
-        if (products.narrow(f.g)) {
+        VectorProducts p = products.vector(f.g);
+        if (p != null) {
+            boolean first = p.vector() == f.g.a();
+            lines.add("call void ", products.requireVector(p, f.g.dtype()), "(",
+                    String.join(", ", first ? f.n : f.m, f.k, f.alpha, first ? a : b,
+                            "i64 " + sizes.write(p.step()), first ? b : a,
+                            "i64 " + sizes.write(p.lead()), f.beta, c), ")");
+        } else if (products.narrow(f.g)) {
             lines.add("call void ", products.requireNarrow(f.g), "(", String.join(", ", f.m, f.k,
                     f.alpha, a, f.aStrides, b, f.bRow, f.beta, c, f.cRow), ")");
         } else {

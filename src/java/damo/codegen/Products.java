@@ -12,8 +12,8 @@ import java.util.function.Function;
 /**
  * The matrix products that one program asks for: a dispatching function for each dtype, from the
  * template resources/damo/gemm.ll, that picks gemv, ger or gemm of the BLAS by the sizes of the
- * moment; and a function for each narrow product. They are the same in every program, so each is a
- * module of its own, which a process compiles once.
+ * moment; a function for each narrow product, and some for a vector and a matrix. They are the same
+ * in every program, so each is a module of its own, which a process compiles once.
  */
 final class Products {
     /** What a branch back carries in a loop that LLVM shall leave as it is. */
@@ -89,6 +89,19 @@ final class Products {
     private String narrow(DType t, int n, Outside called) {
         String wide = new Products(called, vectorBits).require(t);
         return NarrowProduct.write(t, n, vectorBits >= 512 ? ROWS_WIDE : ROWS, wide);
+    }
+
+    /** The step as a product of a vector and a matrix; null where it is none. */
+    VectorProducts vector(Step.Gemm g) {
+        return g.dtype().floating() && !g.dtype().storage() ? VectorProducts.of(g) : null;
+    }
+
+    /** The name (with {@code @}) of the function for it. */
+    String requireVector(VectorProducts p, DType t) {
+        String name = p.name(t, vectorBits);
+        share(name, VectorProducts.PARAMETERS, t, called -> p.text(t, vectorBits,
+                new Products(called, vectorBits).require(t)));
+        return "@" + name;
     }
 
     /** {@code text} gives a function's text, and tells what the function calls. */

@@ -1,0 +1,195 @@
+package damo.codegen;
+
+import damo.tensor.DType;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The product c[n] = alpha x[k] B[k n] + beta c of a row and a matrix that lies by rows, as one
+ * function. Where c is a few vectors it stays in registers while k runs; else eight rows of B are
+ * added to it at a time, so that B is read in long lines. BLAS spends more on its call than a small
+ * product takes, and is no faster on one thread where memory decides.
+ */
+final class RowProduct {
+    /** Sums that are under way at once, so that none waits for the one before. */
+    private static final int CHAINS = 8;
+    /** Rows of B that are added at a time; what is left, in fewer. */
+    private static final int[] ROWS = {8, 2, 1};
+
+    private final long n;
+    private final int lanes;
+    private final Lines lines;
+    private final Vectors v;
+
+    private RowProduct(Lines lines, DType t, long n, int vectorBits) {
+        this.lines = lines;
+        this.n = n;
+        this.lanes = vectorBits / Types.bits(t);
+        this.v = new Vectors(lines, t, lanes);
+    }
+
+    /** The longest row that stays in registers: what AVX-512 has, or half of it. */
+    private static long most(int vectorBits, DType t) {
+        return (vectorBits >= 512 ? 14L : 6L) * vectorBits / Types.bits(t);
+    }
+
+    /** Whether a row of n elements is one that stays in registers. */
+    static boolean fits(DType t, long n, int vectorBits) {
+        return 1 <= n && n <= most(vectorBits, t);
+    }
+
+    /**
+     * Appends what a function with the parameters of {@link VectorProducts} does; n is the length
+     * of a row that stays in registers, or 0.
+     */
+    static void write(Lines lines, DType t, long n, int vectorBits) {
+        RowProduct p = new RowProduct(lines, t, n, vectorBits);
+        if (n > 0) {
+            p.held();
+        } else {
+            p.streamed();
+        }
+    }
+
+    // ## In registers
+
+    private void held() {
+        int width = (int) ((n + lanes - 1) / lanes);
+        String mask = n % lanes == 0 ? null : v.below(Long.toString(n % lanes));
+        int steps = Math.max(width > CHAINS ? 1 : 2, CHAINS / width);
+        List<String> sums = v.sums(width * steps);
+        String whole = lines.value("udiv i64 %k, ", Integer.toString(steps));
+        String turn = lines.fresh();
+        lines.loop(turn, whole, null, () -> {
+            String from = lines.value("mul nuw nsw i64 ", turn, ", ", Integer.toString(steps));
+            for (int s = 0; s < steps; s++) {
+                term(lines.value("add nuw nsw i64 ", from, ", ", Integer.toString(s)),
+                        sums.subList(s * width, (s + 1) * width), mask);
+            }
+        });
+        if (steps > 1) {
+            String rest = lines.value("mul nuw nsw i64 ", whole, ", ", Integer.toString(steps));
+            String left = lines.fresh();
+            lines.loop(left, lines.value("sub nsw i64 %k, ", rest), null, () -> term(
+                    lines.value("add nuw nsw i64 ", rest, ", ", left), sums.subList(0, width),
+                    mask));
+        }
+        finish(totals(sums, width), mask);
+    }
+
+    /** Row l of B times element l of x. */
+    private void term(String l, List<String> sums, String mask) {
+        String x = v.splat(v.scalar(v.address("%x", lines.value("mul nsw i64 ", l, ", %x.step"))));
+        String row = v.address("%b", lines.value("mul nsw i64 ", l, ", %b.lead"));
+        for (int i = 0; i < sums.size(); i++) {
+            v.add(sums.get(i), x, v.load(at(row, i), i == sums.size() - 1 ? mask : null));
+        }
+    }
+
+    private String at(String row, int vector) {
+        return v.address(row, Integer.toString(vector * lanes));
+    }
+
+    private List<String> totals(List<String> sums, int width) {
+        List<String> totals = new ArrayList<>();
+        for (int i = 0; i < width; i++) {
+            List<String> parts = new ArrayList<>();
+            for (int s = i; s < sums.size(); s += width) {
+                parts.add(v.sum(sums.get(s)));
+            }
+            totals.add(v.total(parts));
+        }
+        return totals;
+    }
+
+    private void finish(List<String> totals, String mask) {
+        String alpha = v.splat("%alpha");
+        List<String> results = new ArrayList<>();
+        totals.forEach(total -> results.add(v.times(alpha, total)));
+        VectorProducts.choose(lines, v, () -> each(results, mask, false),
+                () -> each(results, mask, true));
+    }
+
+    private void each(List<String> results, String mask, boolean reads) {
+        List<String> kept = new ArrayList<>();
+        String beta = reads ? v.splat("%beta") : null;
+        for (int i = 0; i < results.size(); i++) {
+            String m = i == results.size() - 1 ? mask : null;
+            kept.add(reads ? v.plus(results.get(i), v.times(beta, v.load(at("%c", i), m)))
+                    : results.get(i));
+        }
+        for (int i = 0; i < results.size(); i++) {
+            v.store(kept.get(i), at("%c", i), i == results.size() - 1 ? mask : null);
+        }
+    }
+
+    // ## Row by row
+
+    private void streamed() {
+        String whole = lines.value("udiv i64 %n, ", Integer.toString(lanes));
+        String end = lines.value("mul nuw nsw i64 ", whole, ", ", Integer.toString(lanes));
+        String left = lines.value("sub nsw i64 %n, ", end);
+        String some = lines.value("zext i1 ", lines.value("icmp sgt i64 ", left, ", 0"),
+                " to i64");
+        Line line = new Line(whole, end, some, v.below(left));
+        VectorProducts.choose(lines, v, () -> line(line, (i, m) -> v.store("zeroinitializer",
+                v.address("%c", i), m)), () -> line(line, this::scale));
+        String from = "0";
+        for (int rows : ROWS) {
+            from = rows(from, rows, line);
+        }
+    }
+
+    /** A row as vectors: the number of whole ones, where they end, and whether there is a rest. */
+    private record Line(String whole, String end, String some, String mask) { }
+
+    /** What is done with the vector at an index, under a mask that may be null. */
+    private interface Part {
+        void write(String index, String mask);
+    }
+
+    private void line(Line line, Part part) {
+        String i = lines.fresh();
+        lines.loop(i, line.whole, null, () -> part.write(lines.value("mul nuw nsw i64 ", i, ", ",
+                Integer.toString(lanes)), null));
+        lines.loop(lines.fresh(), line.some, null, () -> part.write(line.end, line.mask));
+    }
+
+    private void scale(String index, String mask) {
+        String address = v.address("%c", index);
+        v.store(v.times(v.splat("%beta"), v.load(address, mask)), address, mask);
+    }
+
+    /** Adds blocks of so many rows from {@code from} on; returns the first row that is left. */
+    private String rows(String from, int rows, Line line) {
+        String blocks = lines.value("udiv i64 ", lines.value("sub nsw i64 %k, ", from), ", ",
+                Integer.toString(rows));
+        String block = lines.fresh();
+        lines.loop(block, blocks, null, () -> {
+            String first = lines.value("add nuw nsw i64 ", from, ", ",
+                    lines.value("mul nuw nsw i64 ", block, ", ", Integer.toString(rows)));
+            List<String> xs = new ArrayList<>();
+            List<String> starts = new ArrayList<>();
+            for (int r = 0; r < rows; r++) {
+                String l = lines.value("add nuw nsw i64 ", first, ", ", Integer.toString(r));
+                String x = v.scalar(v.address("%x", lines.value("mul nsw i64 ", l, ", %x.step")));
+                xs.add(v.splat(lines.value("fmul ", v.element(), " %alpha, ", x)));
+                starts.add(v.address("%b", lines.value("mul nsw i64 ", l, ", %b.lead")));
+            }
+            line(line, (i, m) -> add(i, m, xs, starts));
+        });
+        return lines.value("add nuw nsw i64 ", from, ", ",
+                lines.value("mul nuw nsw i64 ", blocks, ", ", Integer.toString(rows)));
+    }
+
+    /** Two sums, as one chain would wait for itself. */
+    private void add(String i, String mask, List<String> xs, List<String> starts) {
+        String address = v.address("%c", i);
+        String[] sums = {v.load(address, mask), null};
+        for (int r = 0; r < xs.size(); r++) {
+            String product = v.times(xs.get(r), v.load(v.address(starts.get(r), i), mask));
+            sums[r % 2] = sums[r % 2] == null ? product : v.plus(sums[r % 2], product);
+        }
+        v.store(sums[1] == null ? sums[0] : v.plus(sums[0], sums[1]), address, mask);
+    }
+}

@@ -1,0 +1,115 @@
+package damo.codegen;
+
+import damo.program.Size;
+import damo.program.Step;
+import damo.tensor.DType;
+
+/**
+ * Products of a vector and a matrix, in functions of their own instead of a library's. Their
+ * parameters are n, k, alpha, x, the stride of x, B, the stride between rows of B, beta and c:
+ * c = alpha x B + beta c, where the rows of B lie along c ({@link RowProduct}) or along x
+ * ({@link DotProduct}). They have elements; beta = 0 never reads c.
+ *
+ * @param dots whether the rows of B lie along x
+ * @param n the length of c
+ * @param vector the operand that is a vector
+ * @param step its stride
+ * @param matrix the other operand
+ * @param lead its stride between rows
+ */
+record VectorProducts(boolean dots, Size n, Step.Operand vector, Size step, Step.Operand matrix,
+                      Size lead) {
+    private static final Size ONE = new Size.Int(1);
+    /** Above this many terms BLAS is as fast on one thread, and may use more. */
+    private static final int TERMS = 1 << 20;
+
+    static final String PARAMETERS =
+            "i64, i64, {T}, ptr, i64, ptr, i64, {T}, ptr";
+
+    /** The step as such a product; null where it is none. */
+    static VectorProducts of(Step.Gemm g) {
+        if (g.m().equals(ONE)) {
+            return of(g.n(), g.a(), g.a().colStride(), g.b(), g.b().colStride(),
+                    g.b().rowStride());
+        }
+        return g.n().equals(ONE) && g.c().rowStride().equals(ONE)
+                ? of(g.m(), g.b(), g.b().rowStride(), g.a(), g.a().rowStride(), g.a().colStride())
+                : null;
+    }
+
+    /** {@code along} is the stride of B along c, {@code across} that along x. */
+    private static VectorProducts of(Size n, Step.Operand vector, Size step, Step.Operand matrix,
+                                     Size along, Size across) {
+        if (along.equals(ONE)) {
+            return new VectorProducts(false, n, vector, step, matrix, across);
+        }
+        return across.equals(ONE) && step.equals(ONE)
+                ? new VectorProducts(true, n, vector, step, matrix, along) : null;
+    }
+
+    /** The n of a function for that alone; 0 for one that takes any. */
+    private long kind(DType t, int vectorBits) {
+        boolean own = n instanceof Size.Int i
+                && (dots ? i.value() == 1 : RowProduct.fits(t, i.value(), vectorBits));
+        return own ? ((Size.Int) n).value() : 0;
+    }
+
+    /** The name of the function, without {@code @}; it tells the width of vectors. */
+    String name(DType t, int vectorBits) {
+        long kind = kind(t, vectorBits);
+        return "damo." + (dots ? "dot" : "row") + "." + vectorBits / Types.bits(t) + "x" + t.label()
+                + (kind == 0 ? "" : "." + kind);
+    }
+
+    /**
+     * The text of the function. What is not small is left to the function {@code wide}, whose
+     * parameters are those of resources/damo/gemm.ll.
+     */
+    String text(DType t, int vectorBits, String wide) {
+        String type = Types.value(t);
+        Lines lines = new Lines();
+        leave(lines, type, wide);
+        long kind = kind(t, vectorBits);
+        if (dots) {
+            DotProduct.write(lines, t, kind == 1, vectorBits);
+        } else {
+            RowProduct.write(lines, t, kind, vectorBits);
+        }
+        lines.add("ret void");
+        return "define void @" + name(t, vectorBits) + "(i64 %n, i64 %k, " + type + " %factor, "
+                + "ptr noalias nocapture readonly %x, i64 %x.step, "
+                + "ptr noalias nocapture readonly %b, i64 %b.lead, " + type + " %beta, "
+                + "ptr noalias nocapture %c) #0 {\n" + lines.text() + "}\n";
+    }
+
+    private void leave(Lines lines, String type, String wide) {
+        String few = lines.value("icmp sle i64 ", lines.value("mul i64 %n, %k"), ", ",
+                Integer.toString(TERMS));
+        lines.add("br i1 ", few, ", label %near, label %wide");
+        lines.label("wide");
+        lines.add("call void ", wide, "(i64 1, i64 %n, i64 %k, ", type,
+                " %factor, ptr %x, i64 %k, i64 %x.step, ptr %b, i64 ", dots ? "1, i64 %b.lead" : "%b.lead, i64 1", ", ", type,
+                " %beta, ptr %c, i64 %n)");
+        lines.add("ret void");
+        lines.label("near");
+        // A sum of nothing is 0, whatever the factor is.
+        lines.add("%some = icmp sgt i64 %k, 0");
+        lines.add("%alpha = select i1 %some, ", type, " %factor, ", type, " ", Types.floating(0.0));
+    }
+
+    /** Appends the one when beta is 0, else the other. */
+    static void choose(Lines lines, Vectors v, Runnable zero, Runnable other) {
+        String reads = lines.value("fcmp une ", v.element(), " %beta, ", Types.floating(0.0));
+        String add = lines.freshLabel("add");
+        String store = lines.freshLabel("store");
+        String after = lines.freshLabel("after");
+        lines.add("br i1 ", reads, ", label %", add, ", label %", store);
+        lines.label(add);
+        other.run();
+        lines.add("br label %", after);
+        lines.label(store);
+        zero.run();
+        lines.add("br label %", after);
+        lines.label(after);
+    }
+}

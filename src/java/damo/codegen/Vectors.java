@@ -1,0 +1,181 @@
+package damo.codegen;
+
+import damo.tensor.DType;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.IntFunction;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+
+/**
+ * Vector values of floats in the body of a function that is written by hand, not found by LLVM: as
+ * wide as the machine's registers, the last of a line under a mask. Sums lie in slots, which LLVM
+ * turns into registers.
+ */
+final class Vectors {
+    private final Lines lines;
+    private final DType t;
+    private final int lanes;
+
+    /** Those of {@code lanes} elements each, written to {@code lines}. */
+    Vectors(Lines lines, DType t, int lanes) {
+        this.lines = lines;
+        this.t = t;
+        this.lanes = lanes;
+    }
+
+    /** The type of an element. */
+    String element() {
+        return Types.value(t);
+    }
+
+    /** The type of a value. */
+    String type() {
+        return type(lanes);
+    }
+
+    private String type(int width) {
+        return "<" + width + " x " + element() + ">";
+    }
+
+    /** The address of an element. */
+    String address(String base, String index) {
+        return lines.value("getelementptr inbounds ", element(), ", ptr ", base, ", i64 ", index);
+    }
+
+    /** An element, given its address. */
+    String scalar(String address) {
+        return lines.value("load ", element(), ", ptr ", address);
+    }
+
+    /** An element in all lanes. */
+    String splat(String x) {
+        String one = lines.value("insertelement ", type(), " poison, ", element(), " ", x,
+                ", i64 0");
+        return lines.value("shufflevector ", type(), " ", one, ", ", type(), " poison, <",
+                Integer.toString(lanes), " x i32> zeroinitializer");
+    }
+
+    /** Which lanes are below {@code count}, an i64: a mask. */
+    String below(String count) {
+        String few = lines.call("i64", "llvm.smin.i64", "i64", count, Integer.toString(lanes));
+        String words = "<" + lanes + " x i32>";
+        String one = lines.value("insertelement ", words, " poison, i32 ",
+                lines.value("trunc i64 ", few, " to i32"), ", i64 0");
+        String all = lines.value("shufflevector ", words, " ", one, ", ", words, " poison, ", words,
+                " zeroinitializer");
+        return lines.value("icmp slt ", words, " ", list(lanes, i -> "i32 " + i), ", ", all);
+    }
+
+    /** The elements from an address on; those under the mask, else 0, unless it is null. */
+    String load(String address, String mask) {
+        return mask == null
+                ? lines.value("load ", type(), ", ptr ", address, ", align ", bytes())
+                : lines.value("call ", type(), " @llvm.masked.load.v", suffix(), ".p0(ptr ",
+                        address, ", i32 ", bytes(), ", <", Integer.toString(lanes), " x i1> ", mask,
+                        ", ", type(), " zeroinitializer)");
+    }
+
+    /** Stores the elements, those under the mask unless it is null. */
+    void store(String value, String address, String mask) {
+        if (mask == null) {
+            lines.add("store ", type(), " ", value, ", ptr ", address, ", align ", bytes());
+        } else {
+            lines.add("call void @llvm.masked.store.v", suffix(), ".p0(", type(), " ", value,
+                    ", ptr ", address, ", i32 ", bytes(), ", <", Integer.toString(lanes), " x i1> ",
+                    mask, ")");
+        }
+    }
+
+    private String bytes() {
+        return Integer.toString(t.bytes());
+    }
+
+    private String suffix() {
+        return lanes + t.label();
+    }
+
+    /** The product of two. */
+    String times(String x, String y) {
+        return lines.value("fmul contract ", type(), " ", x, ", ", y);
+    }
+
+    /** The sum of two, of which one may be a product that is not rounded before. */
+    String plus(String x, String y) {
+        return lines.value("fadd contract ", type(), " ", x, ", ", y);
+    }
+
+    /** So many slots that hold zeros from here on. */
+    List<String> sums(int count) {
+        List<String> slots = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            slots.add(lines.slot(lines.fresh(), type()));
+            lines.add("store ", type(), " zeroinitializer, ptr ", slots.getLast());
+        }
+        return slots;
+    }
+
+    /** What a slot holds. */
+    String sum(String slot) {
+        return lines.value("load ", type(), ", ptr ", slot);
+    }
+
+    /** Adds to what a slot holds. */
+    void add(String slot, String x, String y) {
+        lines.add("store ", type(), " ", plus(sum(slot), times(x, y)), ", ptr ", slot);
+    }
+
+    /** The total of values, pairwise. */
+    String total(List<String> values) {
+        if (values.size() == 1) {
+            return values.getFirst();
+        }
+        int half = values.size() / 2;
+        List<String> halves = new ArrayList<>(values.subList(2 * half, values.size()));
+        for (int i = 0; i < half; i++) {
+            halves.add(plus(values.get(i), values.get(half + i)));
+        }
+        return total(halves);
+    }
+
+    /**
+     * The sum of the lanes of each of some values, as many as a power of two and no more than
+     * lanes: a value of so many lanes. Each step adds halves of what is left of each value.
+     */
+    String across(List<String> values) {
+        int count = values.size();
+        List<String> now = values;
+        for (int part = lanes / 2; now.size() > 1; part /= 2) {
+            List<String> next = new ArrayList<>();
+            for (int i = 0; i < now.size(); i += 2) {
+                next.add(halves(now.get(i), now.get(i + 1), part, lanes, lanes));
+            }
+            now = next;
+        }
+        String left = now.getFirst();
+        for (int width = lanes; width > count; width /= 2) {
+            left = halves(left, left, width / count / 2, width, width / 2);
+        }
+        return left;
+    }
+
+    /**
+     * Adds to each run of {@code part} lanes the run behind it, in two values of {@code width}
+     * lanes one after the other; the first {@code result} lanes of what comes out.
+     */
+    private String halves(String x, String y, int part, int width, int result) {
+        IntFunction<String> first = i -> "i32 " + (i / part * 2 * part + i % part);
+        IntFunction<String> second = i -> "i32 " + (i / part * 2 * part + part + i % part);
+        return lines.value("fadd ", type(result), " ", mix(x, y, width, result, first), ", ",
+                mix(x, y, width, result, second));
+    }
+
+    private String mix(String x, String y, int width, int result, IntFunction<String> lane) {
+        return lines.value("shufflevector ", type(width), " ", x, ", ", type(width), " ", y, ", <",
+                Integer.toString(result), " x i32> ", list(result, lane));
+    }
+
+    private static String list(int count, IntFunction<String> part) {
+        return IntStream.range(0, count).mapToObj(part).collect(Collectors.joining(", ", "<", ">"));
+    }
+}
