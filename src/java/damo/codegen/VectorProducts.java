@@ -88,8 +88,8 @@ record VectorProducts(boolean dots, Size n, Step.Operand vector, Size step, Step
         lines.add("br i1 ", few, ", label %near, label %wide");
         lines.label("wide");
         lines.add("call void ", wide, "(i64 1, i64 %n, i64 %k, ", type,
-                " %factor, ptr %x, i64 %k, i64 %x.step, ptr %b, i64 ", dots ? "1, i64 %b.lead" : "%b.lead, i64 1", ", ", type,
-                " %beta, ptr %c, i64 %n)");
+                " %factor, ptr %x, i64 %k, i64 %x.step, ptr %b, i64 ",
+                dots ? "1, i64 %b.lead" : "%b.lead, i64 1", ", ", type, " %beta, ptr %c, i64 %n)");
         lines.add("ret void");
         lines.label("near");
         // A sum of nothing is 0, whatever the factor is.
