@@ -13,6 +13,7 @@
             [damo.diff.loop.active :as active]
             [damo.diff.loop.bodies :as bodies]
             [damo.diff.loop.given :as given]
+            [damo.diff.loop.revolve :as revolve]
             [damo.diff.loop.rows :as rows]
             [damo.diff.loop.store :as store]
             [damo.diff.loop.wishes :as wishes]
@@ -40,6 +41,7 @@
         inner (graph/builder)]
     {:b b, :id id, :attrs attrs, :args (vec args), :types (mapv #(graph/node-type b %) args)
      :rounds (looping/rounds attrs), :steps (steps-back attrs), :wanted wanted, :given given
+     :checkpoints (wishes/checkpoints attrs)
      :active forwards, :reached (active/backwards attrs forwards (keys given))
      :inner inner
      :outs (bodies/opened! inner (:body attrs) (get-in (graph/note b id) [:inner [:body]]))}))
@@ -112,23 +114,25 @@
 
 (defn- back-spec
   "What a parameter of the forward body is in the reverse loop, the traces by carry given as ids."
-  [{:keys [rounds args]} stored [what at from by]]
+  [{:keys [b rounds args] :as s} stored [what at from by]]
   (case what
     :each [:each (nth args at) (if (= 1 by) (type/dim+ from rounds) (type/dim- from rounds)) (- by)]
-    :carry [:each (stored [:trace at]) (type/dim+ rounds from) -1]
+    :carry (let [trace (stored [:trace at]), before (- (given/depth s at) from)]
+             [:each trace (type/dim- (rows/extent b trace) before) -1])
     :all [:all (nth args at)]))
 
 (defn- spec
   "What the parameter with that token is, its argument an id; `place` has the carries' positions."
-  [{:keys [attrs rounds] :as s} stored place token]
+  [{:keys [b attrs args] :as s} stored place token]
   (let [[what at] (if (vector? token) token [:own])]
     (case what
       :own (back-spec s stored (nth (:params attrs) token))
-      :next [:each (stored [:trace at]) (given/total s at) -1]
-      :kept [:each (stored token) rounds -1]
+      :next (let [trace (stored [:trace at])] [:each trace (rows/extent b trace) -1])
+      :kept (let [kept (stored token)] [:each kept (rows/extent b kept) -1])
       :turn [:turn]
+      :arg [:all (nth args at)]
       :given (let [[_ _ i] token, {:keys [id from by]} (get-in s [:rows at i])] [:each id from by])
-      (:pending :sum) [:carry (place token) 0])))
+      [:carry (place token) 0])))
 
 (defn- numbered
   "[params args]: the parameters with positions in the place of ids, and the ids by position, `args`
@@ -143,34 +147,44 @@
 
 (defn- first-row!
   "The id of the row that a carry of the reverse loop begins with."
-  [{:keys [b id types] :as s} [what at j]]
+  [{:keys [b id types] :as s} [what at j :as token]]
   (case what
     :pending (given/pending! s at j)
-    :sum (node/uniform! b id (update (given/real (nth types at)) 1 #(into [1] %)) 0)))
+    :sum (node/uniform! b id (update (given/real (nth types at)) 1 #(into [1] %)) 0)
+    (revolve/first-row! s token)))
 
 (defn- results-back
   "The results of the reverse loop: what is pending at the end, sums, and gradients of rows, in the
   order of the rows."
-  [{:keys [attrs]} {:keys [carries kept]}]
+  [{:keys [attrs]} {:keys [carries kept]} others]
   (into (mapv (fn [c] [c 1]) (range (count carries)))
         (map-indexed (fn [i [k]]
                        (let [[_ _ _ by] (nth (:params attrs) k)]
-                         (cond-> [(+ i (count carries)) :all] (= 1 by) (conj :backwards)))))
+                         (cond-> [(+ i (count carries) (count others)) :all]
+                           (= 1 by) (conj :backwards)))))
         kept))
+
+(defn- body-back
+  "What `bodies/closed` gives for the body of the reverse loop; :carried, tokens of what it carries
+  besides."
+  [{:keys [inner checkpoints] :as s} {:keys [carries kept]}]
+  (let [outputs (mapv second (concat carries kept))
+        closed (fn [cuts] (bodies/closed inner outputs cuts [] (turned! s)))]
+    (if checkpoints
+      (revolve/woven s (closed {}) (count carries))
+      (closed (store/cuts s outputs)))))
 
 (defn- loop-back!
   "{token result}: the ids of the results of the reverse loop."
-  [{:keys [b id inner steps attrs args] :as s} {:keys [carries kept] :as made}]
-  (let [outputs (mapv second (concat carries kept))
-        cuts (store/cuts s outputs)
-        {:keys [tokens] :as body} (bodies/closed inner outputs cuts [] (turned! s))
+  [{:keys [b id steps attrs args] :as s} {:keys [carries kept] :as made}]
+  (let [{:keys [tokens carried] :as body} (body-back s made)
         stored (store/stored! s tokens)
-        place (zipmap (map first carries) (range))
+        all-carried (into (mapv first carries) carried), place (zipmap all-carried (range))
         [params args] (numbered (map #(spec s stored place %) tokens) args)
-        [firsts args] (bodies/with-arguments args (map #(first-row! s (first %)) carries))
+        [firsts args] (bodies/with-arguments args (map #(first-row! s %) all-carried))
         back (bodies/emit! b id {:steps steps, :params params, :carries firsts
-                                 :results (results-back s made)
-                                 :grad (not-empty (select-keys (:grad attrs) [:keep]))}
+                                 :results (results-back s made carried)
+                                 :grad (not-empty (select-keys (:grad attrs) [:keep :checkpoints]))}
                            args body)]
     (into {} (map-indexed (fn [r token] [token (node/part! b back r)])
                           (concat (map first carries) (map (fn [[k]] [:each k]) kept))))))

@@ -2,7 +2,9 @@
   "What a reverse loop reads of the forward loop besides its arguments: traces of carries and values
   that are kept, of results that the loop has, or of a second loop of the same rounds with more
   results, with which the optimiser unites it. In: a situation of damo.diff.loop.reverse."
-  (:require [damo.diff.loop.bodies :as bodies]
+  (:require [damo.data.type :as type]
+            [damo.diff.loop.bodies :as bodies]
+            [damo.diff.loop.given :as given]
             [damo.diff.loop.residue :as residue]
             [damo.diff.node :as node]))
 
@@ -43,12 +45,15 @@
 
 (defn- kept-by!
   "{need id}: what a second forward loop, of the same rounds, keeps of these needs."
-  [{:keys [b id attrs args inner outs]} needs]
+  [{:keys [b id attrs args inner outs rounds steps] :as s} needs]
   (let [{:keys [until carries]} attrs, n (count carries)
         kept (mapv second (filter #(= :kept (first %)) needs))
         outputs (cond-> (into (subvec outs 0 n) kept) until (conj (peek outs)))
         place (zipmap kept (iterate inc n))
-        results (mapv (fn [[what at]] [(if (= :trace what) at (place at)) :all]) needs)
+        rows (fn [depth] (if (= steps rounds) :all (type/dim+ steps depth)))
+        results (mapv (fn [[what at]]
+                        (if (= :trace what) [at (rows (given/depth s at))] [(place at) (rows 0)]))
+                      needs)
         body (bodies/closed inner outputs {} (range (count (:params attrs))) no-instead)
         kept (bodies/emit! b id (assoc attrs :results results) args body)]
     (into {} (map-indexed (fn [r need] [need (node/part! b kept r)])) needs)))

@@ -8,10 +8,22 @@
 
 (set! *warn-on-reflection* true)
 
+(def most-checkpoints
+  "The checkpoints of a loop without a bound of its rounds that has no wishes: with 24 of them ten
+  million rounds are gone back, each made again at most 8 times."
+  24)
+
+(defn checkpoints
+  "How many checkpoints the derivative of a loop with these attributes has, which then reads no
+  traces; nil of a loop that keeps them."
+  [{:keys [steps] {:keys [checkpoints truncate]} :grad}]
+  (when-not truncate
+    (or checkpoints (when (nil? steps) most-checkpoints))))
+
 (defn instead!
   "The id of the :tuple of the results of loop `id` that is differentiated in its place; nil where
   that is the loop itself."
   [b id]
-  (let [{{:keys [checkpoint-every truncate]} :grad} (graph/attrs-of (graph/node b id))]
-    (when (and checkpoint-every (not truncate))
+  (let [{{:keys [checkpoint-every truncate]} :grad :as attrs} (graph/attrs-of (graph/node b id))]
+    (when (and checkpoint-every (not truncate) (not (checkpoints attrs)))
       (segments/segmented! b id checkpoint-every))))
