@@ -15,7 +15,9 @@
 ;; ## Masked gradients
 ;; {:condition id, :then? bool, :gradient id}: the gradient where the condition is `then?`, else 0.
 
-(defn- zero-node? [b id]
+(defn zero-node?
+  "Is a node an array of zeros?"
+  [b id]
   (let [[op {:keys [value]} x] (graph/node b id)]
     (case op
       :const (and (number? value) (zero? value))

@@ -171,20 +171,22 @@
 (defn tied
   "{:graph g' :ids ids'}: the nodes `ids` of a graph, each with the nodes that count the dims it
   mentions below it: a gradient of ones of the shape [k] needs no element of x[mask], and must yet
-  be able to tell k. The ids of other nodes stay."
-  [g ids]
-  (let [found (binders g)]
-    (if (empty? found)
-      {:graph g, :ids ids}
-      (let [b (graph/builder)
-            array (fn [id] (if (tuple/type? (graph/node-type b id))
-                             (op/emit! b :part {:at 0} [(op/->Id id)] nil)
-                             id))
-            tie (fn [id {binder :id}]
-                  (op/emit! b :counted-with {} [(op/->Id id) (op/->Id (array binder))] nil))]
-        (graph/load-graph! b g)
-        (let [ids (mapv #(reduce tie % (uncounted g found %)) ids)]
-          {:graph (graph/finish b (:outputs g) (:keep g)), :ids ids})))))
+  be able to tell k. The ids of other nodes stay. (with! b id counting) ties them, by default by
+  `counted-with`, of which only what counts is left, under :keep, and nothing in a body."
+  ([g ids] (tied g ids (fn [b id counting]
+                         (op/emit! b :counted-with {} [(op/->Id id) (op/->Id counting)] nil))))
+  ([g ids with!]
+   (let [found (binders g)]
+     (if (empty? found)
+       {:graph g, :ids ids}
+       (let [b (graph/builder)
+             array (fn [id] (if (tuple/type? (graph/node-type b id))
+                              (op/emit! b :part {:at 0} [(op/->Id id)] nil)
+                              id))
+             tie (fn [id {binder :id}] (with! b id (array binder)))]
+         (graph/load-graph! b g)
+         (let [ids (mapv #(reduce tie % (uncounted g found %)) ids)]
+           {:graph (graph/finish b (:outputs g) (:keep g)), :ids ids}))))))
 
 (defn only-needed
   "The graph that keeps only the nodes that count what its outputs need; `known` are the dims that

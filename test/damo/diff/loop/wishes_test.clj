@@ -71,6 +71,7 @@
             :let [values {xs (array/of :f64 [n 2] (flatten (numbers random [n 2])))
                           h0 (numbers random [2 2]), w [0.3 -0.7]}
                   plain (orders (rnn nil) values)]
-            wishes (concat (for [k [1 2 3 7]] {:checkpoint-every k}) (for [c [1 2 4]] {:checkpoints c}))]
+            wishes (concat (for [k [1 2 3 7]] {:checkpoint-every k})
+                           (for [c [1 2 4]] {:checkpoints c}))]
       (testing (str n " rounds, " wishes)
         (is (near? plain (orders (rnn wishes) values)))))))

@@ -4,6 +4,7 @@
   positions, and which token each position is.
   (closed b [9] {} [0 1] (constantly nil)) = {:body … :notes … :tokens [0 1 [:sum 2]]}."
   (:require [damo.data.graph :as graph]
+            [damo.data.type :as type]
             [damo.meaning.counted :as counted]
             [damo.op :as op]
             [damo.op.body :as body])
@@ -40,6 +41,12 @@
                (let [n (long (.size positions))] (.put positions (same token) n) n))]
     (graph/add-node! to (body/param at type) type nil)))
 
+(defn- waiting!
+  "The id of node `id` once what counts a dim has been computed."
+  [b id counting]
+  (let [template (if (= :bool (type/dtype-of (graph/node-type b counting))) '?y [:ne '?y 0])]
+    (op/instantiate! (op/emitter b nil) {'?x id, '?y counting} [:after '?x [:any template]])))
+
 (defn- cut-off
   "The graph of the nodes `outputs` of a builder with parameters in the places of `cuts`, and with
   the nodes that count what it mentions."
@@ -48,7 +55,7 @@
         cut (reduce (fn [g [id token]]
                       (assoc-in g [:nodes id] (body/param token (graph/type-of g id))))
                     g cuts)
-        {:keys [graph ids]} (counted/tied cut outputs)]
+        {:keys [graph ids]} (counted/tied cut outputs waiting!)]
     (assoc graph :outputs ids)))
 
 (defn closed

@@ -3,19 +3,47 @@
   of the last rows, no more than its depth, is pending at the beginning; others give to a row in
   each round, and to the first rows at the end. In: a situation of damo.diff.loop.reverse. Out:
   ids."
-  (:require [damo.data.type :as type]
+  (:require [damo.data.graph :as graph]
+            [damo.data.type :as type]
             [damo.diff.loop.rows :as rows]
+            [damo.diff.mask :as mask]
             [damo.diff.node :as node]
+            [damo.op :as op]
             [damo.op.looping :as looping]))
 
 (set! *warn-on-reflection* true)
 
+;; ## The rows that a gradient has
+
+(defn- part-of-zeros
+  "{:start :stop :id} of a gradient that is zeros but for these rows, node :id; nil of others."
+  [b g]
+  (let [[op {:keys [start stop step]} zeros id] (graph/node b g)
+        [_ [_ & shape]] (graph/node-type b g)]
+    (when (and (= :patch (op/kind op)) (mask/zero-node? b zeros) (every? #{1} step)
+               (every? #{0} (rest start)) (= shape (next stop)))
+      {:start (first start), :stop (first stop), :id id})))
+
+(defn- terms
+  "[[result gradient] …]: a gradient of a result as gradients of the last rows alone, where it is
+  zeros before them, and sums of such."
+  [b [o _ & order :as result] g]
+  (let [[op _ x y] (graph/node b g), {:keys [start stop id]} (part-of-zeros b g)
+        last-rows (if (looping/backwards? result)
+                    (when (= 0 start) stop)
+                    (when (and stop (= stop (rows/extent b g))) (type/dim- stop start)))]
+    (cond last-rows (terms b (into [o last-rows] order) id)
+          (= :add op) (mapcat #(terms b result %) [x y])
+          :else [[result g]])))
+
 (defn by-output
-  "{output [[result gradient] …]} of {result number, gradient}."
-  [attrs g]
+  "{output [[result gradient] …]} of {result number, gradient} of a loop."
+  [b attrs g]
   (reduce (fn [m [r id]] (let [result (nth (:results attrs) r)]
-                           (update m (first result) (fnil conj []) [result id])))
+                           (update m (first result) (fnil into []) (terms b result id))))
           {} (sort g)))
+
+;; ## Where they go
 
 (defn depth
   "The depth of carry o of the loop of a situation."

@@ -37,7 +37,7 @@
 
 (defn- situation [b id g positions]
   (let [[_ attrs & args] (graph/node b id), wanted (set positions)
-        given (given/by-output attrs g), forwards (active/forwards attrs wanted)
+        given (given/by-output b attrs g), forwards (active/forwards attrs wanted)
         inner (graph/builder)]
     {:b b, :id id, :attrs attrs, :args (vec args), :types (mapv #(graph/node-type b %) args)
      :rounds (looping/rounds attrs), :steps (steps-back attrs), :wanted wanted, :given given
@@ -184,7 +184,7 @@
         [firsts args] (bodies/with-arguments args (map #(first-row! s %) all-carried))
         back (bodies/emit! b id {:steps steps, :params params, :carries firsts
                                  :results (results-back s made carried)
-                                 :grad (not-empty (select-keys (:grad attrs) [:keep :checkpoints]))}
+                                 :grad (wishes/of-reverse attrs)}
                            args body)]
     (into {} (map-indexed (fn [r token] [token (node/part! b back r)])
                           (concat (map first carries) (map (fn [[k]] [:each k]) kept))))))

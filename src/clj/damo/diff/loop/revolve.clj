@@ -1,20 +1,19 @@
 (ns damo.diff.loop.revolve
   "Reverse mode in the memory of a stated number of checkpoints, whatever the number of rounds: the
   windows of the carries before a round are not read from traces but made again from the nearest
-  checkpoint before it, and on the way new checkpoints are placed where they save most. The number of
-  rounds is known when the reverse loop begins; placing is that of A. Griewank and A. Walther,
+  checkpoint before it, and on the way new checkpoints are placed where they save most. The number
+  of rounds is known when the reverse loop begins; placing is that of A. Griewank and A. Walther,
   Algorithm 799: revolve, 2000: with s checkpoints and each round made again at most r times
   C(s + r, s) rounds can be gone back. The checkpoints, their rounds and how many there are, are
   carries of the reverse loop. In: a situation of damo.diff.loop.reverse and what its body gives.
   Out: that body, which makes the windows first."
   (:require [damo.data.graph :as graph]
-            [damo.data.type :as type]
             [damo.diff.loop.bodies :as bodies]
+            [damo.diff.loop.rerun :as rerun]
             [damo.diff.loop.rows :as rows]
             [damo.diff.node :as node]
             [damo.op :as op]
-            [damo.op.body :as body]
-            [damo.op.looping :as looping]))
+            [damo.op.body :as body]))
 
 (set! *warn-on-reflection* true)
 
@@ -46,81 +45,13 @@
         behind [:take {:axis [0 1]} '?table '?free [:minimum most-sweeps sweeps]]]
     [:where '[:eq ?free 0] rounds [:maximum 1 [:minimum rounds [:sub back behind]]]]))
 
-;; ## Rounds of the forward loop, one after another
-
-(defn- node!
-  "The id of a loop in builder `to`, its arguments ids there; `given` has :steps :as and so on, and
-  :first, ids of the first rows of carries, and what `bodies/closed` gave for its body, of which
-  (spec token) is [:each id from by], [:all id], [:carry c row] or [:turn]."
-  [{:keys [b id]} to {:keys [firsts unless attrs]} {:keys [body tokens notes]} spec]
-  (let [[carries args] (bodies/with-arguments [] firsts)
-        [unless args] (bodies/with-argument args unless)
-        [params args] (reduce (fn [[params args] token]
-                                (let [[what x & more :as own] (spec token)]
-                                  (if (= :all what)
-                                    (let [[at args] (bodies/with-argument args x)]
-                                      [(conj params [:all at]) args])
-                                    [(conj params own) args])))
-                              [[] args] tokens)]
-    (op/emit! to (graph/op-of (graph/node b id))
-              (assoc attrs :params params, :carries carries, :unless unless, :body body, :until true)
-              (mapv op/->Id args)
-              (cond-> (select-keys (graph/note b id) [:src])
-                (seq notes) (assoc :inner {[:body] notes})))))
-
-(defn- count-type [] [:i64 []])
-
-(defn- some-rounds-body
-  "What `bodies/closed` gives for a round of the loop of which sequences are read where [:base] and
-  the turn say, and which ends when [:rounds] are made."
-  [{:keys [attrs types] :as s}]
-  (let [b (graph/builder), {:keys [params carries]} attrs
-        outs (bodies/opened! b (:body attrs) (get-in (graph/note (:b s) (:id s)) [:inner [:body]]))
-        turn (bodies/param! b [:turn] (count-type)), rounds (bodies/param! b [:rounds] (count-type))
-        last? (node/emit-template! b turn {'?t turn, '?n rounds} '[:ge [:add 1 ?t] ?n])
-        round (fn [to own!]
-                (node/emit-template! to (own! [:turn] (count-type))
-                                     {'?t (own! [:turn] (count-type))
-                                      '?b (own! [:base] (count-type))}
-                                     '[:add ?t ?b]))]
-    (bodies/closed b (conj (subvec outs 0 (count carries)) last?) {} []
-                   (fn [to own! token]
-                     (let [[what a from by] (when (integer? token) (nth params token))]
-                       (case what
-                         :turn (round to own!)
-                         :each (node/emit-template!
-                                to (round to own!)
-                                {'?x (own! [:arg a] (nth types a)), '?t (round to own!)}
-                                [:take {:axis 0} '?x
-                                 (if (= 1 by)
-                                   [:add [:dim {:dim from}] '?t]
-                                   [:sub [:dim {:dim from}] [:add 1 '?t]])])
-                         nil))))))
-
-(defn- some-rounds!
-  "The ids in builder `to` of the windows after `rounds` rounds, one at least, from round `base` on."
-  [{:keys [attrs types] :as s} to {:keys [windows rounds base none arg]}]
-  (let [n (count (:carries attrs))
-        id (node! s to {:firsts windows, :unless none
-                        :attrs {:steps nil, :results (mapv (fn [c a] [c (first (second (nth types a)))])
-                                                           (range) (:carries attrs))}}
-                  (some-rounds-body s)
-                  (fn [token]
-                    (if (integer? token)
-                      (let [[what at row] (nth (:params attrs) token)]
-                        (if (= :all what) [:all (arg at)] [what at row]))
-                      (let [[what at] token]
-                        (case what
-                          :turn [:turn], :rounds [:all rounds], :base [:all base]
-                          :arg [:all (arg at)])))))]
-    (mapv #(node/part! to id %) (range n))))
-
 ;; ## Placing checkpoints on the way to a round
 ;; A state is {:windows [id …] :p id :places [id …] :at id :top id}: the windows before round p; the
 ;; checkpoints of each carry, an array [places …]; the rounds that they are of; the latest one's
 ;; place.
 
-(defn- template! [to bindings template] (node/emit-template! to (val (first bindings)) bindings template))
+(defn- template! [to bindings template]
+  (node/emit-template! to (val (first bindings)) bindings template))
 
 (defn- placed!
   "The state with its windows as the next checkpoint, in the last place of all where no other is
@@ -138,9 +69,9 @@
         window-types (mapv #(nth types %) (:carries attrs))
         many (fn [[dtype shape]] [dtype (into [(inc checkpoints)] shape)])]
     {:windows (vec (map-indexed (fn [c type] (param [:window c] type)) window-types))
-     :p (param [:p] (count-type))
+     :p (param [:p] rerun/counter)
      :places (vec (map-indexed (fn [c type] (param [:places c] (many type))) window-types))
-     :at (param [:at] (many (count-type))), :top (param [:top] (count-type))}))
+     :at (param [:at] (many rerun/counter)), :top (param [:top] rerun/counter)}))
 
 (defn- flat "The ids of a state, in order." [{:keys [windows p places at top]}]
   (vec (concat windows [p] places [at top])))
@@ -157,12 +88,13 @@
   "What `bodies/closed` gives for one placing: some rounds, and a checkpoint."
   [{:keys [types checkpoints] :as s}]
   (let [b (graph/builder), {:keys [p top windows] :as before} (parameters! s b)
-        t (bodies/param! b [:t] (count-type)), table (table! b checkpoints)
+        t (bodies/param! b [:t] rerun/counter), table (table! b checkpoints)
         free (template! b {'?x top} [:sub (dec checkpoints) '?x])
         rounds (template! b {'?t t, '?p p, '?free free, '?table table} advance)
         none (template! b {'?n rounds} '[:le ?n 0])
         arg (fn [a] (bodies/param! b [:arg a] (nth types a)))
-        moved (some-rounds! s b {:windows windows, :rounds rounds, :base p, :none none, :arg arg})
+        moved (rerun/some-rounds! s b {:windows windows, :rounds rounds, :base p, :none none
+                                       :arg arg})
         after (placed! b (assoc before :windows moved
                                 :p (template! b {'?p p, '?n rounds} '[:add ?p ?n]))
                        free)]
@@ -176,11 +108,12 @@
   [{:keys [attrs] :as s} to before t arg]
   (let [n (count (:carries attrs)), tokens (tokens n), carry (zipmap tokens (range))
         there (template! to {'?p (:p before), '?t t} '[:ge ?p ?t])
-        id (node! s to {:firsts (mapv #(one-row! to %) (flat before)), :unless there
-                        :attrs {:steps nil, :results (mapv (fn [c] [c 1]) (range (count tokens)))}}
-                  (placing-body s)
-                  (fn [[what at :as token]]
-                    (case what :t [:all t], :arg [:all (arg at)], [:carry (carry token) 0])))]
+        results (mapv (fn [c] [c 1]) (range (count tokens)))
+        id (rerun/node! s to {:firsts (mapv #(one-row! to %) (flat before)), :unless there
+                              :attrs {:steps nil, :results results}}
+             (placing-body s)
+             (fn [[what at :as token]]
+               (case what :t [:all t], :arg [:all (arg at)], [:carry (carry token) 0])))]
     (state n (mapv #(rows/one! to t (node/part! to id %)) (range (count tokens))))))
 
 ;; ## The body of the reverse loop
@@ -191,7 +124,10 @@
   (let [latest (fn [x] (template! to {'?x x, '?i top} [:take {:axis 0} '?x '?i]))]
     (assoc state :windows (mapv latest places) :p (latest at))))
 
-(defn- carried "The tokens of what the reverse loop carries." [n] (filterv (comp #{:places :at :top} first) (tokens n)))
+(defn- carried
+  "The tokens of what the reverse loop carries of the state."
+  [n]
+  (filterv (comp #{:places :at :top} first) (tokens n)))
 
 (defn- behind!
   "The ids of what the reverse loop carries, a checkpoint of the round itself being used up."
@@ -206,20 +142,18 @@
   carries besides. `plain` is the body that has the rows of windows as parameters."
   [{:keys [attrs types rounds] :as s} {:keys [body tokens notes]} n-carries]
   (let [to (graph/builder), n (count (:carries attrs))
-        turn (bodies/param! to [:turn] (count-type))
+        turn (bodies/param! to [:turn] rerun/counter)
         t (template! to {'?t turn} [:sub [:sub [:dim {:dim rounds}] '?t] 1])
         arg (fn [a] (bodies/param! to [:arg a] (nth types a)))
         {:keys [windows] :as there} (moved-to! s to (before! (parameters! s to) to) t arg)
-        row (fn [c row] (node/emit-template! to t {'?x (windows c)}
-                                             [:squeeze {:axis 0} [:slice {:axis 0, :start row
-                                                                          :stop (inc row)} '?x]]))
+        row (fn [c row] (rows/one! to t (rows/slice! to t (windows c) row (inc row))))
         types-of (body/params body)
         argument (fn [at]
                    (let [token (nth tokens at)
                          [what c r] (when (integer? token) (nth (:params attrs) token))]
                      (if (= :carry what) (row c r) (bodies/param! to token (types-of at)))))
-        outs (vec (body/apply! body notes argument
-                               (fn [node args type note] (graph/keep-node! to node args type note))))
+        keep! (fn [node args type note] (graph/keep-node! to node args type note))
+        outs (vec (body/apply! body notes argument keep!))
         outputs (vec (concat (take n-carries outs) (behind! there to) (drop n-carries outs)))]
     (assoc (bodies/closed to outputs {} [] (constantly nil)) :carried (carried n))))
 

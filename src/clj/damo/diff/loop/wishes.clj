@@ -20,6 +20,14 @@
   (when-not truncate
     (or checkpoints (when (nil? steps) most-checkpoints))))
 
+(defn of-reverse
+  "The wishes for the derivative of the reverse loop of a loop with these attributes, which is to be
+  as sparing."
+  [{:keys [grad] :as attrs}]
+  (let [checkpoints (checkpoints attrs)]
+    (cond checkpoints {:checkpoints checkpoints}
+          (:keep grad) (select-keys grad [:keep]))))
+
 (defn instead!
   "The id of the :tuple of the results of loop `id` that is differentiated in its place; nil where
   that is the loop itself."
