@@ -5,6 +5,8 @@
   inner ones first. (improved g {:phase :early :control #{:early}}) is {:graph g' :names [name …]}."
   (:require [damo.compile.pass.branch.sink :as sink]
             [damo.compile.pass.branch.tidy :as tidy]
+            [damo.compile.pass.loop.after :as after]
+            [damo.compile.pass.loop.batch :as batch]
             [damo.compile.pass.loop.carry :as carry]
             [damo.compile.pass.loop.hoist :as hoist]
             [damo.compile.pass.loop.row :as row]
@@ -20,11 +22,14 @@
 
 (def passes
   "The passes in the order in which they run; :phases says when: :early, before the rules, :late,
-  behind those that run before composites are expanded."
+  behind those that run before composites are expanded. Loops are united before rounds that nobody
+  needs are left out: then their rounds may differ."
   [{:name :loop-unread, :of unread/dropped, :keeps :bits, :phases #{:early :late}
     :why "Results, outputs and carries that nobody reads are not computed."}
    {:name :branch-unread, :of tidy/dropped, :keeps :bits, :phases #{:early :late}
     :why "Results that nobody reads are not computed."}
+   {:name :unite, :of unite/united, :keeps :bits, :phases #{:early :late}
+    :why "Loops of equal rounds, and branches of one test, share what they read and compute."}
    {:name :loop-rows, :of row/fewer, :keeps :bits, :phases #{:early :late}
     :why "Only rows that are read are kept, and only rounds made that these need."}
    {:name :branch-decided, :of tidy/decided, :keeps :bits, :phases #{:early :late}
@@ -33,8 +38,6 @@
     :why "A case knows what was decided, and the constants that it reads."}
    {:name :loop-filled, :of hoist/filled, :keeps :bits, :phases #{:early :late}
     :why "A body knows the constants that it reads."}
-   {:name :unite, :of unite/united, :keeps :bits, :phases #{:early :late}
-    :why "Loops of equal rounds, and branches of one test, share what they read and compute."}
    {:name :loop-equal, :of carry/united, :keeps :bits, :phases #{:early :late}
     :why "Equal states are computed once."}
    {:name :loop-constant, :of carry/constant, :keeps :bits, :phases #{:early :late}
@@ -42,7 +45,13 @@
    {:name :branch-sink, :of sink/sunk, :keeps :bits, :phases #{:early :late}
     :why "What one case alone needs is computed where that is taken."}
    {:name :loop-hoist, :of hoist/hoisted, :keeps :bits, :phases #{:late}
-    :why "What does not change is computed once."}])
+    :why "What does not change is computed once."}
+   {:name :loop-batch, :of batch/batched, :keeps :value, :phases #{:late}
+    :why "What needs no round before is computed for all rows at once, a product of matrices."}
+   {:name :loop-sum, :of after/summed, :keeps :value, :phases #{:late}
+    :why "A state that only adds products is one product behind the loop."}
+   {:name :loop-trail, :of after/trailed, :keeps :value, :phases #{:late}
+    :why "Products that no round needs are one product behind the loop."}])
 
 (def ^:private most-rounds
   "How often the passes of a phase follow each other, when each makes work for the others."

@@ -100,7 +100,7 @@
                 (let [[op {:keys [at type]}] (graph/node-at body id)]
                   (when (= op :param) (body/param (.get place (nth reads at)) type)))))))
 
-(defn- unmet
+(defn unmet
   "The rows that a loop asks for and does not read, which a call must yet check to be there."
   [b {:keys [reads attrs]} used]
   (for [[what a :as read] (distinct reads)

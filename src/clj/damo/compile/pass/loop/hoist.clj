@@ -58,7 +58,7 @@
        (or (not (every? integer? (cons (size type) (map size types))))
            (<= (size type) (* most-growth (reduce max 1 (map size types)))))))
 
-(defn- sources
+(defn sources
   "The types of the parameters that a node of the body of a loop needs."
   [{:keys [body]} id]
   (into [] (comp (filter #(body/param? (graph/node-at body %))) (map #(graph/type-of body %)))
