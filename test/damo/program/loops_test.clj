@@ -94,3 +94,110 @@
 
 (defn- refused [form & dims]
   (second (programs/refusal #(Bindings/bind (Programs/read (pr-str form)) (long-array dims)))))
+
+(defn- at [form path value] (assoc-in form path value))
+
+(def ^:private window-at
+  "The path of the offset of the trace's windows that a round reads and writes."
+  (fn [arg] [:steps 1 :steps 0 :args arg :offset]))
+
+(deftest wrong-forms-are-refused-when-read
+  (doseq [[form message]
+          [[(update-in loops/trace [:steps 1] dissoc :extent)
+            #"step 1: a :loop has :extent, or :until, or both"]
+           [(at loops/trace [:steps 1 :var] 'n)
+            #"step 1: the dimension n of the rounds is another one already"]
+           [(at loops/sums [:steps 0 :steps 3 :var] 'i)
+            #"step 4: the dimension i of the rounds is another one already"]
+           [(update-in loops/sums [:steps 0 :counted] conj '{:dim w :max 1})
+            #"the dimension w is listed already"]
+           [(update-in loops/sums [:steps 0 :counted] conj '{:dim i :max 1})
+            #"the dimension i is listed already|dimension i of the rounds is another one"]
+           [(at loops/sums [:steps 0 :counted 0 :max] 'i)
+            #"step 0: mentions the dimension i, which is known in other lists of steps only"]
+           [(at loops/sums [:steps 0 :steps 3 :counted] '[{:dim k :max w}])
+            #"step 4: the dimension k is listed already"]
+           [(at loops/sums [:steps 0 :steps 3 :counted] '[{:dim j2 :max i}])
+            #"a :max does not depend on the round, found i"]
+           [(update-in loops/sums [:steps 0 :steps] #(into [] (remove (comp #{:count} :do)) %))
+            #"step 2: mentions the dimension k, which a later :count step binds"]
+           [(update-in loops/sums [:steps 0 :counted 0] dissoc :max)
+            #"buffer 1: no :max is known of \[k\]"]
+           [(at loops/sums [:buffers 3 :size] 'k) #"buffer 3: unknown dimension k"]
+           [(update loops/sums :steps conj '{:do :kernel :kernel 1 :args [1 2]})
+            #"mentions the dimension k, which is known in other lists of steps only"]
+           [(update loops/trace :steps conj
+                    '{:do :kernel :kernel 0 :args [1 {:buffer 2 :offset t :size w}]})
+            #"mentions the dimension t, which is known in other lists of steps only"]
+           [(at loops/newton [:steps 1 :until] 4) #":until, buffer 4, is of :f64, expected :bool"]
+           [(update-in loops/newton [:steps 1] dissoc :note) #"step 1: :note is missing"]
+           [(at loops/newton [:steps 1 :count] 'q) #":dim is q, expected m, the next of :counted"]
+           [(at loops/newton [:steps 1 :steps] []) #":until, buffer 3, is read before any step"]
+           [(update-in loops/newton [:steps] subvec 1)
+            #"step 0: :unless, buffer 2, is read before any step"]
+           [(at loops/cases [:steps 0 :cases] []) #"a :branch has one or more :cases"]
+           [(at loops/cases [:steps 0 :cases 0] 7) #":cases to hold vectors of steps, found 7"]
+           [(at loops/cases [:steps 0 :test] 9) #"expected :test to be an integer below 5"]
+           [(at loops/cases [:steps 0 :counted] '[{:dim k :max n :same true}])
+            #":same is for what the rounds of a :loop count"]
+           [(at loops/cases [:steps 0 :cases 1] [])
+            #"buffer 4: no step writes this output"]
+           [(update-in loops/cases [:steps 0 :cases 2] #(vec (reverse %)))
+            #"step 4: argument 0, buffer 3, is read before any step has written it"]
+           [(at loops/cases [:steps 0 :cases 1] '[{:do :kernel :kernel 0 :args [3 4]}])
+            #"step 2: argument 0, buffer 3, is read before any step has written it"]
+           [(at loops/trace [:steps 1 :steps 0 :args 0] 2) #"argument 2 shares buffer 2 with"]
+           [(at loops/trace (window-at 0) '[:* [:+ t 1] w])
+            #"argument 2 shares buffer 2 with argument 0"]
+           [(at loops/trace [:steps 1 :steps 0 :args 1] '{:buffer 0 :offset t}) #":size is missing"]
+           [(at loops/told [:valued 0 :input] "x2") #":input is an input of one integer"]
+           [(at loops/told [:valued 0 :dim] 'x) #":dim is one of :dims"]
+           [(assoc loops/told :valued []) #"no input or state has \[r\] as an axis"]]]
+    (testing message
+      (is (re-find message (str (refused form 1 1)))))))
+
+(deftest what-a-body-counts-is-known-in-it
+  (testing "a kernel may have a variable of a round's name, or mention the round, not both"
+    (is (re-find #"the names \[i\] are rounds of loops, and variables too"
+                 (refused (at loops/sums [:kernels 1 :body 0] '[:var c [:size i]]) 1 1)))))
+
+(deftest windows-lie-in-their-buffers
+  (doseq [[form dims message]
+          [[loops/trace [3 2] nil]
+           [(at loops/trace (window-at 0) '[:* [:- t 1] w]) [3 2]
+            #"step 2, argument 0, buffer 2, the offset of a window: .*may be negative"]
+           [(at loops/trace (window-at 0) '[:* [:- t 1] w]) [0 2] nil]
+           [(at loops/trace (window-at 1) '[:* [:max 0 [:- t 1]] w]) [3 2] nil]
+           [(at loops/trace (window-at 2) '[:* [:+ t 2] w]) [3 2]
+            #"step 2, argument 2, buffer 2: the window of w with w = 2 elements from .* to element 9"]
+           [(at loops/trace [:steps 1 :extent] '[:+ n 1]) [3 2] #"buffer 0: the window of"]
+           [(at loops/trace [:steps 1 :steps 0 :args 1 :size] '[:- w 1]) [3 2]
+            #"index c of parameter 1 reaches 1, but the window of buffer 0 has 1 elements"]
+           [(at loops/trace [:steps 1 :steps 0 :args 1 :size] '[:- 3 t]) [3 2]
+            #"argument 1: kernel 1 may leave the window"]
+           [(at loops/newton (window-at 1) 't) [] #"the window of 1 elements from t"]
+           [(at loops/powers [:steps 1 :steps 0 :c :offset] '[:* 9 [:+ t 2]]) [3]
+            #"step 2, a :gemm: :c reaches element 44"]
+           [(at loops/told [:steps 1 :extent] '[:+ r 1]) [3] #"the window of 1 elements from t"]]]
+    (testing [(:name form) dims message]
+      (is (if message
+            (re-find message (str (apply refused form dims)))
+            (nil? (apply refused form dims)))))))
+
+(deftest windows-of-one-buffer-are-apart
+  (let [apart? (fn [form dims] (not (re-find #"may share elements" (str (apply refused form dims)))))
+        rows (fn [from to] (-> loops/circular (at (window-at 0) from) (at (window-at 2) to)))]
+    (doseq [[expected form]
+            [[true loops/trace] [true loops/circular] [true loops/newton] [true loops/powers]
+             [true (at loops/trace (window-at 0) 0)] 
+             [false (at loops/trace (window-at 0) '[:+ [:* t w] 1])]
+             [false (at loops/trace (window-at 0) '[:* [:- n t] w])]
+             [false (rows '[:* w [:mod t 2]] '[:* w [:mod [:+ t 2] 2]])]
+             [false (rows '[:* w [:mod t 2]] '[:* w [:mod [:* 2 t] 2]])]
+             [false (rows '[:* [:quot w 2] [:mod t 2]] '[:* [:quot w 2] [:mod [:+ t 1] 2]])]
+             [false (rows '[:mod t 2] '[:mod [:+ t 1] 2])]
+             [true (rows '[:mod [:* t w] w] '[:+ w [:mod [:* t w] w]])]
+             [false (at loops/powers [:steps 1 :steps 0 :c :offset] '[:+ 8 [:* 9 t]])]
+             [false (at loops/newton (window-at 2) '[:mod [:+ t 1] 1])]]]
+      (testing [(:name form) (get-in form (window-at 0)) (get-in form (window-at 2))]
+        (is (= expected (apart? form (take (count (:dims form)) [4 4]))))))))

@@ -27,7 +27,7 @@ final class CallParts {
         this.kernels = kernels;
         this.polls = polls;
         this.table = new DimTable(program);
-        this.counts = new CountWriter(program, table);
+        this.counts = new CountWriter(table);
         this.lives = Lifetimes.of(program);
     }
 

@@ -1,14 +1,9 @@
 package damo.codegen;
 
 import damo.program.Loop;
-import damo.program.Program;
 import damo.program.Size;
-import damo.program.Sizes;
 import damo.program.Step;
-import java.util.HashSet;
-import java.util.LinkedHashSet;
 import java.util.Map;
-import java.util.Set;
 
 /**
  * Numbers that become the values of dimensions during a call, after a check that they lie in 0 …
@@ -16,32 +11,9 @@ import java.util.Set;
  */
 final class CountWriter {
     private final DimTable table;
-    private final Set<String> counted = new HashSet<>();
-    private final Set<Size> differences = new LinkedHashSet<>();
 
-    /** For all steps of a program. */
-    CountWriter(Program program, DimTable table) {
+    CountWriter(DimTable table) {
         this.table = table;
-        program.counts().forEach(c -> counted.add(c.dim()));
-        Set<String> turns = new HashSet<>();
-        program.all().stream().map(Step::turn).filter(var -> var != null).forEach(turns::add);
-        program.buffers().forEach(b -> keepDifference(b.size(), turns));
-        program.outputs().forEach(p -> p.shape().forEach(size -> keepDifference(size, turns)));
-        program.all().forEach(step -> step.sizes().forEach(size -> keepDifference(size, turns)));
-    }
-
-    /**
-     * Only a difference can be negative, and only one of counted dimensions by their doing. Those
-     * of rounds are shown not to be before a call.
-     */
-    private void keepDifference(Size size, Set<String> turns) {
-        if (subtracts(size) && mentions(size, counted) && !mentions(size, turns)) {
-            differences.add(size);
-        }
-    }
-
-    private static boolean mentions(Size size, Set<String> names) {
-        return names.stream().anyMatch(name -> Sizes.mentions(size, name));
     }
 
     /** Appends a count step, given the address of its buffer; see {@link #bind}. */
@@ -72,22 +44,13 @@ final class CountWriter {
         lines.add("store i64 ", value, ", ptr ", address(dim, lines));
         dims.put(dim, value);
         table.bind(dim);
-        Set<String> pending = new HashSet<>(counted);
-        pending.removeAll(table.bound());
-        for (Size size : differences) {
-            if (Sizes.mentions(size, dim) && !mentions(size, pending)) {
-                String v = sizes.write(size);
-                lines.stopUnless(lines.value("icmp sge i64 ", v, ", 0"), note, v, most);
-            }
+        for (Size size : table.differences(dim)) {
+            String v = sizes.write(size);
+            lines.stopUnless(lines.value("icmp sge i64 ", v, ", 0"), note, v, most);
         }
     }
 
     private String address(String dim, Lines lines) {
         return lines.value("getelementptr inbounds i64, ptr %dims, i64 ", table.position(dim));
-    }
-
-    private static boolean subtracts(Size size) {
-        return size instanceof Size.Call c
-                && (c.op() == Size.Op.SUB || subtracts(c.x()) || subtracts(c.y()));
     }
 }

@@ -1,6 +1,7 @@
 package damo.codegen;
 
 import damo.program.Access;
+import damo.program.Kernel;
 import damo.program.Loop;
 import damo.program.Program;
 import damo.program.Size;
@@ -23,7 +24,7 @@ final class LoopFunction implements StepWriter.Place {
     /** A loop that holds more steps than this is no single function: LLVM takes 0.1 s for it. */
     private static final int MANY = 192;
     /** Kernels of so many instructions become parts of the function; those that loop, of fewer. */
-    private static final long SMALL = 300;
+    static final long SMALL = 300;
     private static final long SMALL_LOOPS = 40;
     /** Together not more than so many, each as often as it is called. */
     private static final long MOST = 3000;
@@ -93,21 +94,21 @@ final class LoopFunction implements StepWriter.Place {
 
     // ## Where buffers are
 
-    /** What each buffer is in the function: a parameter, or memory of its own. */
+    /**
+     * What each buffer is in the function: a parameter, or memory of its own. No other buffer of
+     * the loop lies in the memory of a parameter, but for temporaries that do not live all over the
+     * loop, which may share theirs, and for what other functions reach by the table.
+     */
     private void place(int number, List<Step> steps) {
         int end = number + steps.size() - 1;
         BitSet shared = new BitSet();
-        boolean state = false;
         BitSet all = new BitSet();
         for (Step step : steps) {
             for (List<Access> accesses : List.of(step.accesses(), step.closing())) {
                 for (Access a : accesses) {
                     all.set(a.buffer());
-                    state |= a.mode().writes()
-                            && kind(a.buffer()) == Program.Kind.STATE;
-                    if (!whole || step instanceof Step.RunHost) {
-                        shared.set(a.buffer());
-                    }
+                    shared.set(a.buffer(), shared.get(a.buffer()) || !whole
+                            || step instanceof Step.RunHost);
                 }
             }
         }
@@ -120,7 +121,8 @@ final class LoopFunction implements StepWriter.Place {
                 room -= bytes;
                 slot(id, bytes);
             } else {
-                boolean apart = !shared.get(id) && apart(id, state, number, end);
+                boolean apart = !shared.get(id) && (kind(id) != Program.Kind.TEMP
+                        || parts.lives.first(id) <= number && parts.lives.last(id) >= end);
                 parameters.add("ptr " + (apart ? "noalias " : "") + "%b" + id);
                 arguments.add(id);
                 buffers.put(id, "%b" + id);
@@ -145,18 +147,6 @@ final class LoopFunction implements StepWriter.Place {
         String type = "[" + bytes / dtype.bytes() + " x " + Types.memory(dtype) + "]";
         buffers.put(id, lines.slot("%b" + id, type));
         lines.add("store ", type, " zeroinitializer, ptr %b", Integer.toString(id));
-    }
-
-    /**
-     * Whether no other buffer of the loop lies in the same memory. Temporaries that do not live all
-     * over the loop may share theirs. An argument may be a state that the call writes.
-     */
-    private boolean apart(int id, boolean state, int number, int end) {
-        return switch (kind(id)) {
-            case TEMP -> parts.lives.first(id) <= number && parts.lives.last(id) >= end;
-            case INPUT, STATE -> !state;
-            case OUTPUT, CONST -> true;
-        };
     }
 
     @Override
@@ -205,7 +195,7 @@ final class LoopFunction implements StepWriter.Place {
     private boolean small(int kernel) {
         long own = parts.kernels.length(kernel);
         boolean loops = parts.program.kernels().get(kernel).body().stream()
-                .anyMatch(s -> s instanceof damo.program.Kernel.For);
+                .anyMatch(Kernel.For.class::isInstance);
         return own <= (loops ? SMALL_LOOPS : SMALL) && length + own <= MOST;
     }
 }

@@ -2,6 +2,7 @@ package damo.codegen;
 
 import damo.program.Branch;
 import damo.program.Loop;
+import damo.program.Program;
 import damo.program.Size;
 import damo.program.Step;
 import damo.program.Window;
@@ -104,7 +105,7 @@ final class StepWriter {
                         "getelementptr inbounds i64, ptr %dims, i64 ",
                         parts.table.position(loop.var())));
             }
-            scope(loop.var(), loop.counted(), () -> {
+            scope(loop.var(), loop.counted(), loop.steps(), () -> {
                 dims.put(loop.var(), round);
                 body.run();
             });
@@ -120,9 +121,10 @@ final class StepWriter {
     }
 
     /** A list of steps that binds dimensions: they are forgotten at its end. */
-    private void scope(String turn, List<damo.program.Program.Counted> counted, Runnable body) {
+    private void scope(String turn, List<Program.Counted> counted, List<Step> steps,
+                       Runnable body) {
         Map<String, String> before = Map.copyOf(dims);
-        parts.table.enter(turn, counted);
+        parts.table.enter(turn, counted, steps);
         body.run();
         parts.table.leave();
         dims.keySet().retainAll(before.keySet());
@@ -140,7 +142,7 @@ final class StepWriter {
         lines.stopUnless(lines.value("icmp ult i64 ", number, ", ", cases), branch.note(), number,
                 cases);
         lines.choose(number, branch.cases().size(), i -> scope(null, branch.counted(),
-                () -> place.list(branch.cases().get(i), this)));
+                branch.cases().get(i), () -> place.list(branch.cases().get(i), this)));
     }
 
     private void kernel(Step.RunKernel step) {

@@ -3,8 +3,10 @@ package damo.codegen;
 import damo.DamoException;
 import damo.program.Instructions;
 import damo.program.Kernel;
+import damo.program.Loop;
 import damo.program.Program;
 import damo.program.Size;
+import damo.program.Step;
 import damo.tensor.DType;
 import java.util.HashMap;
 import java.util.List;
@@ -36,7 +38,7 @@ public final class Work {
      */
     public static void check(Program program, long budget) {
         Work work = new Work();
-        long total = STEP * (long) program.all().size();
+        long total = work.steps(program.steps(), false);
         long most = 0;
         Kernel largest = null;
         for (Kernel kernel : program.kernels()) {
@@ -55,6 +57,17 @@ public final class Work {
                     ? "a program that this process did not make" : "one program"),
                     Map.of("work", total, "budget", budget));
         }
+    }
+
+    /** Small kernels become parts of the loops in which they stand, each time anew. */
+    private long steps(List<Step> steps, boolean inLoop) {
+        long n = 0;
+        for (Step step : steps) {
+            n = sum(n, STEP + (inLoop && step instanceof Step.RunKernel k
+                    ? Math.min(LoopFunction.SMALL, statements(k.kernel().body())) : 0));
+            n = sum(n, steps(step.inner(), inLoop || step instanceof Loop));
+        }
+        return n;
     }
 
     /** The instructions of a kernel. */

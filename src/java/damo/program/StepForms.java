@@ -102,6 +102,9 @@ final class StepForms {
     private Step branch(Fields f, Where where) {
         int test = parts.buffer(f, "test", ":test", DType.I64, where);
         List<Program.Counted> counted = parts.counted(f.optionalList("counted"), where);
+        if (counted.stream().anyMatch(Program.Counted::same)) {
+            throw where.bad(":same is for what the rounds of a :loop count");
+        }
         List<List<Step>> cases = new ArrayList<>();
         for (Object form : f.list("cases")) {
             if (!(form instanceof List<?> steps)) {
