@@ -6,6 +6,7 @@
             [clojure.java.io :as io]
             [clojure.string :as str]
             [clojure.test :refer [deftest is testing]]
+            [clojure.walk :as walk]
             [damo.hostile.guard :as guard]
             [damo.hostile.mutate :as mutate]
             [damo.program.loops :as loops]
@@ -93,6 +94,51 @@
         {:keys [ran refused]} (frequencies found)]
     (is (< (quot attacks 50) ran) "some are accepted")
     (is (< (quot attacks 2) refused) "most are not")))
+
+;; ## Changed sizes
+
+(defn- size
+  "A random size of these names."
+  [^Random random names depth]
+  (let [sub #(size random names (dec (long depth)))]
+    (case (if (pos? (long depth)) (.nextInt random 9) (.nextInt random 3))
+      0 (.nextInt random 4)
+      (1 2) (nth names (.nextInt random (count names)))
+      3 [:+ (sub) (sub)]
+      (4 5) [:* (sub) (sub)]
+      6 [:- (sub) (sub)]
+      7 [:mod (sub) (inc (.nextInt random 3))]
+      8 [(nth [:min :max] (.nextInt random 2)) (sub) (sub)])))
+
+(def ^:private sized #{:offset :size :extent :strides :shape :max :m :n :k})
+
+(defn- resized
+  "The form with some sizes of its steps, one in `few`, replaced by random ones."
+  [^Random random few names form]
+  (let [other (fn other [x] (if (and (vector? x) (not (keyword? (first x))))
+                              (mapv other x)
+                              (if (zero? (.nextInt random few)) (size random names 2) x)))]
+    (update form :steps
+            (fn [steps] (walk/postwalk #(if (map? %)
+                                          (reduce-kv (fn [m k v]
+                                                       (assoc m k (if (sized k) (other v) v)))
+                                                     {} %)
+                                          %)
+                                       steps)))))
+
+(deftest changed-sizes-are-refused-or-stay-in-their-memory
+  (let [names {"trace" '[t n w], "circular" '[t n w], "newton" '[t m], "cases" '[n],
+               "sums" '[i j k n w], "powers" '[t n], "told" '[t r]}
+        found (for [seed (range (quot attacks 2))
+                    :let [random (Random. (+ 7000 (long seed)))
+                          base (nth loops/all (mod seed (count loops/all)))
+                          form (resized random 8 (names (:name base)) base)
+                          dims (vec (repeatedly 2 #(nth [0 1 3 17] (.nextInt random 4))))
+                          result (try (attack form dims) (catch Throwable e e))]]
+                (do (when-not (#{:ran :refused :large} result)
+                      (is (nil? result) (str "seed " seed ": " (pr-str form) " " dims)))
+                    result))]
+    (is (< (quot attacks 20) (:ran (frequencies found))) "some are accepted")))
 
 ;; ## Length
 

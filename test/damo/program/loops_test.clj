@@ -5,9 +5,10 @@
             [damo.program.loops :as loops]
             [damo.runtime.programs :as programs])
   (:import (damo.program Programs)
-           (damo.runtime Function)
+           (damo.runtime Function HostCall HostKernel OpKernels)
            (damo.tensor DType Tensor)
-           (damo.verify Bindings)))
+           (damo.verify Bindings)
+           (java.util Map)))
 
 (set! *warn-on-reflection* true)
 
@@ -70,6 +71,66 @@
             [[0.0 0.0 1.0] [1.0 0.0 0.0] [0.0 1.0 0.0]] [[1.0 0.0 0.0] [0.0 1.0 0.0] [0.0 0.0 1.0]]]
            (first (programs/call f [[0.0 1.0 0.0] [0.0 0.0 1.0] [1.0 0.0 0.0]]
                                  [0.0 0.0 0.0]))))))
+
+;; ## Bodies of other steps
+
+(defn- with-host ^Function [form kernels]
+  (Function/compile (Programs/read (pr-str form)) {} false (OpKernels/of ^Map kernels)))
+
+(def ^:private hosted
+  "trace, whose rounds are made by the application, told the round."
+  (assoc-in loops/trace [:steps 1 :steps]
+            '[{:do :host :op "step" :attrs {} :sizes {:round t, :left [:- n t]}
+               :ins [{:buffer 2 :offset [:* t w] :size w :shape [w]}
+                     {:buffer 0 :offset [:* t w] :size w :shape [w]}]
+               :out {:buffer 2 :offset [:* [:+ t 1] w] :size w :shape [w]} :note 0}]))
+
+(deftest host-kernels-run-in-rounds
+  (let [seen (atom [])
+        step (reify HostKernel
+               (run [_ call]
+                 (let [at (.attributes ^HostCall call)]
+                   (swap! seen conj [(get at "round") (get at "left")])
+                   (when (= 7 (get at "round")) (throw (ex-info "seven" {})))
+                   (Tensor/of (mapv #(+ (* 0.5 (double %1)) (double %2))
+                                    @(.input ^HostCall call 0) @(.input ^HostCall call 1))))))
+        form (assoc hosted :notes [{:op "step"}])]
+    (with-open [f (with-host form {"step" step})]
+      (let [x [[1.0 2.0] [3.0 4.0] [5.0 6.0]]]
+        (is (= [(steps x [8.0 16.0])] (programs/call f x [8.0 16.0])))
+        (is (= [[0 3] [1 2] [2 1]] @seen))
+        (is (re-find #"the kernel of the op step failed: .*seven(.|\n)*\n  in iteration 7$"
+                     (second (programs/refusal
+                              #(programs/call f (vec (repeat 9 [0.0 0.0])) [0.0 0.0])))))
+        (is (= [(steps x [0.0 0.0])] (programs/call f x [0.0 0.0])) "as good as before")))))
+
+(deftest long-bodies-are-several-functions
+  (let [inc-step '{:do :kernel :kernel 1 :args [2 {:buffer 3 :offset t :size 1}]}
+        long-one (-> loops/told
+                     (assoc-in [:steps 1 :steps] (vec (repeat 250 inc-step)))
+                     (assoc-in [:steps 1 :steps 7]
+                               '{:do :loop :var u :extent 3
+                                 :steps [{:do :kernel :kernel 2 :args [1 2]}
+                                         {:do :kernel :kernel 1
+                                          :args [2 {:buffer 3 :offset t :size 1}]}]})
+                     (update :kernels conj
+                             '{:name "checked" :params [[:i64 :in] [:i64 :inout]]
+                               :body [[:require [:ge [:mul [:size t] [:load 0 0]]
+                                                 [:const :i64 -3]] 0]
+                                      [:store 1 0 [:add [:load 1 0] [:const :i64 1]]]]})
+                     (assoc :notes [{:op "check" :message "too small"}]))]
+    (with-open [f (programs/compiled long-one)]
+      (is (= [(+ 1 (* 4 255)) [1 1 1 1]] (programs/call f 4 1)))
+      (is (= "in told: check: too small\n  in iteration 2, iteration 0"
+             (second (programs/refusal #(programs/call f 4 -2))))))))
+
+(deftest rounds-may-have-to-count-alike
+  (let [same (assoc-in loops/sums [:steps 0 :counted 0 :same] true)]
+    (with-open [f (programs/compiled same {"total" (programs/state "total" 0 DType/I64)})]
+      (is (= [[3 7]] (programs/call f [[1 2 0] [3 0 4]])))
+      (is (= [[]] (programs/call f (Tensor/zeros DType/I64 (long-array [0 3])))))
+      (is (= "in sums: pack: too many\n  in iteration 1 of (scan f)"
+             (second (programs/refusal #(programs/call f [[1 2 0] [3 0 0]]))))))))
 
 ;; ## Dimensions that are values
 
@@ -169,7 +230,7 @@
            [(at loops/trace (window-at 0) '[:* [:- t 1] w]) [0 2] nil]
            [(at loops/trace (window-at 1) '[:* [:max 0 [:- t 1]] w]) [3 2] nil]
            [(at loops/trace (window-at 2) '[:* [:+ t 2] w]) [3 2]
-            #"step 2, argument 2, buffer 2: the window of w with w = 2 elements from .* to element 9"]
+            #"argument 2, buffer 2: the window of w with w = 2 elements from .* to element 9"]
            [(at loops/trace [:steps 1 :extent] '[:+ n 1]) [3 2] #"buffer 0: the window of"]
            [(at loops/trace [:steps 1 :steps 0 :args 1 :size] '[:- w 1]) [3 2]
             #"index c of parameter 1 reaches 1, but the window of buffer 0 has 1 elements"]
@@ -185,11 +246,12 @@
             (nil? (apply refused form dims)))))))
 
 (deftest windows-of-one-buffer-are-apart
-  (let [apart? (fn [form dims] (not (re-find #"may share elements" (str (apply refused form dims)))))
+  (let [apart? (fn [form dims]
+                 (not (re-find #"may share elements" (str (apply refused form dims)))))
         rows (fn [from to] (-> loops/circular (at (window-at 0) from) (at (window-at 2) to)))]
     (doseq [[expected form]
             [[true loops/trace] [true loops/circular] [true loops/newton] [true loops/powers]
-             [true (at loops/trace (window-at 0) 0)] 
+             [true (at loops/trace (window-at 0) 0)]
              [false (at loops/trace (window-at 0) '[:+ [:* t w] 1])]
              [false (at loops/trace (window-at 0) '[:* [:- n t] w])]
              [false (rows '[:* w [:mod t 2]] '[:* w [:mod [:+ t 2] 2]])]

@@ -3,6 +3,7 @@
   repetitions, while it waits; the state is as before, and the next call is as good as any."
   (:require [clojure.test :refer [deftest is testing]]
             [damo.core :as d]
+            [damo.program.loops :as loops]
             [damo.runtime.programs :as programs :refer [call compiled refusal]])
   (:import (damo.program Programs)
            (damo.runtime Function HostKernel OpKernels)
@@ -62,6 +63,29 @@
         many (xs 10000000)]
     (is (= stopped (short-of (interrupting 100 #(call f many)))))
     (is (= [3.0] (call f [1 2])))))
+
+(deftest loops-of-steps-end
+  (let [endless (assoc-in loops/newton [:kernels 1 :body 3] '[:store 3 0 [:lt s [:const :f64 0]]])]
+    (with-open [f (compiled endless)]
+      (dotimes [_ 2]
+        (is (= stopped (short-of (interrupting 50 #(call f 2.0)))))
+        (is (= [1.0 0] (call f 0.0)) "the function is good")))
+    (testing "one that writes state and has no bound: the state is saved before"
+      (let [w (programs/state "w" 5.0)]
+        (with-open [f (compiled (-> endless
+                                    (update :buffers conj '{:dtype :f64 :size 1 :kind :state})
+                                    (assoc :state '[{:name "w" :dtype :f64 :shape [] :buffer 6
+                                                     :written true}])
+                                    (update :kernels conj
+                                            '{:name "inc" :params [[:f64 :inout]]
+                                              :body [[:store 0 0 [:add [:load 0 0]
+                                                                  [:const :f64 1]]]]})
+                                    (update-in [:steps 1 :steps] conj
+                                               '{:do :kernel :kernel 3 :args [6]}))
+                                {"w" w})]
+          (is (= stopped (short-of (interrupting 50 #(call f 2.0)))))
+          (is (= 5.0 @(.value w)))
+          (is (= [1.0 0] (call f 0.0))))))))
 
 (deftest repetitions-end-and-leave-the-state
   (let [w (programs/state "w" [1 2 3])
