@@ -156,10 +156,24 @@
         (is (thrown-with-msg? Exception #"at most 4" (value r {x [5]})))))
     (testing "in a loop around, anew in each round"
       (is (= [1 2 6 24]
-             (:y (interpreted (d/scan {:sequences {:k (d/tensor [0 1 2 3])}}
+             (:y (value (d/scan {:sequences {:k (d/tensor [0 1 2 3])}}
                                 (fn [{:keys [k]}]
                                   {:y (d/foldl d/mul 1 (d/add 2 (d/iota :shape [9]))
                                                :n-steps k)})))))))))
+
+(deftest what-a-body-counts-it-counts-in-each-round
+  (let [a (d/input 'a [:f64 ['n 'm]]), rows [[1 -2 3] [1 2 3] [-1 -1 -1]]
+        positive (fn [row] (d/index row (d/gt row 0)))]
+    (is (= [4.0 6.0 0.0] (value (d/map-steps (comp d/sum positive) a) {a rows})))
+    (testing "also where nothing but the number is needed"
+      (is (= [2.0 3.0 0.0] (value (d/map-steps (comp d/sum d/ones-like positive) a) {a rows}))))
+    (testing "and in one case of a branch in it"
+      (is (= [2.0 3.0 0.5]
+             (value (d/map-steps (fn [row] (d/ifelse (d/gt (d/sum row) 0)
+                                                     (d/sum (d/ones-like (positive row)))
+                                                     0.5))
+                                 a)
+                    {a rows}))))))
 
 (deftest a-loop-ends-where-it-says
   (let [until (fn [xs more]

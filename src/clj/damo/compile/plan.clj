@@ -68,8 +68,11 @@
            (note/facts g id)))
   g)
 
-(defn- bound-dimensions [leaves]
-  (vec (distinct (filter symbol? (mapcat (comp type/shape-of second) leaves)))))
+(defn- bound-dimensions
+  "The dims that leaves tell when a call begins: those that are axes of theirs, and values."
+  [leaves valued]
+  (vec (distinct (concat (filter symbol? (mapcat (comp type/shape-of second) leaves))
+                         (keys valued)))))
 
 (defn- const-data [g id]
   (let [{:keys [value]} (graph/attrs-at g id)] (if (vector? value) value [value])))
@@ -116,6 +119,12 @@
      :outputs (mapv (fn [id output] (port (graph/type-of g id) output (buffer-of [:node id])))
                     (:outputs g) outputs)}))
 
+(defn- value-entries
+  "What a program says of dims that are values of inputs."
+  [valued]
+  (when (seq valued)
+    {:valued (mapv (fn [[dim input]] {:dim dim, :input (str input)}) valued)}))
+
 (defn- largest
   "{dim largest} of the dims that nodes count."
   [g]
@@ -136,11 +145,10 @@
 
 (defn program
   "The program of a prepared graph; see the namespace. Its meta data has the :nodes that the buffers
-  are for, in order, for messages. The outputs of the graph are first those that
-  are returned, then the new values of the state."
+  are for, in order, for messages. The graph gives what is returned, then new values of the state."
   [g {:keys [inputs state outputs updates requires] fn-name :name :as spec}]
   (let [valued (counted/valued g)
-        dims (vec (distinct (into (bound-dimensions (concat inputs state)) (keys valued))))
+        dims (bound-dimensions (concat inputs state) valued)
         g (flat/flattened (checked (with-ports g spec (set dims))))
         g (merge g (memory/counted g))
         sched (schedule/schedule g), state-ids (leaves g :shared)
@@ -157,9 +165,8 @@
              :buffers (mapv second entries), :consts (const-buffers g entries)
              :steps (steps/resolved steps buffer-of)
              :notes (into (note/notes g noted) (map :note) requires)}
-      true (merge (all-ports g spec buffer-of))
+      true (merge (all-ports g spec buffer-of) (value-entries valued))
       (or (seq requires) (seq bound))
       (assoc :requires (require/entries requires bound note-of (count noted)))
-      (seq valued) (assoc :valued (mapv (fn [[dim k]] {:dim dim, :input (str k)}) valued))
       (seq counted) (assoc :counted counted)
       true (-> order/ordered (with-meta {:nodes (memory/nodes g entries)})))))

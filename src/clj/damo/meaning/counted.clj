@@ -152,11 +152,13 @@
 ;; A rule may find that the elements of a mask are not needed, but only how many are true.
 
 (defn keep-binders
-  "The graph with every live node that counts under :keep, so that no pass drops it."
+  "The graph with every live node that counts under :keep, so that no pass drops it; so are the
+  graphs in it."
   [g]
-  (if-let [found (seq (binders g))]
-    (update g :keep (fn [kept] (vec (distinct (concat kept (map :id found))))))
-    g))
+  (let [g (body/inside keep-binders g)]
+    (if-let [found (seq (binders g))]
+      (update g :keep (fn [kept] (vec (distinct (concat kept (map :id found))))))
+      g)))
 
 (defn- uncounted
   "The binders, of `found`, of the dims that the nodes below `id` mention and do not count."
@@ -188,19 +190,20 @@
          (let [ids (mapv #(reduce tie % (uncounted g found %)) ids)]
            {:graph (graph/finish b (:outputs g) (:keep g)), :ids ids}))))))
 
+(defn- kept-for
+  "The ids of the nodes that count what the outputs of a graph need, besides what is `known`."
+  [{:keys [outputs] :as g} known]
+  (let [by-dim (group-by :dim (binders g))
+        needed (fn [ids] (into #{} (comp (mapcat #(mentions g %)) (remove known)
+                                         (keep #(:id (first (by-dim %)))))
+                               (graph/live g ids)))]
+    (loop [kept #{}]
+      (let [more (into kept (needed (into (vec outputs) kept)))]
+        (if (= more kept) (vec (sort kept)) (recur more))))))
+
 (defn only-needed
-  "The graph that keeps only the nodes that count what its outputs need; `known` are the dims that
-  inputs tell."
+  "The graph that keeps only the nodes that count what its outputs need, and so the graphs in it;
+  `known` are the dims that inputs tell."
   [g known]
-  (if (empty? (:keep g))
-    g
-    (let [by-dim (group-by :dim (binders g))
-          needed (fn [ids] (into #{} (comp (mapcat #(mentions g %)) (remove known)
-                                           (keep #(:id (first (by-dim %)))))
-                                 (graph/live g ids)))
-          outputs (:outputs g)]
-      (loop [kept #{}]
-        (let [more (into kept (needed (into (vec outputs) kept)))]
-          (if (= more kept)
-            (assoc g :keep (vec (sort kept)))
-            (recur more)))))))
+  (let [g (body/inside #(only-needed % known) g)]
+    (cond-> g (seq (:keep g)) (assoc :keep (kept-for g known)))))

@@ -40,10 +40,11 @@
 ;; ## Closing
 
 (defn- visit-order
-  "The ids that the outputs of a graph need, arguments first, in the order of the first mention."
-  [{:keys [nodes outputs]}]
+  "The ids that the outputs of a graph and what is kept need, arguments first, in the order of the
+  first mention."
+  [{:keys [nodes outputs] kept :keep}]
   (let [seen (boolean-array (count nodes)), stack (ArrayDeque.), order (java.util.ArrayList.)]
-    (doseq [id (rseq (vec outputs))] (.push stack id))
+    (doseq [id (rseq (into (vec outputs) kept))] (.push stack id))
     (while (not (.isEmpty stack))
       (let [id (.peek stack)
             todo (when-not (aget seen (int id))
@@ -55,14 +56,16 @@
 
 (defn closed
   "{:body :notes :now}: the canonical body of a graph whose leaves are parameters, the notes of its
-  nodes, {id note}, and {id id'}, the number of each node now."
-  [{:keys [nodes types outputs notes] :as graph}]
+  nodes, {id note}, and {id id'}, the number of each node now. Nodes that count dims and that only
+  these need stand under :keep, as in other graphs."
+  [{:keys [nodes types outputs notes] kept :keep :as graph}]
   (let [order (visit-order graph), now (zipmap order (range))]
-    {:body {:nodes (mapv (fn [id] (let [[op attrs & args] (nth nodes id)]
-                                    (into [op attrs] (map now) args)))
-                         order)
-            :types (mapv #(get types %) order)
-            :outputs (mapv now outputs)}
+    {:body (cond-> {:nodes (mapv (fn [id] (let [[op attrs & args] (nth nodes id)]
+                                            (into [op attrs] (map now) args)))
+                                 order)
+                    :types (mapv #(get types %) order)
+                    :outputs (mapv now outputs)}
+             (seq kept) (assoc :keep (vec (sort (distinct (map now kept))))))
      :notes (into {} (keep (fn [id] (when-let [n (get notes id)] [(now id) n]))) order)
      :now now}))
 
@@ -106,16 +109,21 @@
 
 ;; ## Applying
 
-(defn apply!
-  "The ids of the outputs of a body, with these notes of its nodes, on arguments, a function from
-  positions to ids: (emit! node argument-ids type note) gives the id of every other node, and of a
-  parameter that has no argument."
+(defn applied!
+  "{:outputs :kept}, the ids of the outputs of a body and of what it keeps, as `apply!` has them."
   [body notes argument emit!]
   (let [ids (graph/sweep! (opened body notes)
                           (fn [_ node args type note]
                             (or (when (param? node) (argument (:at (graph/attrs-of node))))
                                 (emit! node args type note))))]
-    (mapv ids (:outputs body))))
+    {:outputs (mapv ids (:outputs body)), :kept (mapv ids (:keep body))}))
+
+(defn apply!
+  "The ids of the outputs of a body, with these notes of its nodes, on arguments, a function from
+  positions to ids: (emit! node argument-ids type note) gives the id of every other node, and of a
+  parameter that has no argument."
+  [body notes argument emit!]
+  (:outputs (applied! body notes argument emit!)))
 
 ;; ## The graphs that a node holds
 

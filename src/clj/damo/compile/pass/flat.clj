@@ -48,13 +48,14 @@
       (aset ids (int id)
             (emit! writer context id node (mapv #(aget ids (int %)) (graph/args-of node))
                    (graph/type-of g id) (get-in g [:notes id]))))
+    (scoped/keep! writer (map #(aget ids (int %)) (:keep g)))
     (vec ids)))
 
 (defn flattened
   "The graph of one table; see the namespace."
-  [{:keys [outputs dims bounds] kept :keep :as g}]
+  [{:keys [outputs dims bounds] :as g}]
   (if (regions? g)
     (let [writer (scoped/writer dims), ids (walk! writer g (constantly nil))
           outputs (scoped/own-outputs! writer (map ids outputs))]
-      (assoc (scoped/finished writer outputs (map ids kept)) :dims dims, :bounds bounds))
+      (assoc (scoped/finished writer outputs) :dims dims, :bounds bounds))
     g))

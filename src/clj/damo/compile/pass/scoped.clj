@@ -37,14 +37,19 @@
   [dims]
   (let [{:keys [scope-of] :as writer} (layout/writer (graph/builder))
         flat (volatile! {:regions {}, :region-of {}, :memories {}, :places {}, :strided {}, :count 0
-                         :within {}, :claimed #{}})]
+                         :within {}, :claimed #{}, :kept []})]
     (assoc writer :flat flat, :dims dims, :outer (outer-scope scope-of flat), :level 0)))
+
+(defn keep!
+  "Says of nodes that no pass drops them: they count dims."
+  [{:keys [flat]} ids]
+  (vswap! flat update :kept into ids))
 
 (defn finished
   "The table as a graph."
-  [{:keys [b scope-of flat]} outputs kept]
-  (merge (graph/finish b outputs kept)
-         (dissoc @flat :count :claimed)
+  [{:keys [b scope-of flat]} outputs]
+  (merge (graph/finish b outputs (distinct (:kept @flat)))
+         (dissoc @flat :count :claimed :kept)
          {:scope-of @scope-of}))
 
 (defn scope!

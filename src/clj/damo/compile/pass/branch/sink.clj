@@ -74,9 +74,10 @@
                      (.put ids id new-id)
                      new-id)))]
     (doseq [id (graph/live g (filter moves? args)) :when (moves? id)] (put! id))
-    (let [outputs (body/apply! case notes #(put! (nth args %))
-                               (fn [node own type note] (graph/keep-node! b node own type note)))]
-      (select-keys (body/closed (graph/finish b outputs)) [:body :notes]))))
+    (let [{:keys [outputs kept]}
+          (body/applied! case notes #(put! (nth args %))
+                         (fn [node own type note] (graph/keep-node! b node own type note)))]
+      (select-keys (body/closed (graph/finish b outputs kept)) [:body :notes]))))
 
 (defn- border
   "The nodes that the cases of a branch need from around it, in order: its arguments that stay and

@@ -89,7 +89,7 @@
                                    (if new-node
                                      (graph/add-node! b new-node type note)
                                      (graph/keep-node! b old args type note)))))]
-    (assoc l :body (graph/finish b (mapv ids (:outputs body))))))
+    (assoc l :body (graph/finish b (mapv ids (:outputs body)) (mapv ids (:keep body))))))
 
 (defn- once
   "The loop with equal parameters of its body as one."
@@ -165,7 +165,7 @@
                                     c
                                     (op/emit! b :broadcast-to {:shape shape} [(op/->Id c)] note)))
                                 (graph/keep-node! b node args type note))))]
-    (graph/finish b (mapv ids (:outputs g)))))
+    (graph/finish b (mapv ids (:outputs g)) (mapv ids (:keep g)))))
 
 ;; ## Sweeps
 

@@ -23,9 +23,9 @@
                                                 (update-in node [1 :at] + by)
                                                 node)
                                             args type note)))]
-                 (mapv ids (:outputs g))))
-        first-outputs (add! one 0)]
-    (graph/finish b (arrange first-outputs (add! two n)))))
+                 [(mapv ids (:outputs g)) (mapv ids (:keep g))]))
+        [[first-outputs kept] [outputs more]] [(add! one 0) (add! two n)]]
+    (graph/finish b (arrange first-outputs outputs) (into kept more))))
 
 (defn- beside
   "One loop that does what two do, in as many rounds as the first; its results are those of the
