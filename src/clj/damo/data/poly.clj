@@ -309,16 +309,32 @@
           [(plus others a) [:max 0 (sums turned)]]
           (and (seq v) (holds? others v)) [(minus others v) (ordered :max (sums u) (sums v))])))
 
+(defn- over
+  "What the terms that these factors divide are over them and a number, those that come out even."
+  [p factors k]
+  (into {} (for [[fs c] p
+                 :let [more (reduce #(when %1 (without %1 %2)) fs factors)]
+                 :when (and more (integer? c) (zero? (mod c k)))]
+             [more (quot c k)])))
+
+(defn- with-extreme
+  "The polynomial with the positive part of a term written as `as-extreme` has it, as a factor
+  beside the others of the term; itself where it has no better form."
+  [p [factors c]]
+  (let [f (first (filter #(and (vector? %) (= :max (nth % 0)) (= 0 (nth % 1))) factors))]
+    (if (and f (integer? c) (= c (get p factors)))
+      (let [beside (without factors f), k (abs c), others (over (dissoc p factors) beside k)
+            [more d] (as-extreme others (quot c k) (of-dim (nth f 2)))
+            scaled #(times % {beside k})]
+        (if d
+          (-> (dissoc p factors) (minus (scaled others)) (plus (scaled (plus more (factor-of d)))))
+          p))
+      p)))
+
 (defn- with-extremes
-  "The polynomial with positive parts written as `as-extreme` has them, as factors."
+  "The polynomial with positive parts written as `with-extreme` has them."
   [p]
-  (reduce (fn [p [[f & more :as factors] c]]
-            (if-let [[others d] (and f (nil? more) (vector? f) (= :max (nth f 0)) (= 0 (nth f 1))
-                                     (= c (get p factors))
-                                     (as-extreme (dissoc p factors) c (of-dim (nth f 2))))]
-              (plus others (factor-of d))
-              p))
-          p (sort compare-terms p)))
+  (reduce with-extreme p (sort compare-terms p)))
 
 (defn- denominator
   "The least polynomial whose product with p has no fractions."

@@ -2,8 +2,11 @@ package damo.verify;
 
 import damo.program.Access;
 import damo.program.Size;
+import damo.program.Sizes;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
+import java.util.function.Predicate;
 
 /**
  * Whether two parts of one buffer share no element, whatever round it is: one lies behind the
@@ -28,7 +31,7 @@ final class Overlaps {
             Affine difference = ranges.of(x.offset()).plus(within)
                     .minus(ranges.of(y.offset()).plus(other));
             return ranges.min(difference) > 0 || ranges.max(difference) < 0
-                    || rows(x.offset(), within, y.offset(), other);
+                    || rows(x, within, y, other);
         } catch (ArithmeticException e) {
             return false;
         } finally {
@@ -49,14 +52,15 @@ final class Overlaps {
         return where;
     }
 
-    /** A row number {@code [:mod e L]} of rows of so many elements. */
-    private record Row(Affine elements, long rows, Affine number) { }
+    /** A row number {@code [:mod e L]} of rows of so many elements, a product. */
+    private record Row(List<Size> factors, Affine elements, long rows, Affine number) { }
 
-    private boolean rows(Size x, Affine inX, Size y, Affine inY) {
-        Row a = row(x);
-        Row b = row(y);
-        if (a == null || b == null || a.rows != b.rows || !same(a.elements, b.elements)
-                || !within(inX, a.elements) || !within(inY, b.elements)) {
+    private boolean rows(Access.Region x, Affine inX, Access.Region y, Affine inY) {
+        Row a = row(x.offset());
+        Row b = row(y.offset());
+        if (a == null || b == null || a.rows != b.rows
+                || !a.factors.equals(b.factors) && !same(a.elements, b.elements)
+                || !isRow(x, inX, a) || !isRow(y, inY, b)) {
             return false;
         }
         Affine apart = a.number.minus(b.number);
@@ -68,25 +72,41 @@ final class Overlaps {
         return difference.constant() && difference.lo() == 0;
     }
 
-    private boolean within(Affine element, Affine elements) {
-        return ranges.min(element) >= 0 && ranges.max(element.minus(elements)) < 0;
+    /** Whether what lies in a region from its offset on is no more than a row. */
+    private boolean isRow(Access.Region region, Affine element, Row row) {
+        List<Access.Axis> axes = region.axes();
+        if (axes.size() == 1 && axes.get(0).stride().equals(new Size.Int(1))
+                && factors(axes.get(0).extent(), f -> true).equals(row.factors)) {
+            return true;
+        }
+        return ranges.min(element) >= 0 && ranges.max(element.minus(row.elements)) < 0;
     }
 
     /** The offset as that of a row; null when it is none. */
     private Row row(Size offset) {
-        List<Size> factors = new ArrayList<>();
-        factors(offset, factors);
-        List<Size> numbers = factors.stream()
-                .filter(f -> f instanceof Size.Call c && c.op() == Size.Op.MOD).toList();
+        List<Size> numbers = factors(offset, Overlaps::number);
         if (numbers.size() != 1) {
             return null;
         }
         Size.Call number = (Size.Call) numbers.get(0);
-        Size elements = factors.stream().filter(f -> f != number)
-                .reduce((f, g) -> new Size.Call(Size.Op.MUL, f, g)).orElse(new Size.Int(1));
+        List<Size> factors = factors(offset, f -> !number(f));
+        Size elements = factors.stream().reduce(new Size.Int(1),
+                (f, g) -> new Size.Call(Size.Op.MUL, f, g));
         Affine rows = ranges.of(number.y());
         return rows.constant() && rows.lo() > 0
-                ? new Row(ranges.of(elements), rows.lo(), ranges.of(number.x())) : null;
+                ? new Row(factors, ranges.of(elements), rows.lo(), ranges.of(number.x())) : null;
+    }
+
+    private static boolean number(Size factor) {
+        return factor instanceof Size.Call c && c.op() == Size.Op.MOD;
+    }
+
+    /** Those factors of a product, but for ones, in an order of their own. */
+    private static List<Size> factors(Size size, Predicate<Size> which) {
+        List<Size> factors = new ArrayList<>();
+        factors(size, factors);
+        return factors.stream().filter(which).filter(f -> !f.equals(new Size.Int(1)))
+                .sorted(Comparator.comparing(Sizes::show)).toList();
     }
 
     private static void factors(Size size, List<Size> factors) {

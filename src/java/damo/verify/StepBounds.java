@@ -19,6 +19,7 @@ final class StepBounds {
     private final long[] elements;
     private final WindowBounds windows;
     private final Overlaps overlaps;
+    private final Stops stops;
     private int number;
 
     /** With buffers of so many elements. */
@@ -29,16 +30,24 @@ final class StepBounds {
         this.elements = elements;
         this.windows = new WindowBounds(program, ranges, sizes, elements);
         this.overlaps = new Overlaps(ranges);
+        this.stops = new Stops(ranges);
     }
 
-    /** Checks steps; gives the work of them, see {@link Binding}. */
+    /**
+     * Checks steps, but for those that cannot run; gives the work of them, see {@link Binding}.
+     */
     double check(List<Step> steps) {
         double work = 0;
+        int end = number + Step.preorder(steps).size();
         for (Step step : steps) {
             int mine = number++;
             work += check(mine, step);
             checkApart(mine, step);
+            if (stops.surely(step)) {
+                break;
+            }
         }
+        number = end;
         return work;
     }
 

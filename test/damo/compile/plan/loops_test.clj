@@ -2,7 +2,10 @@
   "What programs of loops and branches are made of: rows of traces and rings in the memory of
   others, what is written over what, what fuses, what is not made at all."
   (:require [clojure.test :refer [deftest is testing]]
-            [damo.compile.plan.written :refer [all-steps body graph looped part parts program]])
+            [damo.compile.plan.written :refer [all-steps body graph looped part parts program]]
+            [damo.data.array :as array]
+            [damo.laws.running :as running]
+            [damo.meaning.eval :as eval])
   (:import [damo Limits]))
 
 (set! *warn-on-reflection* true)
@@ -136,3 +139,37 @@
     (is (= :damo.flat/too-deep
            (:damo/error (try (made (inc (.most Limits/LEVELS)))
                              (catch clojure.lang.ExceptionInfo e (ex-data e))))))))
+
+;; ## Values
+
+(defn- agree?
+  "Does the compiled graph give what the interpreter says?"
+  [g env]
+  (let [c (running/compile g {})]
+    (try (= (map array/nested (eval/run g env)) (map array/nested (running/call! c env)))
+         (finally (running/close! c)))))
+
+(def ^:private one-more (body '[[a [:i64 []]] [b [:i64 []]]] '[:add [:mul a 2] b] '[:sub a b]))
+
+(deftest taps-results-and-rounds
+  (doseq [results [[[0 :all] [1 :all] [0 1] [1 2]] [[0 3 :backwards] [1 :all :backwards]]
+                   [[0 1] [1 1]] [[0 2]] [[1 3]]]
+          steps [0 1 2 7 'n]]
+    (is (agree? (apply graph '{h [:i64 [2]], x [:f32 [n]]}
+                       (concat (parts (count results)
+                                      (looped {:steps steps, :carries [0], :results results
+                                               :params '[[:carry 0 0] [:carry 0 1]]}
+                                              one-more 'h))
+                               ['[:sum x]]))
+                {'h (array/of :i64 [2] [3 1]), 'x (array/of :f32 [5] (range 5))})
+        (pr-str results steps))))
+
+(deftest a-case-that-does-not-run-requires-nothing
+  (let [g (graph '{x [:f64 [n]]}
+                 (part 0 [:branch {:cases [(body '[[x [:f64 [n]]]] '[:sum x])
+                                           (body '[[x [:f64 [n]]]]
+                                                 '[:sum [:mul [:slice {:start 1} x]
+                                                         [:slice {:start 1} x]]])]}
+                          '[:gt [:sum x] 3.0] 'x]))]
+    (is (agree? g {'x (array/of :f64 [0] [])}))
+    (is (agree? g {'x (array/of :f64 [3] [1 2 4])}))))

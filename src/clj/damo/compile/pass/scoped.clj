@@ -198,12 +198,12 @@
           [] outputs))
 
 (defn element!
-  "The id of a value without axes as element 0 of memory, of that dtype."
+  "The id of a value without axes as element 0 of memory of its own, of that dtype: where the value
+  itself will lie, those say that come later."
   [{:keys [b] :as writer} id dtype note]
-  (let [own (type/dtype-of (graph/node-type b id))]
-    (if (= own dtype)
-      (layout/dense! writer id note)
-      (add! writer [:cast {:dtype dtype}] [id] [dtype []] note))))
+  (let [same? (= dtype (type/dtype-of (graph/node-type b id)))]
+    (add! writer (if same? [:copy {:element true}] [:cast {:dtype dtype, :element true}]) [id]
+          [dtype []] note)))
 
 (defn part!
   "The id of a part of a region's node, which lies where the region says; nil for parts of other

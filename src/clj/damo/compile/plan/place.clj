@@ -27,17 +27,34 @@
 
 (defn size
   "The number of elements of a shape. Where it is the larger or smaller of dims that a call counts,
-  :counted, it is the product as it stands: by what they may be, a difference would say too much."
-  [{:keys [counted]} shape]
-  (if (and (some #{:min :max} (flatten shape)) (some counted (mapcat type/dim-symbols shape)))
-    (into [:*] shape)
-    (type/size shape)))
+  :counted, it is the product as it stands: by what they may be, a difference would say too much.
+  What is in a body that does not run may have less than no elements; it has none."
+  [{:keys [counted regions]} shape]
+  (let [size (type/size shape)]
+    (cond (and (some #{:min :max} (flatten shape)) (some counted (mapcat type/dim-symbols shape)))
+          (into [:*] shape)
+          (and (seq regions) (not (type/at-most? 0 size))) [:max 0 size]
+          :else size)))
+
+(defn- rows-of-ring?
+  "Is it an offset of rows of a ring?"
+  [offset]
+  (some #{:mod} (flatten [offset])))
+
+(defn- beyond
+  "The sum of two offsets. Those of rows of rings stay as they stand, [:* size [:mod row length]],
+  by which rows are seen to lie apart."
+  [a b]
+  (cond (= 0 a) b
+        (= 0 b) a
+        (some rows-of-ring? [a b]) [:+ a b]
+        :else (type/signed+ a b)))
 
 (defn- window
   "The key of so many elements of a memory, from an offset on."
   [[tag of from :as key] offset size]
   (if (= tag :window)
-    [:window of (type/signed+ from offset) size]
+    [:window of (beyond from offset) size]
     [:window key offset size]))
 
 (defn- in-memory
@@ -46,7 +63,11 @@
   (let [row (if ring (in-ring row all) row), own-shape (into [rows] (or own-shape shape))]
     (if (and (= 0 row) (= (type/size own-shape) (type/size (into [all] shape))))
       key
-      (window key (type/signed* row (type/size (rest own-shape))) (size g own-shape)))))
+      (window key
+              (if (rows-of-ring? row)
+                [:* (size g (rest own-shape)) row]
+                (type/signed* row (type/size (rest own-shape))))
+              (size g own-shape)))))
 
 (defn memory-of
   "The function from a node to the key of its memory. `alias`, {node node}, has those that lie where
