@@ -10,6 +10,7 @@
             [damo.compile.pass.loop.carry :as carry]
             [damo.compile.pass.loop.hoist :as hoist]
             [damo.compile.pass.loop.row :as row]
+            [damo.compile.pass.loop.unroll :as unroll]
             [damo.compile.pass.loop.unread :as unread]
             [damo.compile.pass.unite :as unite]
             [damo.data.graph :as graph]
@@ -51,7 +52,11 @@
    {:name :loop-sum, :of after/summed, :keeps :value, :phases #{:late}
     :why "A state that only adds products is one product behind the loop."}
    {:name :loop-trail, :of after/trailed, :keeps :value, :phases #{:late}
-    :why "Products that no round needs are one product behind the loop."}])
+    :why "Products that no round needs are one product behind the loop."}
+   {:name :loop-single, :of (unroll/written-out 1), :keeps :bits, :phases #{:early :late}
+    :why "A loop of one round, or none, is what is in it."}
+   {:name :loop-few, :of (unroll/written-out 4), :keeps :bits, :phases #{:late}
+    :why "A few rounds cost less without what a loop costs, and rules see across them."}])
 
 (def ^:private most-rounds
   "How often the passes of a phase follow each other, when each makes work for the others."

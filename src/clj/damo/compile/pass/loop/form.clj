@@ -174,6 +174,13 @@
   [g]
   (filterv #(= :loop (op/kind (graph/op-at g %))) (graph/live g)))
 
+(defn- impossible?
+  "Does a loop of a graph ask for rows that are not there whatever the dims are? It fails in each
+  call."
+  [g id]
+  (some (fn [[small large]] (and (integer? small) (integer? large) (< large small)))
+        (looping/requirements (graph/attrs-at g id) (pop (graph/types-at g id)))))
+
 (defn replaced
   "The graph with what (change! b id loop) makes in the place of its loops: {:id :parts}, the node
   of a builder that stands for the loop and its results there, nil where it stays. The loop that it
@@ -187,7 +194,7 @@
                    (let [l (assoc (opened node args note)
                                   :types (tuple/types type)
                                   :must (filterv #(failing/may-fail? flags %) (distinct args)))]
-                     (when-let [new-loop (change! b id l)]
+                     (when-let [new-loop (when-not (impossible? g id) (change! b id l))]
                        (.put made id new-loop)
                        (:id new-loop))))
          ids (graph/sweep!
