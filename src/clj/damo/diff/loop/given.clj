@@ -5,6 +5,7 @@
   ids."
   (:require [damo.data.graph :as graph]
             [damo.data.type :as type]
+            [damo.diff.loop.bodies :as bodies]
             [damo.diff.loop.rows :as rows]
             [damo.diff.mask :as mask]
             [damo.diff.node :as node]
@@ -64,15 +65,43 @@
   (and (integer? rows) (looping/first-rows attrs o) (<= rows (depth s o))))
 
 (defn to-rows
-  "What gives to a row of output o in each round: the gradients :id, all rows of them, which are
-  read from row :from on, :by 1 or -1, :back? where the latest row comes first, and known as
-  :token."
+  "What gives to a row of output o in each round, a map each: :id, a gradient, known as :token in
+  the body, its latest row first where it is :back?. Of the last rows alone, an integer, it has
+  these, :late; else all, zeros where it has none, read from row :from on, :by 1 or -1."
   [{:keys [b id given] :as s} o]
-  (for [[i [result g]] (map-indexed vector (remove (comp (partial few? s) first) (given o)))
-        :let [total (total s o), back? (looping/backwards? result)
-              start (if back? 0 (type/dim- total (rows/extent b g)))]]
-    {:token [:given o i], :back? back?, :from (if back? 0 total), :by (if back? 1 -1)
-     :id (rows/placed! b id g start total)}))
+  (for [[i [[_ n :as result] g]] (map-indexed vector (remove (comp (partial few? s) first)
+                                                             (given o)))
+        :let [total (total s o), back? (looping/backwards? result), token [:given o i]
+              start (if back? 0 (type/dim- total (rows/extent b g)))]
+        :when (not= 0 n)]
+    (if (integer? n)
+      {:token token, :id g, :back? back?, :late true}
+      {:token token, :id (rows/placed! b id g start total), :back? back?
+       :from (if back? 0 total), :by (if back? 1 -1)})))
+
+(defn spec
+  "What the parameter of the body is that knows such a gradient."
+  [{:keys [late id from by]}]
+  (if late [:all id] [:each id from by]))
+
+(defn- late-row
+  "The template of the row of ?g that is the ?u-th from the latest, zeros where there are fewer."
+  [n back?]
+  (let [n [:dim {:dim n}]]
+    [:where [:lt '?u n]
+     [:take {:axis 0} '?g (if back?
+                            [:minimum '?u [:sub n 1]]
+                            [:maximum 0 [:sub [:sub n '?u] 1]])]
+     0]))
+
+(defn row!
+  "The id in the builder of the body of what such a gradient gives to the row of this round."
+  [{:keys [b inner attrs]} o {:keys [token id late back?]}]
+  (if late
+    (let [g (bodies/param! inner token (graph/node-type b id))
+          u (bodies/param! inner [:turn] [:i64 []])]
+      (node/emit-template! inner u {'?g g, '?u u} (late-row (rows/extent b id) back?)))
+    (bodies/param! inner token (real (looping/output-type attrs o)))))
 
 (defn pending!
   "The id of the gradient of row j of the last window of carry c before a round is looked at."
@@ -86,10 +115,19 @@
       (reduce #(node/sum! b id %1 %2) found)
       (rows/zeros! b id type 1))))
 
+(defn- late-first-rows!
+  "The ids of what the last rows of a result give to each of the first rows of carry c."
+  [{:keys [b id] :as s} c {g :id, :keys [back?]}]
+  (let [n (rows/extent b g)]
+    (for [j (range (depth s c))
+          :let [u (op/emit! b :dim {:dim (type/dim- (total s c) (inc j))} [] nil)]]
+      (node/emit-template! b id {'?g g, '?u u}
+                           [:expand-dims {:axis [0]} (late-row n back?)]))))
+
 (defn to-first-rows
   "The ids of what results of the loop give to the first rows of carry c."
   [{:keys [b id rounds] :as s} c]
-  (for [{g :id, :keys [back?]} (get-in s [:rows c]) :let [d (depth s c)]]
-    (if back?
-      (rows/flipped! b id (rows/slice! b id g rounds (type/dim+ rounds d)))
-      (rows/slice! b id g 0 d))))
+  (for [{g :id, :keys [back? late] :as given} (get-in s [:rows c]) :let [d (depth s c)]]
+    (cond late (rows/joined! b id (late-first-rows! s c given))
+          back? (rows/flipped! b id (rows/slice! b id g rounds (type/dim+ rounds d)))
+          :else (rows/slice! b id g 0 d))))

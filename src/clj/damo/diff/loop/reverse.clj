@@ -61,9 +61,10 @@
   [{:keys [inner outs reached] :as s}]
   (let [seeds (HashMap.)]
     (doseq [o (:outputs reached)
-            :let [depth (given/depth s o), pending (when (pos? depth) [[:pending o (dec depth)]])]
-            token (concat pending (map :token (get-in s [:rows o])))]
-      (node/add-gradient! inner seeds (nth outs o) (row-param! s token o)))
+            :let [depth (given/depth s o)
+                  pending (when (pos? depth) [(row-param! s [:pending o (dec depth)] o)])]
+            gradient (concat pending (map #(given/row! s o %) (get-in s [:rows o])))]
+      (node/add-gradient! inner seeds (nth outs o) gradient))
     (into {} seeds)))
 
 (defn- pulled
@@ -131,7 +132,7 @@
       :kept (let [kept (stored token)] [:each kept (rows/extent b kept) -1])
       :turn [:turn]
       :arg [:all (nth args at)]
-      :given (let [[_ _ i] token, {:keys [id from by]} (get-in s [:rows at i])] [:each id from by])
+      :given (given/spec (first (filter #(= token (:token %)) (get-in s [:rows at]))))
       [:carry (place token) 0])))
 
 (defn- numbered
