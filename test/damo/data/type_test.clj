@@ -143,3 +143,13 @@
     (is (thrown-with-msg? clojure.lang.ExceptionInfo #"differ" (type/unify-dims "dims" a b)))
     (is (thrown-with-msg? clojure.lang.ExceptionInfo #"differ" (type/unify-dims "dims" b a)))
     (is (= a (type/unify-dims "dims" a a)))))
+
+(deftest products-with-the-smaller-of-two-keep-it
+  (is (= '[:* [:min 1 r] m] (type/dim* 'm (type/dim-min 1 'r))))
+  (is (= '[:* 2 [:min 3 n]] (type/dim* 2 (type/dim-min 3 'n))))
+  (is (= '[:+ [:* [:min 1 r] n] n] (type/dim* (type/dim+ (type/dim-min 1 'r) 1) 'n)))
+  (is (= '[:* [:max k n] m] (type/dim* 'm (type/dim-max 'n 'k))))
+  (doseq [n (range 4), r (range 4)
+          :let [sum (type/dim+ (type/dim-min 2 'r) (type/dim-max 'n 1))
+                d (type/dim* sum (type/dim-min 'n 'r))]]
+    (is (= (* (+ (min 2 r) (max n 1)) (min n r)) (type/dim-value {'n n, 'r r} d)))))
