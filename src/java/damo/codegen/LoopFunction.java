@@ -12,6 +12,7 @@ import java.util.BitSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 
 /**
  * A loop with all that it holds as one function, in a text of its own that LLVM optimises: small
@@ -63,7 +64,8 @@ final class LoopFunction implements StepWriter.Place {
                       Products products, StepWriter caller) {
         Outside outside = callers.another();
         LoopFunction f = new LoopFunction(number, loop, parts, lists, outside);
-        StepWriter writer = new StepWriter(parts, outside, products.in(outside), f.lines, f);
+        StepWriter writer = new StepWriter(parts, outside, products.in(outside, f::take), f.lines,
+                f);
         f.rounds(number, loop, writer);
         f.lines.add("ret i32 0");
         String name = parts.nextName("damo_loop");
@@ -190,6 +192,16 @@ final class LoopFunction implements StepWriter.Place {
             kernels.computeIfAbsent(name, n -> parts.kernels.part(kernel));
         }
         return part;
+    }
+
+    /** Has a function as a part unless that makes it too long. */
+    private boolean take(String name, long own, Supplier<String> text) {
+        if (length + own > MOST) {
+            return false;
+        }
+        length += own;
+        kernels.computeIfAbsent(name, n -> text.get());
+        return true;
     }
 
     private boolean small(int kernel) {

@@ -8,6 +8,7 @@ import damo.tensor.DType;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.function.Supplier;
 
 /**
  * The matrix products that one program asks for: a dispatching function for each dtype, from the
@@ -33,16 +34,28 @@ final class Products {
 
     private final Outside outside;
     private final int vectorBits;
+    private final Parts parts;
+
+    /** A text whose functions may become parts of the one that calls them. */
+    interface Parts {
+        /** Whether it takes one of so many instructions, and then has it. */
+        boolean take(String name, long length, Supplier<String> text);
+    }
+
+    private Products(Outside outside, int vectorBits, Parts parts) {
+        this.outside = outside;
+        this.vectorBits = vectorBits;
+        this.parts = parts;
+    }
 
     /** For a machine with vectors of that width; {@code outside} learns what is asked for. */
     Products(Outside outside, int vectorBits) {
-        this.outside = outside;
-        this.vectorBits = vectorBits;
+        this(outside, vectorBits, (name, length, text) -> false);
     }
 
     /** The same for another text, of which {@code other} learns what is asked for. */
-    Products in(Outside other) {
-        return new Products(other, vectorBits);
+    Products in(Outside other, Parts text) {
+        return new Products(other, vectorBits, text);
     }
 
     /**
@@ -99,7 +112,12 @@ final class Products {
     /** The name (with {@code @}) of the function for it. */
     String requireVector(VectorProducts p, DType t) {
         String name = p.name(t, vectorBits);
-        share(name, VectorProducts.PARAMETERS, t, called -> p.text(t, vectorBits,
+        String part = name + ".part";
+        if (p.small() && parts.take("@" + part, VectorProducts.LENGTH,
+                () -> p.part(part, t, vectorBits))) {
+            return "@" + part;
+        }
+        share(name, VectorProducts.PARAMETERS, t, called -> p.text(name, t, vectorBits,
                 new Products(called, vectorBits).require(t)));
         return "@" + name;
     }

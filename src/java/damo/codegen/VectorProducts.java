@@ -12,16 +12,21 @@ import damo.tensor.DType;
  *
  * @param dots whether the rows of B lie along x
  * @param n the length of c
+ * @param k the length of x
  * @param vector the operand that is a vector
  * @param step its stride
  * @param matrix the other operand
  * @param lead its stride between rows
  */
-record VectorProducts(boolean dots, Size n, Step.Operand vector, Size step, Step.Operand matrix,
+record VectorProducts(boolean dots, Size n, Size k, Step.Operand vector, Size step, Step.Operand matrix,
                       Size lead) {
     private static final Size ONE = new Size.Int(1);
     /** Above this many terms BLAS is as fast on one thread, and may use more. */
     private static final int TERMS = 1 << 20;
+    /** Up to so many a call is felt. */
+    private static final int FEW_TERMS = 1 << 14;
+    /** Instructions of a function, more or less. */
+    static final long LENGTH = 150;
 
     static final String PARAMETERS =
             "i64, i64, {T}, ptr, i64, ptr, i64, {T}, ptr";
@@ -29,22 +34,22 @@ record VectorProducts(boolean dots, Size n, Step.Operand vector, Size step, Step
     /** The step as such a product; null where it is none. */
     static VectorProducts of(Step.Gemm g) {
         if (g.m().equals(ONE)) {
-            return of(g.n(), g.a(), g.a().colStride(), g.b(), g.b().colStride(),
-                    g.b().rowStride());
+            return of(g.n(), g.k(), g.a(), g.a().colStride(), g.b(),
+                    g.b().colStride(), g.b().rowStride());
         }
         return g.n().equals(ONE) && g.c().rowStride().equals(ONE)
-                ? of(g.m(), g.b(), g.b().rowStride(), g.a(), g.a().rowStride(), g.a().colStride())
-                : null;
+                ? of(g.m(), g.k(), g.b(), g.b().rowStride(), g.a(), g.a().rowStride(),
+                        g.a().colStride()) : null;
     }
 
     /** {@code along} is the stride of B along c, {@code across} that along x. */
-    private static VectorProducts of(Size n, Step.Operand vector, Size step, Step.Operand matrix,
-                                     Size along, Size across) {
+    private static VectorProducts of(Size n, Size k, Step.Operand vector, Size step,
+                                     Step.Operand matrix, Size along, Size across) {
         if (along.equals(ONE)) {
-            return new VectorProducts(false, n, vector, step, matrix, across);
+            return new VectorProducts(false, n, k, vector, step, matrix, across);
         }
         return across.equals(ONE) && step.equals(ONE)
-                ? new VectorProducts(true, n, vector, step, matrix, along) : null;
+                ? new VectorProducts(true, n, k, vector, step, matrix, along) : null;
     }
 
     /** The n of a function for that alone; 0 for one that takes any. */
@@ -61,14 +66,35 @@ record VectorProducts(boolean dots, Size n, Step.Operand vector, Size step, Step
                 + (kind == 0 ? "" : "." + kind);
     }
 
+    /** Whether it is known to have so few terms that a call takes a part of its time. */
+    boolean small() {
+        return n instanceof Size.Int i && k instanceof Size.Int j && i.value() <= FEW_TERMS
+                && j.value() <= FEW_TERMS && i.value() * j.value() <= FEW_TERMS;
+    }
+
     /**
      * The text of the function. What is not small is left to the function {@code wide}, whose
      * parameters are those of resources/damo/gemm.ll.
      */
-    String text(DType t, int vectorBits, String wide) {
-        String type = Types.value(t);
+    String text(String name, DType t, int vectorBits, String wide) {
         Lines lines = new Lines();
-        leave(lines, type, wide);
+        leave(lines, Types.value(t), wide);
+        return "define " + whole(lines, name, t, vectorBits) + " #0 {\n" + lines.text() + "}\n";
+    }
+
+    /** The same as a part of the functions of a text, which call it for what is small. */
+    String part(String name, DType t, int vectorBits) {
+        Lines lines = new Lines();
+        return "define internal " + whole(lines, name, t, vectorBits) + " #1 {\n" + lines.text()
+                + "}\n";
+    }
+
+    /** Appends what it does, but for what is large; gives its head. */
+    private String whole(Lines lines, String name, DType t, int vectorBits) {
+        String type = Types.value(t);
+        // A sum of nothing is 0, whatever the factor is.
+        lines.add("%some = icmp sgt i64 %k, 0");
+        lines.add("%alpha = select i1 %some, ", type, " %factor, ", type, " ", Types.floating(0.0));
         long kind = kind(t, vectorBits);
         if (dots) {
             DotProduct.write(lines, t, kind == 1, vectorBits);
@@ -76,10 +102,10 @@ record VectorProducts(boolean dots, Size n, Step.Operand vector, Size step, Step
             RowProduct.write(lines, t, kind, vectorBits);
         }
         lines.add("ret void");
-        return "define void @" + name(t, vectorBits) + "(i64 %n, i64 %k, " + type + " %factor, "
+        return "void @" + name + "(i64 %n, i64 %k, " + type + " %factor, "
                 + "ptr noalias nocapture readonly %x, i64 %x.step, "
                 + "ptr noalias nocapture readonly %b, i64 %b.lead, " + type + " %beta, "
-                + "ptr noalias nocapture %c) #0 {\n" + lines.text() + "}\n";
+                + "ptr noalias nocapture %c)";
     }
 
     private void leave(Lines lines, String type, String wide) {
@@ -92,9 +118,6 @@ record VectorProducts(boolean dots, Size n, Step.Operand vector, Size step, Step
                 dots ? "1, i64 %b.lead" : "%b.lead, i64 1", ", ", type, " %beta, ptr %c, i64 %n)");
         lines.add("ret void");
         lines.label("near");
-        // A sum of nothing is 0, whatever the factor is.
-        lines.add("%some = icmp sgt i64 %k, 0");
-        lines.add("%alpha = select i1 %some, ", type, " %factor, ", type, " ", Types.floating(0.0));
     }
 
     /** Appends the one when beta is 0, else the other. */
