@@ -18,8 +18,8 @@ import damo.tensor.DType;
  * @param matrix the other operand
  * @param lead its stride between rows
  */
-record VectorProducts(boolean dots, Size n, Size k, Step.Operand vector, Size step, Step.Operand matrix,
-                      Size lead) {
+record VectorProducts(boolean dots, Size n, Size k, Step.Operand vector, Size step,
+                      Step.Operand matrix, Size lead) {
     private static final Size ONE = new Size.Int(1);
     /** Above this many terms BLAS is as fast on one thread, and may use more. */
     private static final int TERMS = 1 << 20;
