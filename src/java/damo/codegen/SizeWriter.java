@@ -67,11 +67,12 @@ final class SizeWriter {
         }
     }
 
+    /** In another order than the bounds check went through, hence without {@code nsw}. */
     private String sum(List<Size> terms, String first) {
         String total = first;
         for (Size term : terms) {
             String x = write(term);
-            total = total == null ? x : lines.value("add nsw i64 ", x, ", ", total);
+            total = total == null ? x : lines.value("add i64 ", x, ", ", total);
         }
         return total;
     }
