@@ -1,11 +1,12 @@
 (ns damo.codegen.golden-test
-  "The generated text of three programs and of the dispatch of products, word for word. To renew
+  "The generated text of four programs and of the dispatch of products, word for word. To renew
   the files after a wanted change, run the tests with -Ddamo.golden=write and read the
   difference before it is committed."
   (:require [clojure.java.io :as io]
             [clojure.string :as str]
             [clojure.test :refer [deftest is]]
-            [damo.jit.calling :as calling])
+            [damo.jit.calling :as calling]
+            [damo.program.loops :as loops])
   (:import (damo.codegen Codegen LlvmModule)))
 
 (set! *warn-on-reflection* true)
@@ -25,6 +26,8 @@
                        [:index at [:load 1 i] m 0]
                        [:acc :add s [:mul [:load 0 at] [:load 0 at]]]]
                       [:store 2 0 s]])
+   "loop"
+   (assoc loops/newton :name "loop")
    "product"
    (assoc (calling/program '[n] '[[:f32 :in [:* n 784]] [:f32 :in 7840] [:f32 :inout [:* n 10]]] [])
           :kernels []

@@ -87,3 +87,32 @@
                    (assoc-in [:buffers 2 :size] size)))]
     (is (= #{3} (open (form '[n] 'n))) "all of an array, whose shape is known")
     (is (= #{3 2} (open (form '[k] 'k))) "the beginning that was counted, though more is read")))
+
+(deftest what-rounds-and-cases-write
+  (let [dense '[[:for k [:* n m] [:store 1 k [:const :f32 1]]]]
+        part '[[:for i n [:store 1 i [:load 0 i]]]]
+        write '{:do :kernel :kernel 0 :args [0 2]}
+        copy '{:do :kernel :kernel 1 :args [2 3]}
+        looped (fn [body loop steps]
+                 (program :out body (into [(merge {:do :loop :var 't :steps steps} loop)] [copy])))
+        branched (fn [cases]
+                   (-> (program :out dense
+                                [{:do :branch :test 4 :note 0 :cases cases} copy])
+                       (update :buffers conj {:dtype :i64 :size 1 :kind :const})
+                       (assoc :consts [{:buffer 4 :data [0]}], :notes [{:op "switch"}])))]
+    (are [expected form] (= expected (open form))
+      #{} (looped dense '{:extent 3} [write])
+      #{} (looped dense '{:extent n} [write])
+      #{2} (looped dense '{:extent [:- n 3]} [write])
+      #{2} (looped part '{:extent n} [write])
+      #{} (looped dense '{:extent n}
+                  '[{:do :kernel :kernel 0 :args [0 {:buffer 2 :offset 0 :size [:* n m]}]}])
+      #{2} (looped part '{:extent n}
+                   '[{:do :kernel :kernel 0 :args [0 {:buffer 2 :offset 0 :size n}]}])
+      #{2} (looped part '{:extent m} '[{:do :kernel :kernel 0
+                                        :args [0 {:buffer 2 :offset [:* n t] :size n}]}])
+      #{} (branched [[write] [write]])
+      #{2} (branched [[write] ['{:do :loop :var t :extent 0
+                                 :steps [{:do :kernel :kernel 0 :args [0 2]}]}]])
+      #{} (branched [[write] [{:do :block :steps [write]}]])
+      #{2} (branched [[{:do :loop :var 't :extent [:- 'n 3] :steps [write]}] [write]]))))

@@ -55,3 +55,52 @@
                                    (mapv #(vector % (inc %)) (range 9)))))))
   (is (thrown-with-msg? DamoException #"temporaries of program \"chain\" need more bytes"
                         (bind [Long/MAX_VALUE Long/MAX_VALUE] [[0 1]]))))
+
+;; ## Lifetimes of loops
+
+(defn- place
+  "Where temporaries of these sizes lie, in bytes, for steps over kernels that write or copy them."
+  [sizes steps]
+  (let [form {:damo/program 1 :name "loops" :dims '[n]
+              :buffers (into [{:dtype :i8 :size 'n :kind :input}
+                              {:dtype :i64 :size 1 :kind :const}]
+                             (map (fn [s] {:dtype :i8 :size s :kind :temp})) sizes)
+              :inputs [{:name "x" :dtype :i8 :shape '[n] :buffer 0}]
+              :consts [{:buffer 1 :data [0]}]
+              :kernels [{:name "write" :params [[:i8 :out]] :body []}
+                        {:name "copy" :params [[:i8 :in] [:i8 :out]] :body []}
+                        {:name "read" :params [[:i8 :in]] :body []}]
+              :notes [{:op "switch"}], :steps steps}]
+    (vec (drop 2 (.offsets (Bindings/bind (Programs/read (pr-str form)) (long-array [3])))))))
+
+(defn- run [kernel & args] {:do :kernel :kernel ({:write 0 :copy 1 :read 2} kernel) :args args})
+(defn- rounds [& steps] {:do :loop :var (gensym "t") :extent 'n :steps (vec steps)})
+(defn- either [& cases] {:do :branch :test 1 :note 0 :cases (vec cases)})
+
+(deftest loops-keep-what-a-later-round-needs
+  (let [together? (fn [sizes steps] (apply = (place sizes steps)))]
+    (doseq [[shared steps]
+            [[true [(run :write 2) (run :read 2) (run :write 3) (run :read 3)]]
+             [true [(rounds (run :write 2) (run :read 2) (run :write 3) (run :read 3))]]
+             [true [(rounds (run :write 2) (run :read 2)) (rounds (run :write 3) (run :read 3))]]
+             [true [(rounds (rounds (run :write 2) (run :read 2)) (run :write 3) (run :read 3))]]
+             [true [(rounds (either [(run :write 2) (run :read 2)]
+                                    [(run :write 3) (run :read 3)]))]]
+             ;; Written before, read and written again in each round.
+             [false [(run :write 2) (rounds (run :read 2) (run :write 3) (run :read 3)
+                                            (run :write 2))]]
+             ;; Read behind the loop: it may be of an earlier round than the last.
+             [false [(rounds (run :write 2) (run :write 3) (run :read 3)) (run :read 2)]]
+             [false [(rounds (rounds (run :write 2)) (rounds (run :write 3) (run :read 3))
+                             (run :read 2))]]
+             ;; A part is written, the rest stays.
+             [false [(rounds (run :write {:buffer 2 :offset 'n :size 1}) (run :read 2)
+                             (run :write 3) (run :read 3))]]
+             ;; Written in one case only.
+             [false [(run :write 2)
+                     (rounds (either [(run :write 2)] [(run :read 2)])
+                             (run :write 3) (run :read 3))]]
+             [true [(rounds (either [(run :write 2)] [(run :write 2)]) (run :read 2)
+                            (run :write 3) (run :read 3))]]]]
+      (testing (pr-str steps)
+        (is (= shared (together? [100 100] steps)))))))

@@ -4,6 +4,7 @@
   (:require [clojure.test :refer [deftest is testing]]
             [damo.runtime.programs :as programs])
   (:import (damo.program Programs)
+           (damo.verify Effects)
            (damo.runtime Function HostCall HostKernel OpKernels)
            (java.util Map)))
 
@@ -69,3 +70,44 @@
       (is (= [[20.0 30.0]] (programs/call f [0 1] [1 1 1] [10 20 30])))
       (is (some? (programs/refusal #(programs/call f [0 2] [1 1 1] [10 20 30]))))
       (is (= 1.0 @(.value w)) "the call that failed counted nothing"))))
+
+;; ## Loops and branches
+
+(deftest rounds-come-after-rounds
+  (let [fails? (fn [steps]
+                 (Effects/failsAfterWrite
+                  (Programs/read
+                   (pr-str (-> checked
+                               (assoc-in [:kernels 2 :body 0 3 3] 'm)
+                               (update :buffers conj {:dtype :i64 :size 1 :kind :const}
+                                       {:dtype :bool :size 1 :kind :const})
+                               (update :consts conj {:buffer 7 :data [0]}
+                                       {:buffer 8 :data [false]})
+                               (assoc-in [:buffers 2 :size] 'm)
+                               (assoc-in [:inputs 2 :shape] '[m])
+                               (assoc :dims '[n m], :steps steps))))))
+        [check write take] (:steps checked)
+        rounds (fn [& steps] {:do :loop :var (gensym "t") :extent 'n :steps (vec steps)})
+        either (fn [& cases] {:do :branch :test 7 :note 0 :cases (vec cases)})]
+    (doseq [[expected steps]
+            [[false [check write take]]
+             [true [write check take]]
+             [true [(rounds check) write take]]             ; perhaps no round
+             [false [(assoc (rounds check) :extent 2) write take]]
+             [true [(rounds check write) take]]
+             [true [check (rounds check write) take]]
+             [false [check (rounds write take)]]
+             [false [check (rounds take write)]]
+             [true [(rounds check take write)]]
+             [true [check (rounds write take check)]]
+             [true [(rounds (rounds check) (rounds write)) check take]]
+             [false [check (either [write] [take]) take]]
+             [true [check write (either [take] [take])]]
+             [true [check (either [write] [check]) check take]]
+             [false [(either [check] [check write]) write take]]
+             [true [(assoc (rounds check) :until 8) write take]]
+             [false [(-> (rounds check) (assoc :until 8) (dissoc :extent)) write take]]
+             [true [check (-> (rounds write take) (assoc :until 8) (dissoc :extent))]]
+             [true [check write (-> (rounds take) (assoc :until 8) (dissoc :extent))]]]]
+      (testing (pr-str steps)
+        (is (= expected (fails? steps)))))))

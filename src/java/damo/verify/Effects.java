@@ -57,7 +57,7 @@ public final class Effects {
         if (fails(loop.steps())) {
             return true;
         }
-        checked = checked.and(before);
+        checked = loop.sure() ? checked : checked.and(before);
         return false;
     }
 
