@@ -44,6 +44,16 @@
     (try (f folder)
          (finally (run! #(.delete ^File %) (reverse (file-seq (io/file folder))))))))
 
+(deftest hessian-free-training
+  (in-folder
+   (fn [folder]
+     (let [text (output-of "hessian_free.clj" "4" "12" folder)
+           wrong (fn [method] (parse-double (second (re-find (re-pattern (str method ".* (\\S+) %"))
+                                                             text))))]
+       (testing "it learns to add, and plain gradient descent does not in the same time"
+         (is (< (wrong "Newton") 20.0 50.0 (wrong "SGD"))))
+       (is (str/includes? (slurp (io/file folder "hessian-free.svg")) "polyline"))))))
+
 (defn- lines-with [what text] (filter #(str/includes? % what) (str/split-lines text)))
 
 (deftest characters

@@ -27,6 +27,20 @@
   [degree z]
   (reduce + (reductions (fn [term k] (/ (* term z) k)) 1.0 (range 1 (inc degree)))))
 
+(deftest runge-kutta-of-a-linear-equation
+  (testing "y' = -k y: each step multiplies by the Taylor polynomial p(-k h) of degree 4"
+    (let [y0 (d/input 'y0 [:f64 []]), k (d/input 'k [:f64 []]), n (d/input 'n [:i64 []])
+          y (runge-kutta #(d/neg (d/mul k %)) y0 0.1 n)
+          f (d/function [y0 k n] {:y y, :slope (d/grad y k), :tangent (d/rop y k 2.0)})]
+      (doseq [n [1 2 17]
+              :let [{:keys [y slope tangent]} (f 3.0 1.7 n)
+                    factor (taylor 4 -0.17)
+                    by-k (* 3.0 n (Math/pow factor (dec n)) (taylor 3 -0.17) -0.1)]]
+        (testing (str n " steps")
+          (is (close? 1e-13 (* 3.0 (Math/pow factor n)) @y))
+          (is (close? 1e-13 by-k @slope))
+          (is (close? 1e-13 (* 2 by-k) @tangent)))))))
+
 (defn- predator-and-prey
   "Lotka and Volterra: (u, v)' = (a u - b u v, d u v - c v) for theta = [a b c d]."
   [theta y]

@@ -9,6 +9,15 @@
 
 ;; ## Numbers
 
+(deftest fibonacci
+  (let [n (d/input 'n [:i64 []])
+        all (:f (d/scan {:state {:f {:init (d/tensor [0 1]), :taps [-2 -1]}}, :n-steps n}
+                  (fn [{[a b] :f}] {:f (d/add a b)})))
+        f (d/function [n] all)]
+    (doseq [n [0 1 2 91]]
+      (is (= (vec (take n (map second (rest (iterate (fn [[a b]] [b (+' a b)]) [0 1])))))
+             @(f n))))))
+
 (defn- horner [coefficients x]
   (d/foldl (fn [value c] (d/add (d/mul value x) c)) 0.0 coefficients))
 

@@ -25,6 +25,21 @@
         made
         (recur next-x made)))))
 
+(deftest newton-until-it-stands-still
+  (let [a (d/input 'a [:f64 []]), x0 (d/input 'x0 [:f64 []])
+        xs (square-root a x0 30), root (d/index xs -1)
+        f (d/function [a x0] {:xs xs, :steps (d/shape-i xs 0), :grads (d/grad root [a x0])
+                              :tangent (d/rop root a 3.0)})]
+    (doseq [[a x0] [[2.0 1.0] [2.0 1e4] [49.0 7.0] [1e-6 1.0]]
+            :let [plain (plain-square-root a x0 30)
+                  {:keys [xs steps grads tangent]} (f a x0), slope (/ 0.5 (Math/sqrt a))]]
+      (testing (str "the root of " a " from " x0)
+        (is (= (count plain) @steps))
+        (is (close? 1e-15 plain @xs))
+        (is (close? 1e-12 slope @(grads 0)))
+        (is (close? 1e-9 0.0 @(grads 1)) "the start is forgotten")
+        (is (close? 1e-12 (* 3 slope) @tangent))))))
+
 (defn- kepler
   "The E of E - e sin E = M, by Newton's method."
   [e m]

@@ -12,7 +12,8 @@
             [damo.data.type :as type]
             [damo.meaning.failing :as failing]
             [damo.op :as op]
-            [damo.op.body :as body]))
+            [damo.op.body :as body]
+            [damo.rule :as rule]))
 
 (set! *warn-on-reflection* true)
 
@@ -119,14 +120,16 @@
                            [:reshape {:shape [rows r]} '?y]])))
 
 (defn- total!
-  "The id of what a carry is at the end, [1 p r]: the first row and these sums of products."
+  "The id of what a carry is at the end, [1 p r]: the first row, where it is not zero, and these
+  sums of products, which are no -0.0."
   [b {:keys [firsts note]} c products factors]
   (let [src (select-keys note [:src]), start (firsts c)
         sum (reduce #(op/emit! b :add {} [(op/->Id %1) (op/->Id %2)] src)
                     (for [[x y] (map factors products)] (product-of-rows! b x y src)))]
     (op/instantiate-over! (op/emitter b src) {'?a start, '?s sum}
-                          [:add '?a [:reshape {:shape (type/shape-of (graph/node-type b start))}
-                                     '?s]])))
+                          (let [total [:reshape {:shape (type/shape-of (graph/node-type b start))}
+                                       '?s]]
+                            (if (= 0.0 (rule/uniform b start)) total [:add '?a total])))))
 
 (defn- moved
   "{:id :left :rows}: the loop without these outputs and with the rows of the `kept` nodes as
