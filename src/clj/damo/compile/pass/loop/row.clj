@@ -103,16 +103,21 @@
   [total from]
   (when-let [n (minus total from)] (or (bound n) n)))
 
+(defn- kept-rows
+  "How many rows a result has of what is read, nil where that has no form. Rows that were there
+  before the first round are no reason to keep the others in a ring."
+  [l rows {:keys [depth from order]}]
+  (let [fewer #(rows-of (type/dim+ depth (form/rounds l)) from)]
+    (cond (or order (= 0 from)) rows
+          (not= rows :all) (fewer)
+          (type/at-most? from depth) rows
+          :else (or (fewer) rows))))
+
 (defn- with-rounds
   "The loop of so many :steps that gives what is read; nil where that has no form."
   [{:keys [results] :as l} steps found]
   (let [l (assoc-in l [:attrs :steps] steps)
-        rows (for [[[_ rows] {:keys [depth from order]}] (map vector results found)]
-               (if (or order (= 0 from) (= rows :all))
-                 (or (when-not (or order (= 0 from))
-                       (rows-of (type/dim+ depth (form/rounds l)) from))
-                     rows)
-                 (rows-of (type/dim+ depth (form/rounds l)) from)))]
+        rows (for [[[_ rows] read] (map vector results found)] (kept-rows l rows read))]
     (when (every? some? rows)
       (assoc l :results (mapv #(assoc %1 1 %2) results rows)))))
 
