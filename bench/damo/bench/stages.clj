@@ -55,7 +55,7 @@
                     [damo.compile.plan/program "plan: memory, steps, notes"]
                     [damo.compile.schedule/schedule "schedule"]
                     [damo.compile.plan.update/arrange "place updates"]
-                    [damo.compile.plan/lower-unit "lower"]
+                    [damo.compile.plan.steps/unit-steps "lower"]
                     [damo.compile.pipeline/program-text "text"]
                     [damo.compile.pipeline/compiled "LLVM, link"]]
         :let [found (requiring-resolve v)] :when found]

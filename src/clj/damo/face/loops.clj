@@ -69,7 +69,7 @@
   :on-limit :stop – it gives the state that it has come to;
   :checkpoints k, :checkpoint-every k, :memory-budget bytes, :truncate-gradient k: see
   docs/loops.md; :name for messages."
-  [init condition user-fn & options]
+  [init condition-fn user-fn & options]
   (let [{:keys [max-steps on-limit unroll] :as options}
         (spec/check-options! (attribute/options schemas [] options))
         {:keys [states skeleton]} (states-of init)
@@ -81,10 +81,10 @@
                              (when max-steps (steps/wanted ":max-steps" max-steps nil))
                              {:called (symbol (name (or (:name options) 'while-loop)))
                               :sequences [], :states states
-                              :round (round skeleton condition user-fn)
-                              :unless #(ends condition (tree/put-together skeleton %))
+                              :round (round skeleton condition-fn user-fn)
+                              :unless #(ends condition-fn (tree/put-together skeleton %))
                               :grad (spec/grad-of options), :unroll unroll}))
         leaves (mapv scan/last-row traces)]
     (tree/put-together skeleton (if (and max-steps (= :fail on-limit))
-                                  (limited leaves skeleton condition max-steps)
+                                  (limited leaves skeleton condition-fn max-steps)
                                   leaves))))

@@ -37,7 +37,8 @@
    'megabytes [#(or (= :off %) (and (int? %) (<= 0 % 999999999)))
                "a number of megabytes, 0 or more, or :off"]
    'modes [map? "a map {:lop … :rop …}"]
-   'user-fn [fn? "a function of expressions"]})
+   'user-fn [fn? "a function of expressions"]
+   'condition-fn [fn? "a function of expressions"]})
 
 (defn- facts [given]
   (merge {:given given} (fail/source-position)))
