@@ -26,15 +26,21 @@
     (op/results (op/node :loop (-> attrs (update :params into more) (assoc :body body))
                          (into (vec args) captured)))))
 
-(defn branched
-  "The results of a branch of these functions of arguments, each to one expression or a vector."
-  [test args & fs]
+(defn branched-as
+  "The results of a branch of these functions of arguments, each to one expression or a vector; `as`
+  names the dims that differ."
+  [as test args & fs]
   (let [stand-ins (mapv #(stand-in (expr/type-of %)) args)
         closed (mapv (fn [f] (let [given (apply f stand-ins)]
                                (closing/closed (mapv expr/whole (if (vector? given) given [given]))
                                                stand-ins)))
                      fs)]
-    (op/results (op/node :branch {:cases (mapv :body closed)} (into [test] args)))))
+    (op/results (op/node :branch {:cases (mapv :body closed), :as as} (into [test] args)))))
+
+(defn branched
+  "The results of a branch of these functions, of like dims."
+  [test args & fs]
+  (apply branched-as nil test args fs))
 
 (defn value
   "The numbers of an expression for the values of inputs, {input nested numbers or an

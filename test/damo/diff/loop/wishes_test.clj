@@ -4,6 +4,8 @@
   (:require [clojure.test :refer [deftest is testing]]
             [damo.core :as d]
             [damo.data.array :as array]
+            [damo.data.type :as type]
+            [damo.diff.loop.wishes :as wishes]
             [damo.diff.loops :refer [looped near? numbers value]]))
 
 (set! *warn-on-reflection* true)
@@ -72,6 +74,22 @@
                           h0 (numbers random [2 2]), w [0.3 -0.7]}
                   plain (orders (rnn nil) values)]
             wishes (concat (for [k [1 2 3 7]] {:checkpoint-every k})
-                           (for [c [1 2 4]] {:checkpoints c}))]
+                           (for [c [1 2 4]] {:checkpoints c})
+                           (for [bytes [1 64 300]] {:memory-budget bytes}))]
       (testing (str n " rounds, " wishes)
         (is (near? plain (orders (rnn wishes) values)))))))
+
+(deftest what-a-budget-chooses
+  (let [of (fn [attrs bytes memory]
+             (wishes/chosen (assoc attrs :grad {:memory-budget bytes}) (delay memory)))
+        state {:row 8000, :window 8000}]
+    (is (nil? (of {:steps 100} 800000 state)) "everything may be kept")
+    (is (= {:checkpoint-every 10} (of {:steps 100} 799999 state)) "the least, 2·√100 states")
+    (is (= {:checkpoint-every 10} (of {:steps 100} 160000 state)))
+    (is (= {:checkpoints 18} (of {:steps 100} 159999 state)) "19 states, one of them of the round")
+    (is (= {:checkpoints 1} (of {:steps 100} 1 state)))
+    (is (= {:checkpoint-every 4} (of {:steps 100} 790000 {:row 40000, :window 8000})))
+    (is (= {:checkpoint-every '[:max 1 [:quot 1000 [:* 8 n]]]}
+           (of {:steps 'm} 2000 {:row (type/dim* 8 'n), :window (type/dim* 8 'n)})))
+    (is (= {:checkpoints 24} (wishes/chosen {:steps nil} (delay state))))
+    (is (= {:checkpoints 9} (of {:steps nil} 80000 state)))))

@@ -15,6 +15,7 @@
             [damo.diff.loop.given :as given]
             [damo.diff.loop.revolve :as revolve]
             [damo.diff.loop.rows :as rows]
+            [damo.diff.loop.segments :as segments]
             [damo.diff.loop.store :as store]
             [damo.diff.loop.wishes :as wishes]
             [damo.diff.node :as node]
@@ -26,22 +27,16 @@
 (set! *warn-on-reflection* true)
 
 ;; A situation is a map: of the loop :b :id :attrs :args :types :rounds; :steps, the rounds that are
-;; gone back; :wanted, the positions of arguments that are differentiated by; :given, {output
-;; [[result gradient] …]}; what `active` says under :active and :reached; :inner, the builder of the
-;; body, :outs the ids of its outputs.
-
-(defn- steps-back
-  "The rounds that are gone back, at most so many as the wish :truncate says."
-  [{{:keys [truncate]} :grad :as attrs}]
-  (let [rounds (looping/rounds attrs)] (if truncate (type/dim-min truncate rounds) rounds)))
+;; gone back; :wishes, and :checkpoints of them; :wanted, the positions of arguments that are
+;; differentiated by; :given, {output [[result gradient] …]}; what `active` says under :active and
+;; :reached; :inner, the builder of the body, :outs the ids of its outputs.
 
 (defn- situation [b id g positions]
   (let [[_ attrs & args] (graph/node b id), wanted (set positions)
         given (given/by-output b attrs g), forwards (active/forwards attrs wanted)
         inner (graph/builder)]
     {:b b, :id id, :attrs attrs, :args (vec args), :types (mapv #(graph/node-type b %) args)
-     :rounds (looping/rounds attrs), :steps (steps-back attrs), :wanted wanted, :given given
-     :checkpoints (wishes/checkpoints attrs)
+     :rounds (looping/rounds attrs), :wanted wanted, :given given
      :active forwards, :reached (active/backwards attrs forwards (keys given))
      :inner inner
      :outs (bodies/opened! inner (:body attrs) (get-in (graph/note b id) [:inner [:body]]))}))
@@ -177,7 +172,7 @@
 
 (defn- loop-back!
   "{token result}: the ids of the results of the reverse loop."
-  [{:keys [b id steps attrs args] :as s} {:keys [carries kept] :as made}]
+  [{:keys [b id steps wishes args] :as s} {:keys [carries kept] :as made}]
   (let [{:keys [tokens carried] :as body} (body-back s made)
         stored (store/stored! s tokens)
         all-carried (into (mapv first carries) carried), place (zipmap all-carried (range))
@@ -185,7 +180,7 @@
         [firsts args] (bodies/with-arguments args (map #(first-row! s %) all-carried))
         back (bodies/emit! b id {:steps steps, :params params, :carries firsts
                                  :results (results-back s made carried)
-                                 :grad (wishes/of-reverse attrs)}
+                                 :grad (wishes/of-reverse wishes)}
                            args body)]
     (into {} (map-indexed (fn [r token] [token (node/part! b back r)])
                           (concat (map first carries) (map (fn [[k]] [:each k]) kept))))))
@@ -226,19 +221,36 @@
    (for [[[what at] g] (sort-by (comp str key) back) :when (#{:sum :each} what)]
      (if (= :sum what) [(nth args at) (rows/one! b id g)] (of-rows! s g at)))))
 
-(defn- through-rounds!
-  "[argument gradient] pairs of a loop that is gone back through round by round."
-  [b id g positions]
-  (let [{:keys [reached] :as s} (situation b id g positions)
-        s (assoc s :rows (into {} (map (fn [o] [o (vec (given/to-rows s o))]))
-                               (distinct (concat (:carries reached) (:outputs reached)))))]
-    (doall (gradients! s (loop-back! s (made s))))))
+;; ## Ways back
+
+(defn- bytes-of
+  "The bytes of arrays of these types, a dim."
+  [types]
+  (reduce type/dim+ 0 (for [[dtype shape] types]
+                        (type/dim* (:bytes (type/dtypes dtype)) (type/size shape)))))
+
+(defn- predicted
+  "What one round keeps where everything is kept, and a window of all carries, in bytes."
+  [{:keys [types attrs] :as s}]
+  {:row (bytes-of (store/row-types s (:tokens (body-back s (made s)))))
+   :window (bytes-of (map #(nth types %) (:carries attrs)))})
+
+(defn- with-wishes
+  "The situation with what is wished, and the rounds that are gone back for it."
+  [{:keys [rounds] :as s} {:keys [truncate checkpoints] :as wishes}]
+  (assoc s :wishes wishes, :checkpoints checkpoints
+         :steps (if truncate (type/dim-min truncate rounds) rounds)))
 
 (defn contributions!
   "[argument gradient] pairs of a loop, for the gradients {result gradient}, of the arguments at
   these positions."
   [b id g positions]
-  (if-let [root (wishes/instead! b id)]
-    (let [args (graph/args-of (graph/node b id))]
-      (reverse/contributions-of! b g root (distinct (map #(nth args %) positions))))
-    (through-rounds! b id g positions)))
+  (let [{:keys [attrs args reached] :as s} (with-wishes (situation b id g positions) nil)
+        s (assoc s :rows (into {} (map (fn [o] [o (vec (given/to-rows s o))]))
+                               (distinct (concat (:carries reached) (:outputs reached)))))
+        {:keys [checkpoint-every] :as wishes} (wishes/chosen attrs (delay (predicted s)))]
+    (if checkpoint-every
+      (reverse/contributions-of! b g (segments/segmented! b id checkpoint-every)
+                                 (distinct (map #(nth args %) positions)))
+      (let [s (with-wishes s wishes)]
+        (doall (gradients! s (loop-back! s (made s))))))))

@@ -2,11 +2,13 @@
   "What a reverse loop reads of the forward loop besides its arguments: traces of carries and values
   that are kept, of results that the loop has, or of a second loop of the same rounds with more
   results, with which the optimiser unites it. In: a situation of damo.diff.loop.reverse."
-  (:require [damo.data.type :as type]
+  (:require [damo.data.graph :as graph]
+            [damo.data.type :as type]
             [damo.diff.loop.bodies :as bodies]
             [damo.diff.loop.given :as given]
             [damo.diff.loop.residue :as residue]
-            [damo.diff.node :as node]))
+            [damo.diff.node :as node]
+            [damo.op.looping :as looping]))
 
 (set! *warn-on-reflection* true)
 
@@ -18,9 +20,9 @@
 (defn cuts
   "Where the derivative of the body, whose outputs are `roots`, is cut off, as
   damo.diff.loop.residue has it."
-  [{:keys [inner outs attrs] :as s} roots]
+  [{:keys [inner outs attrs wishes] :as s} roots]
   (residue/cut inner roots
-               {:own? integer?, :varies? (varies? s), :keep (not= :carries (:keep (:grad attrs)))
+               {:own? integer?, :varies? (varies? s), :keep (not= :carries (:keep wishes))
                 :nexts (into {} (map-indexed (fn [c _] [(nth outs c) c])) (:carries attrs))}))
 
 (defn- needs
@@ -42,6 +44,13 @@
     (into {} (keep (fn [need] (when-let [r (some-> (output need) all)]
                                 [need (node/part! b id r)])))
           needs)))
+
+(defn row-types
+  "The types of the rows that a second forward loop would keep for a body of these tokens."
+  [{:keys [attrs inner] :as s} tokens]
+  (let [needs (needs s tokens), there (there s needs)]
+    (for [[what at :as need] needs :when (not (there need))]
+      (if (= :trace what) (looping/output-type attrs at) (graph/node-type inner at)))))
 
 (defn- kept-by!
   "{need id}: what a second forward loop, of the same rounds, keeps of these needs."
