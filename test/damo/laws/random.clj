@@ -76,6 +76,8 @@
   "What graphs are made of, in turn: [build options]."
   [[graphs/graph {:registry true}] [graphs/graph {:registry true}]
    [graphs/gradients {:smooth true}] [graphs/graph {:registry true}] [graphs/graph {}]
+   [graphs/graph {:holders true}] [graphs/graph {:holders true, :registry true}]
+   [graphs/gradients {:holders true, :smooth true}] [regions/graph {:holders true}]
    [regions/graph {:registry true}] [regions/gradients {:smooth true}]])
 
 (defn- checked

@@ -21,6 +21,10 @@
 (deftest compiled-gradients-agree-with-the-reference
   (is (nil? (random/check-recipes graphs/gradients {:smooth true} 15 20260728))))
 
+(deftest compiled-graphs-with-loops-and-branches-agree-with-the-reference
+  (is (nil? (random/check-recipes graphs/graph {:holders true} 20 20261203)))
+  (is (nil? (random/check-recipes graphs/gradients {:smooth true, :holders true} 6 20261204))))
+
 (deftest fuzzing-goes-on-and-stops
   (let [lines (atom [])]
     (is (= {:passed 1, :failed 0} (random/fuzz! 0 1 #(swap! lines conj %))))

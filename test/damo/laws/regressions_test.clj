@@ -33,3 +33,20 @@
              '{:graph {:nodes [[:input {:name x, :type [:f32 [n]]}] [:polygamma {:n 2} 0]]
                        :outputs [1], :types [[:f32 [n]] [:f32 [n]]]}
                :mode :nan-guard, :env {x [[:f32 [2]] [0.5 4.0]]}}))))
+
+(deftest a-product-whose-rows-a-loop-counts
+  (is (nil? (fuzz/replay
+             '{:graph {:nodes [[:input {:name x, :type [:f64 [1 3]]}]
+                               [:loop {:as r, :until true, :steps 3, :params [[:carry 0 0]]
+                                       :carries [0], :results [[1 2]]
+                                       :body {:nodes [[:param {:at 0, :type [:f64 [3]]}]
+                                                      [:add {} 0 0]
+                                                      [:const {:type [:bool []], :value false}]]
+                                              :types [[:f64 [3]] [:f64 [3]] [:bool []]]
+                                              :outputs [1 1 2]}}
+                                0]
+                               [:part {:at 0} 1] [:transpose {:axes [1 0]} 2] [:matmul {} 2 3]]
+                       :outputs [4]
+                       :types [[:f64 [1 3]] [:tuple [[:f64 [[:min 2 r] 3]]]] [:f64 [[:min 2 r] 3]]
+                               [:f64 [3 [:min 2 r]]] [:f64 [[:min 2 r] [:min 2 r]]]]}
+               :mode :none, :env {x [[:f64 [1 3]] [[1.0 2.0 3.0]]]}}))))

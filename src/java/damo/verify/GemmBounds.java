@@ -92,7 +92,7 @@ final class GemmBounds {
 
     private void layout(String name, Step.Operand o, Size rows, Size cols) {
         boolean unit = always(o.colStride(), 1) || atMostOne(cols);
-        boolean apart = atMostOne(rows)
+        boolean apart = atMostOne(rows) || o.rowStride().equals(cols)
                 || ranges.min(ranges.of(o.rowStride()).minus(ranges.of(cols))) >= 0;
         boolean output = name.equals(":c");
         if (output ? !(unit && apart) : !(unit || always(o.rowStride(), 1) || atMostOne(rows))) {

@@ -85,4 +85,6 @@
            (fail/explain! e "" (if round
                                  (str "\n  in iteration " round " of " what)
                                  (str "\n  in " (pr-str step) " of " what))
-                          (if round {:iteration round} {:case step}))))))
+                          (if round
+                            {:iterations (into [round] (:iterations (ex-data e)))}
+                            {:case step}))))))

@@ -32,7 +32,7 @@
         (fail! :damo.loop/unlike-rows
                (str "a kept result has one shape in all rounds; it is " (pr-str shape)
                     " in the first and " (pr-str own) " in round " i)
-               {:expected shape, :given own, :iteration i}))
+               {:expected shape, :given own, :iterations [i]}))
       (System/arraycopy from 0 data (* i n) n))
     (array/array dtype (into [(count rows)] shape) data)))
 
@@ -57,7 +57,8 @@
                       (keys (body/params body)))
            dims)
       (catch clojure.lang.ExceptionInfo e
-        (fail/explain! e (str "iteration " t ": ") "" {:iteration t})))))
+        (fail/explain! e (str "iteration " t ": ") ""
+                       {:iterations (into [t] (:iterations (ex-data e)))})))))
 
 (defn- true-array? [a] (array/element a 0))
 
