@@ -149,8 +149,7 @@
   [g {:keys [inputs state outputs updates requires] fn-name :name :as spec}]
   (let [valued (counted/valued g)
         dims (bound-dimensions (concat inputs state) valued)
-        g (flat/flattened (checked (with-ports g spec (set dims))))
-        g (merge g (memory/counted g))
+        g (memory/counting (flat/flattened (checked (with-ports g spec (set dims)))))
         sched (schedule/schedule g), state-ids (leaves g :shared)
         updated (into {} (for [[s i] updates] [(nth (:outputs g) i) (state-ids s)]))
         {:keys [steps memory-of over bound noted note-of]} (laid-out g sched updated (set dims))
@@ -159,8 +158,9 @@
         open (memory/mentioned g entries), counted (steps/bounded (steps/counted-in steps) open)
         buffer-of (memory/buffers entries memory-of)
         {:keys [kernels steps]} (steps/number-kernels (steps/with-bounds steps open))]
-    (check-dimensions! g (into dims (concat (map :dim counted) (steps/own-dims steps))))
-    (limit/check! g (into dims (map :dim) counted) entries)
+    (let [dims (into dims (concat (map :dim counted) (steps/own-dims steps)))]
+      (check-dimensions! g dims)
+      (limit/check! g (distinct dims) entries))
     (cond-> {:damo/program 1, :name fn-name, :dims dims, :kernels kernels
              :buffers (mapv second entries), :consts (const-buffers g entries)
              :steps (steps/resolved steps buffer-of)

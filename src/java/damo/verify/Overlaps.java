@@ -6,13 +6,15 @@ import damo.program.Sizes;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
-import java.util.function.Predicate;
+import java.util.function.BooleanSupplier;
 
 /**
  * Whether two parts of one buffer share no element, whatever round it is: one lies behind the
  * other, or they are different rows of a circular buffer.
  */
 final class Overlaps {
+    private static final Size ZERO = new Size.Int(0);
+    private static final Size ONE = new Size.Int(1);
     private final Ranges ranges;
 
     Overlaps(Ranges ranges) {
@@ -21,22 +23,25 @@ final class Overlaps {
 
     /** Whether it is shown that they share none. */
     boolean apart(Access.Region x, Access.Region y) {
+        return shown(() -> empty(x) || empty(y)) || shown(() -> behind(x, y))
+                || shown(() -> rows(x, y));
+    }
+
+    private boolean shown(BooleanSupplier proof) {
         int mark = ranges.mark();
         try {
-            if (empty(x) || empty(y)) {
-                return true;
-            }
-            Affine within = inside(x);
-            Affine other = inside(y);
-            Affine difference = ranges.of(x.offset()).plus(within)
-                    .minus(ranges.of(y.offset()).plus(other));
-            return ranges.min(difference) > 0 || ranges.max(difference) < 0
-                    || rows(x, within, y, other);
+            return proof.getAsBoolean();
         } catch (ArithmeticException e) {
             return false;
         } finally {
             ranges.release(mark);
         }
+    }
+
+    private boolean behind(Access.Region x, Access.Region y) {
+        Affine difference = ranges.of(x.offset()).plus(inside(x))
+                .minus(ranges.of(y.offset()).plus(inside(y)));
+        return ranges.min(difference) > 0 || ranges.max(difference) < 0;
     }
 
     private boolean empty(Access.Region region) {
@@ -52,69 +57,79 @@ final class Overlaps {
         return where;
     }
 
-    /** A row number {@code [:mod e L]} of rows of so many elements, a product. */
-    private record Row(List<Size> factors, Affine elements, long rows, Affine number) { }
+    /**
+     * Rows of so many elements, a product of these factors: the region is in row {@code number} of
+     * them, or in row {@code [:mod number rows]} where {@code rows} is not 0.
+     */
+    private record Row(List<Size> factors, Size number, long rows, Size beside) { }
 
-    private boolean rows(Access.Region x, Affine inX, Access.Region y, Affine inY) {
-        Row a = row(x.offset());
-        Row b = row(y.offset());
-        if (a == null || b == null || a.rows != b.rows
-                || !a.factors.equals(b.factors) && !same(a.elements, b.elements)
-                || !isRow(x, inX, a) || !isRow(y, inY, b)) {
-            return false;
+    /** Whether they lie in different rows. */
+    private boolean rows(Access.Region x, Access.Region y) {
+        for (Row a : rowsOf(x.offset())) {
+            for (Row b : rowsOf(y.offset())) {
+                if (a.factors.equals(b.factors) && a.rows == b.rows && isRow(x, a) && isRow(y, b)) {
+                    Affine apart = ranges.of(a.number).minus(ranges.of(b.number));
+                    if (a.rows != 0 ? apart.constant() && Math.floorMod(apart.lo(), a.rows) != 0
+                            : ranges.min(apart) > 0 || ranges.max(apart) < 0) {
+                        return true;
+                    }
+                }
+            }
         }
-        Affine apart = a.number.minus(b.number);
-        return apart.constant() && Math.floorMod(apart.lo(), a.rows) != 0;
+        return false;
     }
 
-    private static boolean same(Affine x, Affine y) {
-        Affine difference = x.minus(y);
-        return difference.constant() && difference.lo() == 0;
-    }
-
-    /** Whether what lies in a region from its offset on is no more than a row. */
-    private boolean isRow(Access.Region region, Affine element, Row row) {
+    /** Whether what lies in a region from its offset on is in one row. */
+    private boolean isRow(Access.Region region, Row row) {
         List<Access.Axis> axes = region.axes();
-        if (axes.size() == 1 && axes.get(0).stride().equals(new Size.Int(1))
-                && factors(axes.get(0).extent(), f -> true).equals(row.factors)) {
+        if (row.beside.equals(ZERO) && axes.size() == 1 && axes.get(0).stride().equals(ONE)
+                && factors(axes.get(0).extent()).equals(row.factors)) {
             return true;
         }
-        return ranges.min(element) >= 0 && ranges.max(element.minus(row.elements)) < 0;
+        Affine element = ranges.of(row.beside).plus(inside(region));
+        return ranges.min(element) >= 0
+                && ranges.max(element.minus(ranges.of(product(row.factors)))) < 0;
     }
 
-    /** The offset as that of a row; null when it is none. */
-    private Row row(Size offset) {
-        List<Size> numbers = factors(offset, Overlaps::number);
-        if (numbers.size() != 1) {
-            return null;
+    /** The offset as those of rows: a term of it is a product of which one factor is the number. */
+    private List<Row> rowsOf(Size offset) {
+        List<Size> terms = parts(offset, Size.Op.ADD);
+        List<Row> rows = new ArrayList<>();
+        for (Size term : terms) {
+            Size beside = terms.stream().filter(t -> t != term)
+                    .reduce((t, u) -> new Size.Call(Size.Op.ADD, t, u)).orElse(ZERO);
+            List<Size> factors = factors(term);
+            for (Size factor : factors) {
+                List<Size> others = new ArrayList<>(factors);
+                others.remove(factor);
+                Affine length = factor instanceof Size.Call c && c.op() == Size.Op.MOD
+                        ? ranges.of(c.y()) : Affine.of(0);
+                if (length.constant()) {
+                    rows.add(new Row(others, length.lo() > 0 ? ((Size.Call) factor).x() : factor,
+                            length.lo(), beside));
+                }
+            }
+            rows.add(new Row(factors, ZERO, 0, beside));
         }
-        Size.Call number = (Size.Call) numbers.get(0);
-        List<Size> factors = factors(offset, f -> !number(f));
-        Size elements = factors.stream().reduce(new Size.Int(1),
-                (f, g) -> new Size.Call(Size.Op.MUL, f, g));
-        Affine rows = ranges.of(number.y());
-        return rows.constant() && rows.lo() > 0
-                ? new Row(factors, ranges.of(elements), rows.lo(), ranges.of(number.x())) : null;
+        return rows;
     }
 
-    private static boolean number(Size factor) {
-        return factor instanceof Size.Call c && c.op() == Size.Op.MOD;
+    private static Size product(List<Size> factors) {
+        return factors.stream().reduce(ONE, (f, g) -> new Size.Call(Size.Op.MUL, f, g));
     }
 
-    /** Those factors of a product, but for ones, in an order of their own. */
-    private static List<Size> factors(Size size, Predicate<Size> which) {
-        List<Size> factors = new ArrayList<>();
-        factors(size, factors);
-        return factors.stream().filter(which).filter(f -> !f.equals(new Size.Int(1)))
+    /** The factors of a product, but for ones, in an order of their own. */
+    private static List<Size> factors(Size size) {
+        return parts(size, Size.Op.MUL).stream().filter(f -> !f.equals(ONE))
                 .sorted(Comparator.comparing(Sizes::show)).toList();
     }
 
-    private static void factors(Size size, List<Size> factors) {
-        if (size instanceof Size.Call c && c.op() == Size.Op.MUL) {
-            factors(c.x(), factors);
-            factors(c.y(), factors);
-        } else {
-            factors.add(size);
+    private static List<Size> parts(Size size, Size.Op op) {
+        if (size instanceof Size.Call c && c.op() == op) {
+            List<Size> parts = new ArrayList<>(parts(c.x(), op));
+            parts.addAll(parts(c.y(), op));
+            return parts;
         }
+        return List.of(size);
     }
 }

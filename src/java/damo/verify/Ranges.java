@@ -30,6 +30,10 @@ final class Ranges implements SizeValues.Counts {
     private int variables;
     private final Set<String> countedNames = new HashSet<>();
     private final Set<String> turns = new HashSet<>();
+    private final Map<Size, Symbol> symbols = new HashMap<>();
+
+    /** What stands for an expression of counted dimensions that is not affine, and its variable. */
+    private record Symbol(int variable, Affine value) { }
 
     /**
      * With these values of the program's dimensions; counted ones lie anywhere in 0 … max, in
@@ -69,6 +73,7 @@ final class Ranges implements SizeValues.Counts {
             variables--;
             names.put(bound[variables], before[variables]);
         }
+        symbols.values().removeIf(symbol -> symbol.variable >= mark);
     }
 
     @Override
@@ -121,8 +126,34 @@ final class Ranges implements SizeValues.Counts {
         return switch (size) {
             case Size.Int i -> Affine.of(i.value());
             case Size.Name n -> names.get(n.name());
-            case Size.Call c -> apply(c.op(), of(c.x()), of(c.y()));
+            case Size.Call c -> {
+                Affine value = apply(c.op(), of(c.x()), of(c.y()));
+                yield value.flat() && !value.constant() && fixed(c) ? symbol(c, value) : value;
+            }
         };
+    }
+
+    /** Whether it has one value wherever it stands, though that is not known. */
+    private boolean fixed(Size size) {
+        return switch (size) {
+            case Size.Int i -> true;
+            case Size.Name n -> countedNames.contains(n.name()) || names.get(n.name()).constant();
+            case Size.Call c -> fixed(c.x()) && fixed(c.y());
+        };
+    }
+
+    /** The same for equal expressions, so that their difference is 0. */
+    private Affine symbol(Size.Call size, Affine interval) {
+        Symbol known = symbols.get(size);
+        if (known == null) {
+            Affine variable = bind("", Affine.of(interval.hi()).minus(Affine.of(interval.lo()))
+                    .plus(Affine.of(1)));
+            Affine value = variable.plus(Affine.of(interval.lo()));
+            known = new Symbol(variables - 1, new Affine(value.lo(), value.hi(), value.ids(),
+                    value.coefs(), Math.max(value.size(), interval.size())));
+            symbols.put(size, known);
+        }
+        return known.value;
     }
 
     /** The largest value. */

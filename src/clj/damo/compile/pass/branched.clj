@@ -44,8 +44,8 @@
     own))
 
 (defn- case!
-  "{:kept ids that one case leaves in memory, :others ids that it computes besides}, its nodes
-  added."
+  "{:kept ids that one case leaves in memory, :others ids that it computes besides, :read the
+  positions of the parameters that it needs}, its nodes added."
   [writer walk! {[_ {:keys [as]}] :node, :keys [args note]} memories [k scope body names]]
   (let [inner (scoped/inside writer scope), sure (sort (filter integer? (keys memories)))
         failing (traces/failing body sure), outputs (concat sure failing)
@@ -55,7 +55,7 @@
         ids (walk! inner g #(nth args (inc (long %))))
         found (zipmap outputs (map ids (:outputs g)))]
     {:kept (placed! inner found #(extent! inner body as names % note) memories)
-     :others (map found failing)}))
+     :others (map found failing), :read (map :at (scoped/live-params g))}))
 
 (defn branch!
   "The id of a branch's node, the nodes of its cases before it; (walk! writer graph param) adds
@@ -68,7 +68,7 @@
         memories (memories! writer (first scopes) type dims parts)
         done (mapv #(case! writer walk! given memories %)
                    (map vector (range) scopes (:cases attrs) names))
-        read? (into #{} (comp (mapcat body/params) (map key)) (:cases attrs))
+        read? (into #{} (mapcat :read) done)
         unread (keep-indexed #(when-not (read? %1) %2) (rest args))
         reads (into (into [test] unread) (mapcat :kept) done)
         all (distinct (into reads (mapcat :others) done))

@@ -64,12 +64,6 @@
 
 ;; ## The body
 
-(defn- live-params
-  "The parameters, [what …], that the body needs."
-  [{:keys [params]} body]
-  (keep (fn [id] (let [[op {:keys [at]}] (graph/node-at body id)] (when (= :param op) (params at))))
-        (graph/live body)))
-
 (defn- prepared-args
   "The arguments as the loop takes them: those of which it reads rows, and whether it makes a round,
   in memory."
@@ -142,7 +136,7 @@
         wanted (traces/wanted attrs parts), computed (traces/needed attrs wanted)
         body (-> (body/opened (:body attrs) (get-in note [:inner [:body]]))
                  (update :outputs #(mapv % computed)))
-        params (set (live-params attrs body)), args (prepared-args writer attrs args params note)
+        params (into #{} (map #((:params attrs) (:at %))) (scoped/live-params body)), args (prepared-args writer attrs args params note)
         state {:scope scope, :inner (scoped/inside writer scope), :var var, :attrs attrs, :args args
                :types (mapv #(graph/node-type b %) args), :note note, :type type, :names names
                :computed computed, :body body, :live params}]

@@ -121,6 +121,14 @@
   (let [counted? (into #{} (mapcat keys) names)]
     (sort (filter counted? (into #{} (mapcat type/symbols) (tuple/types type))))))
 
+;; ## Parameters
+
+(defn live-params
+  "The attributes of the parameters that the outputs of a body need."
+  [body]
+  (for [id (graph/live body) :let [node (graph/node-at body id)] :when (body/param? node)]
+    (graph/attrs-of node)))
+
 ;; ## Places
 
 (defn place!

@@ -35,12 +35,12 @@
   (let [[dtype shape] (graph/type-of g id)]
     [[:node id] {:dtype dtype, :size (place/size g shape), :kind kind}]))
 
-(defn counted
-  "{:counted, the dims that nodes count, :endless, those that nothing bounds}."
+(defn counting
+  "The graph with :counted, the dims that its nodes count, and :endless, those that nothing bounds."
   [g]
   (let [binders (counted/binders g)]
-    {:counted (into #{} (map :dim) binders)
-     :endless (into #{} (comp (remove :max) (map :dim)) binders)}))
+    (assoc g :counted (into #{} (map :dim) binders)
+           :endless (into #{} (comp (remove :max) (map :dim)) binders))))
 
 (defn- row-entries
   "The memories of loops and branches that are no part of another one."

@@ -36,38 +36,36 @@
           (and (seq regions) (not (type/at-most? 0 size))) [:max 0 size]
           :else size)))
 
-(defn- rows-of-ring?
-  "Is it an offset of rows of a ring?"
-  [offset]
-  (some #{:mod} (flatten [offset])))
+(defn- product?
+  "Is a row's offset the product as it stands, [:* size row]? Those of rings are, and of rows that
+  have as many elements as a call counts: by that rows are seen to lie apart."
+  [{:keys [counted]} offset]
+  (let [parts (flatten [offset])] (or (some #{:mod} parts) (some (set counted) parts))))
 
 (defn- beyond
-  "The sum of two offsets. Those of rows of rings stay as they stand, [:* size [:mod row length]],
-  by which rows are seen to lie apart."
-  [a b]
+  "The sum of two offsets."
+  [g a b]
   (cond (= 0 a) b
         (= 0 b) a
-        (some rows-of-ring? [a b]) [:+ a b]
+        (some #(product? g %) [a b]) [:+ a b]
         :else (type/signed+ a b)))
 
 (defn- window
   "The key of so many elements of a memory, from an offset on."
-  [[tag of from :as key] offset size]
+  [g [tag of from :as key] offset size]
   (if (= tag :window)
-    [:window of (beyond from offset) size]
+    [:window of (beyond g from offset) size]
     [:window key offset size]))
 
 (defn- in-memory
   "The key of the rows of a place in a memory that has this key and so many rows."
   [g {:keys [shape ring]} key all {:keys [row rows] own-shape :shape}]
-  (let [row (if ring (in-ring row all) row), own-shape (into [rows] (or own-shape shape))]
-    (if (and (= 0 row) (= (type/size own-shape) (type/size (into [all] shape))))
-      key
-      (window key
-              (if (rows-of-ring? row)
-                [:* (size g (rest own-shape)) row]
-                (type/signed* row (type/size (rest own-shape))))
-              (size g own-shape)))))
+  (let [row (if ring (in-ring row all) row), row-shape (or own-shape shape)
+        own-shape (into [rows] row-shape), row-size (size g row-shape)]
+    (cond (and (= 0 row) (= (type/size own-shape) (type/size (into [all] shape)))) key
+          (= 0 row) (window g key 0 (size g own-shape))
+          (product? g [row-size row]) (window g key [:* row-size row] (size g own-shape))
+          :else (window g key (type/signed* row (type/size row-shape)) (size g own-shape)))))
 
 (defn memory-of
   "The function from a node to the key of its memory. `alias`, {node node}, has those that lie where
@@ -78,5 +76,5 @@
             (let [id (get alias id id), {:keys [of in offset size] :as place} (get places id)]
               (cond (nil? place) [:node id]
                     in (in-memory g (get memories in) (of-rows in) (rows g over in) place)
-                    :else (window (of-node of) offset size))))]
+                    :else (window g (of-node of) offset size))))]
     (memoize of-node)))

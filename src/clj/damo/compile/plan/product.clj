@@ -61,6 +61,8 @@
                    (let [to (when memory (buffer-of memory))]
                      (cond (nil? to) x
                            (map? to) (assoc (dissoc x :memory) :buffer (:buffer to)
-                                            :offset (type/signed+ (or offset 0) (:offset to)))
+                                            :offset (if (contains? #{nil 0} offset)
+                                                      (:offset to)
+                                                      [:+ offset (:offset to)]))
                            :else (assoc (dissoc x :memory) :buffer to))))]
     (reduce #(update %1 %2 resolved) (dissoc step :args) [:a :b :c :alpha])))
