@@ -136,7 +136,8 @@
         wanted (traces/wanted attrs parts), computed (traces/needed attrs wanted)
         body (-> (body/opened (:body attrs) (get-in note [:inner [:body]]))
                  (update :outputs #(mapv % computed)))
-        params (into #{} (map #((:params attrs) (:at %))) (scoped/live-params body)), args (prepared-args writer attrs args params note)
+        params (into #{} (map #((:params attrs) (:at %))) (scoped/live-params body))
+        args (prepared-args writer attrs args params note)
         state {:scope scope, :inner (scoped/inside writer scope), :var var, :attrs attrs, :args args
                :types (mapv #(graph/node-type b %) args), :note note, :type type, :names names
                :computed computed, :body body, :live params}]
