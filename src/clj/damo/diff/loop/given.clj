@@ -64,17 +64,23 @@
 (defn- few? [{:keys [attrs] :as s} [o rows]]
   (and (integer? rows) (looping/first-rows attrs o) (<= rows (depth s o))))
 
+(defn- late?
+  "Are so many last rows known to be few of all, or not known to be most? Then looking in each round
+  whether its row is there costs less than zeros for the others."
+  [n total]
+  (and (integer? n) (not (and (integer? total) (<= total (* 2 n))))))
+
 (defn to-rows
   "What gives to a row of output o in each round, a map each: :id, a gradient, known as :token in
-  the body, its latest row first where it is :back?. Of the last rows alone, an integer, it has
-  these, :late; else all, zeros where it has none, read from row :from on, :by 1 or -1."
+  the body, its latest row first where it is :back?. Of a few last rows alone it has these, :late;
+  else all, zeros where it has none, read from row :from on, :by 1 or -1."
   [{:keys [b id given] :as s} o]
   (for [[i [[_ n :as result] g]] (map-indexed vector (remove (comp (partial few? s) first)
                                                              (given o)))
         :let [total (total s o), back? (looping/backwards? result), token [:given o i]
               start (if back? 0 (type/dim- total (rows/extent b g)))]
         :when (not= 0 n)]
-    (if (integer? n)
+    (if (late? n total)
       {:token token, :id g, :back? back?, :late true}
       {:token token, :id (rows/placed! b id g start total), :back? back?
        :from (if back? 0 total), :by (if back? 1 -1)})))
