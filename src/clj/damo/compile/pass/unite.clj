@@ -105,20 +105,32 @@
 
 ;; ## The graph with them united
 
+(defn- visit!
+  "Adds node `id` and what it needs, (needed id), to an order, arguments first; `state` has 1 for
+  the nodes that wait for others, 2 for those that are there."
+  [id needed ^bytes state ^ArrayList order]
+  (let [stack (ArrayDeque.)]
+    (.push stack id)
+    (while (not (.isEmpty stack))
+      (let [id (.peek stack)
+            todo (when (zero? (aget state (int id)))
+                   (remove #(= 2 (aget state (int %))) (needed id)))]
+        (when (some #(= 1 (aget state (int %))) todo)
+          (throw (IllegalStateException. "nodes that need each other were united")))
+        (if (seq todo)
+          (do (aset state (int id) (byte 1)) (run! #(.push stack %) todo))
+          (do (.pop stack)
+              (when-not (= 2 (aget state (int id)))
+                (aset state (int id) (byte 2))
+                (.add order id))))))))
+
 (defn- order
   "The live ids of a graph, arguments first, and those of all nodes of a group before each of
   them."
   [g group-of]
-  (let [seen (boolean-array (count (:nodes g))), stack (ArrayDeque.), order (ArrayList.)
+  (let [state (byte-array (count (:nodes g))), order (ArrayList.)
         needed (fn [id] (mapcat #(graph/args-at g %) (group-of id [id])))]
-    (doseq [id (graph/live g)]
-      (.push stack id)
-      (while (not (.isEmpty stack))
-        (let [id (.peek stack)
-              todo (when-not (aget seen (int id)) (remove #(aget seen (int %)) (needed id)))]
-          (cond (aget seen (int id)) (.pop stack)
-                (seq todo) (run! #(.push stack %) todo)
-                :else (do (aset seen (int id) true) (.add order (.pop stack)))))))
+    (run! #(visit! % needed state order) (graph/live g))
     (vec order)))
 
 (defn- whole!

@@ -92,4 +92,7 @@
       "the condition is the same, though more is computed")
   (is (= 2 (counted 'a (until 'k 'lim) 'b (until 'l 'lim2))) "another limit")
   (is (= 2 (counted 'a (until 'k 'lim) 'b (until 'l 'lim :form '[:mul a 3.0]))) "another state")
+  (testing "whatever the rounds are called"
+    (is (= 2 (count (s/loops (unite/united (s/graph inputs ['a (until 'k 'lim) 'b (until 'k 'lim2)]
+                                                    '[[:part {:at 0} a] [:part {:at 0} b]])))))))
   (is (= 2 (counted 'a (until 'k 'lim) 'b (over-rows 'n '[:sin x] 'x)))))

@@ -39,14 +39,20 @@
                            (graph/keep-node! b node args type (merge src own))))]
     {:id (graph/add-node! b (into [:tuple {}] ids) [:tuple types] nil), :parts ids}))
 
+(defn- whole?
+  "Is case k of a branch all that is needed of it, its arguments that may fail and what it counts
+  included?"
+  [{:keys [attrs args cases must]} k]
+  (let [case (nth cases k), read (into #{} (map #(nth args %)) (keys (body/params case)))]
+    (and (empty? (counted/names attrs)) (empty? (:keep case)) (every? read must))))
+
 (defn decided
   "The graph with the case that is taken in the place of branches where that is known. Branches that
-  count stay."
+  count stay, and those of arguments that may fail and that this case does not read."
   [g]
-  (form/replaced g (fn [b _ {:keys [attrs must] :as branch}]
+  (form/replaced g (fn [b _ branch]
                      (when-let [k (or (case-number b branch) (alike b branch))]
-                       (when (and (empty? (counted/names attrs)) (empty? must))
-                         (inline! b branch k))))))
+                       (when (whole? branch k) (inline! b branch k))))))
 
 ;; ## What is not read
 

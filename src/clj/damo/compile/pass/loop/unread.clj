@@ -27,7 +27,9 @@
   "The outputs of a loop that the results at these positions need, or that may stop a call."
   [{:keys [results body] :as l} read]
   (let [until (form/until-output l), stops (failing/stopping body)
-        wanted (needed-by l (cond-> (map (comp first results) read) until (conj until)))
+        wanted (needed-by l (cond-> (into (carries-read l (:keep body))
+                                          (map (comp first results)) read)
+                              until (conj until)))
         computed (set (graph/live body (form/outputs-of l wanted)))
         fails? (fn [o] (some #(and (stops %) (not (computed %)))
                              (graph/live body (form/outputs-of l [o]))))]
