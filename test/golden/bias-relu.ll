@@ -40,7 +40,7 @@ attributes #0 = { noinline nounwind "prefer-vector-width"="512" "warn-stack-size
 attributes #1 = { alwaysinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
 attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
 
-declare hidden void @k.k.d74fccd653654aa7(ptr, ptr, i64)
+declare hidden void @k.k.d74fccd653654aa7(ptr nocapture, ptr nocapture readonly, i64) nounwind memory(argmem: readwrite)
 
 define i32 @damo_call(ptr %buffers, ptr %dims, ptr %failure) #2 {
 entry:

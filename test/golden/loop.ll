@@ -132,9 +132,9 @@ attributes #0 = { noinline nounwind "prefer-vector-width"="512" "warn-stack-size
 attributes #1 = { alwaysinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
 attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
 
-declare hidden void @k.first.3a6f87aebc30e711(ptr, ptr, ptr)
+declare hidden void @k.first.3a6f87aebc30e711(ptr nocapture readonly, ptr nocapture writeonly, ptr nocapture writeonly) nounwind memory(argmem: readwrite)
 declare hidden i32 @damo_loop.0(ptr, ptr, ptr, ptr, ptr, ptr)
-declare hidden void @k.last.dc63a7b767d628b0(ptr, ptr, ptr, i64)
+declare hidden void @k.last.dc63a7b767d628b0(ptr nocapture readonly, ptr nocapture writeonly, ptr nocapture writeonly, i64) nounwind memory(argmem: readwrite)
 
 define i32 @damo_call(ptr %buffers, ptr %dims, ptr %failure) #2 {
 entry:

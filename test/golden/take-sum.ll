@@ -43,7 +43,7 @@ attributes #0 = { noinline nounwind "prefer-vector-width"="512" "warn-stack-size
 attributes #1 = { alwaysinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
 attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
 
-declare hidden i32 @k.k.9cb26b14d86d43d8(ptr, ptr, ptr, i64, i64, ptr)
+declare hidden i32 @k.k.9cb26b14d86d43d8(ptr nocapture readonly, ptr nocapture readonly, ptr nocapture writeonly, i64, i64, ptr nocapture) nounwind memory(argmem: readwrite)
 
 define i32 @damo_call(ptr %buffers, ptr %dims, ptr %failure) #2 {
 entry:

@@ -132,6 +132,17 @@
       (is (= "in sums: pack: too many\n  in iteration 1 of (scan f)"
              (second (programs/refusal #(programs/call f [[1 2 0] [3 0 0]]))))))))
 
+;; ## What people see
+
+(deftest loops-and-branches-as-lines
+  (is (= ["branch  3 cases; reads 0" "  case 0" "    kernel  copy; reads 1, writes 4"
+          "  case 1" "    kernel  twice; reads 1, writes 2" "    kernel  copy; reads 2, writes 4"
+          "  case 2" "    kernel  at; reads 1, writes 3" "    kernel  copy; reads 3, writes 4"]
+         (.lines (Programs/read (pr-str loops/cases)))))
+  (is (= ["kernel  first; reads 0, writes 1 2" "loop    t; reads 2 3"
+          "  kernel  next; reads 0 1, writes 1 3" "kernel  last; reads 1, writes 4 5"]
+         (.lines (Programs/read (pr-str loops/newton))))))
+
 ;; ## Dimensions that are values
 
 (deftest values-of-inputs-are-dimensions

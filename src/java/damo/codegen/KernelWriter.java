@@ -38,15 +38,22 @@ final class KernelWriter {
         return "(" + writer.parameters() + ") #0 {\n" + writer.lines.text() + "}\n";
     }
 
-    /** What declares it where it is called from another module, but for the first word. */
+    /**
+     * What declares it where it is called from another module, but for the first word. It touches
+     * what its parameters point to, and nothing else, unless it calls the application's functions.
+     */
     static String declaration(String name, Kernel kernel, Usage usage) {
-        List<String> types = new ArrayList<>(Collections.nCopies(kernel.params().size(), "ptr"));
+        List<String> types = new ArrayList<>();
+        for (int i = 0; i < kernel.params().size(); i++) {
+            types.add("ptr nocapture " + usage.access(i).strip());
+        }
         types.addAll(Collections.nCopies(usage.dims().size(), "i64"));
         if (usage.stops()) {
-            types.add("ptr");
+            types.add("ptr nocapture");
         }
-        return "hidden " + usage.resultType() + " " + name + "("
-                + String.join(", ", types) + ")";
+        return "hidden " + usage.resultType() + " " + name + "(" + String.join(", ",
+                types.stream().map(String::strip).toList()) + ") nounwind"
+                + (usage.foreign() ? "" : " memory(argmem: readwrite)");
     }
 
     private String parameters() {

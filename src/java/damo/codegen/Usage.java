@@ -17,6 +17,7 @@ final class Usage {
     private final Set<Integer> stored = new HashSet<>();
     private final boolean polls;
     private boolean fails;
+    private boolean foreign;
 
     private Usage(boolean polls) {
         this.polls = polls;
@@ -38,6 +39,11 @@ final class Usage {
     /** Whether the kernel may stop, with a failure or because it shall. */
     boolean stops() {
         return fails || polls;
+    }
+
+    /** Whether it calls functions of the application. */
+    boolean foreign() {
+        return foreign;
     }
 
     /** Whether it looks in its loops whether it shall stop. */
@@ -82,6 +88,7 @@ final class Usage {
     }
 
     private void expr(Kernel.Expr expr) {
+        foreign |= expr instanceof Kernel.Native;
         if (expr instanceof Kernel.Load l) {
             loaded.add(l.param());
             size(l.index());

@@ -104,6 +104,13 @@ public record Program(
             }
         }
         lines.add(indent + step.text() + uses);
-        step.inner().forEach(inner -> lines(inner, indent + "  ", lines));
+        List<List<Step>> lists = step.lists();
+        for (int i = 0; i < lists.size(); i++) {
+            if (lists.size() > 1) {
+                lines.add(indent + "  case " + i);
+            }
+            String deeper = indent + (lists.size() > 1 ? "    " : "  ");
+            lists.get(i).forEach(inner -> lines(inner, deeper, lines));
+        }
     }
 }
