@@ -149,7 +149,7 @@
   [g {:keys [inputs state outputs updates requires] fn-name :name :as spec}]
   (let [valued (counted/valued g)
         dims (bound-dimensions (concat inputs state) valued)
-        g (memory/counting (flat/flattened (checked (with-ports g spec (set dims)))))
+        g (memory/counting (flat/flattened (checked (with-ports g spec (set dims)))) (set dims))
         sched (schedule/schedule g), state-ids (leaves g :shared)
         updated (into {} (for [[s i] updates] [(nth (:outputs g) i) (state-ids s)]))
         {:keys [steps memory-of over bound noted note-of]} (laid-out g sched updated (set dims))

@@ -4,6 +4,7 @@
   one map of names."
   (:require [clojure.string :as str]
             [damo.compile.plan.note :as note]
+            [damo.compile.sizes :as sizes]
             [damo.compile.told :as told]
             [damo.data.expr :as expr]
             [damo.data.fail :as fail :refer [fail!]]
@@ -320,9 +321,10 @@
 (def ^:private function-of (later/of 'damo.compile.pipeline/compiled))
 
 (defn- settled
-  "[graph spec] with what is told of dims as damo.compile.told has it."
+  "[graph spec] with what is told of dims as damo.compile.told has it, and dims that are values of
+  inputs as damo.compile.sizes has them."
   [graph {:keys [inputs state] :as spec}]
-  (let [{:keys [graph] :as settled} (told/settled graph (concat inputs state))]
+  (let [{:keys [graph] :as settled} (told/settled (sizes/settled graph) (concat inputs state))]
     [graph (merge spec (dissoc settled :graph))]))
 
 (defn- made

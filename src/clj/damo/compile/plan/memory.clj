@@ -36,9 +36,10 @@
     [[:node id] {:dtype dtype, :size (place/size g shape), :kind kind}]))
 
 (defn counting
-  "The graph with :counted, the dims that its nodes count, and :endless, those that nothing bounds."
-  [g]
-  (let [binders (counted/binders g)]
+  "The graph with :counted, the dims that its nodes count, and :endless, those that nothing bounds,
+  besides what is `known` when a call begins."
+  [g known]
+  (let [binders (remove (comp known :dim) (counted/binders g))]
     (assoc g :counted (into #{} (map :dim) binders)
            :endless (into #{} (comp (remove :max) (map :dim)) binders))))
 

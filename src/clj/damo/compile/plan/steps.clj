@@ -74,6 +74,11 @@
   (vec (for [{:keys [dim in]} counts]
          {:dim dim, :max (largest dim), :from [:rows in], :note (note-of id)})))
 
+(defn- counts-first?
+  "Is node `id` the first to count a dim? Equal loops with other results count one."
+  [{:keys [counting]} id dim]
+  (not-any? (fn [[other counted]] (and (not= id other) (= dim (:dim counted)))) counting))
+
 (defn- region-steps
   "The step of a loop or branch."
   [{:keys [g note-of] :as cx} {[id] :nodes, :keys [inner]}]
@@ -89,7 +94,7 @@
          extent (assoc :extent extent)
          until (assoc :until [:node until])
          unless (assoc :unless [:node unless])
-         as (assoc :count {:dim as, :max extent})
+         (and as (counts-first? cx id as)) (assoc :count {:dim as, :max extent})
          (seq counted) (assoc :counted (mapv #(cond-> % (same (:dim %)) (assoc :same true))
                                              counted))))]))
 

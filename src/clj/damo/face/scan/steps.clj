@@ -2,8 +2,7 @@
   "How many rounds a loop makes: an integer, a dim, or a 0-d integer expression. What is arithmetic
   on dims and integer inputs becomes a dim; the inputs, and what depends on other values, are bound
   to dims by nodes of their own, which the loop needs. (wanted (d/shape-i xs 0) nil) = {:steps n}."
-  (:require [clojure.string :as str]
-            [damo.data.expr :as expr]
+  (:require [damo.data.expr :as expr]
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.told :as told]
             [damo.data.type :as type]
@@ -38,18 +37,12 @@
               (expr/describe x))
          {:option option, :given (fail/bounded x)}))
 
-(defn- value-name
-  "The dim that the value of an input with these attributes is; nil where it is no integer."
-  [{:keys [name], [dtype shape] :type}]
-  (when (and (type/int-dtype? dtype) (empty? shape))
-    (symbol (str (str/replace (str name) "/" ".") ".value"))))
-
 (defn- inputs-below
   "The integer inputs without axes that expressions need, by the dims that their values are."
   [e]
   (let [{:keys [graph exprs]} (expr/to-graph [e])]
     (into {} (for [[id [op attrs]] (map-indexed vector (:nodes graph))
-                   :let [dim (when (= op :input) (value-name attrs))] :when dim]
+                   :let [dim (when (= op :input) (bounds/value-dim attrs))] :when dim]
                [dim (exprs id)]))))
 
 (defn- counted-dim
@@ -60,7 +53,7 @@
 (defn- of-expression
   "{:steps :needs} of an integer expression; `most` is no smaller, where it depends on a value."
   [e most]
-  (if-let [d (bounds/as-dim e value-name)]
+  (if-let [d (bounds/as-dim e bounds/value-dim)]
     (let [inputs (inputs-below e)]
       {:steps d
        :needs (mapv #(op/node :bind-dim {:as %} [(inputs %)])

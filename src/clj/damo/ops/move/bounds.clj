@@ -2,7 +2,8 @@
   "Bounds of slices that are expressions: sums and products of integers, dims and unknown values, as
   polynomials, so that the distance of two is seen where it does not depend on a value: from 600 i
   to 600 (i + 1) it is 600. (span (mul i 600) (mul (add i 1) 600)) = 600."
-  (:require [damo.data.expr :as expr]
+  (:require [clojure.string :as str]
+            [damo.data.expr :as expr]
             [damo.data.poly :as poly]
             [damo.data.type :as type]))
 
@@ -38,19 +39,35 @@
       :cast (if (and (type/int-dtype? from) (type/holds? dtype from)) p (poly/of-dim (unknown id)))
       (poly/of-dim (unknown id)))))
 
+(defn- graph-polys
+  "The polynomials of the 0-d integer nodes of a graph, by id, over dims and one name for each
+  unknown value."
+  [input-dim {:keys [nodes types]}]
+  (reduce-kv (fn [ps id node] (conj ps (node-poly input-dim types ps id node))) [] nodes))
+
 (defn- polys
-  "The polynomials of 0-d integer expressions, over dims and one name for each unknown value."
+  "The same of 0-d integer expressions."
   [input-dim exprs]
-  (let [{:keys [nodes types outputs]} (:graph (expr/to-graph exprs))
-        all (reduce-kv (fn [ps id node] (conj ps (node-poly input-dim types ps id node))) []
-                       nodes)]
-    (map all outputs)))
+  (let [{:keys [outputs] :as g} (:graph (expr/to-graph exprs))]
+    (map (graph-polys input-dim g) outputs)))
 
 (defn- known
   "The dim of a polynomial without unknown values, nil where it has some or is below 0."
   [p]
   (let [d (poly/to-dim p)]
     (when-not (or (some namespace (type/dim-symbols d)) (and (integer? d) (neg? d))) d)))
+
+(defn value-dim
+  "The dim that the value of an input with these attributes is; nil where that is no integer."
+  [{:keys [name], [dtype shape] :type}]
+  (when (and (type/int-dtype? dtype) (empty? shape))
+    (symbol (str (str/replace (str name) "/" ".") ".value"))))
+
+(defn node-dims
+  "For the nodes of a graph, by id, the dims that 0-d integers are, in terms of dims and the values
+  of inputs; nil for those that depend on other values."
+  [g]
+  (mapv known (graph-polys value-dim g)))
 
 (defn as-dim
   "The dim that a 0-d integer expression is, nil when it depends on a value. `input-dim` gives for
