@@ -54,7 +54,9 @@
 (defn resolve-buffers
   "The step with buffer ids in place of memory keys."
   [step buffer-of]
-  (let [resolved (fn [{:keys [memory shape]}] {:buffer (buffer-of memory), :shape shape})]
+  (let [resolved (fn [{:keys [memory shape]}]
+                   (let [to (buffer-of memory)]
+                     (assoc (if (map? to) to {:buffer to}) :shape shape)))]
     (-> (dissoc step :args)
         (update :ins #(mapv resolved %))
         (update :out resolved))))

@@ -96,7 +96,7 @@
                :doc "the dims that differ between the cases, {[result axis] symbol}"}}
   :type branch-type
   :counts {:dims counted-dims}
-  :failure "the index of a case is one of them"
+  :failure (fn [{:keys [cases]}] (str "a branch has the cases 0 to " (dec (count cases))))
   :run branched
   :gen (fn [{:keys [dtype size] :as ctx}]
          (let [shape (gens/variant ctx [[size] [2 size] []])]
