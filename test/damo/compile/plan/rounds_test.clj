@@ -73,7 +73,8 @@
                                                  (body params '[:concatenate x y] '[:sum x])]}
                 'i 'x 'y]
         g (apply graph '{x [:f64 [n]], y [:f64 [m]], i [:i64 []]} (parts 2 chosen))
-        env (fn [i n m] {'i (array/of :i64 [] [i]), 'x (f64 [n] (range n)), 'y (f64 [m] (range m))})]
+        env (fn [i n m] {'i (array/of :i64 [] [i])
+                         'x (f64 [n] (range n)), 'y (f64 [m] (range m))})]
     (is (agree? g (for [i [0 1 2], [n m] [[2 3] [0 4] [3 0]]] (env i n m))))
     (is (re-find #"the cases 0 to 2" (failure g (env 3 1 1))))))
 
