@@ -2,7 +2,8 @@
   "Derivatives of loops in both modes: values from closed forms, and laws on loops of every kind."
   (:require [clojure.test :refer [deftest is testing]]
             [damo.core :as d]
-            [damo.diff.loops :refer [looped near? numbers value]]))
+            [damo.diff.loops :refer [looped near? numbers value]]
+            [damo.face.function :as function]))
 
 (set! *warn-on-reflection* true)
 
@@ -105,6 +106,9 @@
                     (fn [x h] (d/tanh (d/add (d/dot h w) x))))
         h (d/slice h :start 1)
         half (mapv (fn [i] (assoc [0.0 0.0 0.0 0.0] i 0.5)) (range 4))
-        product (d/lop h w (d/rop h w (d/ones-like w)))]
-    (is (every? #(< (abs (- 0.73392899 %)) 1e-8)
-                (flatten (value product {w half, xs (vec (repeat 6 [1.0 1.0 1.0 1.0]))}))))))
+        product (d/lop h w (d/rop h w (d/ones-like w))), ones (vec (repeat 6 [1.0 1.0 1.0 1.0]))
+        right? (fn [found] (every? #(< (abs (- 0.73392899 %)) 1e-8) (flatten found)))
+        f (d/function [xs w] product)]
+    (is (right? (value product {w half, xs ones})))
+    (is (right? (.get ^damo.tensor.Tensor (f ones half))))
+    (is (= 2 (count (filter #(= :loop (:do %)) (:steps (:program (function/info f)))))))))

@@ -241,6 +241,12 @@
   (assoc s :wishes wishes, :checkpoints checkpoints
          :steps (if truncate (type/dim-min truncate rounds) rounds)))
 
+(defn- in-stretches!
+  "[argument gradient] pairs of a loop made in stretches of k rounds, of these arguments."
+  [{:keys [b id given]} k args]
+  (let [given (vec (mapcat val (sort given))), g (into {} (map-indexed (fn [i [_ g]] [i g])) given)]
+    (reverse/contributions-of! b g (segments/segmented! b id k (mapv first given)) args)))
+
 (defn contributions!
   "[argument gradient] pairs of a loop, for the gradients {result gradient}, of the arguments at
   these positions."
@@ -250,7 +256,6 @@
                                (distinct (concat (:carries reached) (:outputs reached)))))
         {:keys [checkpoint-every] :as wishes} (wishes/chosen attrs (delay (predicted s)))]
     (if checkpoint-every
-      (reverse/contributions-of! b g (segments/segmented! b id checkpoint-every)
-                                 (distinct (map #(nth args %) positions)))
+      (in-stretches! s checkpoint-every (distinct (map #(nth args %) positions)))
       (let [s (with-wishes s wishes)]
         (doall (gradients! s (loop-back! s (made s))))))))

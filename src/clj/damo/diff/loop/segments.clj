@@ -39,14 +39,13 @@
                        (let [t (own! token whole)]
                          (node/emit-template! to t {'?t t, '?b (own! n whole)} [:add '?t '?b])))))))
 
-(defn- situation [b id k]
+(defn- situation [b id k results]
   (let [[op attrs & args] (graph/node b id), types (mapv #(graph/node-type b %) args)
         rounds (looping/rounds attrs), stretches (type/dim-quot rounds k)
         whole (type/dim* stretches k), note (graph/note b id)]
     {:b b, :id id, :op op, :attrs attrs, :args (vec args), :types types, :note note, :k k
      :stretches stretches, :whole whole, :more (type/dim- rounds whole)
-     :listed (vec (sort (distinct (map first (remove #(in-window? attrs types %)
-                                                     (:results attrs))))))
+     :listed (vec (sort (distinct (map first (remove #(in-window? attrs types %) results)))))
      :round (from-base attrs (get-in note [:inner [:body]]))}))
 
 ;; ## Some rounds
@@ -130,6 +129,9 @@
                     :turn [:turn]))
      args']))
 
+(defn- last-row! [b id x]
+  (let [n (rows/extent b x)] (rows/one! b id (rows/slice! b id x (type/dim- n 1) n))))
+
 (defn- stretches!
   "{:windows [id …] :rows {output id}}: the last windows, and the rows listed."
   [{:keys [b id attrs args stretches listed] :as s}]
@@ -138,13 +140,12 @@
         [carries args'] (bodies/with-arguments [] (map #(window! b id (nth args %))
                                                        (:carries attrs)))
         [params args'] (reduce (partial outer-spec s) [[] args'] tokens)
-        results (into (mapv (fn [c] [c 1]) (range n))
-                      (map (fn [o] [o :all])) (range n (count outs)))
+        results (mapv (fn [o] [o :all]) (range (count outs)))
         outer (bodies/emit! b id {:steps stretches, :params params, :carries carries
                                   :results results, :grad {:keep :carries}}
                             args' body)
         [windows rows] (split-at n (parts! b outer (count results)))]
-    {:windows (mapv #(rows/one! b id %) windows), :rows (zipmap listed rows)}))
+    {:windows (mapv #(last-row! b id %) windows), :rows (zipmap listed rows)}))
 
 ;; ## What remains
 
@@ -179,13 +180,13 @@
     (if (looping/backwards? result) (rows/flipped! b id last-rows) last-rows)))
 
 (defn segmented!
-  "The id of a :tuple of the results of loop `id`, made in stretches of k rounds, a dim."
-  [b id k]
-  (let [{:keys [attrs more listed] :as s} (situation b id k)
+  "The id of a :tuple of these results of loop `id`, made in stretches of k rounds, a dim."
+  [b id k results]
+  (let [{:keys [more listed] :as s} (situation b id k results)
         {:keys [windows rows]} (stretches! s)
         behind (when-not (= 0 more) (remaining! s windows))
         made {:windows (:windows behind windows)
               :rows (into {} (map (fn [o] [o (all-rows! s o (rows o) (get-in behind [:rows o]))]))
                           listed)}]
-    (op/emit! b :tuple {} (mapv #(op/->Id (result! s made %)) (:results attrs))
+    (op/emit! b :tuple {} (mapv #(op/->Id (result! s made %)) results)
               (select-keys (:note s) [:src]))))
