@@ -20,6 +20,14 @@
     (is (= [0.0 0.0 0.0 5.0 6.0 10.0 4.0 5.0 0.0 0.0 0.0 0.0 0.0 0.0 0.0]
            (value (d/grad (d/sum y) s) values)))))
 
+(deftest the-last-rounds-of-any-number
+  (let [x (d/input 'x [:f64 []])
+        y (fn [k] (d/while-loop 1.0 (fn [h] (d/lt h 10.0)) (fn [h] (d/mul h x))
+                                :truncate-gradient k))]
+    (doseq [k [1 3 20] :let [g (d/grad (y k) x)]]
+      (is (near? (* (min k 9) (Math/pow 1.3 8)) (value g {x 1.3})) (str k))
+      (is (near? (* (min k 9) (Math/pow 1.3 8)) @(d/eval g {x 1.3})) (str k)))))
+
 (defn- states
   "Of xs, h0 and w: all states of n rounds that look two back, of which derivatives see the last k."
   [n k xs h0 w]

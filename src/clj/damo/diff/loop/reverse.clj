@@ -110,21 +110,20 @@
 
 (defn- back-spec
   "What a parameter of the forward body is in the reverse loop, the traces by carry given as ids."
-  [{:keys [b rounds args] :as s} stored [what at from by]]
+  [{:keys [rounds args] :as s} stored [what at from by]]
   (case what
     :each [:each (nth args at) (if (= 1 by) (type/dim+ from rounds) (type/dim- from rounds)) (- by)]
-    :carry (let [trace (stored [:trace at]), before (- (given/depth s at) from)]
-             [:each trace (type/dim- (rows/extent b trace) before) -1])
+    :carry (store/back-spec s (stored [:trace at]) (- (given/depth s at) from))
     :all [:all (nth args at)]))
 
 (defn- spec
   "What the parameter with that token is, its argument an id; `place` has the carries' positions."
-  [{:keys [b attrs args] :as s} stored place token]
+  [{:keys [attrs args] :as s} stored place token]
   (let [[what at] (if (vector? token) token [:own])]
     (case what
       :own (back-spec s stored (nth (:params attrs) token))
-      :next (let [trace (stored [:trace at])] [:each trace (rows/extent b trace) -1])
-      :kept (let [kept (stored token)] [:each kept (rows/extent b kept) -1])
+      :next (store/back-spec s (stored [:trace at]) 0)
+      :kept (store/back-spec s (stored token) 0)
       :turn [:turn]
       :arg [:all (nth args at)]
       :given (given/spec (first (filter #(= token (:token %)) (get-in s [:rows at]))))

@@ -7,6 +7,7 @@
             [damo.diff.loop.bodies :as bodies]
             [damo.diff.loop.given :as given]
             [damo.diff.loop.residue :as residue]
+            [damo.diff.loop.rows :as rows]
             [damo.diff.node :as node]
             [damo.op.looping :as looping]))
 
@@ -35,9 +36,10 @@
 
 (defn- there
   "{need id} of what a result of the loop itself has."
-  [{:keys [b id attrs outs]} needs]
+  [{:keys [b id attrs outs steps rounds]} needs]
   (let [all (into {} (keep-indexed (fn [r [o rows order]]
-                                     (when (and (= :all rows) (nil? order)) [o r])))
+                                     (when (and (= :all rows) (nil? order) (= steps rounds))
+                                       [o r])))
                   (:results attrs))
         output (fn [[what at]] (if (= what :trace) at (first (filter #(= at (nth outs %))
                                                                      (keys all)))))]
@@ -54,18 +56,29 @@
 
 (defn- kept-by!
   "{need id}: what a second forward loop, of the same rounds, keeps of these needs."
-  [{:keys [b id attrs args inner outs rounds steps] :as s} needs]
+  [{:keys [b id attrs args inner outs rounds steps wishes] :as s} needs]
   (let [{:keys [until carries]} attrs, n (count carries)
         kept (mapv second (filter #(= :kept (first %)) needs))
         outputs (cond-> (into (subvec outs 0 n) kept) until (conj (peek outs)))
         place (zipmap kept (iterate inc n))
-        rows (fn [depth] (if (= steps rounds) :all (type/dim+ steps depth)))
+        last-rounds (:truncate wishes)
+        rows (fn [o depth] (if (= steps rounds)
+                             [o :all]
+                             [o (type/dim+ last-rounds depth) :backwards]))
         results (mapv (fn [[what at]]
-                        (if (= :trace what) [at (rows (given/depth s at))] [(place at) (rows 0)]))
+                        (if (= :trace what) (rows at (given/depth s at)) (rows (place at) 0)))
                       needs)
         body (bodies/closed inner outputs {} (range (count (:params attrs))) no-instead)
         kept (bodies/emit! b id (assoc attrs :results results) args body)]
     (into {} (map-indexed (fn [r need] [need (node/part! b kept r)])) needs)))
+
+(defn back-spec
+  "What a parameter of the reverse loop is that reads a row of what is stored, the row `before` the
+  latest in the first round: all rows, or, where not all rounds are gone back, the latest first."
+  [{:keys [b steps rounds]} id before]
+  (if (= steps rounds)
+    [:each id (type/dim- (rows/extent b id) before) -1]
+    [:each id before 1]))
 
 (defn stored!
   "{need id} of the traces, [:trace carry], and kept values, [:kept id], that a reverse loop reads
