@@ -4,6 +4,7 @@
   values."
   (:require [clojure.test :refer [deftest is testing]]
             [damo.compile.pass :as pass]
+            [damo.compile.pass.loop.sample :as s]
             [damo.compile.pipeline :as pipeline]
             [damo.compile.plan :as plan]
             [damo.data.array :as array]
@@ -29,6 +30,34 @@
   [f]
   (let [{:keys [values]} (running/outcome f)]
     (if values (pr-str (mapv (juxt array/type-of array/nested) values)) :fails)))
+
+(def ^:private doubled
+  "A body that doubles a state of a number."
+  (s/body '[h [:f64 []]] '[[:mul h 2.0]]))
+
+(defn- loops
+  "The graph of loops of two rounds at most from h, one for each of these attributes."
+  [& attrs]
+  (s/graph '{h [:f64 [1]], no [:bool []], yes [:bool []]}
+           (vec (mapcat (fn [k more]
+                          [(symbol (str "l" k))
+                           [:loop (merge {:steps 2, :params [[:carry 0 0]], :carries [0]
+                                          :results [[0 3]], :body doubled} more) 'h 'no 'yes]])
+                        (range) attrs))
+           (for [k (range (count attrs))] [:part {:at 0} (symbol (str "l" k))])))
+
+(defn- doublings [g]
+  (mapv array/values (eval/run g {'h (array/of :f64 [1] [1.0]), 'no (array/of :bool [] [false])
+                                  'yes (array/of :bool [] [true])})))
+
+(deftest results-have-the-rows-that-were-made
+  (is (= [[1.0 2.0 4.0] [4.0] [2.0 4.0] [1.0 2.0 4.0]]
+         (doublings (loops {} {:results [[0 1]]} {:results [[0 2]]} {:results [[0 9]]})))))
+
+(deftest loops-that-begin-otherwise-are-two
+  (let [g (loops {:unless 1, :as 'r, :results [[0 1]]} {:unless 2, :as 'r, :results [[0 1]]})]
+    (is (= [[4.0] [1.0]] (doublings g)
+           (doublings (:graph (peek (pipeline/stages g :fast-run))))))))
 
 (deftest graphs-go-through-files
   (let [file (doto (File/createTempFile "damo" ".edn") .deleteOnExit)]
