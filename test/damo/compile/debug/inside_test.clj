@@ -1,6 +1,6 @@
 (ns damo.compile.debug.inside-test
-  "What modes say of loops and branches: :debug names the rule or the op that is wrong in a body, and
-  the round; :nan-guard names the line and the round; what fails, fails alike in all modes."
+  "What modes say of loops and branches: :debug names the rule or the op that is wrong in a body,
+  and the round; :nan-guard the line and the round; what fails, fails alike in all modes."
   (:require [clojure.string :as str]
             [clojure.test :refer [deftest is testing]]
             [damo.compile.modes :as modes]

@@ -183,5 +183,9 @@
                   (is (= (s/values g env) (s/values g' env)))
                   (mapv (juxt :steps :results #(first (filter (comp #{:each} first) (:params %))))
                         (s/loops g'))))]
+    (testing "and needs only the rounds that make them"
+      (let [g (update (g 7 1) :outputs subvec 0 1), g' (row/fewer (unread/dropped g))]
+        (is (= (s/values g env) (s/values g' env)))
+        (is (= [[8 [[0 2]]] [2 [[0 :all]]]] (mapv (juxt :steps :results) (s/loops g'))))))
     (is (= '[[9 [[0 3]] [:each 0 0 1]] [2 [[0 :all]] [:each 0 0 1]]] (after 7 1)))
     (is (= '[[9 [[0 2]] [:each 0 0 1]] [2 [[0 :all]] [:each 0 2 -1]]] (after 10 -1)))))
