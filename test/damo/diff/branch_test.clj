@@ -55,6 +55,13 @@
             f [#(d/grad % x) #(d/rop % x w) #(d/grad (d/sum (d/grad % x)) x)]]
       (is (near? (value (f alone) values) (value (f cost) values)) (str k)))))
 
+(deftest cases-of-different-symbolic-extents
+  (let [u (d/input 'u [:f64 '[n]]), c (d/input 'c [:bool []])
+        e (d/ifelse c u (d/concatenate [u u])), cost #(d/sum (d/mul % % %))
+        f (d/function [u c] [(d/grad (cost e) u) (d/grad (d/sum (d/grad (cost e) u)) u)])]
+    (is (= [[[3.0 12.0] [6.0 12.0]] [[6.0 24.0] [12.0 24.0]]]
+           (for [taken [true false]] (mapv deref (f [1 2] taken)))))))
+
 (defn- twice
   "Makes h twice the sine of h · w, in a loop."
   [h w]

@@ -41,12 +41,16 @@
     (mapv #(node/part! b node %) (range (count (tuple/types (graph/node-type b node)))))))
 
 (defn- fitted!
-  "A gradient of what a branch gives as that of what a case of it gives, whose extents may differ."
+  "A gradient of what a branch gives as that of what a case of it gives, whose extents may differ:
+  while the case runs they are equal. Elements are looked up, since what is stated of dims, as by
+  specify-shape, would be required of calls that take another case."
   [b out g]
-  (let [shape (type/shape-of (graph/node-type b out))]
-    (if (= shape (type/shape-of (graph/node-type b g)))
-      g
-      (node/emit-template! b out {'?g g} [:specify-shape {:shape shape} '?g]))))
+  (reduce (fn [g [axis d]]
+            (if (= d (nth (type/shape-of (graph/node-type b g)) axis))
+              g
+              (node/emit-template! b out {'?g g}
+                                   [:take {:axis [axis]} '?g [:iota {:shape [d], :axis 0}]])))
+          g (map-indexed vector (type/shape-of (graph/node-type b out)))))
 
 ;; ## Reverse mode
 
