@@ -39,6 +39,11 @@ done.1:
 attributes #0 = { noinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
 attributes #1 = { alwaysinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
 attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
+!0 = distinct !{!0, !1, !2}
+!1 = !{!"llvm.loop.vectorize.enable", i1 false}
+!2 = !{!"llvm.loop.unroll.disable"}
+!3 = distinct !{!3, !4}
+!4 = !{!"llvm.loop.vectorize.predicate.enable", i1 true}
 
 declare hidden void @k.k.d74fccd653654aa7(ptr nocapture, ptr nocapture readonly, i64) nounwind memory(argmem: readwrite)
 
@@ -80,3 +85,8 @@ done:
 attributes #0 = { noinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
 attributes #1 = { alwaysinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
 attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
+!0 = distinct !{!0, !1, !2}
+!1 = !{!"llvm.loop.vectorize.enable", i1 false}
+!2 = !{!"llvm.loop.unroll.disable"}
+!3 = distinct !{!3, !4}
+!4 = !{!"llvm.loop.vectorize.predicate.enable", i1 true}

@@ -171,10 +171,12 @@ done:
 declare void @cblas_sgemv(i32, i32, i32, i32, float, ptr, i32, ptr, i32, float, ptr, i32)
 declare void @cblas_sger(i32, i32, i32, float, ptr, i32, ptr, i32, ptr, i32)
 declare void @cblas_sgemm(i32, i32, i32, i32, i32, i32, float, ptr, i32, ptr, i32, float, ptr, i32)
-!0 = distinct !{!0, !1, !2}
-!1 = !{!"llvm.loop.vectorize.enable", i1 false}
-!2 = !{!"llvm.loop.unroll.disable"}
 
 attributes #0 = { noinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
 attributes #1 = { alwaysinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
 attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
+!0 = distinct !{!0, !1, !2}
+!1 = !{!"llvm.loop.vectorize.enable", i1 false}
+!2 = !{!"llvm.loop.unroll.disable"}
+!3 = distinct !{!3, !4}
+!4 = !{!"llvm.loop.vectorize.predicate.enable", i1 true}

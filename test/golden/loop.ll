@@ -18,6 +18,11 @@ entry:
 attributes #0 = { noinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
 attributes #1 = { alwaysinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
 attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
+!0 = distinct !{!0, !1, !2}
+!1 = !{!"llvm.loop.vectorize.enable", i1 false}
+!2 = !{!"llvm.loop.unroll.disable"}
+!3 = distinct !{!3, !4}
+!4 = !{!"llvm.loop.vectorize.predicate.enable", i1 true}
 
 define hidden void @k.last.dc63a7b767d628b0(ptr noalias nocapture readonly %p0, ptr noalias nocapture writeonly %p1, ptr noalias nocapture writeonly %p2, i64 %d.m) #0 {
 entry:
@@ -35,6 +40,11 @@ entry:
 attributes #0 = { noinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
 attributes #1 = { alwaysinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
 attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
+!0 = distinct !{!0, !1, !2}
+!1 = !{!"llvm.loop.vectorize.enable", i1 false}
+!2 = !{!"llvm.loop.unroll.disable"}
+!3 = distinct !{!3, !4}
+!4 = !{!"llvm.loop.vectorize.predicate.enable", i1 true}
 
 
 define internal void @k.next.50fd08a5d87b5b3a(ptr noalias nocapture readonly %p0, ptr noalias nocapture readonly %p1, ptr noalias nocapture writeonly %p2, ptr noalias nocapture writeonly %p3) #1 {
@@ -131,6 +141,11 @@ fine.40:
 attributes #0 = { noinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
 attributes #1 = { alwaysinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
 attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
+!0 = distinct !{!0, !1, !2}
+!1 = !{!"llvm.loop.vectorize.enable", i1 false}
+!2 = !{!"llvm.loop.unroll.disable"}
+!3 = distinct !{!3, !4}
+!4 = !{!"llvm.loop.vectorize.predicate.enable", i1 true}
 
 declare hidden void @k.first.3a6f87aebc30e711(ptr nocapture readonly, ptr nocapture writeonly, ptr nocapture writeonly) nounwind memory(argmem: readwrite)
 declare hidden i32 @damo_loop.0(ptr, ptr, ptr, ptr, ptr, ptr)
@@ -209,3 +224,8 @@ done:
 attributes #0 = { noinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
 attributes #1 = { alwaysinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
 attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
+!0 = distinct !{!0, !1, !2}
+!1 = !{!"llvm.loop.vectorize.enable", i1 false}
+!2 = !{!"llvm.loop.unroll.disable"}
+!3 = distinct !{!3, !4}
+!4 = !{!"llvm.loop.vectorize.predicate.enable", i1 true}

@@ -42,6 +42,11 @@ done.1:
 attributes #0 = { noinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
 attributes #1 = { alwaysinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
 attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
+!0 = distinct !{!0, !1, !2}
+!1 = !{!"llvm.loop.vectorize.enable", i1 false}
+!2 = !{!"llvm.loop.unroll.disable"}
+!3 = distinct !{!3, !4}
+!4 = !{!"llvm.loop.vectorize.predicate.enable", i1 true}
 
 declare hidden i32 @k.k.9cb26b14d86d43d8(ptr nocapture readonly, ptr nocapture readonly, ptr nocapture writeonly, i64, i64, ptr nocapture) nounwind memory(argmem: readwrite)
 
@@ -92,3 +97,8 @@ done:
 attributes #0 = { noinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
 attributes #1 = { alwaysinline nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
 attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536" }
+!0 = distinct !{!0, !1, !2}
+!1 = !{!"llvm.loop.vectorize.enable", i1 false}
+!2 = !{!"llvm.loop.unroll.disable"}
+!3 = distinct !{!3, !4}
+!4 = !{!"llvm.loop.vectorize.predicate.enable", i1 true}

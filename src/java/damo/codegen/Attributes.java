@@ -1,8 +1,23 @@
 package damo.codegen;
 
-/** The attributes of generated functions, by groups that all modules end with. */
+/** The attributes of generated functions and loops, by groups that all modules end with. */
 public final class Attributes {
     private Attributes() { }
+
+    /** What a branch back carries in a loop that LLVM shall leave as it is. */
+    static final String PLAIN_LOOP = ", !llvm.loop !0";
+
+    /** What it carries in a loop whose last vector is not full, as its rest costs much alone. */
+    static final String MASKED_LOOP = ", !llvm.loop !3";
+
+    private static final String LOOPS = """
+            !0 = distinct !{!0, !1, !2}
+            !1 = !{!"llvm.loop.vectorize.enable", i1 false}
+            !2 = !{!"llvm.loop.unroll.disable"}
+            """;
+
+    /** Masks are cheap from AVX-512 on. */
+    private static final int MASKS = 512;
 
     /**
      * The largest frame of a generated function, in bytes. Functions of steps have far smaller
@@ -14,12 +29,15 @@ public final class Attributes {
     /**
      * #0: kernels and parts of long calls, which stay apart so that each is compiled alone. #1:
      * math functions, inlined. #2: others. A frame larger than {@link #STACK} bytes is refused.
+     * Loops have what the constants name.
      */
     static String text(int vectorBits) {
         String width = "\"prefer-vector-width\"=\"" + vectorBits + "\" \"warn-stack-size\"=\""
                 + STACK + "\"";
         return "\nattributes #0 = { noinline nounwind " + width + " }\n"
                 + "attributes #1 = { alwaysinline nounwind " + width + " }\n"
-                + "attributes #2 = { nounwind " + width + " }\n";
+                + "attributes #2 = { nounwind " + width + " }\n" + LOOPS
+                + (vectorBits < MASKS ? "!3 = distinct !{!3}\n" : "!3 = distinct !{!3, !4}\n"
+                + "!4 = !{!\"llvm.loop.vectorize.predicate.enable\", i1 true}\n");
     }
 }

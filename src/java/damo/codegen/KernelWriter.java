@@ -91,7 +91,8 @@ final class KernelWriter {
     private void loop(Kernel.For s) {
         String variable = Names.local("n", s.var());
         exprs.bind(s.var(), variable);
-        lines.loop(variable, exprs.size(s.extent()), worthwhile(s), () -> {
+        lines.loop(variable, exprs.size(s.extent()), worthwhile(s), Rest.masked(s)
+                ? Attributes.MASKED_LOOP : "", () -> {
             if (usage.polls() && Polls.around(s)) {
                 lines.stopIfAsked();
             }

@@ -161,6 +161,11 @@ final class Lines {
      * empty loop is stepped over, and so is one without {@code worth}, an i1, unless that is null.
      */
     void loop(String variable, String extent, String worth, Runnable body) {
+        loop(variable, extent, worth, "", body);
+    }
+
+    /** The same, where the branch back carries {@code sort}, of {@link Attributes}. */
+    void loop(String variable, String extent, String worth, String sort, Runnable body) {
         String start = freshLabel("loop");
         String done = freshLabel("done");
         String latch = freshLabel("next");
@@ -176,7 +181,7 @@ final class Lines {
         label(latch);
         add(next, " = add nuw nsw i64 ", variable, ", 1");
         String more = value("icmp slt i64 ", next, ", ", extent);
-        add("br i1 ", more, ", label %", start, ", label %", done);
+        add("br i1 ", more, ", label %", start, ", label %", done, sort);
         label(done);
     }
 

@@ -161,7 +161,7 @@ final class NarrowProduct {
         }
         lines.add(next, " = add nuw nsw i64 ", l, ", ", Integer.toString(unroll));
         String more = lines.value("icmp slt i64 ", next, ", ", to);
-        lines.add("br i1 ", more, ", label %", body, ", label %", done, Products.PLAIN_LOOP);
+        lines.add("br i1 ", more, ", label %", body, ", label %", done, Attributes.PLAIN_LOOP);
         lines.label(done);
         List<String> result = new ArrayList<>();
         for (int i = 0; i < sums.size(); i++) {

@@ -17,16 +17,7 @@ import java.util.function.Supplier;
  * in every program, so each is a module of its own, which a process compiles once.
  */
 final class Products {
-    /** What a branch back carries in a loop that LLVM shall leave as it is. */
-    static final String PLAIN_LOOP = ", !llvm.loop !0";
-
     private static final String TEMPLATE = Resources.text("gemm.ll");
-
-    private static final String METADATA = """
-            !0 = distinct !{!0, !1, !2}
-            !1 = !{!"llvm.loop.vectorize.enable", i1 false}
-            !2 = !{!"llvm.loop.unroll.disable"}
-            """;
 
     /** Rows of C that a narrow product holds at a time: with their operands they fill registers. */
     private static final int ROWS_WIDE = 8;
@@ -127,7 +118,7 @@ final class Products {
         outside.share(name, "void @" + name + "(" + parameters.replace("{T}", Types.value(t)) + ")",
                 () -> {
                     Outside called = new Outside();
-                    String whole = text.apply(called) + called.declarations() + METADATA
+                    String whole = text.apply(called) + called.declarations()
                             + Attributes.text(vectorBits);
                     return new LlvmModule(List.of(new LlvmModule.Text(whole,
                             LlvmModule.Kind.LOOPS)),
