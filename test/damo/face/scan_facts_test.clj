@@ -118,6 +118,12 @@
                                   {:c u, :i (d/iota :shape [10] :dtype :f64)}))]
         (is (near? (compiled (nth-grad f 1) {u [1 2 -3 4], x 2}) 38.0))
         (is (near? (compiled (nth-grad f 2) {u [1 2 -3 4], x 2}) 42.0))))
+    (testing "of taps, also of sequences that are too short for a step"
+      (let [r (:y (d/scan {:sequences {:u {:of u, :taps [-1 0 1]}}}
+                          (fn [{[a b c] :u}] {:y (d/mul a b c)})))
+            both [(d/grad (d/sum r) u) (d/rop r u (d/ones-like u))]]
+        (is (= [[[] []] [[0.0] []] [[0.0 0.0] []] [[6.0 3.0 2.0] [11.0]]]
+               (mapv #(compiled both {u (range 1 (inc %))}) (range 4))))))
     (testing "of a loop that ends by itself, over the steps that it made"
       ;; a, a², a⁴ … until above 3: for a = 1.3 that is a^8, whose slope is 8 a^7
       (let [f (d/index (:y (d/scan {:state {:y x}, :n-steps 50}

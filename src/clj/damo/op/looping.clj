@@ -195,9 +195,6 @@
     (for [[what a from by] params :when (= :each what)
           :let [extent (first (type/shape-of (nth types a)))]
           need (if (= 1 by)
-                 ;; of no rounds nothing is read, also where `from` lies behind the last row
-                 [[steps (if (and (integer? extent) (integer? from))
-                           (max 0 (- (long extent) (long from)))
-                           (type/dim-max 0 (type/dim- extent from)))]]
+                 [[(type/dim+ from steps) extent]]
                  [[steps from] [from extent]])]
       need)))

@@ -172,8 +172,8 @@
     (let [layer? #(or (view-node? b %) (cast-of-float? b %))
           split #(if-let [c (constant-under b %)] [nil c] (layers/under b % layer?))
           found (map split args), arrays (filter first found), path (ffirst arrays)
-          alike? (apply = (map (fn [[p id]] [p (graph/node-type b id)]) arrays))]
-      (when (and (seq arrays) alike?)
+          types (map (fn [[p id]] [p (graph/node-type b id)]) arrays)]
+      (when (and (seq arrays) (apply = types))
         (let [[join parts] (joined-part cx op attrs (mapv second found)
                                         (distinct (map rest arrays)))]
           (when (or join (seq path))

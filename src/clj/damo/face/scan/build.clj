@@ -158,7 +158,8 @@
                        (integer? extent) (max 0 (+ (long extent) from))
                        :else (type/dim-max 0 (type/dim- extent (- from))))
          -1])
-      [:each a (- (long tap) lo) 1])))
+      ;; no further than the end, for sequences that are too short for a round
+      [:each a (type/dim-min (- (long tap) lo) extent) 1])))
 
 (defn- sequence-params [{:keys [sequences backwards]}]
   (for [[a {:keys [leaf taps]}] (map-indexed vector sequences), tap taps]
