@@ -3,7 +3,7 @@
 ;; Without a file it learns to count in words. Options, with their defaults, are the keys of
 ;; `defaults` below: --cell simple|lstm|gru, --hidden, --batch (1 for a single stream), --window,
 ;; --steps in all, --rate, --every so many steps it is validated and saved, --out the folder, --say
-;; so many characters at the end. It can be stopped at any time, by Ctrl-C or by force: started
+;; so many characters at the end, --threads of matrix products. It can be stopped at any time, by Ctrl-C or by force: started
 ;; again with the same folder it goes on from the last checkpoint, to the same weights.
 (require '[clojure.edn :as edn]
          '[clojure.java.io :as io]
@@ -12,7 +12,7 @@
 
 (def defaults
   {:cell "lstm", :hidden 128, :batch 32, :window 64, :steps 1500, :rate 0.004, :every 250
-   :out "target/char-rnn", :say 300})
+   :out "target/char-rnn", :say 300, :threads 1})
 
 (def given
   (let [[file & more] *command-line-args*
@@ -32,7 +32,7 @@
 (def options
   (let [wanted (merge defaults given), kept (io/file (:out wanted) "options.edn")]
     (if (.exists kept)
-      (merge (edn/read-string (slurp kept)) (select-keys given [:steps :every :say]))
+      (merge (edn/read-string (slurp kept)) (select-keys given [:steps :every :say :threads]))
       wanted)))
 
 ;; ## The text as integers, in `batch` parallel streams
@@ -250,7 +250,8 @@
             (show-validation step (+ seconds took)))
           (recur step (+ seconds took)))))))
 
-(let [stopped (atom false), ended (promise), {:keys [cell hidden batch say]} options]
+(let [stopped (atom false), ended (promise), {:keys [cell hidden batch say threads]} options]
+  (d/set-threads! threads)
   (io/make-parents checkpoint)
   (spit (io/file (:out options) "options.edn") (pr-str options))
   ;; Ctrl-C and a plain kill let the step end, and save.

@@ -28,12 +28,17 @@
         stepped (map #(d/sub %1 (d/mul task/rate %2)) params (d/grad loss params))]
     [loss (into {h (d/index hs -1)} (map vector params stepped))]))
 
+(def ^:private mode
+  "A gradient's rows go straight into the weights, a few at a time, as in the other programs: sums
+  of rows of one symbol are added in another order."
+  {:regroup true})
+
 (defn window-step
   "The compiled function [s t] → loss of a window of T symbols s and the T that follow them."
   [n]
   (let [s (d/input 's [:i64 ['t]]), t (d/input 't [:i64 ['t]])
         [loss updates] (loss-and-updates (state n) s t)]
-    (d/function [s t] loss {:updates updates, :name "language-model"})))
+    (d/function [s t] loss {:updates updates, :name "language-model", :mode mode})))
 
 (defn- sequence-of ^Tensor [n]
   (step/tensor-of (loop-task/symbols n) "i64" [(inc loop-task/symbols-count)]))
@@ -61,7 +66,8 @@
         summed (d/add total loss)
         last-start (- (* window (quot loop-task/symbols-count window)) window)]
     (d/function [] summed
-                {:updates (assoc updates total summed
+                {:mode mode
+                 :updates (assoc updates total summed
                                  at (d/where (d/lt at last-start) (d/add at window) 0))})))
 
 (defn stepper
