@@ -3,8 +3,9 @@
 ;; Without a file it learns to count in words. Options, with their defaults, are the keys of
 ;; `defaults` below: --cell simple|lstm|gru, --hidden, --batch (1 for a single stream), --window,
 ;; --steps in all, --rate, --every so many steps it is validated and saved, --out the folder, --say
-;; so many characters at the end, --threads of matrix products. It can be stopped at any time, by Ctrl-C or by force: started
-;; again with the same folder it goes on from the last checkpoint, to the same weights.
+;; so many characters at the end, --threads of matrix products. It can be stopped at any time, by
+;; Ctrl-C or by force: started again with the same folder it goes on from the last checkpoint, to
+;; the same weights.
 (require '[clojure.edn :as edn]
          '[clojure.java.io :as io]
          '[clojure.string :as str]

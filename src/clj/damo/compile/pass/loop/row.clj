@@ -105,13 +105,13 @@
 
 (defn- kept-rows
   "How many rows a result has of what is read, nil where that has no form. Rows that were there
-  before the first round are no reason to keep the others in a ring."
+  before the first round are no reason to keep the others in a ring, where they are so many."
   [l rows {:keys [depth from order]}]
-  (let [fewer #(rows-of (type/dim+ depth (form/rounds l)) from)]
+  (let [total (type/dim+ depth (form/rounds l)), fewer (rows-of total from)]
     (cond (or order (= 0 from)) rows
-          (not= rows :all) (fewer)
-          (type/at-most? from depth) rows
-          :else (or (fewer) rows))))
+          (not= rows :all) fewer
+          (and (integer? total) (type/at-most? from depth)) rows
+          :else (or fewer rows))))
 
 (defn- with-rounds
   "The loop of so many :steps that gives what is read; nil where that has no form."
