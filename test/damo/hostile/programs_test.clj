@@ -12,7 +12,7 @@
             [damo.program.loops :as loops]
             [damo.program.sample :as sample]
             [damo.runtime.programs :as programs])
-  (:import [damo DamoException]
+  (:import [damo DamoException Limits]
            [damo.codegen Attributes LlvmModule LlvmModule$Kind LlvmModule$Text]
            [damo.jit NativeCode]
            [damo.program Program Program$Port Programs]
@@ -169,17 +169,43 @@
       (is (= [[(+ 1.0 n) (+ 2.0 n)]] (on-a-stack-of 256 #(programs/call f [1.0 2.0])))
           (str n " steps")))))
 
+(def ^:private levels "As many levels as may be." (.most Limits/LEVELS))
+
 (defn- nested
   "The chain with n steps around as many blocks in each other as may be, and n more inside of each."
   [n]
-  (let [form (chain (* 8 (long n))), parts (partition n (:steps form))]
+  (let [form (chain (* levels (long n))), parts (partition n (:steps form))]
     (assoc form :steps (reduce (fn [inner part] (conj (vec part) {:do :block :steps inner}))
                                [] (reverse parts)))))
 
 (deftest blocks-in-blocks-fit-a-small-stack
   (doseq [n [1 65 600]]
     (with-open [f (programs/compiled (nested n))]
-      (is (= [[(+ 1.0 (* 8 n))]] (on-a-stack-of 256 #(programs/call f [1.0])))))))
+      (is (= [[(+ 1.0 (* levels (long n)))]] (on-a-stack-of 256 #(programs/call f [1.0])))))))
+
+(deftest loops-in-loops-fit-a-small-stack-and-tell-all-rounds
+  (doseq [long? [false true]]
+    (let [step '{:do :kernel :kernel 0 :args [0 1]}
+          around (fn [steps k]
+                   [{:do :loop :var (symbol (str "t" k)) :extent (if (zero? (long k)) 3 1)
+                     :steps (into steps (when long? (repeat 20 step)))}])
+          body (fn [failing]
+                 {:damo/program 1 :name "deep" :dims []
+                  :buffers '[{:dtype :i64 :size 1 :kind :input} {:dtype :i64 :size 1 :kind :output}]
+                  :inputs '[{:name "x" :dtype :i64 :shape [] :buffer 0}]
+                  :outputs '[{:name "y" :dtype :i64 :shape [] :buffer 1}]
+                  :kernels '[{:name "copy" :params [[:i64 :in] [:i64 :out]]
+                              :body [[:store 1 0 [:load 0 0]]]}
+                             {:name "check" :params [[:i64 :in] [:i64 :out]]
+                              :body [[:require [:ne [:load 0 0] [:size t0]] 0]
+                                     [:store 1 0 [:load 0 0]]]}]
+                  :notes [{:op "check"}]
+                  :steps (reduce around [failing] (range (dec levels) -1 -1))})]
+      (with-open [f (programs/compiled (body '{:do :kernel :kernel 1 :args [0 1]}))]
+        (is (= [7] (on-a-stack-of 256 #(programs/call f 7))))
+        (let [e (on-a-stack-of 256 #(programs/call f 2))]
+          (is (= (into [2] (repeat (dec levels) 0))
+                 (get (.data ^DamoException e) "iterations"))))))))
 
 (deftest long-programs-are-trees-of-short-functions
   (doseq [n [64 65 5000]]
