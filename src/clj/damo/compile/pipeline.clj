@@ -65,14 +65,15 @@
 
 (defn- improved
   "The stages with the one that the passes of a phase make of the loops and branches of the last of
-  them, if they change something; the trace begins anew."
+  them, if they change something; the trace begins anew, if there is one."
   [stages options phase]
-  (let [{:keys [graph settled]} (peek stages)
+  (let [{:keys [graph settled trace]} (peek stages)
         {after :graph, :keys [names]} (control/improved graph (assoc options :phase phase))]
     (if (empty? names)
       stages
-      (conj stages {:what (str "the passes " (str/join ", " (map name names))), :trace []
-                    :begins true, :settled settled, :graph after}))))
+      (conj stages (cond-> {:what (str "the passes " (str/join ", " (map name names)))
+                            :trace [], :settled settled, :graph after}
+                     (seq trace) (assoc :begins true))))))
 
 (defn- rewritten-twice
   "The stages of the rules before composites are expanded, of the passes that change loops and

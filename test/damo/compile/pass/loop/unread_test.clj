@@ -153,6 +153,27 @@
     (is (= '[n [3]] (after (g '[:slice {:start [:max 0 [:- n 1]]} d]))))
     (is (= '[[:min 3 n] [:all]] (after (g '[:slice {:stop [:+ 1 [:min 3 n]]} a]))))))
 
+(deftest slices-of-slices-are-looked-through
+  (let [g (fn [& outs]
+            (s/graph inputs ['l [:loop four 'x 'h 'k], 'a [:part {:at 0} 'l]
+                             'rows [:slice {:start 1} 'a]]
+                     outs))
+        after #(let [g' (unread/dropped (row/fewer (unread/dropped %))), [l] (s/loops g')]
+                 (doseq [n [0 1 3 9] :let [env (assoc env 'n n, 'x [[n] (range n)])]]
+                   (is (= (s/error % env) (s/error g' env)))
+                   (when-not (s/error % env) (is (= (s/values % env) (s/values g' env)))))
+                 (is (identical? g' (row/fewer g')))
+                 (mapv second (:results l)))]
+    (testing "the last row, that must be there"
+      (is (= [1] (after (g '[:slice {:start [:- n 1]} rows]))))
+      (is (= :damo.type/bad-dimension
+             (s/error (row/fewer (g '[:slice {:start [:- n 1]} rows]))
+                      (assoc env 'n 0, 'x [[0] []])))))
+    (is (= [3] (after (g '[:slice {:start [:- n 1]} rows] '[:slice {:start [:- n 3]} rows]))))
+    (is (= [3] (after (g '[:slice {:start [:max 0 [:- n 3]]} rows]))))
+    (testing "not where another reader sees all of it"
+      (is (= [:all] (after (g '[:slice {:start [:- n 1]} rows] '[:sum rows])))))))
+
 (deftest rounds-are-kept-that-may-end-or-fail
   (let [g (fn [attrs body]
             (s/graph inputs

@@ -186,7 +186,7 @@
   of a builder that stands for the loop and its results there, nil where it stays. The loop that it
   is given is taken apart, its arguments in the builder, with the :types of its results; those that
   may fail are under :must, and stay arguments.
-  (other! b node args note) may give what stands in the place of another node."
+  (other! b id node args note) may give what stands in the place of another node."
   ([g change!] (replaced g change! (constantly nil)))
   ([g change! other!]
    (let [b (graph/builder), made (HashMap.), flags (failing/flags b)
@@ -202,7 +202,7 @@
                   (or (case (op/kind op)
                         :loop (looped! id node args type note)
                         :part (some-> (.get made (nth node 2)) :parts (get (:at attrs)))
-                        (other! b node args note))
+                        (other! b id node args note))
                       (graph/keep-node! b node args type note))))]
      (:graph (graph/swept b g ids)))))
 

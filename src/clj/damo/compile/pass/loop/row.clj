@@ -31,26 +31,52 @@
   [[op {:keys [axis]}]]
   (and (= op :slice) (= 0 axis)))
 
+(defn- short-by
+  "A number by which a dim may fall short of 0, at most; nil where none is known."
+  [d]
+  (first (filter #(type/at-most? 0 (type/signed+ d %)) (range 65))))
+
+(defn- lies-in?
+  "Does a slice lie in one before it, but for its start, which may be negative and then fails?"
+  [{from :start, to :stop} {:keys [start stop]}]
+  (and (short-by from) (type/at-most? from to) (type/at-most? start stop)
+       (type/at-most? to (type/dim- stop start))))
+
+(defn- looked-through
+  "The slices that are all the readers of a slice, where these can read what that is of; or nil."
+  [{:keys [g users]} id]
+  (let [{:keys [step] :as attrs} (graph/attrs-at g id), readers (distinct (users id))]
+    (when (and (= 1 step) (seq readers) (not-any? #{id} (concat (:outputs g) (:keep g)))
+               (every? #(and (cut? (graph/node-at g %)) (lies-in? (graph/attrs-at g %) attrs))
+                       readers))
+      readers)))
+
+(defn- rows-of-loop
+  "The same of a loop that reads node p row by row."
+  [g p user]
+  (let [{:keys [reads firsts unless attrs]} (form/at g user)]
+    (when (and (:steps attrs) (not (some #{p} (conj firsts unless))))
+      (for [[what a from by] reads :when (and (#{:each :all} what) (= a p))]
+        (when (= :each what)
+          (if (= 1 by)
+            [from (type/dim+ from (:steps attrs))]
+            (when-let [low (minus from (:steps attrs))] [low from])))))))
+
 (defn- read-rows
   "The [from to) of the rows of node p that a reader of it reads; nil where that is not known."
-  [g p user]
-  (let [[op attrs :as node] (graph/node-at g user)]
-    (if (cut? node)
-      [[(:start attrs) (:stop attrs)]]
-      (when (= :loop (op/kind op))
-        (let [{:keys [reads firsts unless attrs]} (form/at g user)]
-          (when (and (:steps attrs) (not (some #{p} (conj firsts unless))))
-            (for [[what a from by] reads :when (and (#{:each :all} what) (= a p))]
-              (when (= :each what)
-                (if (= 1 by)
-                  [from (type/dim+ from (:steps attrs))]
-                  (when-let [low (minus from (:steps attrs))] [low from]))))))))))
+  [{:keys [g through] :as known} p user]
+  (let [[op {:keys [start stop]} :as node] (graph/node-at g user)]
+    (cond (cut? node) (or (seq (for [id (when through (looked-through known user))
+                                     :let [{from :start, to :stop} (graph/attrs-at g id)]]
+                                 [(type/dim+ start from) (type/dim+ start to)]))
+                          [[start stop]])
+          (= :loop (op/kind op)) (rows-of-loop g p user))))
 
 (defn- span
   "The [from to) of the rows of a part that are read, of `extent` rows in all."
-  [g users p extent]
+  [{:keys [g users] :as known} p extent]
   (let [found (when-not (some #{p} (concat (:outputs g) (:keep g)))
-                (mapcat #(or (read-rows g p %) [nil]) (distinct (users p))))
+                (mapcat #(or (read-rows known p %) [nil]) (distinct (users p))))
         [from to] (when (and (seq found) (every? some? found))
                     [(reduce #(some-> %1 (least %2)) (map first found))
                      (reduce #(some-> %1 (largest %2)) (map second found))])]
@@ -61,12 +87,12 @@
 (defn- results-read
   "For each result of a loop {:depth :hidden :from :to}: the rows before the first round; those at
   the front that it has not; what is read, counted from the first row that ever was."
-  [g b users parts {:keys [results types] :as l}]
+  [known b parts {:keys [results types] :as l}]
   (for [[j [o _ order]] (map-indexed vector results)]
     (let [extent (first (type/shape-of (types j))), depth (form/depth b l o)
           hidden (type/dim- (type/dim+ depth (form/rounds l)) extent)
           part (get parts j)
-          [from to] (if (or order (nil? part)) [0 extent] (span g users part extent))]
+          [from to] (if (or order (nil? part)) [0 extent] (span known part extent))]
       {:depth depth, :hidden hidden, :from (type/dim+ hidden from), :to (type/dim+ hidden to)
        :extent extent, :order order})))
 
@@ -104,20 +130,22 @@
   (when-let [n (minus total from)] (or (bound n) n)))
 
 (defn- kept-rows
-  "How many rows a result has of what is read, nil where that has no form. Rows that were there
-  before the first round are no reason to keep the others in a ring, where they are so many."
-  [l rows {:keys [depth from order]}]
+  "How many rows a result has of what is read, nil where that has no form; no more than now where
+  the rounds stay the :same. Rows that were there before the first round are no reason to keep the
+  others in a ring, where they are so many."
+  [l rows {:keys [depth from order same]}]
   (let [total (type/dim+ depth (form/rounds l)), fewer (rows-of total from)]
     (cond (or order (= 0 from)) rows
-          (not= rows :all) fewer
+          (not= rows :all) (if (and same (not (and fewer (type/at-most? fewer rows)))) rows fewer)
           (and (integer? total) (type/at-most? from depth)) rows
           :else (or fewer rows))))
 
 (defn- with-rounds
   "The loop of so many :steps that gives what is read; nil where that has no form."
-  [{:keys [results] :as l} steps found]
-  (let [l (assoc-in l [:attrs :steps] steps)
-        rows (for [[[_ rows] read] (map vector results found)] (kept-rows l rows read))]
+  [{:keys [results attrs] :as l} steps found]
+  (let [same (= steps (:steps attrs)), l (assoc-in l [:attrs :steps] steps)
+        rows (for [[[_ rows] read] (map vector results found)]
+               (kept-rows l rows (assoc read :same same)))]
     (when (every? some? rows)
       (assoc l :results (mapv #(assoc %1 1 %2) results rows)))))
 
@@ -138,6 +166,19 @@
     (op/emit! b :slice (-> attrs (update :start bound) (update :stop bound))
               [(op/->Id part)] note)))
 
+(defn- missing
+  "By how much a dim is less than 0, as a number that is not positive."
+  [d]
+  (let [c (short-by d)] (type/signed+ (type/dim-min (type/signed+ d c) c) (- c))))
+
+(defn- looking-through!
+  "The slice of a part that reads what a slice of another slice of it did, the front having moved:
+  where that one began before its first row this one does, too, and the call fails."
+  [b {:keys [start stop] :as attrs} {:keys [part before moved]} note]
+  (let [from (type/signed+ (type/dim- (type/dim+ before start) moved) (missing start))]
+    (op/emit! b :slice (assoc attrs :start from :stop (type/signed+ from (type/dim- stop start)))
+              [(op/->Id part)] note)))
+
 (defn- shifted-reads
   "The loop that reads rows of parts whose fronts have moved, {part rows}."
   [l moved]
@@ -152,29 +193,69 @@
   (type/dim- (type/dim+ depth (form/rounds l))
              (first (type/shape-of (graph/node-type b part)))))
 
+(defn- slices-through
+  "{slice {:before start :at position}}: the slices of the results of a loop that others look
+  through."
+  [{:keys [g users] :as known} parts]
+  (into {} (for [[at p] parts, id (distinct (users p))
+                 :when (and (cut? (graph/node-at g id)) (looked-through known id))]
+             [id {:at at, :before (:start (graph/attrs-at g id))}])))
+
+(defn- anchored?
+  "Do slices of slices fail where they did, `moved` rows having gone from the front? One that may
+  begin before its first row must look at the first row that there is, or another does that begins
+  no later."
+  [{:keys [g] :as known} slices moved]
+  (every? (fn [[id {:keys [before at]}]]
+            (let [starts (map #(:start (graph/attrs-at g %)) (looked-through known id))
+                  at-front (filter #(type/at-most? (type/dim+ before %) (moved at)) starts)]
+              (every? (fn [start] (or (= 0 (missing start))
+                                      (some #(type/at-most? % start) at-front)))
+                      starts)))
+          slices))
+
+(defn- narrowed-loop!
+  "{:new-loop :moves :slices}: a loop with the rows that are read, {position rows gone from the
+  front}, and the slices that are looked through; nil where it stays as it is, or where slices
+  cannot be looked through as `known` says."
+  [{:keys [through] :as known} b parts shifted]
+  (let [found (vec (results-read known b parts shifted))]
+    (when-let [l' (narrowed b shifted found)]
+      (let [new-loop (form/renewed! b l')
+            moves (into {} (map-indexed (fn [at [part {:keys [hidden] :as read}]]
+                                          [at (type/dim- (front b l' read part) hidden)]))
+                        (map vector (:parts new-loop) found))
+            slices (when through (slices-through known parts))]
+        (when (anchored? known slices moves)
+          {:new-loop new-loop, :moves moves, :slices slices})))))
+
 (defn- change!
   "What `replaced` takes for a loop, nil where nothing changes; the parts of which the front has
-  moved are added to `moved`, {part rows}."
-  [{:keys [g users parts moved]} b id l]
+  moved are added to `moved`, {part rows}, and slices that are looked through to `slices`."
+  [{:keys [parts moved slices] :as known} b id l]
   (let [shifted (shifted-reads l @moved)
-        found (vec (results-read g b users (parts id) shifted))]
-    (if-let [l' (narrowed b shifted found)]
-      (let [{:keys [parts] :as new-loop} (form/renewed! b l')]
-        (doseq [[part {:keys [hidden] :as read}] (map vector parts found)
-                :let [now (front b l' read part)] :when (not= now hidden)]
-          (vswap! moved assoc part (type/dim- now hidden)))
-        new-loop)
+        found (some #(narrowed-loop! (assoc known :through %) b (parts id) shifted) [true false])]
+    (if-let [{{made :parts :as new-loop} :new-loop, :keys [moves], through :slices} found]
+      (do (vswap! moved into (for [[at rows] moves :when (not= 0 rows)] [(nth made at) rows]))
+          (vswap! slices into (for [[slice {:keys [at before]}] through]
+                                [slice {:part (nth made at), :before before, :moved (moves at)}]))
+          new-loop)
       (when-not (= l shifted) (form/renewed! b shifted)))))
+
+(defn- reader!
+  "What becomes of a slice of a part whose front has moved, or of a slice of one; nil of others, and
+  of slices that are looked through, which nothing reads any more."
+  [{:keys [moved slices]} b id [_ attrs inner :as node] [a] note]
+  (when (and (cut? node) (not (contains? @slices id)))
+    (if-let [through (@slices inner)]
+      (looking-through! b attrs through note)
+      (when-let [by (@moved a)] (shifted-slice! b attrs a by note)))))
 
 (defn fewer
   "The graph with loops that make the rows that are read."
   [g]
   (if (empty? (form/loops g))
     g
-    (let [moved (volatile! {})
-          known {:g g, :users (graph/users g), :parts (parts/parts g), :moved moved}]
-      (form/replaced g
-                     (partial change! known)
-                     (fn [b [_ attrs :as node] [a] note]
-                       (when-let [by (and (cut? node) (@moved a))]
-                         (shifted-slice! b attrs a by note)))))))
+    (let [known {:g g, :users (graph/users g), :parts (parts/parts g), :moved (volatile! {})
+                 :slices (volatile! {})}]
+      (form/replaced g (partial change! known) (partial reader! known)))))
