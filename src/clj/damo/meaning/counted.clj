@@ -52,6 +52,25 @@
   [g]
   (into [] (mapcat #(counted-by g %)) (graph/live g)))
 
+(defn counts?
+  "Does a node of a graph, or of a graph that it runs, count?"
+  [{:keys [nodes]}]
+  (boolean (some (fn [[op attrs]] (or (:counts (op/entry op))
+                                      (some counts? (body/run-graphs op attrs))))
+                 nodes)))
+
+(defn clashes
+  "The dims that nodes of one graph count of different arguments, a set; those in the graphs that it
+  runs included. Names of such dims are made of arguments, and parameters of different bodies may
+  have one number."
+  [g]
+  (into (into #{} (for [[dim found] (group-by :dim (binders g))
+                        :when (apply not= (map #(graph/args-at g (:id %)) found))]
+                    dim))
+        (mapcat (fn [id] (mapcat clashes (body/run-graphs (graph/op-at g id)
+                                                          (graph/attrs-at g id)))))
+        (graph/live g)))
+
 (declare mentions)
 
 (defn- mentioned-inside

@@ -77,11 +77,20 @@
   [pass g]
   (pass (body/inside (memoize #(everywhere pass %)) g)))
 
+(defn- apart
+  "A pass that leaves a graph as it is where nodes that count different things under one name, in
+  bodies of their own, would come together."
+  [pass]
+  (fn [g]
+    (let [after (pass g)]
+      (if (every? (counted/clashes g) (counted/clashes after)) after g))))
+
 (defn- round
   "[graph names] after each of these passes, with the names of those that changed it."
   [passes g names]
   (reduce (fn [[g names] {:keys [name of]}]
-            (let [after (counted/keep-binders (everywhere of g))]
+            (let [pass (if (counted/counts? g) (apart of) of)
+                  after (counted/keep-binders (everywhere pass g))]
               (if (= (:nodes after) (:nodes g)) [g names] [after (conj names name)])))
           [g names] passes))
 

@@ -41,10 +41,26 @@
                (let [n (long (.size positions))] (.put positions (same token) n) n))]
     (graph/add-node! to (body/param at type) type nil)))
 
+(defn- of-loop?
+  "Is a node a result of a loop?"
+  [b id]
+  (let [[op _ from] (graph/node b id)]
+    (and (= :part (op/kind op)) (= :loop (op/kind (graph/op-of (graph/node b from)))))))
+
+(defn- least-of
+  "The template of the least that is computed for ?y, node `id`, to be: of rows of a loop the last,
+  so that the others need no memory."
+  [b id]
+  (let [[rows] (type/shape-of (graph/node-type b id))]
+    (if (and rows (of-loop? b id) (type/at-most? 1 rows))
+      [:slice {:axis 0, :start (type/dim- rows 1), :stop rows} '?y]
+      '?y)))
+
 (defn- waiting!
   "The id of node `id` once what counts a dim has been computed."
   [b id counting]
-  (let [template (if (= :bool (type/dtype-of (graph/node-type b counting))) '?y [:ne '?y 0])]
+  (let [own (least-of b counting)
+        template (if (= :bool (type/dtype-of (graph/node-type b counting))) own [:ne own 0])]
     (op/instantiate! (op/emitter b nil) {'?x id, '?y counting} [:after '?x [:any template]])))
 
 (defn- cut-off

@@ -4,7 +4,8 @@
   (:require [clojure.test :refer [deftest is testing]]
             [damo.compile.pass.loop.sample :as s]
             [damo.compile.pass.loop.unread :as unread]
-            [damo.compile.pass.unite :as unite]))
+            [damo.compile.pass.unite :as unite]
+            [damo.core :as d]))
 
 (set! *warn-on-reflection* true)
 
@@ -96,3 +97,11 @@
     (is (= 2 (count (s/loops (unite/united (s/graph inputs ['a (until 'k 'lim) 'b (until 'k 'lim2)]
                                                     '[[:part {:at 0} a] [:part {:at 0} b]])))))))
   (is (= 2 (counted 'a (until 'k 'lim) 'b (over-rows 'n '[:sin x] 'x)))))
+
+(deftest what-two-bodies-count-under-one-name-stays-apart
+  (let [x (d/input 'x [:f64 '[n]])
+        halved (fn [r] (d/while-loop r #(d/gt % 1) #(d/div % 2)))
+        y (d/map-steps halved x), back (d/map-steps halved (d/flip x :axis 0))
+        f (d/function [x] [y back (d/grad (d/sum y) x)])]
+    (is (= [[0.625 -2.0 0.3 1.0] [1.0 0.3 -2.0 0.625] [0.125 1.0 1.0 0.0625]]
+           (mapv deref (f [5 -2 0.3 16]))))))
