@@ -13,6 +13,10 @@ import java.util.List;
 final class RowProduct {
     /** Sums that are under way at once, so that none waits for the one before. */
     private static final int CHAINS = 8;
+    /** Vectors of c that stay in registers at once, where it is of any length. */
+    private static final int TILE = 4;
+    /** A row of no more vectors is taken in such parts: B is read again for each, but is small. */
+    private static final int SHORT = 8;
     /** Rows of B that are added at a time; what is left, in fewer. */
     private static final int[] ROWS = {8, 2, 1};
 
@@ -47,7 +51,7 @@ final class RowProduct {
         if (n > 0) {
             p.held();
         } else {
-            p.streamed();
+            p.any();
         }
     }
 
@@ -55,7 +59,29 @@ final class RowProduct {
 
     private void held() {
         int width = (int) ((n + lanes - 1) / lanes);
-        String mask = n % lanes == 0 ? null : v.below(Long.toString(n % lanes));
+        tile("0", width, n % lanes == 0 ? null : v.below(Long.toString(n % lanes)));
+    }
+
+    /** Columns of some vectors each, then of one, then the rest. */
+    private void tiles(Line line) {
+        String wide = lines.value("udiv i64 ", line.whole, ", ", Integer.toString(TILE));
+        columns("0", wide, TILE, null);
+        String from = lines.value("mul nuw nsw i64 ", wide, ", ", Integer.toString(TILE));
+        columns(lines.value("mul nuw nsw i64 ", from, ", ", Integer.toString(lanes)),
+                lines.value("sub nsw i64 ", line.whole, ", ", from), 1, null);
+        columns(line.end, line.some, 1, line.mask);
+    }
+
+    private void columns(String from, String count, int width, String mask) {
+        String i = lines.fresh();
+        lines.loop(i, count, null, () -> tile(lines.value("add nuw nsw i64 ", from, ", ",
+                lines.value("mul nuw nsw i64 ", i, ", ", Integer.toString(width * lanes))),
+                width, mask));
+    }
+
+    /** So many vectors of c, from a column on, the last one under a mask unless it is null. */
+    private void tile(String column, int width, String mask) {
+        Tile tile = new Tile(v.address("%b", column), v.address("%c", column), width, mask);
         int steps = Math.max(width > CHAINS ? 1 : 2, CHAINS / width);
         List<String> sums = v.sums(width * steps);
         String whole = lines.value("udiv i64 %k, ", Integer.toString(steps));
@@ -64,7 +90,7 @@ final class RowProduct {
             String from = lines.value("mul nuw nsw i64 ", turn, ", ", Integer.toString(steps));
             for (int s = 0; s < steps; s++) {
                 term(lines.value("add nuw nsw i64 ", from, ", ", Integer.toString(s)),
-                        sums.subList(s * width, (s + 1) * width), mask);
+                        sums.subList(s * width, (s + 1) * width), tile);
             }
         });
         if (steps > 1) {
@@ -72,17 +98,24 @@ final class RowProduct {
             String left = lines.fresh();
             lines.loop(left, lines.value("sub nsw i64 %k, ", rest), null, () -> term(
                     lines.value("add nuw nsw i64 ", rest, ", ", left), sums.subList(0, width),
-                    mask));
+                    tile));
         }
-        finish(totals(sums, width), mask);
+        finish(totals(sums, width), tile);
+    }
+
+    /** Where columns of B and c begin, and how many vectors they are. */
+    private record Tile(String b, String c, int width, String mask) {
+        String mask(int vector) {
+            return vector == width - 1 ? mask : null;
+        }
     }
 
     /** Row l of B times element l of x. */
-    private void term(String l, List<String> sums, String mask) {
+    private void term(String l, List<String> sums, Tile tile) {
         String x = v.splat(v.scalar(v.address("%x", lines.value("mul nsw i64 ", l, ", %x.step"))));
-        String row = v.address("%b", lines.value("mul nsw i64 ", l, ", %b.lead"));
+        String row = v.address(tile.b, lines.value("mul nsw i64 ", l, ", %b.lead"));
         for (int i = 0; i < sums.size(); i++) {
-            v.add(sums.get(i), x, v.load(at(row, i), i == sums.size() - 1 ? mask : null));
+            v.add(sums.get(i), x, v.load(at(row, i), tile.mask(i)));
         }
     }
 
@@ -102,36 +135,51 @@ final class RowProduct {
         return totals;
     }
 
-    private void finish(List<String> totals, String mask) {
+    private void finish(List<String> totals, Tile tile) {
         String alpha = v.splat("%alpha");
         List<String> results = new ArrayList<>();
         totals.forEach(total -> results.add(v.times(alpha, total)));
-        VectorProducts.choose(lines, v, () -> each(results, mask, false),
-                () -> each(results, mask, true));
+        VectorProducts.choose(lines, v, () -> each(results, tile, false),
+                () -> each(results, tile, true));
     }
 
-    private void each(List<String> results, String mask, boolean reads) {
+    private void each(List<String> results, Tile tile, boolean reads) {
         List<String> kept = new ArrayList<>();
         String beta = reads ? v.splat("%beta") : null;
         for (int i = 0; i < results.size(); i++) {
-            String m = i == results.size() - 1 ? mask : null;
-            kept.add(reads ? v.plus(results.get(i), v.times(beta, v.load(at("%c", i), m)))
-                    : results.get(i));
+            kept.add(reads ? v.plus(results.get(i), v.times(beta,
+                    v.load(at(tile.c, i), tile.mask(i)))) : results.get(i));
         }
         for (int i = 0; i < results.size(); i++) {
-            v.store(kept.get(i), at("%c", i), i == results.size() - 1 ? mask : null);
+            v.store(kept.get(i), at(tile.c, i), tile.mask(i));
         }
     }
 
     // ## Row by row
 
-    private void streamed() {
+    /** Any length: short ones in registers, others row by row. */
+    private void any() {
         String whole = lines.value("udiv i64 %n, ", Integer.toString(lanes));
         String end = lines.value("mul nuw nsw i64 ", whole, ", ", Integer.toString(lanes));
         String left = lines.value("sub nsw i64 %n, ", end);
         String some = lines.value("zext i1 ", lines.value("icmp sgt i64 ", left, ", 0"),
                 " to i64");
         Line line = new Line(whole, end, some, v.below(left));
+        String few = lines.value("icmp sle i64 ", whole, ", ", Integer.toString(SHORT));
+        String near = lines.freshLabel("short");
+        String far = lines.freshLabel("long");
+        String after = lines.freshLabel("after");
+        lines.add("br i1 ", few, ", label %", near, ", label %", far);
+        lines.label(near);
+        tiles(line);
+        lines.add("br label %", after);
+        lines.label(far);
+        streamed(line);
+        lines.add("br label %", after);
+        lines.label(after);
+    }
+
+    private void streamed(Line line) {
         VectorProducts.choose(lines, v, () -> line(line, (i, m) -> v.store("zeroinitializer",
                 v.address("%c", i), m)), () -> line(line, this::scale));
         String from = "0";
