@@ -187,6 +187,10 @@
     (is (= [1.0 2.0] (until [1 2 5 1 7] {:n-steps 2})))
     (testing "as Theano has it: the step for which it holds is the last"
       (is (= 24 (count (until (assoc (vec (repeat 50 0)) 23 4) {}))))))
+  (testing "and says after how many steps"
+    (let [y (:y (d/scan {:sequences {:x x}} (fn [{:keys [x]}] {:y x, :until (d/gt x 3)})))]
+      (is (= [3 2.0] (value [(d/shape-i y 0) (d/div (d/sum y) (d/shape-i y 0))] {x [1 1 4 9]})))
+      (is (= 2.0 (value (d/foldl d/add 0.0 x :n-steps (d/sub (d/shape-i y 0) 1)) {x [1 1 4 9]})))))
   (testing "a state ends with it"
     (is (= 55.0
            (value (d/index (:h (d/scan {:state {:h {:init [0.0 1.0], :taps [-2 -1]}}, :n-steps 1000}

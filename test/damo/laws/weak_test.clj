@@ -101,7 +101,7 @@
 
 (def ^:private elsewhere
   "Ops whose functions take other arguments, and one whose first argument alone decides the dtype."
-  #{:set-at :inc-at :apply :with-derivative :categorical-cross-entropy})
+  #{:set-at :inc-at :apply :loop :with-derivative :categorical-cross-entropy})
 
 (deftest every-op-takes-computed-numbers
   (let [ops (sort (for [[k {:keys [ns args gen kind]}] @op/registry

@@ -50,13 +50,19 @@
   [e]
   (if (= :bind-dim (expr/op-of e)) (:as (expr/attrs-of e)) (recur (first (expr/args-of e)))))
 
+(defn- counting
+  "The expression itself, in a vector, where it tells a dim that something counts, which a loop of
+  so many rounds must need."
+  [e]
+  (if (some #(= :counted-with (first %)) (:nodes (:graph (expr/to-graph [e])))) [e] []))
+
 (defn- of-expression
   "{:steps :needs} of an integer expression; `most` is no smaller, where it depends on a value."
   [e most]
   (if-let [d (bounds/as-dim e bounds/value-dim)]
     (let [inputs (inputs-below e)]
       {:steps d
-       :needs (mapv #(op/node :bind-dim {:as %} [(inputs %)])
+       :needs (into (counting e) (map #(op/node :bind-dim {:as %} [(inputs %)]))
                     (sort (filter inputs (type/dim-symbols d))))})
     (let [bound (op/node :bind-dim {:max most} [e])]
       {:steps (counted-dim bound), :needs [bound]})))

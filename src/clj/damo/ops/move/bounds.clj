@@ -35,6 +35,7 @@
       :sub (poly/minus p q)
       :mul (poly/times p q)
       :neg (poly/scale -1 p)
+      :counted-with p
       (:int-div :maximum :minimum) (or (rounded op p q) (poly/of-dim (unknown id)))
       :cast (if (and (type/int-dtype? from) (type/holds? dtype from)) p (poly/of-dim (unknown id)))
       (poly/of-dim (unknown id)))))

@@ -87,10 +87,26 @@
 
 ;; ## Sizes as values
 
+(defn- told-by
+  "The symbols of dims in the types of the inputs and shared variables that an expression needs."
+  [x]
+  (loop [todo [x], seen #{}, found #{}]
+    (if-let [e (peek todo)]
+      (cond (seen e) (recur (pop todo) seen found)
+            (#{:input :shared :param} (expr/op-of e))
+            (recur (pop todo) (conj seen e) (into found (type/symbols (expr/type-of e))))
+            :else (recur (into (pop todo) (expr/args-of e)) (conj seen e) found))
+      found)))
+
 (defn shape-i
-  "The extent of an axis of x as a 0-d :i64 expression."
+  "The extent of an axis of x as a 0-d :i64 expression, also where it is counted in a call, such as
+  the number of steps that a loop has made."
   [x axis]
-  (create/size-of x axis))
+  (let [x (expr/whole x), e (create/size-of x axis)
+        symbols (type/dim-symbols (:dim (expr/attrs-of e)))]
+    (if (or (empty? symbols) (every? (told-by x) symbols))
+      e
+      (expr/weakened (op/node :counted-with {} [e x]) (type/made-of (expr/type-of e))))))
 
 (defn shape-vector
   "The shape of x as an expression, a vector of :i64."
@@ -98,7 +114,7 @@
   (let [rank (count (expr/shape-of (expr/whole x)))]
     (if (zero? rank)
       (create/zeros :shape [0] :dtype :i64)
-      (index/stack (mapv #(create/size-of x %) (range rank))))))
+      (index/stack (mapv #(shape-i x %) (range rank))))))
 
 ;; ## Flat positions
 
