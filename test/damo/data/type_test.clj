@@ -149,6 +149,7 @@
   (is (= '[:* 2 [:min 3 n]] (type/dim* 2 (type/dim-min 3 'n))))
   (is (= '[:+ [:* [:min 1 r] n] n] (type/dim* (type/dim+ (type/dim-min 1 'r) 1) 'n)))
   (is (= '[:* [:max k n] m] (type/dim* 'm (type/dim-max 'n 'k))))
+  (is (= '[:* [:min 1 n] [:min 2 m]] (type/dim* (type/dim-min 'n 1) (type/dim-min 2 'm))))
   (doseq [n (range 4), r (range 4)
           :let [sum (type/dim+ (type/dim-min 2 'r) (type/dim-max 'n 1))
                 d (type/dim* sum (type/dim-min 'n 'r))]]

@@ -218,8 +218,9 @@
                      (op/emit! b :const {:type [:f64 []], :value 1.0} [] nil)
                      (take-last 2 floats))
         {g :graph, :keys [grads]} (diff/grad (graph/finish b [cost]) cost (mapv :id wrt)
-                                             {:disconnected :ignore})]
-    {:graph (assoc g :outputs (into [cost] grads)), :wrt (mapv :leaf wrt)
+                                             {:disconnected :ignore})
+        {g :graph, :keys [ids]} (counted/tied g (into [cost] grads))]
+    {:graph (assoc g :outputs ids), :wrt (mapv :leaf wrt)
      :updates {}, :inputs (leaf-types :input pool), :states (leaf-types :shared pool)}))
 
 (def ^:private recipe

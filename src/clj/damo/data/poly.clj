@@ -317,24 +317,31 @@
                  :when (and more (integer? c) (zero? (mod c k)))]
              [more (quot c k)])))
 
+(defn- positive-part? [f] (and (vector? f) (= :max (nth f 0)) (= 0 (nth f 1))))
+
 (defn- with-extreme
-  "The polynomial with the positive part of a term written as `as-extreme` has it, as a factor
-  beside the others of the term; itself where it has no better form."
+  "The polynomial with a positive part of a term written as `as-extreme` has it, as a factor beside
+  the others of the term; itself where it has no better form. What stands beside it may be taken off
+  as well as added: -(n · max(0, m - 1)) of a product of two smaller ones."
   [p [factors c]]
-  (let [f (first (filter #(and (vector? %) (= :max (nth % 0)) (= 0 (nth % 1))) factors))]
-    (if (and f (integer? c) (= c (get p factors)))
-      (let [beside (without factors f), k (abs c), others (over (dissoc p factors) beside k)
-            [more d] (as-extreme others (quot c k) (of-dim (nth f 2)))
-            scaled #(times % {beside k})]
-        (if d
-          (-> (dissoc p factors) (minus (scaled others)) (plus (scaled (plus more (factor-of d)))))
-          p))
-      p)))
+  (or (when (and (integer? c) (= c (get p factors)))
+        (first (for [f (filter positive-part? factors), k [(abs c) (- (abs c))]
+                     :let [beside (without factors f), others (over (dissoc p factors) beside k)
+                           [more d] (as-extreme others (quot c k) (of-dim (nth f 2)))
+                           scaled #(times % {beside k})]
+                     :when d]
+                 (-> (dissoc p factors) (minus (scaled others))
+                     (plus (scaled (plus more (factor-of d))))))))
+      p))
 
 (defn- with-extremes
   "The polynomial with positive parts written as `with-extreme` has them."
   [p]
-  (reduce with-extreme p (sort compare-terms p)))
+  (if (some positive-part? (mapcat key p))
+    (loop [p p, times-left 4]
+      (let [q (reduce with-extreme p (sort compare-terms p))]
+        (if (or (= p q) (zero? times-left)) q (recur q (dec times-left)))))
+    p))
 
 (defn- denominator
   "The least polynomial whose product with p has no fractions."
