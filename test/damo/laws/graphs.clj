@@ -219,7 +219,8 @@
                      (take-last 2 floats))
         {g :graph, :keys [grads]} (diff/grad (graph/finish b [cost]) cost (mapv :id wrt)
                                              {:disconnected :ignore})
-        {g :graph, :keys [ids]} (counted/tied g (into [cost] grads))]
+        all (assoc g :outputs (range (count (:nodes g))))
+        {g :graph, :keys [ids]} (counted/tied all (into [cost] grads))]
     {:graph (assoc g :outputs ids), :wrt (mapv :leaf wrt)
      :updates {}, :inputs (leaf-types :input pool), :states (leaf-types :shared pool)}))
 
