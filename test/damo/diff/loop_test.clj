@@ -3,7 +3,8 @@
   (:require [clojure.test :refer [deftest is testing]]
             [damo.core :as d]
             [damo.diff.loops :refer [looped near? numbers value]]
-            [damo.face.function :as function]))
+            [damo.face.function :as function])
+  (:import [damo.tensor Tensor]))
 
 (set! *warn-on-reflection* true)
 
@@ -110,5 +111,37 @@
         right? (fn [found] (every? #(< (abs (- 0.73392899 %)) 1e-8) (flatten found)))
         f (d/function [xs w] product)]
     (is (right? (value product {w half, xs ones})))
-    (is (right? (.get ^damo.tensor.Tensor (f ones half))))
+    (is (right? (.get ^Tensor (f ones half))))
     (is (= 2 (count (filter #(= :loop (:do %)) (:steps (:program (function/info f)))))))))
+
+;; ## What is elsewhere, too
+
+(defn- both-ways
+  "An expression's value, interpreted and compiled, which is asserted to be one."
+  [e values]
+  (let [found (value e values)]
+    (is (= found @(d/eval e values)))
+    found))
+
+(deftest the-number-of-steps-has-no-derivative
+  (let [n (d/input 'n [:i64 []]), y (d/reduce-steps (fn [h _] (d/mul h x)) 1.0 nil :n-steps n)]
+    (is (thrown-with-msg? clojure.lang.ExceptionInfo #"does not depend" (d/grad y n)))))
+
+(deftest choices-mask-infinite-slopes-in-a-round
+  (let [y (:y (d/scan {:sequences {:x s}}
+                      (fn [{:keys [x]}] {:y (d/where (d/lt x 7) x (d/sqrt (d/sub x 7)))})))]
+    (is (= [1.0 ##Inf 0.25] (both-ways (d/grad (d/sum y) s) {s [5.0 7.0 11.0]})))))
+
+(deftest bodies-have-stable-forms
+  (let [m (d/input 'm '[:f64 [n 3]])
+        y (:y (d/scan {:sequences {:x m}} (fn [{:keys [x]}] {:y (d/log (d/softmax x))})))]
+    (is (= [[-2.0 1.0 1.0]] (both-ways (d/grad (d/sum y) m) {m [[1000.0 0.0 -1000.0]]})))))
+
+(deftest floats-of-any-width-and-integers
+  (let [a (d/input 'a '[:f32 [n]]), k (d/input 'k '[:i64 [n]])
+        y (d/reduce-steps (fn [h {:keys [a k]}] (d/add (d/mul h a) k)) 1.0 {:a a, :k k})
+        values {a [0.5 2.0 3.0], k [1 2 3]}]
+    (is (= [:f32 ['n]] (d/type-of (d/grad y a))))
+    (is (= [6.0 4.5 5.0] (both-ways (d/grad y a) values)))
+    (is (= [6.0 3.0 1.0] (both-ways (d/grad y k) values)))
+    (is (= [] (value (d/grad y a) {a [], k []})))))

@@ -6,7 +6,8 @@
             [damo.data.array :as array]
             [damo.data.type :as type]
             [damo.diff.loop.wishes :as wishes]
-            [damo.diff.loops :refer [looped near? numbers value]]))
+            [damo.diff.loops :refer [looped near? numbers value]]
+            [damo.face.function :as function]))
 
 (set! *warn-on-reflection* true)
 
@@ -101,3 +102,29 @@
            (of {:steps 'm} 2000 {:row (type/dim* 8 'n), :window (type/dim* 8 'n)})))
     (is (= {:checkpoints 24} (wishes/chosen {:steps nil} (delay state))))
     (is (= {:checkpoints 9} (of {:steps nil} 80000 state)))))
+
+;; ## Memory
+
+(defn- temporaries
+  "The elements of the temporaries of the gradient of the last state of n rounds."
+  [wishes n]
+  (let [xs (d/input 'xs '[:f64 [n 4]]), h0 (d/input 'h0 [:f64 [1 4]]), w (d/input 'w [:f64 [4 4]])
+        [h] (looped {:steps 'n, :grad wishes, :params [[:each 0 0 1] [:carry 0 0]], :carries [1]
+                     :results [[0 1]]}
+                    [xs h0] (fn [x h] (d/tanh (d/add (d/dot h w) x))))
+        f (d/function [xs w h0] (d/grad (d/sum (d/sqr h)) w))]
+    (reduce + (for [{:keys [kind size]} (:buffers (:program (function/info f)))
+                    :when (= :temp kind)]
+                (type/dim-value {'n n} size)))))
+
+(deftest memory-is-as-predicted
+  (testing "a state, the slope of tanh and a gradient for each round"
+    (is (<= 120000 (temporaries nil 10000) 120100)))
+  (testing "the states of √n stretches, what one stretch keeps, and what remains"
+    (is (<= (temporaries {:checkpoint-every 100} 10000) 2000))
+    (is (<= (temporaries {:checkpoint-every 100} 10099) (+ 2000 (* 3 4 100)))))
+  (testing "checkpoints, whatever the number of rounds"
+    (is (= (temporaries {:checkpoints 10} 100) (temporaries {:checkpoints 10} 1000000)))
+    (is (<= (temporaries {:checkpoints 10} 100) 400)))
+  (testing "a budget of bytes"
+    (is (<= (* 8 (temporaries {:memory-budget 40000} 20000)) 80000))))
