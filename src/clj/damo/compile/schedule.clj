@@ -256,14 +256,17 @@
   (mapcat #(cons % (mapcat (comp inside :units) (:inner %))) units))
 
 (defn- stored-nodes
-  "The nodes whose values must lie in memory: outputs, those that are no kernel's, those that
-  another unit, a product, or a view that is not simple reads, and what regions say."
+  "The nodes whose values must lie in memory: outputs, those that are no kernel's or are known only
+  after all of its loops, those that another unit, a product, or a view that is not simple reads,
+  and what regions say."
   [{:keys [region-of] :as g} {:keys [layouts roles] :as asked} units]
   (let [unit-of (into {} (for [[u {:keys [nodes]}] (map-indexed vector units), id nodes] [id u]))
         arguments #(if-let [region (get region-of %)] (:reads region) (graph/args-at g %))
-        whole (fn [id] (map #(hash-map :base (:base (layouts %))) (arguments id)))]
-    (into (into (set (:outputs g)) (comp (remove #(= :kernel (:kind %))) (mapcat :nodes)
-                                         (remove #(tuple/type? (graph/type-of g %)))) units)
+        whole (fn [id] (map #(hash-map :base (:base (layouts %))) (arguments id)))
+        always (fn [{:keys [nodes known kind]}]
+                 (remove #(or (tuple/type? (graph/type-of g %)) (and (= kind :kernel) (known %)))
+                         nodes))]
+    (into (into (set (:outputs g)) (mapcat always) units)
           (mapcat (fn [{:keys [kind nodes]}]
                     (for [id nodes :when (not= :part (nth roles id))
                           {:keys [base map]} (if (= kind :kernel)

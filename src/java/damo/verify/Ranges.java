@@ -142,15 +142,13 @@ final class Ranges implements SizeValues.Counts {
         };
     }
 
-    /** The same for equal expressions, so that their difference is 0. */
+    /** The same for equal expressions, so that their difference is 0; their steps are in bounds. */
     private Affine symbol(Size.Call size, Affine interval) {
         Symbol known = symbols.get(size);
         if (known == null) {
             Affine variable = bind("", Affine.of(interval.hi()).minus(Affine.of(interval.lo()))
                     .plus(Affine.of(1)));
-            Affine value = variable.plus(Affine.of(interval.lo()));
-            known = new Symbol(variables - 1, new Affine(value.lo(), value.hi(), value.ids(),
-                    value.coefs(), Math.max(value.size(), interval.size())));
+            known = new Symbol(variables - 1, variable.plus(Affine.of(interval.lo())));
             symbols.put(size, known);
         }
         return known.value;
