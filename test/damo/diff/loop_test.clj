@@ -124,8 +124,11 @@
     found))
 
 (deftest the-number-of-steps-has-no-derivative
-  (let [n (d/input 'n [:i64 []]), y (d/reduce-steps (fn [h _] (d/mul h x)) 1.0 nil :n-steps n)]
-    (is (thrown-with-msg? clojure.lang.ExceptionInfo #"does not depend" (d/grad y n)))))
+  (let [n (d/input 'n [:i64 []])
+        {:keys [h]} (d/scan {:state {:h {:init 1.0, :keep 1}}, :n-steps n}
+                            (fn [{:keys [h]}] {:h (d/mul h x)}))]
+    (is (= 12.0 (both-ways (d/grad (d/sum h) x) {n 3, x 2.0})))
+    (is (thrown-with-msg? clojure.lang.ExceptionInfo #"does not depend" (d/grad (d/sum h) n)))))
 
 (deftest choices-mask-infinite-slopes-in-a-round
   (let [y (:y (d/scan {:sequences {:x s}}
