@@ -6,6 +6,7 @@
             [damo.compile.pass.loop.after :as after]
             [damo.compile.pass.loop.batch :as batch]
             [damo.compile.pass.loop.sample :as s]
+            [damo.compile.pass.loop.unread :as unread]
             [damo.core :as d]
             [damo.data.graph :as graph]
             [damo.op :as op]))
@@ -97,6 +98,23 @@
     (are [g] (= 1 (count (s/loops (batch/batched g))))
       (looped {:until true, :as 'm, :results [[1 :all]]} '[:sin h] '[:add x y])
       (looped {:results [[1 :all]]} '[:sin h] '[:take x k]))))
+
+(deftest a-state-that-needs-none-is-a-sequence
+  (doseq [rows '[[[0 :all]] [[0 :all] [0 2]] [[0 :all :backwards] [1 :all]] [[0 :all] [1 1]]]
+          :let [g (s/graph inputs
+                           ['l [:loop {:steps 'n, :carries [1 1], :results rows
+                                       :params '[[:each 0 0 1] [:carry 0 0] [:carry 1 0]]
+                                       :body (s/body '[x [:f64 [2]] h [:f64 [3]] k [:f64 [3]]]
+                                                     '[[:broadcast-to {:shape [3]} [:sum x]]
+                                                       [:tanh [:add h k]]])}
+                                'x 'h]]
+                           (vec (for [j (range (count rows))] [:part {:at j} 'l])))
+                g' (unread/dropped (batch/batched g)), [l] (s/loops g')]]
+    (is (= (if (some #{1} (map first rows)) 1 0) (count (:carries l)) (count (s/loops g'))))
+    (is (same-values? g g')))
+  (testing "but stays where its rows would only be kept for that"
+    (let [g (looped {:results [[0 1]]} '[:broadcast-to {:shape [3]} [:sum x]])]
+      (is (unchanged? batch/batched g)))))
 
 ;; ## Behind the loop
 

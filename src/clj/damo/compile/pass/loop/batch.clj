@@ -125,6 +125,47 @@
   (hoist/with-reads l (update-vals (at-once! b l roots {:start 0, :n (:steps attrs)})
                                    #(vector :each % 0 1))))
 
+;; ## States that need no state
+
+(defn- stateless
+  "The carries of a loop whose next row needs no state, and all of whose rows are kept in any case."
+  [{:keys [firsts body results] :as l}]
+  (let [free? (free-of-rounds l (hoist/reading l))
+        kept? (fn [c] (some (fn [[o rows]] (and (= o c) (= rows :all))) results))]
+    (filter #(and (free? (get-in body [:outputs %])) (kept? %)) (range (count firsts)))))
+
+(defn- trace!
+  "The id of all rows of a carry that needs no state."
+  [b {:keys [firsts body attrs note] :as l} c]
+  (let [root (get-in body [:outputs c])
+        made (get (at-once! b l [root] {:start 0, :n (:steps attrs)}) root)]
+    (op/emit! b :concatenate {:axis 0} [(op/->Id (firsts c)) (op/->Id made)]
+              (select-keys note [:src]))))
+
+(defn- last-rows!
+  "The id of the rows of a trace that a result of that type has."
+  [b trace [_ [n & _]] [_ _ order] note]
+  (let [total (first (type/shape-of (graph/node-type b trace)))
+        rows (slice! b trace (type/dim- total n) total note)]
+    (if (= order :backwards) (op/emit! b :flip {:axis [0]} [(op/->Id rows)] note) rows)))
+
+(defn- states-out!
+  "What `replaced` takes for a loop whose body reads the rows of these carries as sequences."
+  [b {:keys [results types reads body note] :as l} carries]
+  (let [traces (into {} (map (fn [c] [c (trace! b l c)])) carries)
+        left (filterv #(not (traces (first (results %)))) (range (count results)))
+        reads (mapv (fn [[what c row :as read]]
+                      (if (and (= :carry what) (traces c)) [:each (traces c) row 1] read))
+                    reads)
+        {:keys [id parts]} (form/renewed! b (unread/restricted
+                                             (assoc l :reads reads)
+                                             (remove traces (range (count (:outputs body))))
+                                             left))]
+    {:id id, :parts (into (zipmap left parts)
+                          (for [[j [o :as result]] (map-indexed vector results) :when (traces o)]
+                            [j (last-rows! b (traces o) (types j) result
+                                           (select-keys note [:src]))]))}))
+
 ;; ## Results without a loop
 
 (defn- leaving
@@ -172,14 +213,26 @@
       (update (form/renewed! b (unread/restricted l (range (count (:outputs body))) left))
               :parts #(into made (zipmap left %))))))
 
+(defn- idle?
+  "Does a loop neither fail nor ask for anything, so that it is not missed when it goes?"
+  [b {:keys [body must] :as l}]
+  (and (empty? must) (empty? (failing/stopping body)) (empty? (form/unmet b l []))))
+
+(defn- change!
+  "What `replaced` takes for a loop that makes all its rounds."
+  [b {:keys [results] :as l}]
+  (let [found (leaving l), states (set (stateless l))
+        some-left? (fn [gone?] (not-every? gone? (range (count results))))]
+    (cond (and (seq found) (or (some-left? (set found)) (may-vanish? b l found)))
+          (results-out! b l found)
+
+          (and (seq states) (or (some-left? #(states (first (results %)))) (idle? b l)))
+          (states-out! b l states)
+
+          :else (when-let [roots (seq (products l))]
+                  (form/renewed! b (products-out! b l roots))))))
+
 (defn batched
   "The graph whose loops do for all rows at once what needs no round before."
   [g]
-  (form/replaced g (fn [b _ {:keys [results] :as l}]
-                     (when (form/fixed-rounds? l)
-                       (let [found (leaving l)]
-                         (if (and (seq found) (or (< (count found) (count results))
-                                                  (may-vanish? b l found)))
-                           (results-out! b l found)
-                           (when-let [roots (seq (products l))]
-                             (form/renewed! b (products-out! b l roots)))))))))
+  (form/replaced g (fn [b _ l] (when (form/fixed-rounds? l) (change! b l)))))
