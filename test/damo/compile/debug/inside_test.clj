@@ -5,7 +5,9 @@
             [clojure.test :refer [deftest is testing]]
             [damo.compile.modes :as modes]
             [damo.core :as d]
+            [damo.data.form :as form]
             [damo.op :as op]
+            [damo.op.body :as body]
             [damo.rule :refer [defrules]]))
 
 (set! *warn-on-reflection* true)
@@ -15,7 +17,7 @@
 (def ^:private xs (d/input 'xs [:f64 ['n]]))
 (def ^:private m (d/input 'm [:f64 ['n 2]]))
 
-(def ^:private states                              ; the body is on line 21
+(def ^:private states                              ; the body is on line 23
   (:h (d/scan {:sequences {:x xs}, :state {:h 0.5}}
               (fn [{:keys [x h]}]
                 {:h (d/add (d/mul 0.5 (d/tanh x)) (d/mul 0.25 h))}))))
@@ -51,11 +53,11 @@
     (let [told #(select-keys % [:damo/error :rules :op :line :iterations :case])]
       (testing "of a loop, with the round"
         (is (= {:damo/error :damo.debug/wrong-rule, :rules [:tanh-as-sigmoid], :op :tanh
-                :line 21, :iterations [0]}
+                :line 23, :iterations [0]}
                (told (blamed [xs] states [1 2])))))
       (testing "of a branch, with the case"
         (is (= {:damo/error :damo.debug/wrong-rule, :rules [:tanh-as-sigmoid], :op :tanh
-                :line 31, :case [:cases 1]}
+                :line 33, :case [:cases 1]}
                (told (blamed [xs] chosen [1 2]))))
         (is (nil? (failure #((d/function [xs] chosen {:mode :debug}) [-1 -2])))
             "the case that is not taken does not count")))))
@@ -69,7 +71,7 @@
          (finally (swap! op/registry assoc op entry)))))
 
 (deftest wrong-machine-code-is-named-in-a-body
-  (doseq [[e inputs line args] [[states [xs] 21 [[0 2 1]]] [chosen [xs] 31 [[1 2]]]]]
+  (doseq [[e inputs line args] [[states [xs] 23 [[0 2 1]]] [chosen [xs] 33 [[1 2]]]]]
     (with-entry :tanh {:scalar '[:sigmoid ?x]}
       #(is (= {:damo/error :damo.debug/wrong-op, :op :tanh, :line line}
               (select-keys (apply blamed inputs e args) [:damo/error :op :line]))))))
@@ -79,11 +81,11 @@
 (def ^:private roots
   (:h (d/scan {:sequences {:x xs}, :state {:h 1.0}}
               (fn [{:keys [x h]}]
-                {:h (d/add h (d/sqrt x))}))))       ; on line 82
+                {:h (d/add h (d/sqrt x))}))))       ; on line 84
 
 (deftest a-guard-names-the-line-and-the-round
   (let [e (failure #((d/function [xs] roots {:mode :nan-guard}) [1 4 -1 9]))]
-    (is (= [82 [2]] ((juxt :line :iterations) (ex-data e))) (ex-message e))
+    (is (= [84 [2]] ((juxt :line :iterations) (ex-data e))) (ex-message e))
     (is (str/includes? (ex-message e) "iteration 2")))
   (is (= [2.0 4.0] @((d/function [xs] roots {:mode :nan-guard}) [1 4]))))
 
@@ -102,3 +104,26 @@
       (is (str/includes? (str (ex-message e)) "7")))
     (when (#{:none :fast-compile :debug} mode)
       (is (= [2] (:iterations (ex-data e))) (ex-message e)))))
+
+;; ## Looking at loops
+
+(deftest what-fired-in-a-body-is-told
+  (let [h0 (d/input 'h0 [:f64 []])
+        soft (fn [h] (d/log (d/add 1 (d/exp h))))
+        f (d/function [xs h0] (:h (d/scan {:sequences {:x xs}, :state {:h h0}}
+                                          (fn [{:keys [x h]}] {:h (d/add x (soft h))}))))
+        rewritten (d/rewritten f)
+        at (first (keep-indexed #(when (= :loop (first %2)) %1) (:nodes rewritten)))
+        {:keys [nodes]} (body/at rewritten [at :body])
+        soft-at (first (keep-indexed #(when (= :softplus (first %2)) %1) nodes))]
+    (is (= [:log1p :softplus] (map :rule (d/why f soft-at [at :body]))))
+    (is (str/includes? (with-out-str (d/explain f)) "softplus"))))
+
+(deftest loops-and-branches-read-as-such
+  (let [shown (fn [e notes?]
+                (let [g (cond-> (d/graph e) (not notes?) (assoc :notes {}))]
+                  (pr-str (form/form (form/of-graph g) 6 (first (:outputs g))))))]
+    (testing "as they were called, and where nothing tells that, with what their bodies see"
+      (is (= "(part (ifelse (gt (sum xs) 0.0) xs))" (shown chosen true)))
+      (is (str/includes? (shown states false) "(loop [%0 (row xs) %1 (carry "))
+      (is (re-find #"^\(part \(branch .* \(fn \[%0\] " (shown chosen false))))))
