@@ -58,6 +58,10 @@
                           (fn [] {:b [(d/neg x) {:c 6}], :a x}))
                 {c true, x [1]})))
   (is (= {:a {}} (d/ifelse c {:a {}} {:a {}})))
+  (testing "numbers beside expressions in vectors are taken one by one"
+    (is (= [[1.0] 3.0] (value (d/ifelse c [x 3.0] [[2.0] 1.0]) {c true, x [1]})
+           (value (d/ifelse c [[2.0] 1.0] [x 3.0]) {c false, x [1]})))
+    (is (= [[1.0]] (value (d/ifelse c [[2.0]] [x]) {c false, x [1]}))))
   (testing "numbers take the dtype of their partner"
     (let [f (d/input 'f [:f32 []])]
       (is (= :f32 (first (d/type-of (d/ifelse c f 0)))))

@@ -24,20 +24,20 @@
               x [])
     x))
 
-(defn- other-form! [what first-case x]
+(defn- other-form! [what given x]
   (fail! :damo.branch/other-form
-         (str "the cases of a branch have one form, of arrays, maps and vectors; the first is "
-              (expr/describe first-case) "; " what " is " (expr/describe x))
+         (str "the cases of a branch have one form, of arrays, maps and vectors; one is "
+              (expr/describe given) "; " what " is " (expr/describe x))
          {:given (fail/bounded x)}))
 
 (defn- leaves-of
-  "The leaves of a case, which has the form of the first one."
-  [what skeleton first-case x]
-  (when (and (integer? skeleton) (tree/branch? x)) (other-form! what first-case x))
+  "The leaves of a case, which has the form of the one that was `given`."
+  [what skeleton given x]
+  (when (and (integer? skeleton) (tree/branch? x)) (other-form! what given x))
   (try (vec (tree/parts what skeleton x))
        (catch clojure.lang.ExceptionInfo e
          (if (= :damo.tree/other-structure (:damo/error (ex-data e)))
-           (other-form! what first-case x)
+           (other-form! what given x)
            (throw e)))))
 
 ;; ## Types
@@ -96,11 +96,20 @@
 
 ;; ## The node
 
+(defn- model
+  "Of the cases, `named` [[what value] …], the value and the skeleton of the one that is built of
+  most maps and vectors: one of numbers is an array where no other case has a structure in its
+  place."
+  [named]
+  (let [size #(count (tree-seq coll? (fn [s] (if (map? s) (vals s) s)) %))]
+    (->> (for [[_ x] named] {:given x, :skeleton (:skeleton (tree/taken-apart x))})
+         (reduce (fn [a b] (if (< (size (:skeleton a)) (size (:skeleton b))) b a))))))
+
 (defn- branch
   "The structure of a branch between cases, `named` [[what value] …], that `test` decides."
   [called test named]
-  (let [[[_ first-case]] named, {:keys [skeleton]} (tree/taken-apart first-case)
-        results (->> (mapv (fn [[what x]] (leaves-of what skeleton first-case x)) named)
+  (let [{:keys [given skeleton]} (model named)
+        results (->> (mapv (fn [[what x]] (leaves-of what skeleton given x)) named)
                      (apply mapv (comp brought-together vector)))
         by-case (if (seq results) (apply mapv vector results) (mapv (constantly []) named))
         {:keys [cases captured]} (closing/cases by-case test)

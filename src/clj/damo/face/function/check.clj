@@ -84,8 +84,8 @@
   (doseq [id (graph/live graph) :when (= :param (graph/op-at graph id))]
     (let [facts (note/facts graph (first (get (graph/users graph) id [id])))]
       (fail! :damo.region/stray-argument
-             (str "the outputs mention an argument of a function that became an op, outside of what"
-                  " that function gave" (fail/facts-text facts))
+             (str "the outputs mention an argument of a function that became an op or the body of a"
+                  " loop, outside of what that function gave" (fail/facts-text facts))
              facts))))
 
 (defn- check-shared! [[s]]
