@@ -66,6 +66,18 @@
       (is (re-find #"iteration 1" (failure g {'x (f64 [2 4] [1 5 6 2, 7 0 1 3])
                                               's (f64 [] [4])}))))))
 
+(deftest rows-of-as-many-elements-as-are-counted
+  (doseq [results [[[0 1]] [[0 :all]] [[0 2 :backwards]]]
+          :let [turned (body '[[a [:f64 [k]]]] '[:add [:flip {:axis 0} a] 1.0])
+                counted (body '[[a [:f64 [k 2]]]] '[:add [:flip {:axis 0} a] 1.0])
+                x '[:compress {:as k} [:gt x 0.0] x]
+                attrs {:steps 3, :params '[[:carry 0 0]], :carries [0], :results results}
+                g (graph '{x [:f64 [n]]}
+                         (part 0 (looped attrs turned [:reshape {:shape '[1 k]} x]))
+                         (part 0 (looped attrs counted [:reshape {:shape '[1 k 2]}
+                                                        [:concatenate x x]])))]]
+    (is (agree? g (for [xs [[1 2 -1 3] [-1] []]] {'x (f64 [(count xs)] xs)})) (pr-str results))))
+
 (deftest cases-of-unlike-shapes
   (let [params '[[x [:f64 [n]]] [y [:f64 [m]]]]
         chosen [:branch {:as '{[0 0] k}, :cases [(body params '[:exp x] '[:sum x])
