@@ -14,7 +14,8 @@
             [damo.diff.node :as node]
             [damo.diff.reach :as reach]
             [damo.op :as op]
-            [damo.op.indexing :as indexing])
+            [damo.op.indexing :as indexing]
+            [damo.op.whole :as whole])
   (:import [java.util BitSet HashMap]))
 
 (set! *warn-on-reflection* true)
@@ -200,9 +201,10 @@
   "A part of a batched node of several results; these put together, each batched."
   [b id operands n]
   (let [[op attrs] (graph/node b id)]
-    (emit b id op attrs (if (= :part (op/kind op))
-                          (mapv :batched operands)
-                          (mapv #(spread b id % n) operands)))))
+    (if (= :part (op/kind op))
+      (let [batched (mapv :batched operands)]
+        (or (whole/of-tuple b attrs batched) (emit b id op attrs batched)))
+      (emit b id op attrs (mapv #(spread b id % n) operands)))))
 
 (defn- counterpart! [b id operands n]
   (let [[op attrs] (graph/node b id), {:keys [kind batch]} (op/entry op)

@@ -52,3 +52,15 @@
     (is (near? (blocks :forward) (blocks :reverse)))
     (is (near? (value (d/rop of-w w (d/ones-like w)) values)
                (value (d/sum (d/reshape (d/hessian cost w) :shape [3 3 9]) :axis 2) values)))))
+
+(deftest loops-of-any-number-of-rounds
+  (let [x (d/input 'x [:f64 [3]]), v {x [1.0 2.0 3.0]}
+        y (d/while-loop x (fn [h] (d/lt (d/sum h) 50.0)) (fn [h] (d/add h (d/mul 0.1 h x))))
+        n (d/while-loop {:h x, :n 0} (fn [{:keys [h]}] (d/lt (d/sum h) 50.0))
+                        (fn [{:keys [h n]}] {:h (d/add h (d/mul 0.1 h x)), :n (d/add n 1)}))
+        n (value (:n n) v)
+        slope (fn [x] (+ (Math/pow (+ 1 (* 0.1 x)) n)
+                         (* x n 0.1 (Math/pow (+ 1 (* 0.1 x)) (dec n)))))
+        wanted [[(slope 1.0) 0 0] [0 (slope 2.0) 0] [0 0 (slope 3.0)]]]
+    (doseq [mode [:forward :reverse]]
+      (is (near? wanted @(d/eval (d/jacobian y x :mode mode) v)) (str mode)))))
