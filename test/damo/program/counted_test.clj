@@ -228,3 +228,38 @@
         {:keys [pass? shrunk]} (check/quick-check 400 law :seed 11)]
     (is pass? (pr-str (:smallest shrunk)))
     (is (< 50 @accepted))))
+
+;; ## Rows of a counted extent
+
+(def ^:private backwards
+  "y [4 k] = rows of k elements, each its number, the last one first; k is told."
+  '{:damo/program 1 :name "backwards" :dims [n] :counted [{:dim k :max n}]
+    :buffers [{:dtype :i64 :size 1 :kind :input} {:dtype :f64 :size n :kind :input}
+              {:dtype :i64 :size [:* 4 k] :kind :temp} {:dtype :i64 :size [:* 4 k] :kind :output}]
+    :inputs [{:name "count" :dtype :i64 :shape [] :buffer 0}
+             {:name "like" :dtype :f64 :shape [n] :buffer 1}]
+    :outputs [{:name "y" :dtype :i64 :shape [4 k] :buffer 3}]
+    :kernels [{:name "fill" :params [[:i64 :out]]
+               :body [[:for i 4 [:for j k [:store 0 [:+ [:* i k] j] [:size i]]]]]}
+              {:name "turn" :params [[:i64 :in] [:i64 :out]]
+               :body [[:for i 4 [:for j k [:store 1 [:+ [:* i k] j]
+                                           [:load 0 [:+ [:- [:* 3 k] [:* i k]] j]]]]]]}]
+    :steps [{:do :count :dim k :buffer 0 :note 0}
+            {:do :kernel :kernel 0 :args [2]} {:do :kernel :kernel 1 :args [2 3]}]
+    :notes [{:op "count"}]})
+
+(deftest rows-of-a-counted-extent-are-told-apart
+  (with-open [f (programs/compiled backwards)]
+    (doseq [k [0 1 3 5]]
+      (is (= [(mapv #(vec (repeat k %)) [3 2 1 0])] (programs/call f k (repeat 5 0.0))))))
+  (doseq [[index message]
+          [['[:+ [:- [:* 2 k] [:* i k]] j] #"may be as small as"]
+           ['[:+ [:- [:* 4 k] [:* i k]] j] #"reaches 24, but buffer 2 has 20 elements"]
+           ['[:+ [:- [:* 3 k] [:* i i]] j] #"may be as small as"]
+           ['[:+ [:* i k] [:* i j]] #"reaches 27, but buffer 2 has 20 elements"]]]
+    (is (re-find message
+                 (str (second (programs/refusal
+                               #(Bindings/bind
+                                 (Programs/read
+                                  (pr-str (assoc-in backwards [:kernels 1 :body 0 3 3 3 2] index)))
+                                 (long-array [5])))))))))

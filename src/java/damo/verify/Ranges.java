@@ -22,6 +22,9 @@ import java.util.Set;
  * i*500+j}, {@code n-1-i} and triangular loops tight. Not for sharing between threads.
  */
 final class Ranges implements SizeValues.Counts {
+    /** Of so many pairs of variables a product is looked at term by term. */
+    private static final int MOST_PAIRS = 16;
+
     private final Map<String, Affine> names = new HashMap<>();
     private Affine[] upper = new Affine[16];
     /** The name of each variable, and what that meant before. */
@@ -227,8 +230,54 @@ final class Ranges implements SizeValues.Counts {
         long b = max(x);
         long c = min(y);
         long d = max(y);
-        return hull(Math.multiplyExact(a, c), Math.multiplyExact(a, d), Math.multiplyExact(b, c),
-                Math.multiplyExact(b, d), Math.max(x.size(), y.size()));
+        Affine hull = hull(Math.multiplyExact(a, c), Math.multiplyExact(a, d),
+                Math.multiplyExact(b, c), Math.multiplyExact(b, d), Math.max(x.size(), y.size()));
+        Affine exact = x.lo() == x.hi() && y.lo() == y.hi()
+                && x.ids().length * y.ids().length <= MOST_PAIRS ? multiplied(x, y) : null;
+        return exact == null || min(exact) < hull.lo() || max(exact) > hull.hi() ? hull
+                : new Affine(exact.lo(), exact.hi(), exact.ids(), exact.coefs(), hull.size());
+    }
+
+    /** The product term by term; null where a part of it does not fit. */
+    private Affine multiplied(Affine x, Affine y) {
+        int mark = mark();
+        try {
+            Affine sum = x.times(y.lo()).plus(y.times(x.lo()))
+                    .minus(Affine.of(Math.multiplyExact(x.lo(), y.lo())));
+            for (int i = 0; i < x.ids().length; i++) {
+                for (int j = 0; j < y.ids().length; j++) {
+                    sum = sum.plus(pair(x.ids()[i], y.ids()[j])
+                            .times(Math.multiplyExact(x.coefs()[i], y.coefs()[j])));
+                }
+            }
+            max(sum);
+            min(sum);
+            return sum;
+        } catch (ArithmeticException e) {
+            release(mark);
+            return null;
+        }
+    }
+
+    /**
+     * The product of two variables: a variable itself, the same whenever it is asked for, at most
+     * the older one times the largest value of the younger one. So rows of a counted extent are
+     * told apart.
+     */
+    private Affine pair(int v, int w) {
+        // No symbol has a blank in it.
+        String name = Math.min(v, w) + " " + Math.max(v, w);
+        Affine known = names.get(name);
+        if (known != null) {
+            return known;
+        }
+        long most = max(upper[Math.max(v, w)]);
+        if (most < 0) {
+            throw new ArithmeticException("an empty range");
+        }
+        Affine older = Affine.variable(Math.min(v, w), Math.max(1,
+                upper[Math.min(v, w)].size()));
+        return bind(name, older.times(most).plus(Affine.of(1)));
     }
 
     private static Affine hull(long a, long b, long c, long d, long size) {
