@@ -2,7 +2,7 @@
   "Gemm steps over sizes, layouts, factors and batches, against a plain triple loop."
   (:require [clojure.test :refer [deftest is testing]]
             [damo.jit.calling :as calling])
-  (:import (damo.codegen Codegen)
+  (:import (damo.codegen Codegen LlvmModule)
            (damo.jit NativeCode)))
 
 (set! *warn-on-reflection* true)
@@ -121,6 +121,21 @@
       (doseq [k [0 1 9 33], l (if (some symbol? [m n]) [0 1 8 17 70] [1])
               :let [env {'m (if (symbol? m) l m) 'n (if (symbol? n) l n) 'k k}]]
         (run code program step env (map #(value-of env %) lengths) [bits dtype b alpha env])))))
+
+(deftest outer-test
+  (doseq [bits [128 256 512], dtype [:f64 :f32], a a-layouts, [alpha beta] factors
+          :let [row (if (zero? beta) 'n '[:+ n 2])
+                step (step {:k 1 :alpha alpha :beta beta
+                            :a {:buffer 0 :offset 0 :strides (replace '{k 1} a)}
+                            :c {:buffer 2 :offset 0 :strides [row 1]}})
+                lengths ['m 'n [:* 'm row]]
+                program (program dtype lengths step)
+                module (Codegen/module (calling/read-program program) bits)]]
+    (is (re-find #"damo\.outer" (.text ^LlvmModule module)))
+    (with-open [code (NativeCode/compile module)]
+      (doseq [env (envs [0 1 2 9] [0 1 7 8 16 33] [1])]
+        (run code program step env (map #(value-of env %) lengths) [bits dtype a alpha env]
+          {:c (when (zero? beta) ##NaN)})))))
 
 (deftest vector-strides-test
   (testing "the vector is a column of a matrix"

@@ -85,6 +85,10 @@ final class ProductWriter {
         } else if (products.narrow(f.g)) {
             lines.add("call void ", products.requireNarrow(f.g), "(", String.join(", ", f.m, f.k,
                     f.alpha, a, f.aStrides, b, f.bRow, f.beta, c, f.cRow), ")");
+        } else if (products.outer(f.g)) {
+            lines.add("call void ", products.requireOuter(f.g.dtype()), "(", String.join(", ", f.m,
+                    f.n, f.alpha, a, "i64 " + sizes.write(f.g.a().rowStride()), b, f.beta, c,
+                    f.cRow), ")");
         } else {
             lines.add("call void ", products.require(f.g.dtype()), "(", String.join(", ", f.m, f.n,
                     f.k, f.alpha, a, f.aStrides, b, f.bRow, f.bCol, f.beta, c, f.cRow), ")");
