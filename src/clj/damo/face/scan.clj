@@ -231,13 +231,13 @@
   one row a step: (map-steps (fn [x] (sum (sqr x))) xs). Options are those of scan, such as :n-steps
   and :go-backwards."
   [user-fn sequence & options]
-  (let [takes "of one element, (fn [x] …)"
+  (let [takes "a function of one element, (fn [x] …)"
         body (fn [{:keys [x]}] {:y (named-call "map-steps" takes user-fn x)})]
     (:y (all-rows (view sequence nil options body "map-steps")))))
 
 (defn- folded [called user-fn init sequence options]
   (let [body (fn [{:keys [x acc]}]
-               {:acc (named-call called "of what there is and an element, (fn [acc x] …)"
+               {:acc (named-call called "a function of what there is and an element, (fn [acc x] …)"
                                  user-fn acc x)})]
     (:acc (last-states (view sequence [init] options body called)))))
 
