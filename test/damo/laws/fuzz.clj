@@ -5,6 +5,7 @@
   allows (damo.laws.rounding)."
   (:require [clojure.string :as str]
             [damo.compile.pass :as pass]
+            [damo.compile.pass.control :as control]
             [damo.data.array :as array]
             [damo.data.graph :as graph]
             [damo.data.type :as type]
@@ -31,10 +32,11 @@
    {:mode :fast-run, :regroup true}])
 
 (defn without-rules
-  "The mode :fast-run without one in three of its rules, chosen by the seed."
+  "The mode :fast-run without one in three of its rules and passes, chosen by the seed."
   [seed]
-  (let [names (sort (mapcat #(map :name (:rules %))
-                            [stabilize/rules canonicalize/rules specialize/rules]))]
+  (let [names (sort (map :name (concat (mapcat :rules [stabilize/rules canonicalize/rules
+                                                       specialize/rules])
+                                       control/passes)))]
     {:mode :fast-run
      :exclude (set (filter #(zero? (mod (hash [seed %]) 3)) names))}))
 
