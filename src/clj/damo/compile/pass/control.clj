@@ -110,10 +110,12 @@
             (recur after (into names more) (inc rounds))))))))
 
 (defn without-wishes
-  "The graph whose loops have no wishes for their derivatives any more."
+  "The graph whose loops have no wishes for their derivatives any more; itself where none has."
   [g]
-  (body/sweep g
-              (fn [g id] (and (= :loop (op/kind (graph/op-at g id)))
-                              (:grad (graph/attrs-at g id))))
-              (fn [b [op attrs] args type note]
-                (graph/add-node! b (into [op (assoc attrs :grad nil)] args) type note))))
+  (if (control? g)
+    (body/sweep g
+                (fn [g id] (and (= :loop (op/kind (graph/op-at g id)))
+                                (:grad (graph/attrs-at g id))))
+                (fn [b [op attrs] args type note]
+                  (graph/add-node! b (into [op (assoc attrs :grad nil)] args) type note)))
+    g))
