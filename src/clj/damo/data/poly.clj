@@ -325,8 +325,9 @@
   as well as added: -(n · max(0, m - 1)) of a product of two smaller ones."
   [p [factors c]]
   (or (when (and (integer? c) (= c (get p factors)))
-        (first (for [f (filter positive-part? factors), k [(abs c) (- (abs c))]
-                     :let [beside (without factors f), others (over (dissoc p factors) beside k)
+        (first (for [f (filter positive-part? factors), :let [beside (without factors f)]
+                     k (cond-> [(abs c)] (seq beside) (conj (- (abs c))))
+                     :let [others (over (dissoc p factors) beside k)
                            [more d] (as-extreme others (quot c k) (of-dim (nth f 2)))
                            scaled #(times % {beside k})]
                      :when d]

@@ -42,13 +42,16 @@
 
 (defn- needed
   "Pairs [keys why]: an entry needs one of the keys of each."
-  [{:keys [kind]}]
+  [{:keys [kind] :as entry}]
   (concat
    (if (= kind :leaf)
      [[[:args] "the names of its arguments"] [[:type] "the rule of its type"]]
      [[[:args] "the names of its arguments, such as [?x ?y]"]
       [[:type :expand] "the rule of its type"]
-      [(if (= kind :elementwise) [:eval :expand] [:eval :kernel :expand :run]) "what it means"]])
+      [(cond (= kind :elementwise) [:eval :expand]
+             (built-in? entry) [:eval :kernel :expand :run]
+             :else [:eval :kernel :expand])
+       "what it means"]])
    (for [k (kinds kind)] [[k] (str "which the kind " kind " asks for")])))
 
 (defn- check-complete! [{:keys [kind] :as entry}]

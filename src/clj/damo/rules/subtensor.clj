@@ -258,12 +258,13 @@
                => [:inc-at x i [:neg y]]]]
    :refuses [[[:sub x [:inc-at [:broadcast-to {:shape [2 3]} 1.0] i y]]]
              [[:sub x [:inc-at [:broadcast-to {:shape [2 3]} 0.0] i y]]
-              {x [:f64 [3]], i [:i64 [2]], y [:f64 [2 3]]}]]}
+              {x [:f64 [3]], i [:i64 [2]], y [:f64 [2 3]]}]
+             [[:sub x [:inc-at [:broadcast-to {:shape [3]} 0.0] i y]]
+              {x [:f64 [2 3]], i [:i64 [2]], y [:f64 [2]]}]]}
   {:name :scaled-at, :lhs [:mul ?s [:inc-at {:axis ?a} ?z ?i ?v]], :share :sole
    :rhs [:inc-at {:axis ?a} ?z ?i [:mul ?s ?v]], :keeps :regroup, :except [:zero-sign]
    :failures :kept
    :when #(and (rule/zero? % ?z)
-               (rule/float? % ?v)
                (= (rule/type-of % ?z) (:type %))
                (some-> (rule/number-of % ?s) abs (< ##Inf)))
    :why "What is scattered is less than where it goes."
@@ -272,6 +273,8 @@
                => [:inc-at [:broadcast-to {:shape [2 3]} 0.0] i [:mul 2.0 y]]]]
    :refuses [[[:mul 2.0 [:inc-at [:broadcast-to {:shape [2 3]} 1.0] i y]]]
              [[:mul s [:inc-at [:broadcast-to {:shape [2 3]} 0.0] i y]] {s [:f64 []]}]
+             [[:mul [:broadcast-to {:shape [4 2 3]} 2.0]
+               [:inc-at [:broadcast-to {:shape [2 3]} 0.0] i y]]]
              [[:mul ##Inf [:inc-at [:broadcast-to {:shape [2 3]} 0.0] i y]]]]}
   {:name :set-set, :failures :kept
    :lhs [:set-slice {:start ?s :stop ?t :step ?k}
