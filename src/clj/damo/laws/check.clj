@@ -39,7 +39,9 @@
          (when-not (= :damo.diff/not-implemented (:damo/error (ex-data e))) (throw e)))))
 
 (defn- derivative-laws [{:keys [name] :as entry}]
-  (when (and (modes/differentiable? entry) (some entry [:partials :transpose :lop :expand]))
+  (when (and (modes/differentiable? entry)
+             (or (some entry [:partials :transpose :lop :expand])
+                 (contains? #{:loop :branch} (:kind entry))))
     [{:law :both-modes, :problems (guarded :both-modes #(modes/problems-of name))}
      {:law :precision, :problems (guarded :precision #(precision/problems-of name))}
      {:law :orders, :problems (guarded :orders #(unless-missing orders/problems-of name))}]))

@@ -122,13 +122,47 @@
                    :types [type type type type], :outputs [2 3]}}
            attrs)))
 
+(defn- looking-back
+  "The attributes of a loop whose state is the sum of the one two rounds before, of the row of its
+  first argument and, where that is a number, of the round."
+  [[dtype [_ & shape]]]
+  (let [type [dtype (vec shape)], plus (if (= dtype :bool) :logical-or :add)
+        turn? (not= dtype :bool)]
+    {:params [[:carry 0 0] [:each 0 0 1] [:turn]], :carries [1], :results [[0 :all]]
+     :body (:body (body/closed
+                   {:nodes (cond-> [(body/param 0 type) (body/param 1 type) [plus {} 0 1]]
+                             turn? (conj (body/param 2 [:i64 []]) [:cast {:dtype dtype} 3]
+                                         [plus {} 2 4]))
+                    :types (cond-> [type type type]
+                             turn? (conj [:i64 []] [dtype []] type))
+                    :outputs [(if turn? 5 2)]}))}))
+
+(defn- ending
+  "The attributes of a loop that adds the rows of its first argument and ends after round 1."
+  [[dtype [_ & shape] :as type] steps]
+  (let [row [dtype (vec shape)], {:keys [body]} (sums type {})]
+    {:steps steps, :until true, :as 'ended
+     :params [[:each 0 0 1] [:carry 0 0] [:turn]], :carries [1], :results [[0 1]]
+     :body (:body (body/closed
+                   {:nodes (into (subvec (:nodes body) 0 3)
+                                 [(body/param 2 [:i64 []])
+                                  [:const {:type [:i64 []], :value 1}] [:ge {} 3 4]])
+                    :types [row row row [:i64 []] [:i64 []] [:bool []]], :outputs [2 5]}))}))
+
 (defn- random-loop [{:keys [dtype size] :as ctx}]
-  (let [[n shape attrs] (gens/variant ctx [[size [] {}] [3 [size] {:results [[0 1] [1 2]]}]
-                                           [size [2] {:params [[:each 0 size -1] [:carry 0 0]]}]
-                                           [4 [1 size] {:results [[0 :all :backwards] [1 1]]}]])]
-    {:attrs (sums [dtype (into [n] shape)] (merge {:steps n} attrs))
+  (let [type (fn [n shape] [dtype (into [n] shape)])
+        [n shape depth attrs]
+        (gens/variant ctx [[size [] 1 (sums (type size []) {})]
+                           [3 [size] 1 (sums (type 3 [size]) {:results [[0 1] [1 2]]})]
+                           [size [2] 1 (sums (type size [2])
+                                             {:params [[:each 0 size -1] [:carry 0 0]]})]
+                           [4 [1 size] 1 (sums (type 4 [1 size])
+                                               {:results [[0 :all :backwards] [1 1]]})]
+                           [3 [size] 2 (looking-back (type 3 [size]))]
+                           [size [2] 1 (ending (type size [2]) size)]])]
+    {:attrs (merge {:steps n} attrs)
      :args [(gens/random-array ctx dtype (into [n] shape) [-1 1])
-            (gens/random-array ctx dtype (into [1] shape) [-1 1])]}))
+            (gens/random-array ctx dtype (into [depth] shape) [-1 1])]}))
 
 (op/register!
  {:name :loop, :kind :loop, :ns 'damo.ops.region.loop, :args :variadic
