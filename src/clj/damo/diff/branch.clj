@@ -11,7 +11,8 @@
             [damo.diff.node :as node]
             [damo.diff.reach :as reach]
             [damo.diff.reverse :as reverse]
-            [damo.op :as op])
+            [damo.op :as op]
+            [damo.op.body :as body])
   (:import [java.util HashMap]))
 
 (set! *warn-on-reflection* true)
@@ -33,8 +34,7 @@
                          (bodies/closed to (outputs-of to outs) {} (range (count args))
                                         (constantly nil))))
                      (range) (:cases attrs))
-        notes (into {} (keep-indexed (fn [k {:keys [notes]}] (when (seq notes) [[:cases k] notes])))
-                    closed)
+        notes (body/case-notes closed)
         node (op/emit! b op {:cases (mapv :body closed), :as (not-empty as)}
                        (mapv op/->Id (into [test] args))
                        (cond-> {} src (assoc :src src) (seq notes) (assoc :inner notes)))]

@@ -53,25 +53,28 @@
 (declare results-of)
 
 (defn- param-sets
-  "The positions of the parameters that node `id` depends on, given those of the nodes before it."
-  [b id sets]
-  (let [[_ {:keys [at]} & args :as own] (graph/node b id)]
+  "The positions of the parameters that node `id` depends on, given those of the nodes before it;
+  (through id) is what `results-of` says of a node."
+  [b id sets through]
+  (let [[op {:keys [at]} & args :as own] (graph/node b id)]
     (cond (body/param? own) #{at}
           (not (node/float-node? b id)) #{}
           :else
-          (let [holder (when (= :part (op/kind (graph/op-of own))) (first args))
-                through (when holder (results-of (graph/node b holder)))
-                args (if through (graph/args-of (graph/node b holder)) (vec args))
-                passing (cond through (nth through at)
-                              (results-of own) (reduce into #{} (results-of own))
-                              :else (filter #(passes? b id % (nth args %)) (range (count args))))]
+          (let [part? (= :part (op/kind op)), source (if part? (first args) id)
+                found (through source)
+                args (if found (graph/args-of (graph/node b source)) (vec args))
+                passing (cond (nil? found) (filter #(passes? b id % (nth args %))
+                                                   (range (count args)))
+                              part? (nth found at)
+                              :else (reduce into #{} found))]
             (into #{} (mapcat #(sets (nth args %))) passing)))))
 
 (defn outputs-of
   "For each output of a body the set of positions of the parameters that it depends on."
   [body]
   (let [b (graph/builder), ids (graph/load-graph! b (body/opened body nil))
-        sets (reduce #(conj %1 (param-sets b %2 %1)) [] (range (graph/node-count b)))]
+        through (memoize #(results-of (graph/node b %)))
+        sets (reduce #(conj %1 (param-sets b %2 %1 through)) [] (range (graph/node-count b)))]
     (mapv #(if (node/float-node? b (ids %)) (sets (ids %)) #{}) (:outputs body))))
 
 (defn- through-rounds

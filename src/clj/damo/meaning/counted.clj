@@ -55,7 +55,7 @@
 (defn counts?
   "Does a node of a graph, or of a graph that it runs, count?"
   [{:keys [nodes]}]
-  (boolean (some (fn [[op attrs]] (or (:counts (op/entry op))
+  (boolean (some (fn [[op attrs]] (or (and (:counts (op/entry op)) (seq (names attrs)))
                                       (some counts? (body/run-graphs op attrs))))
                  nodes)))
 

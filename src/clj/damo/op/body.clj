@@ -150,6 +150,12 @@
   [op attrs f]
   (reduce (fn [attrs [path g]] (assoc-in attrs path (f path g))) attrs (graphs op attrs)))
 
+(defn case-notes
+  "The notes of the graphs in the :cases of a node, under :inner of its own; of what `closed` gave
+  for each."
+  [cases]
+  (into {} (keep-indexed (fn [k {:keys [notes]}] (when (seq notes) [[:cases k] notes]))) cases))
+
 ;; ## Sweeps
 
 (defn- with-swept

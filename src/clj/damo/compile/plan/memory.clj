@@ -69,14 +69,12 @@
      (for [{:keys [scratch temps]} (steps/every-step steps), [key m] (concat scratch temps)]
        [key (assoc m :kind :temp)]))))
 
-(defn- mentions [size] (into #{} (filter symbol?) (flatten [size])))
-
 (defn mentioned
   "The dims that nothing bounds of which memory mentions some. Fails where the memory itself is then
   without bound."
   [{:keys [endless] :as g} entries]
   (let [at (fn [size n] (type/dim-value (fn [d] (if (contains? endless d) n 3)) size))]
-    (doseq [[key {:keys [size]}] entries :when (some endless (mentions size))
+    (doseq [[key {:keys [size]}] entries :when (some endless (type/dim-symbols size))
             :let [id (peek key), facts (when (integer? id) (note/facts g id))]]
       (when-not (= (at size 1000000) (at size 2000000))
         (fail! :damo.plan/endless-memory
@@ -84,7 +82,7 @@
                     " without bound makes rounds" (fail/facts-text facts)
                     "\n  try: say how many rounds there are at most (:max-steps)")
                facts)))
-    (into #{} (comp (mapcat (comp mentions :size second)) (filter (set endless))) entries)))
+    (into #{} (comp (mapcat (comp type/dim-symbols :size second)) (filter (set endless))) entries)))
 
 (defn buffers
   "The function from a memory key to the number of its buffer, or the window of it."

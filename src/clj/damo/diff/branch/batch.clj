@@ -38,8 +38,7 @@
   (let [[op {:keys [cases as]}] (graph/node b id), {:keys [src inner]} (graph/note b id)
         operands (vec operands)
         closed (mapv #(batched-case operands n %2 (get inner [:cases %1])) (range) cases)
-        notes (into {} (keep-indexed (fn [k {:keys [notes]}] (when (seq notes) [[:cases k] notes])))
-                    closed)]
+        notes (body/case-notes closed)]
     (op/emit! b op {:cases (mapv :body closed)
                     :as (not-empty (into {} (for [[[j axis] dim] as] [[j (inc axis)] dim])))}
               (mapv #(op/->Id (or (:batched %) (:id %))) (into [test] operands))

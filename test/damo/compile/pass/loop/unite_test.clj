@@ -105,3 +105,10 @@
         f (d/function [x] [y back (d/grad (d/sum y) x)])]
     (is (= [[0.625 -2.0 0.3 1.0] [1.0 0.3 -2.0 0.625] [0.125 1.0 1.0 0.0625]]
            (mapv deref (f [5 -2 0.3 16]))))))
+
+(deftest rows-that-a-call-must-have-are-checked-without-the-loop
+  (let [x (d/input 'x [:f64 '[n]]), s (d/input 's [:f64 []])
+        f (d/function [x s] (:h (d/scan {:sequences {:x x}, :state {:h s}, :n-steps 9}
+                                        (fn [{:keys [h]}] {:h h}))))]
+    (is (= (repeat 9 3.0) @(f (range 9) 3)))
+    (is (thrown-with-msg? clojure.lang.ExceptionInfo #"less than 9" (f [1 2] 3)))))

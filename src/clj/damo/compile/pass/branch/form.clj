@@ -20,11 +20,6 @@
   {:op op, :attrs (dissoc attrs :cases), :test test, :args (vec args), :note note
    :cases (vec (map-indexed (fn [k case] (body/opened case (get inner [:cases k]))) cases))})
 
-(defn at
-  "Node `id` of a graph, a branch, taken apart."
-  [g id]
-  (opened (graph/node-at g id) (graph/args-at g id) (get-in g [:notes id])))
-
 (defn results
   "The number of results of a branch."
   [{:keys [cases]}]
@@ -46,8 +41,7 @@
         read (into #{} (mapcat (fn [case] (map #(nth args %) (keys (body/params case))))) cases)
         new-args (vec (distinct (filter (into read must) args))), place (zipmap new-args (range))
         closed (mapv #(body/closed (with-positions % (comp place args))) cases)
-        inner (into {} (keep-indexed (fn [k {:keys [notes]}] (when (seq notes) [[:cases k] notes])))
-                    closed)]
+        inner (body/case-notes closed)]
     (op/emit! b op (assoc attrs :cases (mapv :body closed))
               (mapv op/->Id (cons test (concat new-args (remove (set (cons test new-args)) must))))
               (cond-> (dissoc note :inner) (seq inner) (assoc :inner inner)))))
@@ -57,11 +51,6 @@
   [b {:keys [note] :as branch}]
   (let [id (emit! b branch)]
     {:id id, :parts (mapv #(loop-form/part! b id % note) (range (results branch)))}))
-
-(defn branches
-  "The live branches of a graph, ids."
-  [g]
-  (filterv #(= :branch (op/kind (graph/op-at g %))) (graph/live g)))
 
 (defn replaced
   "The graph with what (change! b id branch) makes in the place of its branches: {:id :parts}, the

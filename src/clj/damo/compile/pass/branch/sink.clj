@@ -100,9 +100,7 @@
     {:node (into [op (assoc attrs :cases (mapv :body whole)) test] around)
      :note (cond-> (dissoc note :inner)
              (some (comp seq :notes) whole)
-             (assoc :inner (into {} (keep-indexed (fn [k {:keys [notes]}]
-                                                    (when (seq notes) [[:cases k] notes])))
-                                 whole)))}))
+             (assoc :inner (body/case-notes whole)))}))
 
 (defn sunk
   "The graph with what one case of a branch alone needs in that case."

@@ -10,7 +10,6 @@
             [damo.compile.pass.loop.unread :as unread]
             [damo.data.graph :as graph]
             [damo.data.type :as type]
-            [damo.meaning.failing :as failing]
             [damo.op :as op]
             [damo.op.body :as body]
             [damo.rule :as rule]))
@@ -171,12 +170,6 @@
     {:id id, :parts (into parts (for [[j [o]] (map-indexed vector results) :when (total o)]
                                   [j (total o)]))}))
 
-(defn- may-vanish?
-  "Is a loop needed for nothing but these carries, and does it not fail?"
-  [b {:keys [results body must] :as l} found]
-  (and (every? (comp found first) results)
-       (empty? must) (empty? (failing/stopping body)) (empty? (form/unmet b l []))))
-
 (defn summed
   "The graph whose loops do not carry sums of products."
   [g]
@@ -186,7 +179,7 @@
                          (when (and (seq found)
                                     (or (not-every? (comp found first) results)
                                         (seq (kept-for l found))
-                                        (may-vanish? b l found)))
+                                        (form/idle? b l)))
                            (without-sums! b l found)))))))
 
 ;; ## Results that are products

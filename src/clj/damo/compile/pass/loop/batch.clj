@@ -213,11 +213,6 @@
       (update (form/renewed! b (unread/restricted l (range (count (:outputs body))) left))
               :parts #(into made (zipmap left %))))))
 
-(defn- idle?
-  "Does a loop neither fail nor ask for anything, so that it is not missed when it goes?"
-  [b {:keys [body must] :as l}]
-  (and (empty? must) (empty? (failing/stopping body)) (empty? (form/unmet b l []))))
-
 (defn- change!
   "What `replaced` takes for a loop that makes all its rounds."
   [b {:keys [results] :as l}]
@@ -226,7 +221,7 @@
     (cond (and (seq found) (or (some-left? (set found)) (may-vanish? b l found)))
           (results-out! b l found)
 
-          (and (seq states) (or (some-left? #(states (first (results %)))) (idle? b l)))
+          (and (seq states) (or (some-left? #(states (first (results %)))) (form/idle? b l)))
           (states-out! b l states)
 
           :else (when-let [roots (seq (products l))]

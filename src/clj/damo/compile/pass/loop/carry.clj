@@ -8,7 +8,6 @@
             [damo.compile.pass.loop.unread :as unread]
             [damo.data.graph :as graph]
             [damo.data.type :as type]
-            [damo.meaning.failing :as failing]
             [damo.op :as op]))
 
 (set! *warn-on-reflection* true)
@@ -121,9 +120,8 @@
   "The graph with carries that do not change as what they begin with. Where nothing else is read of
   a loop, and it may fail, it stays."
   [g]
-  (form/replaced g (fn [b _ {:keys [must body] :as l}]
+  (form/replaced g (fn [b _ l]
                      (let [carries (unchanging b l)]
                        (when (and (seq carries)
-                                  (or (not (vanishes? l carries))
-                                      (and (empty? must) (empty? (failing/stopping body)))))
+                                  (or (not (vanishes? l carries)) (form/idle? b l)))
                          (constant! b l carries))))))

@@ -111,6 +111,11 @@
                                                 [(graph/node-type b a)]))]
     read))
 
+(defn idle?
+  "Does a loop neither fail nor ask for anything, so that it is not missed when it goes?"
+  [b {:keys [body must] :as l}]
+  (and (empty? must) (empty? (failing/stopping body)) (empty? (unmet b l []))))
+
 (defn- read-arguments [reads]
   (keep (fn [[what a]] (when (#{:each :all} what) a)) reads))
 
