@@ -274,3 +274,30 @@
              [false (at loops/newton (window-at 2) '[:mod [:+ t 1] 1])]]]
       (testing [(:name form) (get-in form (window-at 0)) (get-in form (window-at 2))]
         (is (= expected (apart? form (take (count (:dims form)) [4 4]))))))))
+
+(defn- placed-by-count
+  "A program that copies one element to where a counted dim without :max says, `steps` around that."
+  [offset steps]
+  {:damo/program 1, :name "placed", :dims ['n]
+   :counted [{:dim 'd}]
+   :buffers [{:dtype :i64, :size 1, :kind :input} {:dtype :i64, :size 'n, :kind :input}
+             {:dtype :i64, :size 4, :kind :output}]
+   :inputs [{:name "d", :dtype :i64, :shape [], :buffer 0}
+            {:name "x", :dtype :i64, :shape ['n], :buffer 1}]
+   :state [], :outputs [{:name "y", :dtype :i64, :shape [4], :buffer 2}], :consts []
+   :kernels [{:name "zero", :params [[:i64 :out]]
+              :body '[[:for i 4 [:store 0 i [:const :i64 0]]]]}
+             {:name "set", :params [[:i64 :out]], :body '[[:store 0 0 [:const :i64 1]]]}]
+   :steps (into '[{:do :kernel :kernel 0 :args [2]} {:do :count :dim d :buffer 0 :note 0}]
+                (steps {:do :kernel, :kernel 1
+                        :args [{:buffer 2, :offset offset, :size 1}]}))
+   :notes [{:op "d", :expr "d", :message "bad"}]})
+
+(deftest numbers-without-bound-stay-in-memory
+  (let [most 1152921504606846976
+        far (placed-by-count [:* [:quot 'd most] 1000000000] vector)]
+    (is (some? (refused far 1)) "the largest number that a count may be is looked at"))
+  (testing "what does not run divides by nothing"
+    (let [idle #(vector {:do :loop, :var 't, :extent 'n, :steps [%], :note 0})
+          p (placed-by-count [:- 10 [:quot 10 'd]] idle)]
+      (is (some? (refused p 0))))))

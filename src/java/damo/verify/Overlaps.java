@@ -13,6 +13,8 @@ import java.util.function.BooleanSupplier;
  * other, or they are different rows of a circular buffer.
  */
 final class Overlaps {
+    /** Longer sums and products are not looked at: their parts are paired. */
+    private static final int MOST_PARTS = 64;
     private static final Size ZERO = new Size.Int(0);
     private static final Size ONE = new Size.Int(1);
     private final Ranges ranges;
@@ -95,10 +97,16 @@ final class Overlaps {
     private List<Row> rowsOf(Size offset) {
         List<Size> terms = parts(offset, Size.Op.ADD);
         List<Row> rows = new ArrayList<>();
+        if (terms.size() > MOST_PARTS) {
+            return rows;
+        }
         for (Size term : terms) {
             Size beside = terms.stream().filter(t -> t != term)
                     .reduce((t, u) -> new Size.Call(Size.Op.ADD, t, u)).orElse(ZERO);
             List<Size> factors = factors(term);
+            if (factors.size() > MOST_PARTS) {
+                continue;
+            }
             for (Size factor : factors) {
                 List<Size> others = new ArrayList<>(factors);
                 others.remove(factor);

@@ -51,8 +51,8 @@ final class Ranges implements SizeValues.Counts {
             if (c.max() != null) {
                 sizes.of(c.max(), () -> "the largest value of the dimension " + c.dim());
             }
-            bind(c.dim(), c.max() == null ? Affine.of(Loop.MOST_ROUNDS)
-                    : of(c.max()).plus(Affine.of(1)));
+            Affine max = c.max() == null ? Affine.of(Loop.MOST_ROUNDS) : of(c.max());
+            bind(c.dim(), max.plus(Affine.of(1)));
             countedNames.add(c.dim());
         }
         p.all().stream().map(Step::turn).filter(var -> var != null).forEach(turns::add);

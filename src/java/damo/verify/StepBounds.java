@@ -38,17 +38,28 @@ final class StepBounds {
      */
     double check(List<Step> steps) {
         double work = 0;
-        int end = number + Step.preorder(steps).size();
-        for (Step step : steps) {
+        for (int i = 0; i < steps.size(); i++) {
             int mine = number++;
-            work += check(mine, step);
-            checkApart(mine, step);
-            if (stops.surely(step)) {
+            work += check(mine, steps.get(i));
+            checkApart(mine, steps.get(i));
+            if (stops.surely(steps.get(i))) {
+                skip(steps.subList(i + 1, steps.size()));
                 break;
             }
         }
-        number = end;
         return work;
+    }
+
+    /**
+     * Passes steps that do not run. Native code works their sizes out where a dimension in them is
+     * counted, so that these must have values all the same.
+     */
+    private void skip(List<Step> steps) {
+        for (Step step : Step.preorder(steps)) {
+            int mine = number++;
+            step.sizes().stream().filter(size -> ranges.counted(size) && !ranges.turns(size))
+                    .forEach(size -> sizes.of(size, () -> "step " + mine));
+        }
     }
 
     private double check(int mine, Step step) {
@@ -88,7 +99,7 @@ final class StepBounds {
         if (rounds > 0) {
             work = rounds * (1 + check(loop.steps()));
         } else {
-            number += Step.preorder(loop.steps()).size();
+            skip(loop.steps());
         }
         ranges.release(mark);
         windows.forget(loop.var());
