@@ -81,6 +81,11 @@ final class Lines {
         return label;
     }
 
+    /** How many threads this call may use: an i64 operand, in a function of a call. */
+    String threads() {
+        return "1";
+    }
+
     /** Appends a stop of the function with the failure record filled in unless the i1 holds. */
     void stopUnless(String condition, int note, String value, String extent) {
         String fine = freshLabel("fine");
