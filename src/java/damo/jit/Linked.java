@@ -2,6 +2,7 @@ package damo.jit;
 
 import damo.DamoException;
 import damo.codegen.LlvmModule;
+import damo.codegen.Parallel;
 import damo.lib.Libraries;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -83,23 +84,30 @@ final class Linked implements AutoCloseable {
     /** The addresses of what a module declares; functions that it shares are compiled if new. */
     private static Map<String, Long> addresses(LlvmModule module, Map<String, Long> given) {
         Map<String, Long> addresses = new LinkedHashMap<>();
-        module.externals().forEach((name, library) -> addresses.put(name, library.isEmpty()
-                ? given.get(name) : Libraries.address(library, name).address()));
-        module.shared().forEach((name, definition) -> {
-            Linked code = SHARED.get(name);
-            if (code == null) {
-                // Not inside the map's own lock: two threads may do this twice, but never wait.
-                Linked made = link(definition, Map.of());
-                code = SHARED.putIfAbsent(name, made);
-                if (code == null) {
-                    code = made;
-                } else {
-                    made.close();
-                }
-            }
-            addresses.put(name, code.address(name));
-        });
+        module.externals().forEach((name, library) -> addresses.put(name, switch (library) {
+            case "" -> given.get(name);
+            case Parallel.PROCESS -> Pool.address();
+            default -> Libraries.address(library, name).address();
+        }));
+        module.shared().forEach((name, definition) ->
+                addresses.put(name, shared(name, definition).address(name)));
         return addresses;
+    }
+
+    /** The code of a module that programs share, by the name of a function; compiled if new. */
+    static Linked shared(String name, LlvmModule definition) {
+        Linked code = SHARED.get(name);
+        if (code != null) {
+            return code;
+        }
+        // Not inside the map's own lock: two threads may do this twice, but never wait.
+        Linked made = link(definition, Map.of());
+        code = SHARED.putIfAbsent(name, made);
+        if (code == null) {
+            return made;
+        }
+        made.close();
+        return code;
     }
 
     private static long create(Arena arena) {
