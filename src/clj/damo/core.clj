@@ -42,7 +42,7 @@
             [damo.rule.trace :as trace]
             [damo.tool.describe :as describe])
   (:import [damo.face.function Compiled]
-           [damo.lib Blas]
+           [damo.lib Threads]
            [damo.tensor Tensor]))
 
 (set! *warn-on-reflection* true)
@@ -237,6 +237,7 @@
   :givens {expr expr} – replaced before compiling
   :mode :fast-run | :fast-compile | :debug | :nan-guard | :sync | :none, or a map of it,
     {:mode :fast-run, :exclude #{rules or promises}, :include …, :regroup true, :rules [my-rules]}
+  :threads – how many threads a call may use, where the process has more (see set-threads!)
   :name – for messages; :allow-downcast – lets :f64 data be rounded to :f32 inputs
   :on-unused-input :raise | :warn | :ignore"
   [inputs outputs & options]
@@ -304,10 +305,21 @@
      (trace/why trace graph id path))))
 
 (defn set-threads!
-  "Sets how many threads the linear algebra library may use in this process; returns the number."
+  "Sets how many threads a call may use in this process, the one that calls among them: for loops,
+  products, and the linear algebra library. Results are the same for every number. It is 1 at first,
+  or what the system property damo.threads says; (function … :threads n) allows less. Returns n."
   [n]
-  (thrown/translating (.setThreads (Blas/get) (int n)))
+  (when-not (and (int? n) (clj/<= 1 n Threads/MOST))
+    (fail! ::bad-threads (str "the number of threads is an integer from 1 to " Threads/MOST
+                              "; got " (fail/value-text n))
+           {:given n}))
+  (thrown/translating (Threads/set (int n)))
   n)
+
+(defn threads
+  "How many threads a call may use in this process."
+  []
+  (thrown/translating (Threads/get)))
 
 (export code/code-cache code/set-code-cache!)
 

@@ -1,5 +1,6 @@
 package damo;
 
+import damo.lib.Threads;
 import damo.runtime.Model;
 import damo.runtime.OpKernel;
 import damo.runtime.OpKernels;
@@ -20,6 +21,22 @@ import java.util.Map;
  */
 public final class Damo {
     private Damo() { }
+
+    /**
+     * Lets each call use up to {@code n} threads, the one that calls among them, from now on, in
+     * the whole process: loops, products, and the BLAS library. It is 1 at first, or what the
+     * system property {@code damo.threads} says.
+     *
+     * @throws DamoException "bad-threads" when n is below 1
+     */
+    public static void threads(int n) {
+        Threads.set(n);
+    }
+
+    /** How many threads a call may use. */
+    public static int threads() {
+        return Threads.get();
+    }
 
     /**
      * The model in that file; close it to free its memory and code.

@@ -3,7 +3,7 @@
   generator. Takes a program map and the contents of its buffers; gives the contents afterwards.
   Example: (call program {'n 2} [[1.0 2.0] [0.0 0.0]]) => {:status 0 :buffers [[…] […]]}."
   (:import (damo.jit NativeCode)
-           (damo.program Program Programs)
+           (damo.program FailureRecord Program Programs)
            (java.lang.foreign Arena FunctionDescriptor Linker Linker$Option MemoryLayout
                               MemorySegment ValueLayout ValueLayout$OfByte ValueLayout$OfDouble
                               ValueLayout$OfFloat ValueLayout$OfInt ValueLayout$OfLong
@@ -118,7 +118,7 @@
                          dtypes contents)
           table (.allocate arena (long (* 8 (max 1 (count segments)))) 8)
           dim-table (.allocate arena (long (* 8 (max 1 (count dims)))) 8)
-          failure (.allocate arena 32 8)]
+          failure (.allocate arena (long (* 8 FailureRecord/WORDS)) 8)]
       (doseq [[i ^MemorySegment s] (map-indexed vector segments)]
         (.setAtIndex table ValueLayout/JAVA_LONG (long i) (.address s)))
       (fill! dim-table :i64 dims)

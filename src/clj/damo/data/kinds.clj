@@ -7,7 +7,8 @@
   (dims {:shape {:is :shape}} {:shape [2 [:* 3 n]]} []) = ([:* 3 n])."
   (:require [clojure.string :as str]
             [damo.data.told :as told]
-            [damo.data.type :as type]))
+            [damo.data.type :as type])
+  (:import [damo.lib Threads]))
 
 (set! *warn-on-reflection* true)
 
@@ -39,6 +40,7 @@
    :number {:may-be number?, :says "a number"}
    :numbers {:may-be #(and (sequential? %) (every? number? %)), :says "a vector of numbers"}
    :element {:may-be #(or (number? %) (boolean? %)), :says "a number or a boolean"}
+   :threads {:may-be #(and (int? %) (<= 1 % Threads/MOST)), :says "an integer from 1 to 1024"}
    :integer {:may-be int?, :says "an integer"}
    :integers {:says "an integer or a vector of integers"}
    :text {:may-be #(and (string? %) (seq %)), :says "a text that is not empty"}

@@ -342,8 +342,9 @@
         {:keys [graph states shared] :as whole} (whole-graph roots pairs)]
     (check/check-graph! graph inputs on-unused-input)
     (let [[graph spec] (settled (dissoc graph :keep) (spec-of opts inputs form n whole))
-          result (function-of graph spec)]
-      (wrap (:function result) form (checked-calls graph spec)
+          {:keys [^Function function] :as result} (function-of graph spec)]
+      (some->> (:threads opts) int (.threads function))
+      (wrap function form (checked-calls graph spec)
             (-> (dissoc result :function)
                 (assoc :states states, :shared shared
                        :allow-downcast (boolean (:allow-downcast opts))

@@ -1,5 +1,6 @@
 package damo.codegen;
 
+import damo.program.FailureRecord;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -13,8 +14,6 @@ import java.util.function.UnaryOperator;
  * into registers.
  */
 final class Lines {
-    /** The word of the failure record that counts the rounds that are told behind it. */
-    private static final int ROUNDS = 4;
     /** The slot of the status with which a round ended. */
     private static final String STATUS = "%status";
     private static final String STATUS_SLOT = "  " + STATUS + " = alloca i32\n";
@@ -83,7 +82,7 @@ final class Lines {
 
     /** How many threads this call may use: an i64 operand, in a function of a call. */
     String threads() {
-        return "1";
+        return loaded("i64", "%failure", Integer.toString(FailureRecord.THREADS));
     }
 
     /** Appends a stop of the function with the failure record filled in unless the i1 holds. */
@@ -107,7 +106,8 @@ final class Lines {
     void stopIfAsked() {
         String go = freshLabel("go");
         String stop = freshLabel("stop");
-        String address = value("getelementptr inbounds i64, ptr %failure, i64 3");
+        String address = value("getelementptr inbounds i64, ptr %failure, i64 ",
+                Integer.toString(FailureRecord.STOP));
         String word = value("load volatile i64, ptr ", address);
         add("br i1 ", value("icmp eq i64 ", word, ", 0"), ", label %", go, ", label %", stop);
         label(stop);
@@ -230,7 +230,7 @@ final class Lines {
 
     private void tell(int step, String round) {
         String count = value("getelementptr inbounds i64, ptr %failure, i64 ",
-                Integer.toString(ROUNDS));
+                Integer.toString(FailureRecord.ROUNDS));
         String told = value("load i64, ptr ", count);
         String place = value("getelementptr inbounds i64, ptr ", count, ", i64 ",
                 value("mul nuw nsw i64 ", told, ", 2"));

@@ -14,9 +14,6 @@ import java.lang.invoke.MethodHandle;
  * live in machine code, and sleep when there is nothing to do. docs/decisions/0047-one-pool.md.
  */
 public final class Pool {
-    /** No call has more threads. */
-    public static final int MOST = 1024;
-
     private static final long STACK = 1 << 21;
     private static final MemorySegment MEMORY =
             Arena.global().allocate(Parallel.BYTES, Parallel.ALIGNMENT);
@@ -38,7 +35,7 @@ public final class Pool {
     /** Sees to it that a call can have so many threads, the one that calls among them. */
     public static void need(int threads) {
         if (threads - 1 > workers) {
-            start(Math.min(threads, MOST) - 1);
+            start(threads - 1);
         }
     }
 

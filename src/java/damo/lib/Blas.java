@@ -27,6 +27,7 @@ public final class Blas {
     private static final int MKL_INTEL_THREADS = 0;
     private static final int TEXT_BYTES = 1024;
     private static final Lazy<Blas> CHOSEN = new Lazy<>(Blas::choose);
+    private static volatile Blas opened;
 
     private final String name;
     private final String version;
@@ -97,16 +98,12 @@ public final class Blas {
     }
 
     /**
-     * Lets the library use up to {@code n} threads a call, from now on, in the whole process.
-     * Throws kind {@code "bad-threads"} when n is below 1.
+     * Lets the library use up to {@code n} threads a call, from now on, in the whole process;
+     * {@link Threads#set} sets it for all of Damo. Throws kind {@code "bad-threads"}.
      */
     public void setThreads(int n) {
-        if (n < 1) {
-            throw new DamoException("bad-threads",
-                    "the number of threads must be at least 1, not " + n);
-        }
         try {
-            setThreads.invokeExact(n);
+            setThreads.invokeExact(Threads.check(n));
         } catch (Throwable e) {
             throw unexpected(e);
         }
@@ -121,10 +118,24 @@ public final class Blas {
         }
     }
 
+    /** Sets the number of threads of the library that is in use, if there is one by now. */
+    static void tell(int threads) {
+        Blas blas = opened;
+        if (blas != null) {
+            blas.setThreads(threads);
+        }
+    }
+
     private static Blas choose() {
         String forced = System.getProperty("damo.blas");
-        return load(forced != null ? forced
+        Blas blas = load(forced != null ? forced
                 : Natives.available(mklFiles()) ? "mkl" : "openblas");
+        opened = blas;
+        for (int n = 0; n != Threads.get();) {
+            n = Threads.get();
+            blas.setThreads(n);
+        }
+        return blas;
     }
 
     /**
@@ -155,7 +166,7 @@ public final class Blas {
         Natives.Group group = mklFiles();
         Path folder = Natives.unpack(group);
         Loader.checkRoom(folder, group.files());
-        Natives.open(folder.resolve("libiomp5.so"));
+        soonAsleep(Natives.open(folder.resolve("libiomp5.so")));
         SymbolLookup symbols = Natives.open(folder.resolve("libmkl_rt.so.2"));
         set(symbols, "MKL_Set_Interface_Layer", MKL_LP64);
         set(symbols, "MKL_Set_Threading_Layer", MKL_INTEL_THREADS);
@@ -163,6 +174,20 @@ public final class Blas {
         set(symbols, "MKL_Set_Dynamic", 0);
         return new Blas("mkl", symbols, "MKL_Set_Num_Threads", "MKL_Get_Max_Threads",
                 mklVersion(symbols));
+    }
+
+    /** Lets threads of OpenMP spin for a millisecond after a loop, not for 200, unless told. */
+    private static void soonAsleep(SymbolLookup openmp) {
+        if (System.getenv("KMP_BLOCKTIME") != null) {
+            return;
+        }
+        MethodHandle handle = handle(openmp, "kmp_set_defaults",
+                FunctionDescriptor.ofVoid(ValueLayout.ADDRESS));
+        try (Arena arena = Arena.ofConfined()) {
+            handle.invokeExact(arena.allocateFrom("KMP_BLOCKTIME=1"));
+        } catch (Throwable e) {
+            throw unexpected(e);
+        }
     }
 
     private static String mklVersion(SymbolLookup symbols) {

@@ -1,6 +1,8 @@
 package damo.runtime;
 
 import damo.DamoException;
+import damo.jit.Pool;
+import damo.lib.Threads;
 import damo.tensor.Tensor;
 
 /**
@@ -22,6 +24,8 @@ final class Frame implements AutoCloseable {
     /** Null for a program without host steps. */
     private final HostRun hosts;
     private final long[] stamps;
+    /** What the workspace has been told of threads. */
+    private int threads;
 
     Frame(Plan plan) {
         this.plan = plan;
@@ -45,12 +49,21 @@ final class Frame implements AutoCloseable {
             plan.locks.lock(stamps);
             pinStates();
             work.take(plan.shapes.of(operands.inputs(), work.bound()));
+            allow(Math.min(Threads.get(), plan.threads));
             operands.prepare(given, work.bound().binding());
             execute(n);
             return operands.results();
         } finally {
             plan.locks.unlock(stamps);
             operands.release();
+        }
+    }
+
+    private void allow(int most) {
+        if (most != threads) {
+            Pool.need(most);
+            work.allow(most);
+            threads = most;
         }
     }
 

@@ -5,6 +5,7 @@ import damo.codegen.Foreign;
 import damo.codegen.Work;
 import damo.edn.Nesting;
 import damo.jit.NativeCode;
+import damo.lib.Threads;
 import damo.program.Needs;
 import damo.program.Program;
 import damo.program.Programs;
@@ -126,6 +127,16 @@ public final class Function implements AutoCloseable {
     /** The names of the outputs, in the order of results. */
     public List<String> outputs() {
         return plan.program().outputs().stream().map(Program.Port::name).toList();
+    }
+
+    /**
+     * Lets calls that begin from now on use at most so many threads, however many the process has
+     * ({@link damo.Damo#threads(int)}); results are the same for every number. Returns this
+     * function. Throws "bad-threads".
+     */
+    public Function threads(int most) {
+        plan.threads = Threads.check(most);
+        return this;
     }
 
     /** The LLVM text that the code was made from, before LLVM's passes. */

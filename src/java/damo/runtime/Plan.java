@@ -2,6 +2,7 @@ package damo.runtime;
 
 import damo.DamoException;
 import damo.jit.NativeCode;
+import damo.lib.Threads;
 import damo.program.Needs;
 import damo.program.Program;
 import damo.tensor.DType;
@@ -44,6 +45,8 @@ final class Plan implements AutoCloseable {
     final int[] outputBuffers;
     /** Which outputs have a shape that is known after a call only. */
     final boolean[] countedOutputs;
+    /** How many threads a call may use, however many the process has. */
+    volatile int threads = Threads.MOST;
 
     Plan(Program program, NativeCode code, Map<String, State> byName, boolean downcast,
          Map<String, OpKernel> kernels, boolean vouched) {

@@ -1,6 +1,6 @@
 package damo.runtime;
 
-import damo.Limits;
+import damo.program.FailureRecord;
 import damo.program.Program;
 import damo.tensor.DType;
 import damo.tensor.Tensor;
@@ -14,10 +14,6 @@ import java.lang.foreign.ValueLayout;
  * small outputs. Kept between calls.
  */
 final class Workspace implements AutoCloseable {
-    /** Note, value, extent, stop, how many rounds are told, and a step and a round of each. */
-    private static final int FAILURE_WORDS = 5 + 2 * Limits.LEVELS.most();
-    private static final int STOP = 3;
-    private static final int ROUNDS = 4;
     /** An arena that is larger than needed by more than this factor is given back. */
     private static final int LARGE = 2;
 
@@ -36,7 +32,7 @@ final class Workspace implements AutoCloseable {
         Program program = plan.program();
         this.dimsAt = program.buffers().size();
         this.failureAt = dimsAt + program.names().size();
-        this.table = Tensor.zeros(DType.I64, failureAt + FAILURE_WORDS);
+        this.table = Tensor.zeros(DType.I64, failureAt + FailureRecord.WORDS);
         this.words = table.segment();
         for (int b = 0; b < dimsAt; b++) {
             if (plan.constant(b) != null) {
@@ -74,18 +70,23 @@ final class Workspace implements AutoCloseable {
 
     /** The loops around the failure, the outermost first, each as its step and the round in it. */
     long[][] takeRounds() {
-        long[][] rounds = new long[(int) failure(ROUNDS)][];
+        long[][] rounds = new long[(int) failure(FailureRecord.ROUNDS)][];
         for (int i = 0; i < rounds.length; i++) {
-            int at = ROUNDS + 1 + 2 * (rounds.length - 1 - i);
+            int at = FailureRecord.ROUNDS + 1 + 2 * (rounds.length - 1 - i);
             rounds[i] = new long[] {failure(at), failure(at + 1)};
         }
-        words.setAtIndex(ValueLayout.JAVA_LONG, failureAt + ROUNDS, 0);
+        words.setAtIndex(ValueLayout.JAVA_LONG, failureAt + FailureRecord.ROUNDS, 0);
         return rounds;
     }
 
     /** The word of the failure record that asks a call to stop. */
     MemorySegment stop() {
-        return words.asSlice(8L * (failureAt + STOP), 8);
+        return words.asSlice(8L * (failureAt + FailureRecord.STOP), 8);
+    }
+
+    /** How many threads the next calls may use. */
+    void allow(int threads) {
+        words.setAtIndex(ValueLayout.JAVA_LONG, failureAt + FailureRecord.THREADS, threads);
     }
 
     /** The dimensions as the last call left them, counted ones last. */

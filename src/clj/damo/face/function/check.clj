@@ -24,7 +24,7 @@
   that come from Theano: nothing depends on it, since the checks of arguments keep memory safe."
   {:updates {:default nil}, :givens {:default nil}, :mode {:default nil}, :name {:default nil}
    :allow-downcast {:default nil, :is :flag}, :on-unused-input {:default nil, :is :policy}
-   :trust-input {:default nil, :is :flag}})
+   :threads {:default nil, :is :threads}, :trust-input {:default nil, :is :flag}})
 
 (def ^:private mode-options (later/of 'damo.compile.modes/options))
 
