@@ -42,14 +42,15 @@
   (cons named (mapcat with-shared (.shared module))))
 
 (defn- texts
-  "The text of each module by name: those of the programs, and that of the dispatch of products.
-  A narrow product is left out: its text is long, and repeats itself row by row."
+  "The text of each module by name: those of the programs, and that of the entry of products.
+  Narrow products and products by tiles are left out: their texts are long, and repeat themselves
+  row by row."
   []
   (into (sorted-map)
         (for [[name program] programs
               :let [module (Codegen/module (calling/read-program program) 512)]
               [name ^LlvmModule m] (with-shared [name module])
-              :when (not (str/includes? name "narrow"))]
+              :when (not (re-find #"narrow|product\.\d|parallel|scratch" name))]
           [name (.text m)])))
 
 (defn- first-difference

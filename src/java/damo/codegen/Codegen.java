@@ -1,6 +1,7 @@
 package damo.codegen;
 
 import damo.program.Program;
+import damo.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -36,5 +37,18 @@ public final class Codegen {
     /** The same for a machine without instructions for f16. */
     public static LlvmModule module(Program program, int vectorBits) {
         return module(program, vectorBits, false);
+    }
+
+    /**
+     * The module that defines the function {@code damo.product} of a dtype, f32 or f64, of
+     * docs/decisions/0043-products-and-threads.md; the name is {@link #productName}.
+     */
+    public static LlvmModule product(DType t, int vectorBits) {
+        return TiledProduct.module(t, vectorBits);
+    }
+
+    /** The name of that function. */
+    public static String productName(DType t, int vectorBits) {
+        return TiledProduct.name(t, vectorBits);
     }
 }

@@ -241,6 +241,26 @@ final class Lines {
         add("store i64 ", value("add nuw nsw i64 ", told, ", 1"), ", ptr ", count);
     }
 
+    /** Appends what {@code body} appends, which is stepped over unless the i1 holds. */
+    void when(String condition, Runnable body) {
+        either(condition, body, () -> { });
+    }
+
+    /** Appends the one for when the i1 holds, and the other. */
+    void either(String condition, Runnable yes, Runnable no) {
+        String first = freshLabel("yes");
+        String second = freshLabel("no");
+        String after = freshLabel("after");
+        add("br i1 ", condition, ", label %", first, ", label %", second);
+        label(first);
+        yes.run();
+        add("br label %", after);
+        label(second);
+        no.run();
+        add("br label %", after);
+        label(after);
+    }
+
     /** Appends what {@code body} appends for each of {@code cases}, of which one is chosen. */
     void choose(String number, int cases, IntConsumer body) {
         String after = freshLabel("after");

@@ -63,7 +63,7 @@ final class NarrowProduct {
         lines.label("wide");
         lines.add("call void ", wide, "(i64 %m, i64 ", Integer.toString(n), ", i64 %k, ", type,
                 " %alpha, ptr %a, i64 %a.row, i64 %a.col, ptr %b, i64 %b.row, i64 1, ", type,
-                " %beta, ptr %c, i64 %c.row)");
+                " %beta, ptr %c, i64 %c.row, i64 1)");
         lines.add("ret void");
         lines.label("narrow");
     }

@@ -91,7 +91,8 @@ final class ProductWriter {
                     f.cRow), ")");
         } else {
             lines.add("call void ", products.require(f.g.dtype()), "(", String.join(", ", f.m, f.n,
-                    f.k, f.alpha, a, f.aStrides, b, f.bRow, f.bCol, f.beta, c, f.cRow), ")");
+                    f.k, f.alpha, a, f.aStrides, b, f.bRow, f.bCol, f.beta, c, f.cRow,
+                    "i64 " + lines.threads()), ")");
         }
     }
 }

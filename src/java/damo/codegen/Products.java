@@ -58,19 +58,23 @@ final class Products {
             throw new DamoException("codegen", "a :gemm step takes :f32 or :f64, not :" + t.label(),
                     Map.of("dtype", t.label()));
         }
-        String name = "damo.gemm." + t.label();
-        share(name, "i64, i64, i64, {T}, ptr, i64, i64, ptr, i64, i64, {T}, ptr, i64", t,
+        String name = gemmName(t);
+        share(name, "i64, i64, i64, {T}, ptr, i64, i64, ptr, i64, i64, {T}, ptr, i64, i64", t,
                 called -> gemm(t, called));
         return "@" + name;
     }
 
-    private static String gemm(DType t, Outside called) {
-        String letter = t == DType.F32 ? "s" : "d";
-        for (String routine : List.of("gemv", "ger", "gemm")) {
-            called.call("blas", "cblas_" + letter + routine);
-        }
-        return TEMPLATE.replace("{t}", t.label()).replace("{T}", Types.value(t))
-                .replace("{s}", letter);
+    private String gemm(DType t, Outside called) {
+        String type = Types.value(t);
+        String product = TiledProduct.name(t, vectorBits);
+        called.share(product, "void @" + product + "(" + TiledProduct.PARAMETERS.replace("{T}",
+                type) + ")", () -> TiledProduct.module(t, vectorBits));
+        return TEMPLATE.replace("{gemm}", gemmName(t)).replace("{product}", product)
+                .replace("{T}", type);
+    }
+
+    private String gemmName(DType t) {
+        return new Tiles(t, vectorBits).name("gemm");
     }
 
     /** Whether the step has a function of its own: n is a small constant, B has rows. */

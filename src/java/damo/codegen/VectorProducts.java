@@ -115,7 +115,8 @@ record VectorProducts(boolean dots, Size n, Size k, Step.Operand vector, Size st
         lines.label("wide");
         lines.add("call void ", wide, "(i64 1, i64 %n, i64 %k, ", type,
                 " %factor, ptr %x, i64 %k, i64 %x.step, ptr %b, i64 ",
-                dots ? "1, i64 %b.lead" : "%b.lead, i64 1", ", ", type, " %beta, ptr %c, i64 %n)");
+                dots ? "1, i64 %b.lead" : "%b.lead, i64 1", ", ", type,
+                " %beta, ptr %c, i64 %n, i64 1)");
         lines.add("ret void");
         lines.label("near");
     }

@@ -4,6 +4,7 @@ import damo.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntFunction;
+import java.util.function.IntUnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
@@ -105,6 +106,17 @@ final class Vectors {
         return lines.value("fadd contract ", type(), " ", x, ", ", y);
     }
 
+    /** The product of two and a third added to it, rounded once where the machine can. */
+    String fused(String x, String y, String z) {
+        return lines.call(type(), "llvm.fmuladd.v" + suffix(), type(), x, y, z);
+    }
+
+    /** Fetches the line at an address, which need not be one, into the cache. */
+    void prefetch(String address, boolean written) {
+        lines.add("call void @llvm.prefetch.p0(ptr ", address, ", i32 ", written ? "1" : "0",
+                ", i32 3, i32 1)");
+    }
+
     /** So many slots that hold zeros from here on. */
     List<String> sums(int count) {
         List<String> slots = new ArrayList<>();
@@ -120,9 +132,14 @@ final class Vectors {
         return lines.value("load ", type(), ", ptr ", slot);
     }
 
+    /** Changes what a slot holds. */
+    void set(String slot, String value) {
+        lines.add("store ", type(), " ", value, ", ptr ", slot);
+    }
+
     /** Adds to what a slot holds. */
     void add(String slot, String x, String y) {
-        lines.add("store ", type(), " ", plus(sum(slot), times(x, y)), ", ptr ", slot);
+        set(slot, plus(sum(slot), times(x, y)));
     }
 
     /** The total of values, pairwise. */
@@ -168,6 +185,11 @@ final class Vectors {
         IntFunction<String> second = i -> "i32 " + (i / part * 2 * part + part + i % part);
         return lines.value("fadd ", type(result), " ", mix(x, y, width, result, first), ", ",
                 mix(x, y, width, result, second));
+    }
+
+    /** A value of the elements with these numbers in two values one after the other. */
+    String mix(String x, String y, IntUnaryOperator lane) {
+        return mix(x, y, lanes, lanes, i -> "i32 " + lane.applyAsInt(i));
     }
 
     private String mix(String x, String y, int width, int result, IntFunction<String> lane) {

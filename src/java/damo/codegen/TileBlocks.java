@@ -1,0 +1,197 @@
+package damo.codegen;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The function that computes a part of C by tiles: columns in groups whose B is packed at a time, k
+ * in blocks, rows in blocks whose A is packed at a time. A panel of B is packed just before its
+ * first use. Rows are shared out evenly among tiles.
+ */
+final class TileBlocks {
+    /** Bytes of {@link Scratch} for A; the rest is for B. */
+    private static final int A_BYTES = 1 << 20;
+
+    private final Tiles tiles;
+    private final Lines lines = new Lines();
+    private final Whole w = new Whole(lines);
+    private final Vectors v;
+    private final TileJob job;
+    private final String columns;
+
+    private TileBlocks(Tiles tiles) {
+        this.tiles = tiles;
+        this.v = new Vectors(lines, tiles.t(), tiles.lanes());
+        this.job = new TileJob(lines, tiles, "%job");
+        this.columns = Integer.toString(tiles.columns());
+    }
+
+    /** The name of the function, without {@code @}. */
+    static String name(Tiles tiles) {
+        return tiles.name("part");
+    }
+
+    /** Its text, and those of its parts: rows {@code %i} to {@code %i.end}-1 of C, columns {@code
+     * %j} to {@code %j.end}-1, where {@code %j} begins a panel. {@code scratch} gives memory. */
+    static String all(Tiles tiles, String scratch) {
+        return new TileBlocks(tiles).panel() + new TileBlocks(tiles).part(scratch);
+    }
+
+    // ## One panel of B
+
+    /** The tiles of a panel of B and a block of A. */
+    private String panel() {
+        TileRows rows = new TileRows(w, "%rows", tiles.rows());
+        String lies = job.get(TileJob.Field.A_LIES);
+        String direct = w.is("ne", lies, "0");
+        String lead = TileOperand.word(lines, job.a(), 3, "i64");
+        String c = v.address(job.get(TileJob.Field.C), w.times(w.over("%j", columns),
+                job.get(TileJob.Field.PANEL)));
+        String cLead = job.get(TileJob.Field.LEAD);
+        String start = rows.start("%tile");
+        String alpha = job.get(TileJob.Field.ALPHA);
+        String t = lines.fresh();
+        lines.loop(t, w.minus("%tile.end", "%tile"), null, () -> {
+            String number = w.plus("%tile", t);
+            String row = rows.start(number);
+            String height = rows.height(number);
+            String below = w.minus(row, start);
+            String a = v.address("%a", w.pick(direct, below, w.times(below, "%k")));
+            String to = v.address(c, w.times(w.plus("%i", row), cLead));
+            tile(height, List.of("i64 %k", "ptr " + a, "i64 " + w.pick(direct, lead, height),
+                    "ptr %b", "i64 %b.step", "ptr " + to, "i64 " + cLead, "i64 %columns",
+                    tiles.type() + " " + alpha, tiles.type() + " %beta"));
+        });
+        lines.add("ret void");
+        return "define internal void @" + tiles.name("panel") + "(ptr %job, i64 %i, i64 %rows, "
+                + "i64 %tile, i64 %tile.end, i64 %k, ptr %a, ptr %b, i64 %b.step, i64 %j, "
+                + "i64 %columns, " + tiles.type() + " %beta) #0 {\n" + lines.text() + "}\n\n";
+    }
+
+    /** Calls the function for a tile of that height, for one vector where that is enough. */
+    private void tile(String height, List<String> arguments) {
+        String all = "(" + String.join(", ", arguments) + ")";
+        String narrow = w.count(w.is("sle", "%columns", Integer.toString(tiles.lanes())));
+        String which = w.plus(w.times(w.minus(height, "1"), 2), narrow);
+        lines.choose(which, 2 * tiles.rows(), i -> lines.add("call void @",
+                tiles.tile(i / 2 + 1, Tiles.WIDE - i % 2), all));
+    }
+
+    // ## A part of C
+
+    private String part(String scratch) {
+        String room = lines.value("call ptr ", scratch, "(ptr null)");
+        String terms = job.get(TileJob.Field.TERMS);
+        String most = w.over(Integer.toString(Scratch.BYTES - A_BYTES - TilePacking.SLACK),
+                w.times(terms, (long) tiles.columns() * tiles.t().bytes()));
+        String panels = w.parts(w.minus("%j.end", "%j"), columns);
+        String groups = w.parts(panels, most);
+        String size = w.times(w.parts(panels, groups), tiles.columns());
+        String blocks = w.most("1", w.parts(job.get(TileJob.Field.K), terms));
+        String g = lines.fresh();
+        lines.loop(g, groups, null, () -> {
+            String from = w.plus("%j", w.times(g, size));
+            Group group = new Group(room, from, w.least("%j.end", w.plus(from, size)));
+            String b = lines.fresh();
+            lines.loop(b, blocks, null, () -> terms(group, b, w.both(
+                    w.is("eq", w.plus(g, "1"), groups), w.is("eq", w.plus(b, "1"), blocks))));
+        });
+        lines.add("call ptr ", scratch, "(ptr ", room, ")");
+        lines.add("ret void");
+        return "define internal void @" + name(tiles) + "(ptr %job, i64 %i, i64 %i.end, i64 %j, "
+                + "i64 %j.end) #0 {\n" + lines.text() + "}\n\n";
+    }
+
+    /** Columns of C whose B is packed at a time, and memory for packing. */
+    private record Group(String room, String from, String to) { }
+
+    /** A block of terms: all rows in blocks. */
+    private void terms(Group group, String number, String last) {
+        String terms = job.get(TileJob.Field.TERMS);
+        String from = w.times(number, terms);
+        String k = w.least(terms, w.minus(job.get(TileJob.Field.K), from));
+        String beta = lines.select(w.is("eq", number, "0"), tiles.type(),
+                job.get(TileJob.Field.BETA), Types.floating(1.0));
+        String count = w.minus("%i.end", "%i");
+        TileRows rows = new TileRows(w, count, tiles.rows());
+        String blocks = w.parts(rows.tiles(), tiles.blockTiles());
+        String size = w.parts(rows.tiles(), blocks);
+        String b = lines.fresh();
+        lines.loop(b, blocks, null, () -> {
+            String first = w.times(b, size);
+            String end = w.least(rows.tiles(), w.plus(first, size));
+            Block block = new Block(group, from, k, beta, count, first, end, w.is("eq", b, "0"));
+            String a = packed(block, rows);
+            panels(block, a);
+            lines.when(last, () -> tail(w.plus("%i", rows.start(first)),
+                    w.plus("%i", rows.start(end))));
+        });
+    }
+
+    /** A block of terms and of tiles; {@code opens} tells that it is the first of these terms. */
+    private record Block(Group group, String from, String k, String beta, String rows,
+                         String tile, String end, String opens) { }
+
+    /** Where tiles find A: packed now, or as it lies. */
+    private String packed(Block block, TileRows rows) {
+        String start = rows.start(block.tile);
+        TileOperand o = TileOperand.load(lines, v, job.a());
+        String lies = v.address(o.base(), w.plus(w.plus("%i", start),
+                w.times(block.from, o.lead())));
+        String direct = w.is("ne", job.get(TileJob.Field.A_LIES), "0");
+        lines.either(direct, () -> { }, () -> {
+            String t = lines.fresh();
+            lines.loop(t, w.minus(block.end, block.tile), null, () -> {
+                String number = w.plus(block.tile, t);
+                String row = rows.start(number);
+                String height = rows.height(number);
+                pack(job.a(), w.plus("%i", row), height, block, v.address(block.group.room,
+                        w.times(w.minus(row, start), block.k)), height);
+            });
+        });
+        return lines.select(direct, "ptr", lies, block.group.room);
+    }
+
+    private void pack(String operand, String line, String count, Block block, String to,
+                      String step) {
+        lines.add("call void @", tiles.name("pack"), "(ptr ", operand, ", i64 ", line, ", i64 ",
+                count, ", i64 ", block.from, ", i64 ", block.k, ", ptr ", to, ", i64 ", step, ")");
+    }
+
+    private void panels(Block block, String a) {
+        TileOperand o = TileOperand.load(lines, v, job.b());
+        String direct = w.is("ne", job.get(TileJob.Field.B_LIES), "0");
+        String room = lines.value("getelementptr inbounds i8, ptr ", block.group.room, ", i64 ",
+                Integer.toString(A_BYTES));
+        String count = w.parts(w.minus(block.group.to, block.group.from), columns);
+        String p = lines.fresh();
+        lines.loop(p, count, null, () -> {
+            String j = w.plus(block.group.from, w.times(p, tiles.columns()));
+            String width = w.least(columns, w.minus(block.group.to, j));
+            String packed = v.address(room, w.times(w.times(p, block.k), tiles.columns()));
+            String lies = w.both(direct, w.either(w.is("eq", width, columns),
+                    w.is("ne", o.panel(), columns)));
+            String packs = w.both(block.opens, lines.value("xor i1 ", lies, ", true"));
+            lines.when(packs, () -> pack(job.b(), j, width, block, packed, columns));
+            String there = v.address(o.base(), w.plus(w.times(w.over(j, columns), o.panel()),
+                    w.times(block.from, o.lead())));
+            call(block, a, lines.select(lies, "ptr", there, packed), w.pick(lies, o.lead(),
+                    columns), j, width);
+        });
+    }
+
+    private void call(Block block, String a, String b, String step, String j, String width) {
+        lines.add("call void @", tiles.name("panel"), "(", String.join(", ", "ptr %job", "i64 %i",
+                "i64 " + block.rows, "i64 " + block.tile, "i64 " + block.end, "i64 " + block.k,
+                "ptr " + a, "ptr " + b, "i64 " + step, "i64 " + j, "i64 " + width,
+                tiles.type() + " " + block.beta), ")");
+    }
+
+    private void tail(String from, String to) {
+        String tail = job.get(TileJob.Field.TAIL);
+        String calls = w.both(lines.value("icmp ne ptr ", tail, ", null"),
+                w.is("eq", job.get(TileJob.Field.ACROSS), "1"));
+        lines.when(calls, () -> lines.add("call void ", tail,
+                "(ptr ", job.get(TileJob.Field.CONTEXT), ", i64 ", from, ", i64 ", to, ")"));
+    }
+}

@@ -1,0 +1,205 @@
+package damo.codegen;
+
+import damo.tensor.DType;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The function {@code damo.product} of docs/decisions/0043-products-and-threads.md for a dtype, all
+ * of it by tiles, as a module: it finds out how the operands lie, and has parts of C computed, by
+ * several threads where the work is worth it.
+ */
+final class TiledProduct {
+    /** Multiplications that are worth a thread. */
+    private static final int GRAIN = 1 << 20;
+    /** Chunks for each thread, so that one that is late holds up no other for long. */
+    private static final int CHUNKS = 2;
+    /** Up to so many tiles above each other, B is read where it lies. */
+    private static final int FEW_TILES = 1;
+    /** Up to so many terms a transposed A is read where it lies. */
+    private static final int FEW_TERMS = 128;
+
+    private final Tiles tiles;
+    private final Lines lines = new Lines();
+    private final Whole w = new Whole(lines);
+    private final TileJob job;
+
+    private TiledProduct(Tiles tiles) {
+        this.tiles = tiles;
+        this.job = new TileJob(lines, tiles, "%job");
+    }
+
+    /** The name of the function, without {@code @}. */
+    static String name(DType t, int vectorBits) {
+        return new Tiles(t, vectorBits).name("product");
+    }
+
+    /** The types of its parameters; {@code {T}} stands for the dtype. */
+    static final String PARAMETERS = "i64, i64, i64, {T}, ptr, i64, i64, ptr, i64, i64, {T}, ptr, "
+            + "i64, i64, i64, ptr, ptr";
+
+    /** The module: the tiles in texts of their own, as LLVM takes longest for them. */
+    static LlvmModule module(DType t, int vectorBits) {
+        Tiles tiles = new Tiles(t, vectorBits);
+        Outside outside = new Outside();
+        String scratch = Scratch.require(outside, vectorBits);
+        String parallel = Parallel.require(outside, vectorBits);
+        String attributes = Attributes.text(vectorBits);
+        StringBuilder text = new StringBuilder(outside.declarations());
+        for (int rows = 1; rows <= tiles.rows(); rows++) {
+            for (int vectors = 1; vectors <= Tiles.WIDE; vectors++) {
+                text.append("declare hidden void @").append(tiles.tile(rows, vectors)).append('(')
+                        .append(TileKernel.parameters(tiles.type())).append(")\n");
+            }
+        }
+        text.append(TilePacking.all(tiles)).append(TileBlocks.all(tiles, scratch))
+                .append(new TiledProduct(tiles).chunk()).append(new TiledProduct(tiles).tails())
+                .append(new TiledProduct(tiles).product(parallel)).append(attributes);
+        List<LlvmModule.Text> texts = new ArrayList<>();
+        texts.add(new LlvmModule.Text(text.toString(), LlvmModule.Kind.LOOPS));
+        for (int vectors = 1; vectors <= Tiles.WIDE; vectors++) {
+            texts.add(new LlvmModule.Text(TileKernel.all(tiles, vectors) + attributes,
+                    LlvmModule.Kind.LOOPS));
+        }
+        return new LlvmModule(texts, outside.externals(), outside.shared());
+    }
+
+    // ## Chunks
+
+    /** A chunk: some rows and columns of C. */
+    private String chunk() {
+        String across = job.get(TileJob.Field.ACROSS);
+        String rows = job.get(TileJob.Field.ROWS);
+        String columns = job.get(TileJob.Field.COLUMNS);
+        String i = w.times(w.over("%number", across), rows);
+        String j = w.times(w.rest("%number", across), columns);
+        part(i, w.least(job.get(TileJob.Field.M), w.plus(i, rows)), j,
+                w.least(job.get(TileJob.Field.N), w.plus(j, columns)));
+        lines.add("ret void");
+        return "define internal void @" + tiles.name("chunk") + "(ptr %job, i64 %number) #2 {\n"
+                + lines.text() + "}\n\n";
+    }
+
+    /** Rows of a chunk, where those of C were finished side by side. */
+    private String tails() {
+        String rows = job.get(TileJob.Field.ROWS);
+        String i = w.times("%number", rows);
+        tail(job.get(TileJob.Field.TAIL), job.get(TileJob.Field.CONTEXT), i,
+                w.least(job.get(TileJob.Field.M), w.plus(i, rows)));
+        lines.add("ret void");
+        return "define internal void @" + tiles.name("tails") + "(ptr %job, i64 %number) #2 {\n"
+                + lines.text() + "}\n\n";
+    }
+
+    private void part(String i, String iEnd, String j, String jEnd) {
+        lines.add("call void @", TileBlocks.name(tiles), "(ptr %job, i64 ", i, ", i64 ", iEnd,
+                ", i64 ", j, ", i64 ", jEnd, ")");
+    }
+
+    private void tail(String tail, String context, String from, String to) {
+        lines.add("call void ", tail, "(ptr ", context, ", i64 ", from, ", i64 ", to, ")");
+    }
+
+    // ## The product
+
+    private String product(String parallel) {
+        lines.slot("%job", "[" + TileJob.WORDS + " x i64]");
+        String some = w.both(w.is("sgt", "%m", "0"), w.is("sgt", "%n", "0"));
+        String calls = lines.value("icmp ne ptr %tail, null");
+        lines.either(some, () -> {
+            describe();
+            split(parallel, calls);
+        }, () -> lines.when(w.both(calls, w.is("sgt", "%m", "0")),
+                () -> tail("%tail", "%context", "0", "%m")));
+        lines.add("ret void");
+        String type = tiles.type();
+        return "define void @" + name(tiles.t(), tiles.bits()) + "(i64 %m, i64 %n, i64 %terms, "
+                + type + " %factor, ptr %a, i64 %a.row, i64 %a.col, ptr %b, i64 %b.row, "
+                + "i64 %b.col, " + type + " %beta, ptr %c, i64 %c.row, i64 %threads, "
+                + "i64 %panels, ptr %tail, ptr %context) #0 {\n" + lines.text() + "}\n\n";
+    }
+
+    private String bit(int number) {
+        return w.is("ne", lines.value("and i64 %panels, ", Integer.toString(number)), "0");
+    }
+
+    /** Fills in the job, but for chunks. A sum of nothing is 0, whatever the factor is. */
+    private void describe() {
+        String k = w.most("%terms", "0");
+        TileOperand a = TileOperand.of(lines, tiles, "%a", "%m", k, "%a.row", "%a.col", bit(1));
+        TileOperand b = TileOperand.of(lines, tiles, "%b", "%n", k, "%b.col", "%b.row", bit(2));
+        a.store(lines, job.a());
+        b.store(lines, job.b());
+        job.put(TileJob.Field.A_LIES, lies(a, w.both(w.is("sle", k, Integer.toString(FEW_TERMS)),
+                w.is("eq", a.panel(), Integer.toString(tiles.columns())))));
+        job.put(TileJob.Field.B_LIES, lies(b, w.either(bit(2), w.is("sle", "%m",
+                Integer.toString(FEW_TILES * tiles.rows())))));
+        job.put(TileJob.Field.M, "%m");
+        job.put(TileJob.Field.N, "%n");
+        job.put(TileJob.Field.K, k);
+        job.put(TileJob.Field.TERMS, terms(k));
+        job.put(TileJob.Field.ALPHA, lines.select(w.is("sgt", k, "0"), tiles.type(), "%factor",
+                Types.floating(0.0)));
+        job.put(TileJob.Field.BETA, "%beta");
+        String width = Integer.toString(tiles.columns());
+        job.put(TileJob.Field.C, "%c");
+        job.put(TileJob.Field.LEAD, w.pick(bit(4), width, "%c.row"));
+        job.put(TileJob.Field.PANEL, w.pick(bit(4), w.times("%m", tiles.columns()), width));
+        job.put(TileJob.Field.TAIL, "%tail");
+        job.put(TileJob.Field.CONTEXT, "%context");
+    }
+
+    private String lies(TileOperand o, String wanted) {
+        String lines1 = w.both(w.is("eq", o.unit(), "1"), lines.value("xor i1 ", o.along(),
+                ", true"));
+        return w.count(w.both(lines1, wanted));
+    }
+
+    /** The terms of a block, which follow from k alone: so every sum has one order. */
+    private String terms(String k) {
+        String blocks = w.pick(w.is("sle", k, Integer.toString(Tiles.TERMS)), "1",
+                w.parts(k, Tiles.BLOCK_TERMS));
+        return w.times(w.most("1", w.parts(w.parts(k, blocks), tiles.columns())),
+                tiles.columns());
+    }
+
+    // ## Threads
+
+    /** What one thread does, or several: rows of chunks first where these are worth it. */
+    private void split(String parallel, String calls) {
+        String work = w.over(w.times(w.times("%m", "%n"), w.most("%terms", "1")),
+                Integer.toString(GRAIN));
+        String want = w.least(work, w.times("%threads", CHUNKS));
+        String many = w.both(w.is("sgt", "%threads", "1"), w.is("sgt", want, "1"));
+        lines.either(many, () -> chunks(parallel, want, calls), () -> {
+            job.put(TileJob.Field.ACROSS, "1");
+            part("0", "%m", "0", "%n");
+        });
+    }
+
+    private void chunks(String parallel, String want, String calls) {
+        String rows = w.parts("%m", tiles.rows());
+        String panels = w.parts("%n", tiles.columns());
+        String byRows = w.is("sgt", rows, panels);
+        String first = w.least(want, w.pick(byRows, rows, panels));
+        String second = w.least(w.parts(want, first), w.pick(byRows, panels, rows));
+        String down = w.pick(byRows, first, second);
+        String height = w.times(w.parts(rows, down), tiles.rows());
+        String width = w.times(w.parts(panels, w.pick(byRows, second, first)), tiles.columns());
+        String across = w.parts("%n", width);
+        job.put(TileJob.Field.ROWS, height);
+        job.put(TileJob.Field.COLUMNS, width);
+        job.put(TileJob.Field.ACROSS, across);
+        run(parallel, "chunk", w.times(w.parts("%m", height), across));
+        lines.when(w.both(calls, w.is("ne", across, "1")), () -> {
+            String share = w.parts("%m", w.times("%threads", CHUNKS));
+            job.put(TileJob.Field.ROWS, share);
+            run(parallel, "tails", w.parts("%m", share));
+        });
+    }
+
+    private void run(String parallel, String body, String chunks) {
+        lines.add("call void ", parallel, "(ptr @", tiles.name(body), ", ptr %job, i64 ", chunks,
+                ", i64 %threads)");
+    }
+}

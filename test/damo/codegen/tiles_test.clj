@@ -1,0 +1,144 @@
+(ns damo.codegen.tiles-test
+  "Products by tiles against a plain triple loop: random sizes, strides, layouts, panels, factors
+  and widths of vectors. What lies between and behind the elements is NaN, and the pages around a
+  buffer cannot be touched."
+  (:require [clojure.test :refer [deftest is testing]]
+            [damo.codegen.guarded :as guarded]
+            [damo.codegen.tiled :as tiled])
+  (:import (damo.jit NativeCode)
+           (java.util Random)))
+
+(set! *warn-on-reflection* true)
+
+(defn- pick [^Random r choices] (nth choices (.nextInt r (count choices))))
+
+(defn- panel-width [dtype bits] (quot (* 2 (long bits)) ({:f32 32, :f64 64} dtype)))
+
+(defn- operand
+  "How a matrix of those rows and columns lies: `:at` gives the offset of an element, `:strides`
+  what the product is told, `:size` the number of elements that it takes."
+  [layout rows cols w]
+  (let [[rs cs] (case layout
+                  :rows [cols 1]
+                  :gaps [(+ cols 3) 1]
+                  :columns [1 rows]
+                  :columns-gaps [1 (+ rows 5)]
+                  :odd [(+ 1 (* 3 (max 1 cols))) 3]
+                  :same-row [0 1]
+                  :same-column [1 0]
+                  :one [0 0]
+                  :panels [cols 1]
+                  :panels-turned [1 rows])
+        strided (fn [^long i ^long j] (+ (* i (long rs)) (* j (long cs))))
+        in-panels (fn [whole-rows] (fn [^long i ^long j]
+                                     (+ (* (quot j (long w)) (long whole-rows) (long w))
+                                        (* i (long w)) (rem j (long w)))))
+        sized (fn [at] (if (some zero? [rows cols]) 0 (inc (long (at (dec rows) (dec cols))))))
+        whole (fn [rows cols] (* rows w (quot (+ cols (dec w)) w)))]
+    (case layout
+      :panels {:strides [rs cs], :at (in-panels rows), :size (whole rows cols), :panels true}
+      :panels-turned (let [at (in-panels cols)]
+                       {:strides [rs cs], :at (fn [i j] (at j i)), :size (whole cols rows)
+                        :panels true})
+      {:strides [rs cs], :at strided, :size (sized strided)})))
+
+(defn- contents
+  "The elements of an operand: small whole numbers where the matrix has any, NaN between them, and
+  zeros behind the last column in panels."
+  ^doubles [^Random r {:keys [at size panels]} rows cols]
+  (let [values (double-array size (if panels 0.0 ##NaN))]
+    (doseq [i (range rows) j (range cols)]
+      (aset values (long (at i j)) (double (- (.nextInt r 9) 4))))
+    values))
+
+(defn- expected
+  "C by three loops, on copies of what the buffers hold."
+  ^doubles [[m n k] [alpha beta] [a b c] [^doubles av ^doubles bv ^doubles cv]]
+  (let [out (aclone cv)
+        k (long k) alpha (double alpha) beta (double beta)
+        a-offsets (object-array (for [i (range m)] (long-array (for [l (range k)] ((:at a) i l)))))
+        b-offsets (object-array (for [j (range n)] (long-array (for [l (range k)] ((:at b) l j)))))]
+    (doseq [i (range m) j (range n)
+            :let [^longs ao (aget a-offsets i) ^longs bo (aget b-offsets j)
+                  p (long ((:at c) i j))]]
+      (aset out p (+ (* alpha (double (loop [l 0, sum 0.0]
+                                        (if (< l k)
+                                          (recur (inc l) (+ sum (* (aget av (aget ao l))
+                                                                   (aget bv (aget bo l)))))
+                                          sum))))
+                     (if (zero? beta) 0.0 (* beta (aget cv p))))))
+    out))
+
+(def ^:private layouts
+  [:rows :gaps :columns :columns-gaps :odd :same-row :same-column :one :panels :panels-turned])
+
+(defn- case-of
+  "A random case."
+  [^Random r dtype bits]
+  (let [m (pick r [0 1 2 5 6 7 11 12 13 25 60 61])
+        n (pick r [0 1 3 8 15 16 17 31 32 33 64 70])
+        k (pick r [0 1 2 7 16 17 33 60 100 513 800])
+        w (panel-width dtype bits)
+        a (pick r layouts) b (pick r layouts) c (pick r [:rows :gaps :panels])]
+    {:sizes [m n k], :layouts [a b c], :factors [(pick r [1.0 -0.5]) (pick r [0.0 1.0 0.5])]
+     :operands [(operand a m k w) (operand b k n w) (operand c m n w)]
+     :threads (pick r [1 1 2 5])}))
+
+(defn- numbers [{[m n k] :sizes, [a b c] :operands, :keys [threads]}]
+  {:m m, :n n, :k k, :threads threads
+   :a-row (first (:strides a)), :a-col (second (:strides a))
+   :b-row (first (:strides b)), :b-col (second (:strides b)), :c-row (first (:strides c))
+   :panels (+ (if (:panels a) 1 0) (if (:panels b) 2 0) (if (:panels c) 4 0))})
+
+(defn- run
+  "What C holds after the product of a case, on operands that hold those values."
+  [code dtype {:keys [factors] :as case} values]
+  (guarded/with-buffers dtype (conj values (double-array factors))
+    (fn [addresses read]
+      (tiled/call code (numbers case) addresses 1)
+      (read 2))))
+
+(defn- bits-of [dtype values]
+  (mapv (if (= dtype :f32) #(Float/floatToIntBits (float %)) #(Double/doubleToLongBits %)) values))
+
+(deftest random-cases-test
+  (doseq [dtype [:f32 :f64], bits [128 256 512]]
+    (with-open [^NativeCode code (tiled/compile-product dtype bits)]
+      (let [r (Random. 7)]
+        (dotimes [_ 120]
+          (let [{[m n k] :sizes, [a b c] :operands, [_ beta] :factors :as case}
+                (case-of r dtype bits)
+                values [(contents r a m k) (contents r b k n)
+                        (if (zero? beta)
+                          (double-array (:size c) (if (:panels c) 0.0 ##NaN))
+                          (contents r c m n))]]
+            (is (= (bits-of dtype (map #(+ 0.0 %) (expected (:sizes case) (:factors case)
+                                                            (:operands case) values)))
+                   (bits-of dtype (map #(+ 0.0 %) (run code dtype case values))))
+                (dissoc case :operands))))))))
+
+(defn- gaussians [^Random r n] (double-array (repeatedly n #(.nextGaussian r))))
+
+(defn- dense [m n k threads]
+  {:sizes [m n k], :factors [0.7 0.3], :threads threads
+   :operands [(operand :rows m k 1) (operand :rows k n 1) (operand :rows m n 1)]})
+
+(deftest one-order-test
+  (testing "an element has the same bits in a larger product, at any place, by any threads"
+    (doseq [dtype [:f32 :f64] k [60 784]]
+      (with-open [^NativeCode code (tiled/compile-product dtype 512)]
+        (let [r (Random. 3), m 61, n 200
+              [a b c :as values] (mapv #(gaussians r %) [(* m k) (* k n) (* m n)])
+              whole (vec (run code dtype (dense m n k 1) values))
+              part (fn [i j w]
+                     (run code dtype (dense 1 w k 1)
+                       [(double-array (for [l (range k)] (aget ^doubles a (+ (* i k) l))))
+                        (double-array (for [l (range k) q (range w)]
+                                        (aget ^doubles b (+ (* l n) j q))))
+                        (double-array (for [q (range w)] (aget ^doubles c (+ (* i n) j q))))]))]
+          (doseq [threads [2 3 8]]
+            (is (= whole (vec (run code dtype (dense m n k threads) values)))
+                [dtype k threads]))
+          (doseq [[i j w] [[0 0 200] [60 199 1] [13 31 2] [59 100 37]]
+                  :let [from (+ (* i n) j)]]
+            (is (= (subvec whole from (+ from w)) (vec (part i j w))) [dtype k i j w])))))))
