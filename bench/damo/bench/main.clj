@@ -1,7 +1,8 @@
 (ns damo.bench.main
   "`bin/damo bench`: measures training steps of Damo, and beside it those of other programs, each
   cell in a process of its own; prints a table and writes JSON lines. `bin/damo bench rnn` does so
-  with loops. `bin/damo bench compile` measures what making functions takes, stage by stage."
+  with loops. `bin/damo bench compile` measures what making functions takes, stage by stage;
+  `bin/damo bench micro` kernels (damo.bench.micro.main)."
   (:require [clojure.java.io :as io]
             [clojure.set :as set]
             [clojure.string :as str]
@@ -51,6 +52,7 @@
 (def ^:private intro
   "usage: bin/damo bench [OPTION...]      training steps, in examples/s
        bin/damo bench rnn [OPTION...]  loops: language models and others, in elements/s
+       bin/damo bench micro [OPTION...]  kernels, beside NumPy, JAX and PyTorch
        bin/damo bench compile          from expressions to machine code, stage by stage")
 
 (def ^:private loop-intro
@@ -175,6 +177,7 @@ h <- tanh(h W + x), and an LSTM, forward and with gradient; on one thread, in el
 (defn- main [[job & more :as args]]
   (case job
     "compile" (measure-build! more)
+    "micro" ((requiring-resolve 'damo.bench.micro.main/main) more)
     "rnn" (let [{:keys [help line] :as opts} (cli/parse loop-options more)]
             (cond help (println (cli/help loop-intro loop-options))
                   line (measure-loop-here! opts)

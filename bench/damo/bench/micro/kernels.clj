@@ -1,0 +1,139 @@
+(ns damo.bench.micro.kernels
+  "The kernels of `bin/damo bench micro` as data: what each computes, of what, and how many flops
+  that takes. A kernel is {:arguments [[dtype dims lo hi] …], :f (fn [x …] expressions),
+  :flops [:in|:out k]}: the dtype :t is the row's, dims are symbols that its sizes name, numbers are
+  uniform from lo to hi (-1 to 1 unless said), and the flops are k for each element of the first
+  argument or of the first result. Peers know a kernel by its name (bench/micro_peer.py)."
+  (:require [damo.core :as d]))
+
+(set! *warn-on-reflection* true)
+
+;; What a function takes at least, in flops an element: reduction of the argument, a polynomial that
+;; is good for 2 units in the last place of f32, what puts the parts together.
+(def ^:private flops-of
+  {:exp 14, :log 16, :tanh 18, :sigmoid 18, :pow 34, :sqrt 4, :erf 20})
+
+(defn- kernel
+  "A kernel of arguments, which are dims or [dtype dims lo hi], with its flops."
+  [arguments flops f]
+  {:arguments (mapv #(if (keyword? (first %)) % [:t %]) arguments), :flops flops, :f f})
+
+(defn- unary [f flops & [lo hi]]
+  (kernel [[:t '[n] (or lo -3) (or hi 3)]] [:in flops] f))
+
+(defn- binary [f flops & range]
+  (kernel (repeat 2 (into [:t '[n]] range)) [:in flops] f))
+
+(defn- ten
+  "Ten elementwise ops of two arrays."
+  [x y]
+  (-> (d/add x y) (d/mul 0.5) (d/sub y) (d/add 1.0) (d/mul x) (d/maximum 0.1) (d/add y)
+      (d/mul 0.25) (d/sub x)))
+
+(def ^:private elementwise
+  {"add"     (binary d/add 1)
+   "chain10" (binary ten 9)
+   "where"   (binary #(d/where (d/gt %1 0) %1 %2) 1)
+   "mask"    (binary #(d/logical-and (d/gt %1 0) (d/lt %2 0.5)) 3)
+   "pow"     (binary d/pow (flops-of :pow) 0.1 3)
+   "plus1"   (unary #(d/add % 1) 1)
+   "tanh"    (unary d/tanh (flops-of :tanh))
+   "exp"     (unary d/exp (flops-of :exp))
+   "log"     (unary d/log (flops-of :log) 0.1 3)
+   "sigmoid" (unary d/sigmoid (flops-of :sigmoid))
+   "sqrt"    (unary d/sqrt (flops-of :sqrt) 0.1 3)
+   "gelu"    (unary d/gelu (+ 4 (flops-of :erf)))
+   "cast64"  (unary #(d/cast % :dtype :f64) 1)
+   "three"   (kernel '[[n] [n] [n]] [:in 2] #(d/add (d/mul %1 %2) %3))
+   "scalar"  (kernel '[[]] [:in 1] #(d/add % 1))
+   "mixed"   (kernel '[[n] [:f64 [n]] [:i64 [n] 0 1000]] [:in 2] #(d/add (d/mul %1 %2) %3))
+   "arith"   (kernel '[[:t [n] 0 1000] [:t [n] 0 1000]] [:in 3]
+                     #(d/add (d/mul %1 %2) (d/sub %1 3)))
+   "bits"    (kernel '[[:t [n] 0 100000] [:t [n] 0 100000]] [:in 3]
+                     #(d/bit-xor (d/bit-and %1 %2) (d/right-shift %1 3)))
+   "mod7"    (kernel '[[:t [n] 0 100000]] [:in 4] #(d/mod % 7))
+   "outeradd" (kernel '[[m 1] [1 n]] [:out 1] d/add)})
+
+(def ^:private folds
+  {"sum"    (unary d/sum 1 -0.5 1)
+   "mean"   (unary d/mean 1 -0.5 1)
+   "var"    (unary d/var 4)
+   "max"    (unary d/max 1)
+   "argmax" (unary #(d/argmax % :axis 0) 1)
+   "argmin" (unary #(d/argmin % :axis 0) 1)
+   "anysum" (unary #(d/sum (d/gt % 0)) 2)
+   "isum"   (kernel '[[:t [n] 0 1000]] [:in 1] d/sum)
+   "imax"   (kernel '[[:t [n] 0 1000000]] [:in 1] d/max)
+   "iargmax" (kernel '[[:t [n] 0 1000000]] [:in 1] #(d/argmax % :axis 0))
+   "sum0"   (kernel '[[:t [m n] -0.5 1]] [:in 1] #(d/sum % :axis 0))
+   "sum1"   (kernel '[[:t [m n] -0.5 1]] [:in 1] #(d/sum % :axis 1))
+   "max0"   (kernel '[[m n]] [:in 1] #(d/max % :axis 0))
+   "max1"   (kernel '[[m n]] [:in 1] #(d/max % :axis 1))
+   "argmax0" (kernel '[[m n]] [:in 1] #(d/argmax % :axis 0))
+   "argmax1" (kernel '[[m n]] [:in 1] #(d/argmax % :axis 1))
+   "var0"   (kernel '[[m n]] [:in 4] #(d/var % :axis 0))
+   "var1"   (kernel '[[m n]] [:in 4] #(d/var % :axis 1))})
+
+(def ^:private orders
+  {"sort"    (unary d/sort 0)
+   "isort"   (kernel '[[:t [n] 0 1000000]] [:in 0] d/sort)
+   "argsort" (unary d/argsort 0)
+   "topk10"  (unary #(d/topk % 10) 1)
+   "argtopk10" (unary #(d/argtopk % 10) 1)
+   "sort1"   (kernel '[[m n]] [:in 0] #(d/sort % :axis 1))
+   "topk5-1" (kernel '[[m n]] [:in 1] #(d/topk % 5 :axis 1))
+   "cumsum"  (unary #(d/cumsum % :axis 0) 1 -0.5 1)
+   "cumsum1" (kernel '[[:t [m n] -0.5 1]] [:in 1] #(d/cumsum % :axis 1))
+   "cumlogsumexp" (unary #(d/cumlogsumexp % :axis 0) (+ 2 (flops-of :exp) (flops-of :log)))})
+
+(defn- norm-gradient [x g b u]
+  (d/grad (d/sum (d/mul u (d/layer-norm x :scale g :shift b))) [x g b]))
+
+(defn- loss-and-gradient [x labels]
+  (let [loss (d/mean (d/cross-entropy x labels))]
+    [loss (d/grad loss x)]))
+
+(def ^:private rows
+  (let [labelled '[[m n] [:i64 [m] 0 n]]]
+    {"softmax"    (kernel '[[m n]] [:in (+ 3 (flops-of :exp))] d/softmax)
+     "logsoftmax" (kernel '[[m n]] [:in (+ 3 (flops-of :exp))] d/log-softmax)
+     "logsumexp"  (kernel '[[m n]] [:in (+ 2 (flops-of :exp))] #(d/logsumexp % :axis 1))
+     "cegrad"     (kernel labelled [:in (+ 4 (flops-of :exp))] loss-and-gradient)
+     "ln"         (kernel '[[m n] [n] [n]] [:in 8] #(d/layer-norm %1 :scale %2 :shift %3))
+     "lngrad"     (kernel '[[m n] [n] [n] [m n]] [:in 14] norm-gradient)}))
+
+(def ^:private moves
+  {"transpose" (kernel '[[m n]] [:in 0] d/transpose)
+   "concat0"   (kernel '[[m k] [n k]] [:out 0] #(d/concatenate [%1 %2] :axis 0))
+   "concat1"   (kernel '[[k m] [k n]] [:out 0] #(d/concatenate [%1 %2] :axis 1))
+   "take"      (kernel '[[m n] [:i64 [k] 0 m]] [:out 0] #(d/take %1 %2 :axis 0))
+   "takedot"   (kernel '[[m n] [:i64 [k] 0 m] [k n]] [:out 2]
+                       #(d/sum (d/mul (d/take %1 %2 :axis 0) %3) :axis 1))
+   "incat"     (kernel '[[m] [:i64 [k] 0 m] [k]] [:out 0] d/inc-at)
+   "incat-rows" (kernel '[[m n] [:i64 [k] 0 m] [k n]] [:out 0] d/inc-at)})
+
+;; Products: m·k by k·n. An update is what a step of gradient descent does to weights.
+(def ^:private products
+  (let [work #(* 2 (% 'm) (% 'n) (% 'k))
+        product (fn [arguments f] (assoc (kernel arguments nil f) :flops work))]
+    {"gemm"    (product '[[m k] [k n]] d/dot)
+     "gemm-bt" (product '[[m k] [n k]] #(d/dot %1 (d/transpose %2)))
+     "gemm-at" (product '[[k m] [k n]] #(d/dot (d/transpose %1) %2))
+     "update"  (product '[[m n] [k m] [k n]]
+                        #(d/sub %1 (d/mul 0.01 (d/dot (d/transpose %2) %3))))
+     "dense"   (product '[[m k] [k n] [n]] #(d/tanh (d/add (d/dot %1 %2) %3)))
+     "vecmat"  (assoc (kernel '[[k] [k n]] nil d/dot) :flops #(* 2 (% 'n) (% 'k)))
+     "matvec"  (assoc (kernel '[[m k] [k]] nil d/dot) :flops #(* 2 (% 'm) (% 'k)))
+     "ger"     (assoc (kernel '[[m n] [m] [n]] nil #(d/sub %1 (d/mul 0.01 (d/outer %2 %3))))
+                      :flops #(* 2 (% 'm) (% 'n)))
+     "batched" (assoc (kernel '[[b m k] [b k n]] nil d/matmul)
+                      :flops #(* 2 (% 'b) (% 'm) (% 'n) (% 'k)))
+     "batched-bt" (assoc (kernel '[[b m k] [b n k]] nil #(d/einsum "bij,bkj->bik" %1 %2))
+                         :flops #(* 2 (% 'b) (% 'm) (% 'n) (% 'k)))
+     "scores"  (assoc (kernel '[[b m k] [b n k]] nil
+                              #(d/softmax (d/mul 0.125 (d/einsum "bij,bkj->bik" %1 %2))))
+                      :flops #(* (% 'b) (% 'm) (% 'n) (+ 20 (* 2 (% 'k)))))}))
+
+(def kernels
+  "All kernels, by name."
+  (merge elementwise folds orders rows moves products))

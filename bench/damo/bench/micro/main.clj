@@ -1,0 +1,148 @@
+(ns damo.bench.micro.main
+  "`bin/damo bench micro`: kernels, small and large, by call and by call-into, beside NumPy, JAX and
+  PyTorch, all on the same processors in turns; and the time that bytes and flops imply."
+  (:require [clojure.string :as str]
+            [damo.bench.limits :as limits]
+            [damo.bench.machine :as machine]
+            [damo.bench.micro.measure :as measure]
+            [damo.bench.micro.rows :as rows]
+            [damo.bench.server :as server]
+            [damo.cli :as cli]
+            [damo.core :as d]
+            [damo.data.fail :as fail :refer [fail!]]))
+
+(set! *warn-on-reflection* true)
+
+(def ^:private pattern
+  {:expects "a regular expression"
+   :value #(try (re-pattern %) (catch java.util.regex.PatternSyntaxException _ nil))})
+
+(def options
+  "The options of `bin/damo bench micro`."
+  [["--rows" {:key :rows, :read pattern, :hint "REGEX", :default #"", :doc "rows by their names"}]
+   ["--peers" {:key :peers, :doc "NumPy, JAX and PyTorch beside Damo"}]
+   ["--python" {:key :python, :read (cli/path), :hint "FILE", :default "python3"
+                :doc "the Python that has them"}]
+   ["--threads" {:key :threads, :read (cli/each-of (cli/whole 1 1024)), :hint "LIST"
+                 :default [1 2], :doc "rows of these numbers of threads"}]
+   ["--seconds" {:key :seconds, :read (cli/positive), :hint "S", :default 0.6
+                 :doc "for the rounds of a row, about"}]
+   ["--least" {:key :least, :read (cli/whole 1 1000), :hint "N", :default 3
+               :doc "rounds of a row at least"}]
+   ["--most" {:key :most, :read (cli/whole 1 1000), :hint "N", :default 15
+              :doc "rounds of a row at most"}]
+   ["--spread" {:key :bound, :read (cli/positive), :hint "X", :default 0.04
+                :doc "of the middle half of ratios that ends a row"}]
+   ["--list" {:key :list, :doc "names the rows and what they move and do"}]])
+
+(def ^:private intro
+  "usage: bin/damo bench micro [OPTION...]
+Times kernels by call and by call-into. With --peers, the same kernels in NumPy, JAX and PyTorch: a
+ratio is the time of the best of them over Damo's, above 1 where Damo is faster: the median of all
+rounds, with its range, and that of the least times, which other work disturbs less. The limit is
+the time that a copy of as many bytes, or as many flops at the core's peak, take in the same run.")
+
+;; ## Text
+
+(defn- time-text [ns]
+  (cond (nil? ns) "-"
+        (< ns 1e3) (format "%.0f ns" ns)
+        (< ns 1e4) (format "%.2f us" (/ ns 1e3))
+        (< ns 1e6) (format "%.1f us" (/ ns 1e3))
+        :else (format "%.2f ms" (/ ns 1e6))))
+
+(def ^:private columns
+  "%-26s %10s %10s %10s %10s %10s  %-23s %5s %10s %6s  %s")
+
+(def ^:private header
+  (format columns "row" "into" "call" "numpy" "jax" "torch"
+          "best peer / Damo" "least" "limit" "share" ""))
+
+(defn line
+  "A measured row as a line of text."
+  [{:keys [row best ratio low high least-ratio limit-ns share wrong] :as measured}]
+  (str/trimr
+   (format columns row
+           (time-text (:into-ns measured)) (time-text (:call-ns measured))
+           (time-text (:numpy-ns measured)) (time-text (:jax-ns measured))
+           (time-text (:torch-ns measured))
+           (if ratio (format "%5.2f %s (%.2f-%.2f)" ratio best low high) "-")
+           (if least-ratio (format "%.2f" least-ratio) "-")
+           (time-text limit-ns) (if share (format "%.0f %%" (* 100 share)) "-")
+           (str (when (and ratio (< ratio 0.95)) "<")
+                (when wrong (str " other results: " wrong))))))
+
+(defn closing
+  "What is said after all rows: how many are slower than the best peer, and which."
+  [measured]
+  (let [compared (filter :ratio measured), slow (filter #(< (:ratio %) 0.95) compared)]
+    (str (count measured) " rows"
+         (when (seq compared)
+           (str ", " (count slow) " under 0.95 of the best peer"
+                (when (seq slow) (str ": " (str/join ", " (map :row (sort-by :ratio slow))))))))))
+
+;; ## Running
+
+(defn- start-peers! [{:keys [peers python]} threads]
+  (when peers
+    (try (server/start! "micro_peer.py" [python "bench/micro_peer.py" (str threads)
+                                         (str/join "," (machine/chosen threads))])
+         (catch java.io.IOException e
+           (fail! ::no-python (str "cannot start " python ": " (ex-message e)
+                                   "; --python names one that has NumPy, JAX and PyTorch")
+                  {:python python})))))
+
+(defn- measure-row! [row server flops opts]
+  (try
+    (let [measured (measure/measured row server flops (assoc opts :batch 0.004))]
+      (println (line measured))
+      (flush)
+      measured)
+    (catch clojure.lang.ExceptionInfo e
+      (println (format "%-26s cannot run: %s" (:name row) (ex-message e)))
+      (when (= ::server/ended (:damo/error (ex-data e))) (throw e)))))
+
+(defn- measure-group!
+  "Measures the rows of so many threads, on as many processors."
+  [threads rows flops opts]
+  (machine/pin! (machine/chosen threads))
+  (d/set-threads! threads)
+  (let [server (start-peers! opts threads)]
+    (try
+      (when server (println (:ready server)))
+      (vec (keep #(measure-row! % server flops opts) rows))
+      (finally (when server (server/stop! server))))))
+
+(defn chosen-rows
+  "The rows whose names match, of those numbers of threads; those of most threads come first, as
+  threads that start on one processor stay there."
+  [{:keys [rows threads]}]
+  (sort-by (comp - key) (group-by :threads (filter #(and (re-find rows (:name %))
+                                                         (some #{(:threads %)} threads))
+                                                   rows/rows))))
+
+(defn measure-all!
+  "Measures what the options ask for, prints it, and returns the measured rows."
+  [opts]
+  (let [cleaned (machine/clean!), groups (chosen-rows opts)]
+    (when (seq cleaned) (println "without" (str/join ", " cleaned)))
+    (let [flops {:f32 (limits/flops :f32), :f64 (limits/flops :f64)}]
+      (println (format "peak of a core: %.0f GFLOP/s in f32, %.0f in f64"
+                       (/ (:f32 flops) 1e9) (/ (:f64 flops) 1e9)))
+      (println header)
+      (let [measured (vec (mapcat (fn [[n rows]] (measure-group! n rows flops opts)) groups))]
+        (println (closing measured))
+        measured))))
+
+(defn- print-rows [opts]
+  (doseq [[_ rows] (chosen-rows opts), row rows
+          :let [{:keys [bytes flops]} (rows/work row)]]
+    (println (format "%-26s %,14d bytes %,16d flops" (:name row) bytes flops))))
+
+(defn main
+  "Does what the arguments after `micro` ask for."
+  [args]
+  (let [opts (cli/parse options args)]
+    (cond (:help opts) (println (cli/help intro options))
+          (:list opts) (print-rows opts)
+          :else (measure-all! opts))))
