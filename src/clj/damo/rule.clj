@@ -234,7 +234,7 @@
   :refuses  [[form types] …], forms like those of the examples, on which a guard keeps the rule from
             being applied; one for each guard at least
   :share    :sole when the inner nodes must have no other user, :arguments when those that the root
-            is made of must have none
+            is made of must have none, :asked when the rule asks itself, see sole?
   :keeps    what it promises, one of `promises`
   :except   optional, where the promise does not hold: a vector of names of `exceptions` and of
             conditions, forms over the names of the pattern such as [:eq ?x 0]
@@ -256,7 +256,12 @@
                         :rules [~@(map rule-code rules)]}))))
 
 (defn- sole-user? [m share uses]
-  (every? #(<= (long (uses %)) 1) (case share :sole (:inner m), :arguments (:args m))))
+  (every? #(<= (long (uses %)) 1) (case share :sole (:inner m), :arguments (:args m), :asked nil)))
+
+(defn sole?
+  "Has node `id` one user at most? A match of a rule with :share :asked knows."
+  [{:keys [uses]} id]
+  (<= (long (uses id)) 1))
 
 (defn- exact?
   "Is the root no float, and no node between it and the names?"
@@ -282,10 +287,11 @@
   (some (fn [variant]
           (when-let [m (pattern/match variant root)]
             (when (and (or (nil? share) (sole-user? m share uses))
-                       (or (nil? exact) (exact? m))
-                       (every? #(% m) guards))
-              (when-some [template (build m)]
-                [m template]))))
+                       (or (nil? exact) (exact? m)))
+              (let [m (if (= :asked share) (assoc m :uses uses) m)]
+                (when (every? #(% m) guards)
+                  (when-some [template (build m)]
+                    [m template]))))))
         variants))
 
 (defn set-name

@@ -171,19 +171,24 @@
 (defrules diagonals
   "Products with diagonal matrices scale rows or columns."
   {:name :times-diagonal, :lhs [:matmul ?x [:diag {:k 0} ?d]], :rhs [:mul ?x ?d]
-   :when #(and (= 1 (rule/rank-of % ?d)) (= 2 (rule/rank-of % ?x))), :keeps :drops-nan
+   :when #(= 1 (rule/rank-of % ?d)), :keeps :drops-nan
    :except [:zero-sign]
    :why "One product an element; the zeros need not be added.", :types {d [:f64 [3]]}
    :examples [[[:matmul x [:diag d]] => [:mul x d]]]
-   :refuses [[[:matmul x [:diag d]] {d [:f64 [3 3]]}] [[:matmul x [:diag d]] {x [:f64 [3]]}]]}
+   :refuses [[[:matmul x [:diag d]] {d [:f64 [3 3]]}]]}
   {:name :diagonal-times, :lhs [:matmul [:diag {:k 0} ?d] ?x]
-   :rhs (fn [m] [:mul [:reshape {:shape [(first (rule/shape-of m ?d)) 1]} ?d] ?x])
-   :when #(and (= 1 (rule/rank-of % ?d)) (= 2 (rule/rank-of % ?x))), :keeps :drops-nan
+   :rhs (fn [m] [:mul (if (= 1 (rule/rank-of m ?x))
+                        ?d
+                        [:reshape {:shape [(first (rule/shape-of m ?d)) 1]} ?d])
+                 ?x])
+   :when #(= 1 (rule/rank-of % ?d)), :keeps :drops-nan
    :except [:zero-sign]
-   :why "One product an element; the zeros need not be added.", :types {d [:f64 [2]]}
-   :examples [[[:matmul [:diag d] x] => [:mul [:reshape {:shape [2 1]} d] x]]]
-   :refuses [[[:matmul [:diag d] x] {d [:f64 [2 2]]}]
-             [[:matmul [:diag d] x] {x [:f64 [2]]}]]})
+   :why "One product an element; the zeros need not be added."
+   :types {d [:f64 [2]], y [:f64 [2]], z [:f64 [5 2 3]]}
+   :examples [[[:matmul [:diag d] x] => [:mul [:reshape {:shape [2 1]} d] x]]
+              [[:matmul [:diag d] y] => [:mul d y]]
+              [[:matmul [:diag d] z] => [:mul [:reshape {:shape [2 1]} d] z]]]
+   :refuses [[[:matmul [:diag d] x] {d [:f64 [2 2]]}]]})
 
 (def families
   "The rule sets of this namespace, for damo.rules.canonicalize."

@@ -10,6 +10,7 @@
             [damo.ops.all]
             [damo.rule :as rule :refer [defrules]]
             [damo.rules.canonicalize :as canonicalize]
+            [damo.rules.contractions :as contractions]
             [damo.rules.powers :as powers]
             [damo.rules.reducing :as reducing]))
 
@@ -136,4 +137,6 @@
   "All rules of this phase, and those of canonicalize, on whose forms they rely."
   (rule/union :specialize "Cheaper forms of the same value."
               [canonicalize/rules
-               (rule/union :specialize "" (concat [exponentials scalars] powers/families))]))
+               (rule/union :specialize ""
+                           (concat [exponentials scalars] powers/families
+                                   contractions/families))]))

@@ -10,7 +10,7 @@
 (set! *warn-on-reflection* true)
 
 (def ^:private inputs
-  '{x [:f64 [n 3]], y [:f64 [3 5]], t [:f64 [2 n 3]], b [:f64 [7 1 n 3]], v [:f64 [3]]})
+  '{x [:f64 [n 3]], y [:f64 [3 5]], t [:f64 [2 n 3]], b [:f64 [7 1 n 3]], s [:f64 [2 n m 3]]})
 
 (defn- product
   "The product step of an expression: sizes, and of each operand offset and strides."
@@ -31,8 +31,13 @@
     '[:matmul [:slice {:axis 0 :start 1} x] y]
     '[[n 2 3] ([0 [3 1]] [1 [5 1]] [0 [2 1]])]
     '[:matmul x [:slice {:axis 1 :start 1 :stop 3} y]]
-    '[[n 5 3] ([0 [3 1]] [0 [5 1]] [0 [5 1]]) [{:extent 2 :a [:* 3 n] :b 0 :c [:* 5 n]}]]
+    '[[[:* 2 n] 5 3] ([0 [3 1]] [0 [5 1]] [0 [5 1]])]
     '[:matmul t y]
+    '[[[:* 2 m n] 5 3] ([0 [3 1]] [0 [5 1]] [0 [5 1]])]
+    '[:matmul s y]
+    '[[m 5 3] ([0 [3 1]] [0 [5 1]] [0 [5 1]])
+      [{:extent [:* 2 n] :a [:* 6 m] :b 0 :c [:* 5 m]}]]
+    '[:matmul [:slice {:axis 2 :stop m} [:concatenate {:axis 2} s s]] y]
     '[[n n 3] ([0 [3 1]] [0 [1 3]] [0 [n 1]])
       [{:extent 7 :a [:* 3 n] :b 0 :c [:* 2 n n]} {:extent 2 :a 0 :b [:* 3 n] :c [:* n n]}]]
     '[:matmul b [:transpose {:axes [0 2 1]} t]]))

@@ -68,8 +68,8 @@
      #{w w2}]
     ["the old value is an output, too" [] [w] {w [:add w x]} #{w}]
     ["readers that run before" [] [[:matmul w x]] {w [:add w x]} #{w}]
-    ["a product that accumulates" [] [] {w [:gemm w -0.1 x y]} #{w}]
-    ["a product that reads another state" [] [] {w [:gemm w -0.1 w2 y], w2 [:neg w2]} #{w w2}]
+    ["a product that accumulates" [] [] {w [:gemm w 1.0 -0.1 x y]} #{w}]
+    ["a product that reads another state" [] [] {w [:gemm w 1.0 -0.1 w2 y], w2 [:neg w2]} #{w w2}]
     ["joined from others" [] [w]
      {w [:concatenate {:axis 0} [:slice {:start 1} x] [:slice {:start 2} y]]} #{w}]
     ["joined from its own rows" [] []
@@ -98,8 +98,19 @@
      [[:take r [:cast {:dtype :i64} [:sum {:axis 0} [:mul 0 u]]]]] {w u} #{}]
     ["a check in the same loop may fail" [] [] {v [:add v [:take r i]]} #{}]
     ["a reduction over outer axes" [] [] {v [:sum {:axis 0} x]} #{}]
-    ["a product whose factor is the state" [] [] {w [:gemm w 0.5 w x]} #{}]
-    ["a product with another addend" [] [] {w [:gemm w2 0.5 x y]} #{}]
+    ["a product whose factor is the state" [] [] {w [:gemm w 1.0 0.5 w x]} #{}]
+    ["a product with another addend" [] [w] {w [:gemm w2 1.0 0.5 x y]} #{w}]
+    ["a product whose factor decays" [] [] {w [:gemm w 0.9 0.1 x y]} #{w}]
+    ["a product whose factor is read from the state" []  [] {w [:gemm w [:sum w] 0.1 x y]} #{w}]
+    ["one product after the other" [] [] {w [:gemm [:gemm w 0.5 1.0 x y] 1.0 -2.0 y x]} #{w}]
+    ["the same, with the state in the second" [] [] {w [:gemm [:gemm w 0.5 1.0 x y] 1.0 -2.0 w x]}
+     #{}]
+    ["a sum of products" [] [w] {w [:gemm [:matmul x y] 1.0 -2.0 y x]} #{w}]
+    ["a sum of products, of itself" [] [] {w [:gemm [:matmul w y] 1.0 -2.0 y x]} #{w}]
+    ["a product" [] [w] {w [:matmul x y]} #{w}]
+    ["a product of itself" [] [] {w [:matmul w y]} #{}]
+    ["a product that another one needs" [p [:matmul x y]] [w w2] {w p, w2 [:gemm p 1.0 2.0 y x]}
+     #{w2}]
     ["a plain product of the state" [] [] {w [:matmul w x]} #{}]])
 
 (deftest updates-in-place-are-legal-and-right

@@ -151,12 +151,12 @@
     (and (some #{1} last-two) (not-any? #{0} last-two) (not-any? type/negative? strides))))
 
 (defn- product-operands
-  "The arguments of a product, copied where BLAS cannot take them: factors by their strides; the
-  addend and the factor of an accumulating product when they are views."
+  "The arguments of a product, copied where it cannot take them: matrices by their strides; factors
+  and the addend where they do not lie densely from the beginning of their memory."
   [{:keys [b layouts] :as writer} args note]
-  (let [view? #(= :view (op/kind (graph/op-of (graph/node b %))))
+  (let [leaf? #(= :leaf (op/kind (graph/op-of (graph/node b %))))
         usable? #(and (matrix-ok? (:strides (@layouts %))) (not (generated? b %)))]
-    (into (mapv #(if (view? %) (copied! writer % note) %) (drop-last 2 args))
+    (into (mapv #(if (leaf? %) % (dense! writer % note)) (drop-last 2 args))
           (map #(if (usable? %) % (copied! writer % note)))
           (take-last 2 args))))
 

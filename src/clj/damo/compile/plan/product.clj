@@ -1,28 +1,36 @@
 (ns damo.compile.plan.product
   "Matrix products as :gemm steps of a program: operands through their layouts, leading axes as
-  batch loops, the addend and factor of an accumulating product."
+  batch loops or as more rows, the addend and the factors of products that have some."
   (:require [damo.data.array :as array]
             [damo.data.graph :as graph]
             [damo.data.type :as type]))
 
 (set! *warn-on-reflection* true)
 
-
-(defn- accumulating? [g id] (= 4 (count (graph/args-at g id))))
+(defn parts
+  "What the arguments of a product are, {:x :y} and for those with factors :alpha, with an addend :c
+  and :beta: ids, by their number alone."
+  [args]
+  (zipmap (case (count args) 2 [:x :y], 3 [:alpha :x :y], 5 [:c :beta :alpha :x :y]) args))
 
 (defn addend
-  "The id of what an accumulating product is added to; nil for a plain product and for an addend of
-  zeros."
+  "The id of what the product is added to; nil for a plain product."
   [g id]
-  (when (accumulating? g id) (first (graph/args-at g id))))
+  (:c (parts (graph/args-at g id))))
 
-(defn- scale [g {:keys [layouts]} id]
-  (let [[_ {:keys [value]}] (graph/node-at g id)]
-    (if (some? value) value {:memory [:node (:base (layouts id))]})))
+(defn- scale
+  "A factor as steps have it, a number or {:memory key}; `usual` without one."
+  [g {:keys [layouts]} id usual]
+  (let [{:keys [value]} (when id (graph/attrs-at g id))]
+    (cond (nil? id) usual
+          (some? value) value
+          :else {:memory [:node (:base (layouts id))]})))
 
 (defn- operand [{:keys [layouts]} id]
   (let [{:keys [base offset strides]} (layouts id)]
     {:memory [:node base], :offset offset, :strides (vec (take-last 2 strides))}))
+
+;; ## Leading axes
 
 (defn- batch-strides
   "The strides of an operand along the product's leading axes; 0 where it is broadcast."
@@ -31,28 +39,53 @@
     (concat (repeat (- rank (count lead)) 0)
             (map (fn [d s] (if (= d 1) 0 s)) lead strides))))
 
+(defn- one-loop
+  "Two batch loops as one, where each operand goes on from one to the next; else nil."
+  [outer {:keys [extent] :as inner}]
+  (when (every? #(= (% outer) (type/signed* extent (% inner))) [:a :b :c])
+    (assoc inner :extent (type/dim* (:extent outer) extent))))
+
+(defn- as-rows
+  "The step with its innermost batch loop as more rows, where all share B and the rows of A and C go
+  on from one to the next; else nil."
+  [{:keys [batch m a c] :as step}]
+  (let [loop (peek batch), on? (fn [k {[row] :strides}] (= (k loop) (type/signed* m row)))]
+    (when (and loop (= 0 (:b loop)) (on? :a a) (on? :c c))
+      (assoc step :batch (pop batch), :m (type/dim* (:extent loop) m)))))
+
+(defn- merged
+  "The step with as few batch loops as its strides allow: a stack of matrices by one matrix is one
+  product."
+  [{:keys [batch] :as step}]
+  (let [loops (reduce (fn [done inner]
+                        (if-let [one (some-> (peek done) (one-loop inner))]
+                          (conj (pop done) one)
+                          (conj done inner)))
+                      [] (remove #(= 1 (:extent %)) batch))
+        step (assoc step :batch loops)
+        done (or (as-rows step) step)]
+    (cond-> done (empty? (:batch done)) (dissoc :batch))))
+
+;; ## Steps
+
 (defn step
   "The :gemm step of a product; memory keys stand for buffers until `resolve-buffers`."
   [g {:keys [layouts] :as sched} id]
-  (let [args (graph/args-at g id)
-        [x y] (take-last 2 args)
-        lead (drop-last 2 (graph/shape-at g id))
-        [m n] (take-last 2 (graph/shape-at g id))
-        dense (array/strides (graph/shape-at g id))
-        batches (map (fn [extent a b c] {:extent extent, :a a, :b b, :c c})
-                     lead (batch-strides sched g x (count lead))
-                     (batch-strides sched g y (count lead))
-                     (drop-last 2 dense))]
-    (cond-> {:do :gemm, :dtype (type/dtype-of (graph/type-of g id))
-             :m m, :n n, :k (peek (graph/shape-at g x))
-             :alpha (if (accumulating? g id) (scale g sched (second args)) 1.0)
-             :beta (if (addend g id) 1.0 0.0)
-             :a (operand sched x), :b (operand sched y)
-             :c {:memory [:node id], :offset 0, :strides (vec (take-last 2 dense))}
-             :args (into [[:node (:base (layouts x))] [:node (:base (layouts y))] [:node id]]
-                         (when (and (accumulating? g id) (map? (scale g sched (second args))))
-                           [(:memory (scale g sched (second args)))]))}
-      (seq batches) (assoc :batch (vec batches)))))
+  (let [{:keys [x y alpha beta]} (parts (graph/args-at g id))
+        [m k] (take-last 2 (graph/shape-at g x)), n (peek (graph/shape-at g y))
+        lead (type/broadcast-shapes (vec (drop-last 2 (graph/shape-at g x)))
+                                    (vec (drop-last 2 (graph/shape-at g y))))
+        dense (array/strides (conj lead m n)), rank (count lead)
+        alpha (scale g sched alpha 1.0), beta (scale g sched beta 0.0)]
+    (merged
+     {:do :gemm, :dtype (type/dtype-of (graph/type-of g id)), :m m, :n n, :k k
+      :alpha alpha, :beta beta, :a (operand sched x), :b (operand sched y)
+      :c {:memory [:node id], :offset 0, :strides (vec (take-last 2 dense))}
+      :args (into [[:node (:base (layouts x))] [:node (:base (layouts y))] [:node id]]
+                  (keep :memory) [alpha beta])
+      :batch (mapv (fn [extent a b c] {:extent extent, :a a, :b b, :c c})
+                   lead (batch-strides sched g x rank) (batch-strides sched g y rank)
+                   (drop-last 2 dense))})))
 
 (defn resolve-buffers
   "The step with buffer ids in place of memory keys."
@@ -65,4 +98,4 @@
                                                       (:offset to)
                                                       [:+ offset (:offset to)]))
                            :else (assoc (dissoc x :memory) :buffer to))))]
-    (reduce #(update %1 %2 resolved) (dissoc step :args) [:a :b :c :alpha])))
+    (reduce #(update %1 %2 resolved) (dissoc step :args) [:a :b :c :alpha :beta])))

@@ -27,24 +27,25 @@
       (when-not (= (memory-of base) (memory-of id))
         [{:do :copy, :from [:node base], :to [:node id], :type (graph/type-of g id)}]))))
 
-(defn- own-factor
-  "[step key] for the factor of a product that accumulates: a product reads it from the beginning of
-  a buffer, so that one that lies elsewhere is copied first; nil where it does not."
-  [{:keys [g memory-of]} id {{factor :memory} :alpha}]
-  (let [[tag] (when factor (memory-of (second factor))), own [:factor id]]
-    (when (= tag :window)
-      (let [type [(type/dtype-of (graph/type-of g id)) []]]
-        [{:do :copy, :from factor, :to own, :type type
-          :temps {own {:dtype (type/dtype-of type), :size 1}}}
-         own]))))
+(defn- own-factors
+  "[step copies] with the factors of a product that are elements of arrays: a product reads them
+  from the beginning of a buffer, so that one that lies elsewhere is copied first."
+  [{:keys [g memory-of]} id step]
+  (let [dtype (type/dtype-of (graph/type-of g id))]
+    (reduce (fn [[step copies] k]
+              (let [{from :memory} (k step), own [:factor id k]]
+                (if (and from (= :window (first (memory-of (second from)))))
+                  [(assoc step k {:memory own})
+                   (conj copies {:do :copy, :from from, :to own, :type [dtype []]
+                                 :temps {own {:dtype dtype, :size 1}}})]
+                  [step copies])))
+            [step []] [:alpha :beta])))
 
 (defn- product-steps
   "The steps of a product, with the copies that it needs before."
   [{:keys [g sched] :as cx} id]
-  (let [step (product/step g sched id), [copy own] (own-factor cx id step)]
-    (-> (vec (copies-before cx id))
-        (into (when copy [copy]))
-        (conj (cond-> step own (assoc :alpha {:memory own}))))))
+  (let [[step copies] (own-factors cx id (product/step g sched id))]
+    (-> (vec (copies-before cx id)) (into copies) (conj step))))
 
 (defn- own-steps
   "The steps of a node with a nest of its own; :count says which dim it binds, if any, and from

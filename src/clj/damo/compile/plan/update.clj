@@ -4,8 +4,10 @@
   the same loop; otherwise it goes to memory of its own and is copied at the end. Nothing is written
   over while a later step may still fail, so that a failing call changes nothing."
   (:require [damo.compile.lower.slots :as slots]
+            [damo.compile.plan.product :as product]
             [damo.compile.schedule :as schedule]
             [damo.data.graph :as graph]
+            [damo.data.type :as type]
             [damo.meaning.failing :as failing]
             [damo.op :as op]))
 
@@ -95,24 +97,32 @@
 
 (defn- leaf? [g id] (= :leaf (op/kind (graph/op-at g id))))
 
-(defn- writes-part?
-  "Does the node write parts of its first argument, which it may do where that lies?"
+(defn- writes-on?
+  "Does the node write parts of its first argument, or add to it, which it may do where that lies?"
   [g id]
-  (contains? #{:scatter :patch} (op/kind (graph/op-at g id))))
+  (case (op/kind (graph/op-at g id))
+    (:scatter :patch) true
+    :contract (some? (product/addend g id))
+    false))
+
+(defn- whole
+  "The node in whose memory node `id` lies, if that is all of it; else `id`."
+  [g sched id]
+  (let [base (base-of sched id), size #(type/size (graph/shape-at g %))]
+    (if (and base (= (size base) (size id))) base id)))
 
 (defn- over-argument?
-  "May node u write its parts over its first argument, or memory that none of its arguments needs?"
+  "May node u write over its first argument, or memory that none of its arguments needs?"
   [g sched u memory]
-  (let [[x & more] (graph/args-at g u)]
+  (let [[x & more] (graph/args-at g u), x (whole g sched x)]
     (and (or (= x memory) (not= memory (base-of sched x)))
          (not-any? #(= memory (base-of sched %)) more))))
 
 (defn- in-place?
   "May node u, made by unit i of `units`, be written over state s? No later unit reads that or may
   fail, as `lasts` tells."
-  [g {:keys [layouts] :as sched} units lasts i u s]
-  (let [{:keys [kind bases fails] :as unit} (units i)
-        [c alpha x y :as args] (graph/args-at g u)]
+  [g sched units lasts i u s]
+  (let [{:keys [kind bases fails] :as unit} (units i)]
     (and (<= (get (:reader lasts) s -1) i)
          (<= (:failing lasts) i)
          (= (graph/type-of g u) (graph/type-of g s))
@@ -120,32 +130,29 @@
            :kernel (and (not fails)
                         (= :elementwise (op/kind (graph/op-at g u)))
                         (same-turn? g sched unit u s))
-           :call (and (= 4 (count args))
-                      (= s (:base (layouts c)) c)
-                      (not-any? #(= s (:base (layouts %))) [alpha x y]))
            (:host :loop :branch) false
-           :own (if (writes-part? g u)
-                  (over-argument? g sched u s)
-                  (not (contains? bases s)))))))
+           (:call :own) (if (writes-on? g u)
+                          (over-argument? g sched u s)
+                          (not (contains? bases s)))))))
 
-;; ## Values written in parts
+;; ## Values that are written on
 
 (defn- heirs
   "{x u} for each value x, made by these units, that is needed no more once node u has written parts
-  of it."
+  of it, or added to it."
   [{:keys [places] :as g} {:keys [stored] :as sched} units lasts]
   (let [kept? (into (set (:outputs g)) (keys places)), made? (into #{} (mapcat :nodes) units)
         last-reader? (fn [i x] (<= (get (:reader lasts) x -1) i))]
     (into {} (for [[i {:keys [kind] [u] :nodes}] (map-indexed vector units)
-                   :when (and (= kind :own) (writes-part? g u))
-                   :let [x (first (graph/args-at g u))]
+                   :when (and (#{:own :call} kind) (writes-on? g u))
+                   :let [x (whole g sched (first (graph/args-at g u)))]
                    :when (and (stored x) (made? x) (not (kept? x))
                               (over-argument? g sched u x) (last-reader? i x))]
                [x u]))))
 
 (defn- with-heirs
-  "`alias` with each value that is written on in parts put where the last one of them lies. Such a
-  value may lie in a state only when it could be written there itself: (in-place? x state)."
+  "`alias` with each value that is written on put where the last one of them lies. Such a value may
+  lie in a state only when it could be written there itself: (in-place? x state)."
   [g alias heirs in-place?]
   (reduce (fn [alias [x u]]
             (let [place (get alias u u)]
