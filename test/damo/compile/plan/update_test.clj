@@ -101,7 +101,11 @@
     ["a product whose factor is the state" [] [] {w [:gemm w 1.0 0.5 w x]} #{}]
     ["a product with another addend" [] [w] {w [:gemm w2 1.0 0.5 x y]} #{w}]
     ["a product whose factor decays" [] [] {w [:gemm w 0.9 0.1 x y]} #{w}]
-    ["a product whose factor is read from the state" []  [] {w [:gemm w [:sum w] 0.1 x y]} #{w}]
+    ["a product whose factor is read from the state" [] [] {w [:gemm w [:sum w] 0.1 x y]} #{w}]
+    ["a product onto the first rows of a value" []
+     [[:gemm [:slice {:stop 3} [:concatenate {:axis 0} x y]] 1.0 1.0 x y]] {w [:add w 1.0]} #{w}]
+    ["a product onto a view of all of the state" [] []
+     {w [:gemm [:reshape {:shape [3 3]} [:reshape {:shape [9]} w]] 1.0 1.0 x y]} #{w}]
     ["one product after the other" [] [] {w [:gemm [:gemm w 0.5 1.0 x y] 1.0 -2.0 y x]} #{w}]
     ["the same, with the state in the second" [] [] {w [:gemm [:gemm w 0.5 1.0 x y] 1.0 -2.0 w x]}
      #{}]
