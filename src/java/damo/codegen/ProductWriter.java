@@ -2,6 +2,7 @@ package damo.codegen;
 
 import damo.program.Size;
 import damo.program.Step;
+import java.util.List;
 import java.util.function.IntFunction;
 
 /**
@@ -11,10 +12,16 @@ final class ProductWriter {
     private final Lines lines;
     private final SizeWriter sizes;
     private final IntFunction<String> buffers;
+    private final IntFunction<String> layouts;
     private final Products products;
 
-    /** Writes to {@code lines}; {@code buffers} gives the address of each buffer. */
-    ProductWriter(Lines lines, SizeWriter sizes, IntFunction<String> buffers, Products products) {
+    /**
+     * Writes to {@code lines}; {@code buffers} gives the address of each buffer, {@code layouts}
+     * the position of the word that tells whether it lies in panels, null where it never does.
+     */
+    ProductWriter(Lines lines, SizeWriter sizes, IntFunction<String> buffers,
+                  IntFunction<String> layouts, Products products) {
+        this.layouts = layouts;
         this.lines = lines;
         this.sizes = sizes;
         this.buffers = buffers;
@@ -74,7 +81,36 @@ final class ProductWriter {
                 Types.memory(f.g.dtype()), ", ptr ", start, ", i64 ", offset));
     }
 
+    /** One product, of matrices in rows or in panels. */
     private void product(Fixed f, String a, String b, String c) {
+        String panels = panels(f.g);
+        if (panels == null) {
+            inRows(f, a, b, c);
+            return;
+        }
+        lines.either(lines.value("icmp eq i64 ", panels, ", 0"), () -> inRows(f, a, b, c), () ->
+                lines.add("call void ", products.requireProduct(f.g.dtype()), "(", String.join(", ",
+                        f.m, f.n, f.k, f.alpha, a, f.aStrides, b, f.bRow, f.bCol, f.beta, c, f.cRow,
+                        "i64 " + lines.threads(), "i64 " + panels, "ptr null, ptr null"), ")"));
+    }
+
+    /** The bits of operands that lie in panels: 1, 2, 4; null where none ever does. */
+    private String panels(Step.Gemm g) {
+        String bits = null;
+        int bit = 1;
+        for (Step.Operand o : List.of(g.a(), g.b(), g.c())) {
+            String at = layouts.apply(o.buffer());
+            if (at != null) {
+                String word = lines.value("mul i64 ", lines.loaded("i64", "%dims", at), ", ",
+                        Integer.toString(bit));
+                bits = bits == null ? word : lines.value("or i64 ", bits, ", ", word);
+            }
+            bit *= 2;
+        }
+        return bits;
+    }
+
+    private void inRows(Fixed f, String a, String b, String c) {
         VectorProducts p = products.vector(f.g);
         if (p != null) {
             boolean first = p.vector() == f.g.a();

@@ -65,12 +65,20 @@ final class Products {
     }
 
     private String gemm(DType t, Outside called) {
-        String type = Types.value(t);
-        String product = TiledProduct.name(t, vectorBits);
-        called.share(product, "void @" + product + "(" + TiledProduct.PARAMETERS.replace("{T}",
-                type) + ")", () -> TiledProduct.module(t, vectorBits));
-        return TEMPLATE.replace("{gemm}", gemmName(t)).replace("{product}", product)
-                .replace("{T}", type);
+        return TEMPLATE.replace("{gemm}", gemmName(t)).replace("{product}",
+                new Products(called, vectorBits).requireProduct(t).substring(1))
+                .replace("{T}", Types.value(t));
+    }
+
+    /**
+     * The name (with {@code @}) of the function that also takes matrices in panels, of
+     * docs/decisions/0043-products-and-threads.md.
+     */
+    String requireProduct(DType t) {
+        String name = TiledProduct.name(t, vectorBits);
+        outside.share(name, "void @" + name + "(" + TiledProduct.PARAMETERS.replace("{T}",
+                Types.value(t)) + ")", () -> TiledProduct.module(t, vectorBits));
+        return "@" + name;
     }
 
     private String gemmName(DType t) {

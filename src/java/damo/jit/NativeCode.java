@@ -5,6 +5,8 @@ import damo.codegen.Codegen;
 import damo.codegen.LlvmModule;
 import damo.lib.Blas;
 import damo.program.Program;
+import damo.tensor.DType;
+import damo.tensor.Panels;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
@@ -65,6 +67,11 @@ public final class NativeCode implements AutoCloseable {
     /** The same for a module that calls no functions of the application. */
     public static NativeCode compile(LlvmModule module) {
         return link(module, Map.of());
+    }
+
+    /** The columns of a panel on this machine, {@link Panels}. */
+    public static int panelWidth(DType t) {
+        return Panels.width(t, Host.get().vectorBits());
     }
 
     private static NativeCode link(LlvmModule module, Map<String, Long> addresses) {

@@ -14,6 +14,8 @@ import java.util.Arrays;
  * call, and nothing of a device; shared by threads.
  */
 final class Bound {
+    /** For each matrix that may lie in panels, whether that helps these calls. */
+    final boolean[] panels;
     /** For each buffer, whether it may be seen before it is written; empty when nobody asks. */
     final boolean[] open;
     /** When it was last asked for, by the clock of {@link BoundShapes}. */
@@ -25,11 +27,12 @@ final class Bound {
     private final long[] values;
 
     private Bound(long[][] shapes, int[] valued, long[] values, Binding binding,
-                  boolean[] open) {
+                  boolean[] panels, boolean[] open) {
         this.shapes = shapes;
         this.valued = valued;
         this.values = values;
         this.binding = binding;
+        this.panels = panels;
         this.open = open;
     }
 
@@ -37,19 +40,20 @@ final class Bound {
      * For these arguments and the values of these states at this moment. Throws as {@link
      * Bindings#bind} and {@link Bindings#dimsOf}.
      */
-    static Bound of(Program program, Tensor[] inputs, State[] states, boolean vouched) {
+    static Bound of(Program program, Tensor[] inputs, State[] states, Matrices matrices,
+                    boolean vouched) {
         long[][] shapes = new long[inputs.length + states.length][];
         for (int i = 0; i < inputs.length; i++) {
             shapes[i] = inputs[i].shape();
         }
         for (int i = 0; i < states.length; i++) {
-            shapes[inputs.length + i] = states[i].current().shape();
+            shapes[inputs.length + i] = states[i].currentShape();
         }
         int[] valued = program.valued().stream().mapToInt(Program.Valued::input).toArray();
         long[] values = Arrays.stream(valued).mapToLong(i -> inputs[i].rank() == 0
                 ? inputs[i].longValue() : 0).toArray();
         Binding binding = Bindings.bind(program, Bindings.dimsOf(program, shapes, values));
-        return new Bound(shapes, valued, values, binding,
+        return new Bound(shapes, valued, values, binding, matrices.wanted(binding),
                 vouched ? new boolean[0] : Coverage.open(program, binding));
     }
 
@@ -66,7 +70,7 @@ final class Bound {
             }
         }
         for (int i = 0; i < states.length; i++) {
-            if (!states[i].current().hasShape(shapes[inputs.length + i])) {
+            if (!states[i].hasShape(shapes[inputs.length + i])) {
                 return false;
             }
         }

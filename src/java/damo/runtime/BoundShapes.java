@@ -17,14 +17,16 @@ final class BoundShapes {
 
     private final Program program;
     private final State[] states;
+    private final Matrices matrices;
     private final boolean vouched;
     private final int most;
     private final AtomicLong clock = new AtomicLong();
     private volatile Bound[] known = {};
 
-    BoundShapes(Program program, State[] states, boolean vouched) {
+    BoundShapes(Program program, State[] states, Matrices matrices, boolean vouched) {
         this.program = program;
         this.states = states;
+        this.matrices = matrices;
         this.vouched = vouched;
         this.most = Math.clamp(MOST_BUFFERS / Math.max(1, program.buffers().size()), 1, MOST);
     }
@@ -40,7 +42,7 @@ final class BoundShapes {
         }
         Bound found = find(inputs);
         if (found == null) {
-            found = added(inputs, Bound.of(program, inputs, states, vouched));
+            found = added(inputs, Bound.of(program, inputs, states, matrices, vouched));
         }
         found.used = clock.incrementAndGet();
         return found;

@@ -47,8 +47,9 @@ final class Frame implements AutoCloseable {
         try {
             operands.pin(args);
             plan.locks.lock(stamps);
-            pinStates();
-            work.take(plan.shapes.of(operands.inputs(), work.bound()));
+            Bound bound = plan.shapes.of(operands.inputs(), work.bound());
+            pinStates(n, bound);
+            work.take(bound);
             allow(Math.min(Threads.get(), plan.threads));
             operands.prepare(given, work.bound().binding());
             execute(n);
@@ -67,11 +68,19 @@ final class Frame implements AutoCloseable {
         }
     }
 
-    private void pinStates() {
+    private void pinStates(long n, Bound bound) {
         for (int i = 0; i < plan.states.length; i++) {
-            Tensor value = plan.states[i].current();
-            work.put(plan.stateBuffers[i], value.pinAddress());
-            value.unpin();
+            State state = plan.states[i];
+            Tensor memory = state.memory();
+            work.put(plan.stateBuffers[i], memory.pinAddress());
+            memory.unpin();
+            int matrix = plan.matrices.ofState(i);
+            if (matrix < 0) {
+                state.askedRows();
+            } else {
+                state.asked(n, bound.panels[matrix]);
+                work.layOut(matrix, state.inPanels());
+            }
         }
     }
 

@@ -7,13 +7,16 @@ import damo.program.Needs;
 import damo.program.Program;
 import damo.tensor.DType;
 import damo.tensor.Tensor;
+import damo.verify.Binding;
 import damo.verify.Bindings;
 import damo.verify.Effects;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /** All that the calls of one function share and never change: program, code, constants, states. */
 final class Plan implements AutoCloseable {
@@ -21,6 +24,7 @@ final class Plan implements AutoCloseable {
     private final NativeCode code;
     private final boolean downcast;
     private final Tensor[] constants;
+    private final Tensor[] packed;
     private final Map<String, OpKernel> kernels;
 
     /** The addresses of {@code damo_call} and {@code damo_repeat}. */
@@ -30,6 +34,8 @@ final class Plan implements AutoCloseable {
     final State[] states;
     final boolean[] written;
     final StateLocks locks;
+    /** Those of its matrices whose layout is free. */
+    final Matrices matrices;
     /** What is known of calls by the shapes of their arguments and states. */
     final BoundShapes shapes;
     /** Whether written states must be saved before one call, or before several. */
@@ -62,8 +68,9 @@ final class Plan implements AutoCloseable {
         for (int i = 0; i < written.length; i++) {
             written[i] = program.state().get(i).written();
         }
-        this.locks = new StateLocks(states, written);
-        this.shapes = new BoundShapes(program, states, vouched);
+        this.matrices = new Matrices(program);
+        this.locks = new StateLocks(states, written, matrices.states());
+        this.shapes = new BoundShapes(program, states, matrices, vouched);
         this.savesOne = Effects.failsAfterWrite(program);
         this.savesMany = Effects.writes(program);
         this.failures = new Failures(program);
@@ -76,6 +83,7 @@ final class Plan implements AutoCloseable {
             countedOutputs[i] = Bindings.counted(program, program.outputs().get(i));
         }
         this.constants = constants(program);
+        this.packed = new Tensor[matrices.size()];
     }
 
     /** The program. */
@@ -103,15 +111,21 @@ final class Plan implements AutoCloseable {
         return constants[buffer];
     }
 
+    /** The panels of a matrix that is a constant, made once. Throws "out-of-memory". */
+    synchronized Tensor packed(int position, Binding binding) {
+        if (packed[position] == null) {
+            packed[position] = matrices.panels(position, binding)
+                    .packed(constants[matrices.buffer(position)]);
+        }
+        return packed[position];
+    }
+
     /** Frees machine code and constants; no call may be in progress. */
     @Override
     public void close() {
         code.close();
-        for (Tensor t : constants) {
-            if (t != null) {
-                t.close();
-            }
-        }
+        Stream.of(constants, packed).flatMap(Arrays::stream).filter(t -> t != null)
+                .forEach(Tensor::close);
     }
 
     private static int[] buffers(List<Program.Port> ports) {

@@ -15,11 +15,11 @@ final class Rollback implements AutoCloseable {
         this.saved = new Tensor[states.length];
     }
 
-    /** Copies them. */
+    /** Copies their memory, however it lies: that does not change before the call ends. */
     void save() {
         for (int i = 0; i < saved.length; i++) {
             if (written[i]) {
-                Tensor value = states[i].current();
+                Tensor value = states[i].memory();
                 if (saved[i] == null || !saved[i].hasShape(value.shape())) {
                     close(i);
                     saved[i] = value.copy();
@@ -34,7 +34,7 @@ final class Rollback implements AutoCloseable {
     void restore() {
         for (int i = 0; i < saved.length; i++) {
             if (written[i]) {
-                states[i].current().copyFrom(saved[i], false);
+                states[i].memory().copyFrom(saved[i], false);
             }
         }
     }

@@ -1,7 +1,9 @@
 package damo.runtime;
 
 import damo.DamoException;
+import damo.jit.NativeCode;
 import damo.tensor.DType;
+import damo.tensor.Panels;
 import damo.tensor.Tensor;
 import java.util.Arrays;
 import java.util.Map;
@@ -26,6 +28,8 @@ public final class State implements AutoCloseable {
     private final DType dtype;
     private final long[] declared;
     private final boolean[] free;
+    private final Layout layout = new Layout();
+    /** The value in rows, or its panels, as the layout says. */
     private Tensor value;
 
     private State(String name, Tensor value, boolean[] free) {
@@ -82,7 +86,17 @@ public final class State implements AutoCloseable {
     public long[] shape() {
         long stamp = read();
         try {
-            return value.shape();
+            return currentShape();
+        } finally {
+            lock.unlockRead(stamp);
+        }
+    }
+
+    /** How the memory lies at this moment, "rows" or "panels", for those who wonder. */
+    public String layout() {
+        long stamp = read();
+        try {
+            return inPanels() ? "panels" : "rows";
         } finally {
             lock.unlockRead(stamp);
         }
@@ -92,7 +106,7 @@ public final class State implements AutoCloseable {
     public Tensor value() {
         long stamp = read();
         try {
-            return value.copy();
+            return copy();
         } finally {
             lock.unlockRead(stamp);
         }
@@ -116,7 +130,7 @@ public final class State implements AutoCloseable {
                 throw new DamoException("closed", "state " + name + " was closed");
             }
             old = value;
-            value = fresh;
+            relaid(fresh, null);
         } finally {
             if (stamp != 0) {
                 lock.unlockWrite(stamp);
@@ -168,9 +182,95 @@ public final class State implements AutoCloseable {
         return text.append(']').toString();
     }
 
-    /** The value itself, for those who hold the lock. */
-    Tensor current() {
+    // ## For those who hold the lock
+
+    /**
+     * Takes the lock as {@link #take(boolean)}, for a call that needs rows or not: the memory lies
+     * as the call wants it, or as calls before it have asked for. Throws "out-of-memory" too.
+     */
+    long take(boolean writing, boolean rows) {
+        long stamp = take(writing);
+        if (!misplaced(rows)) {
+            return stamp;
+        }
+        if (!writing) {
+            lock.unlockRead(stamp);
+            stamp = take(true);
+        }
+        try {
+            if (misplaced(rows)) {
+                turn(rows);
+            }
+        } catch (Throwable e) {
+            lock.unlockWrite(stamp);
+            throw e;
+        }
+        return writing ? stamp : lock.tryConvertToReadLock(stamp);
+    }
+
+    private boolean misplaced(boolean rows) {
+        return (rows ? layout.panels() != null : layout.due()) && !value.isClosed();
+    }
+
+    /** Changes the layout; panels are done without where there is no memory for them. */
+    private void turn(boolean needed) {
+        if (layout.panels() != null) {
+            Tensor panels = value;
+            relaid(layout.panels().unpacked(panels), null);
+            panels.close();
+            return;
+        }
+        Tensor rows = value;
+        long[] shape = rows.shape();
+        Panels panels = new Panels(dtype, shape[0], shape[1], NativeCode.panelWidth(dtype));
+        try {
+            relaid(panels.packed(rows), panels);
+            rows.close();
+        } catch (DamoException e) {
+            layout.refused();
+        }
+    }
+
+    private void relaid(Tensor memory, Panels panels) {
+        value = memory;
+        layout.changed(panels);
+    }
+
+    /** Counts calls that can do with either layout; {@code wanted} tells whether panels help. */
+    void asked(long calls, boolean wanted) {
+        layout.asked(calls, wanted);
+    }
+
+    /** Counts a call that needs rows. */
+    void askedRows() {
+        layout.askedRows();
+    }
+
+    /** Whether the memory lies in panels. */
+    boolean inPanels() {
+        return layout.panels() != null;
+    }
+
+    /** The memory itself: the value in rows, or its panels. */
+    Tensor memory() {
         return value;
+    }
+
+    /** A copy of the value, in rows. */
+    Tensor copy() {
+        return inPanels() ? layout.panels().unpacked(value) : value.copy();
+    }
+
+    /** The shape of the value. */
+    long[] currentShape() {
+        return inPanels() ? layout.panels().shape() : value.shape();
+    }
+
+    /** Whether that is the shape of the value; makes no copy. */
+    boolean hasShape(long[] shape) {
+        Panels panels = layout.panels();
+        return panels == null ? value.hasShape(shape)
+                : shape.length == 2 && shape[0] == panels.rows() && shape[1] == panels.columns();
     }
 
     /**
@@ -192,7 +292,7 @@ public final class State implements AutoCloseable {
     public String toString() {
         long stamp = read();
         try {
-            return "#damo/state " + name + " " + value;
+            return "#damo/state " + name + " " + (inPanels() ? copy() : value);
         } finally {
             lock.unlockRead(stamp);
         }

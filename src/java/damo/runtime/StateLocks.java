@@ -2,6 +2,7 @@ package damo.runtime;
 
 import damo.tensor.Tensor;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 
@@ -9,29 +10,34 @@ import java.util.List;
 final class StateLocks {
     private final State[] states;
     private final boolean[] writes;
+    private final boolean[] rows;
 
     /**
-     * {@code written[i]} tells whether the function writes {@code states[i]}; all states differ.
+     * {@code written[i]} tells whether the function writes {@code states[i]}, {@code either[i]}
+     * whether it can do with any layout of its memory; all states differ.
      */
-    StateLocks(State[] states, boolean[] written) {
+    StateLocks(State[] states, boolean[] written, boolean[] either) {
         List<Integer> order = java.util.stream.IntStream.range(0, states.length).boxed()
                 .sorted(Comparator.comparingLong(i -> states[i].id)).toList();
         this.states = new State[states.length];
         this.writes = new boolean[states.length];
+        this.rows = new boolean[states.length];
         for (int k = 0; k < states.length; k++) {
             this.states[k] = states[order.get(k)];
             this.writes[k] = written[order.get(k)];
+            this.rows[k] = !either[order.get(k)];
         }
     }
 
     /**
      * Takes all locks, waiting as needed; {@code stamps} has one entry a state. Throws
-     * "state-in-use" in the kernel of an op when a call around it holds one, "interrupted".
+     * "state-in-use" in the kernel of an op when a call around it holds one, "interrupted",
+     * "out-of-memory" where a state has to be laid out anew.
      */
     void lock(long[] stamps) {
         for (int k = 0; k < states.length; k++) {
             Held.checkFree(states[k], states[k].name());
-            stamps[k] = states[k].take(writes[k]);
+            stamps[k] = states[k].take(writes[k], rows[k]);
         }
     }
 
@@ -47,12 +53,15 @@ final class StateLocks {
 
     /** Copies of the values of these different states at one moment. Throws "interrupted". */
     static List<Tensor> copies(List<State> states) {
-        StateLocks locks = new StateLocks(states.toArray(new State[0]), new boolean[states.size()]);
+        boolean[] either = new boolean[states.size()];
+        Arrays.fill(either, true);
+        StateLocks locks = new StateLocks(states.toArray(new State[0]),
+                new boolean[states.size()], either);
         long[] stamps = new long[states.size()];
         List<Tensor> values = new ArrayList<>();
         try {
             locks.lock(stamps);
-            states.forEach(s -> values.add(s.current().copy()));
+            states.forEach(s -> values.add(s.copy()));
             return values;
         } catch (Throwable e) {
             values.forEach(Tensor::close);

@@ -10,8 +10,8 @@ import java.lang.foreign.ValueLayout;
 
 /**
  * The memory of one call at a time: the table that native code reads, which has the addresses of
- * all buffers, the dimensions and the failure record, one word each; the arena of temporaries;
- * small outputs. Kept between calls.
+ * all buffers, the dimensions, the layouts of matrices and the failure record, one word each; the
+ * arena of temporaries; small outputs. Kept between calls.
  */
 final class Workspace implements AutoCloseable {
     /** An arena that is larger than needed by more than this factor is given back. */
@@ -21,6 +21,7 @@ final class Workspace implements AutoCloseable {
     private final Tensor table;
     private final MemorySegment words;
     private final int dimsAt;
+    private final int layoutsAt;
     private final int failureAt;
     private final Slab slab = new Slab();
     private Tensor arena;
@@ -31,7 +32,8 @@ final class Workspace implements AutoCloseable {
         this.plan = plan;
         Program program = plan.program();
         this.dimsAt = program.buffers().size();
-        this.failureAt = dimsAt + program.names().size();
+        this.layoutsAt = dimsAt + program.names().size();
+        this.failureAt = layoutsAt + plan.matrices.size();
         this.table = Tensor.zeros(DType.I64, failureAt + FailureRecord.WORDS);
         this.words = table.segment();
         for (int b = 0; b < dimsAt; b++) {
@@ -103,6 +105,11 @@ final class Workspace implements AutoCloseable {
         words.setAtIndex(ValueLayout.JAVA_LONG, buffer, address);
     }
 
+    /** Tells products how a matrix lies. */
+    void layOut(int matrix, boolean panels) {
+        words.setAtIndex(ValueLayout.JAVA_LONG, layoutsAt + matrix, panels ? 1 : 0);
+    }
+
     /** Whose shapes the next call has; null before the first. */
     Bound bound() {
         return bound;
@@ -126,7 +133,21 @@ final class Workspace implements AutoCloseable {
         for (int d = 0; d < binding.dims().length; d++) {
             words.setAtIndex(ValueLayout.JAVA_LONG, dimsAt + d, binding.dims()[d]);
         }
+        constants(next);
         bound = next;
+    }
+
+    /** Puts constants where they lie for these calls. */
+    private void constants(Bound next) {
+        for (int k = 0; k < plan.matrices.size(); k++) {
+            if (plan.matrices.constant(k)) {
+                Tensor t = next.panels[k] ? plan.packed(k, next.binding())
+                        : plan.constant(plan.matrices.buffer(k));
+                put(plan.matrices.buffer(k), t.pinAddress());
+                t.unpin();
+                layOut(k, next.panels[k]);
+            }
+        }
     }
 
     /** One arena serves all shapes; it is not much larger than the largest of the latest needs. */

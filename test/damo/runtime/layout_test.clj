@@ -1,0 +1,171 @@
+(ns damo.runtime.layout-test
+  "States that lie in panels while functions multiply by them: nobody sees a difference, whatever
+  is called in whatever order, and files hold rows."
+  (:require [clojure.test :refer [deftest is testing]]
+            [damo.core :as d]
+            [damo.data.expr :as expr])
+  (:import (damo.runtime State)
+           (damo.tensor DType Panels Tensor)
+           (java.util Random)))
+
+(set! *warn-on-reflection* true)
+
+(defn- layout [s] (.layout ^State (expr/state-of s)))
+
+(defn- numbers
+  "Small whole numbers, with which f32 sums are exact in any order."
+  [^Random r n]
+  (vec (repeatedly n #(- (.nextInt r 3) 1))))
+
+(defn- matrix [r rows columns]
+  (mapv vec (partition columns (numbers r (* rows columns)))))
+
+;; ## Panels themselves
+
+(deftest panels-and-back
+  (let [r (Random. 1)]
+    (doseq [dtype [DType/F32 DType/F64], rows [0 1 2 7], columns [0 1 3 4 5 8 11], width [4 8]]
+      (let [numbers (repeatedly (* rows columns) #(double (.nextInt r 99)))
+            data (if (zero? columns)
+                   (vec (repeat rows []))
+                   (mapv vec (partition columns numbers)))
+            m (.reshape (Tensor/of (double-array (flatten data)) dtype true)
+                        (long-array [rows columns]))
+            panels (Panels. dtype rows columns width)
+            packed (.packed panels m)
+            padded (* width (quot (+ columns width -1) width))]
+        (is (= (* rows padded) (.elements panels) (.elements packed)))
+        (is (= (vec (for [p (range (quot padded width)), row data, j (range width)]
+                      (get row (+ j (* p width)) 0.0)))
+               @packed))
+        (is (= data @(.unpacked panels packed)))))))
+
+;; ## Functions of one or two states
+
+(defn- shared-pair [dtype [rows columns]]
+  (let [r (Random. 7)]
+    [(d/shared 'w (d/tensor (matrix r rows columns) dtype))
+     (d/shared 'v (d/tensor (matrix r rows columns) dtype))]))
+
+(defn- users
+  "Functions on two states, by name; each takes x [m rows] and d [m columns]."
+  [[w v] dtype [rows columns]]
+  (let [x (d/input 'x [dtype ['m rows]]), e (d/input 'e [dtype ['m columns]])
+        opts {:on-unused-input :ignore}
+        grown (fn [s k] (d/add s (d/mul k (d/dot (d/transpose x) e))))]
+    {:forward (d/function [x e] (d/dot x w) opts)
+     :backward (d/function [x e] (d/dot e (d/transpose w)) opts)
+     :both (d/function [x e] [(d/dot x w) (d/dot e (d/transpose v))] opts)
+     :twice (d/function [x e] (d/dot (d/dot x w) (d/transpose w)) opts)
+     :gram (d/function [x e] (d/dot w (d/transpose w)) opts)
+     :update (d/function [x e] (d/dot x w) {:updates {w (grown w 1)}})
+     :down (d/function [x e] (d/dot x w) {:updates {w (grown w -1), v (grown v 1)}})
+     :new (d/function [x e] [] {:updates {v (d/dot (d/transpose x) e)}})
+     :swap (d/function [x e] (d/dot x w) (assoc opts :updates {w v, v w}))
+     :rows (d/function [x e] (d/sum w) opts)
+     :row (d/function [x e] (d/take w 1) opts)
+     :set (d/function [x e] [] (assoc opts :updates {w (d/clip w -3 3)}))}))
+
+(defn- step!
+  "One random act on functions and states; what can be seen of it."
+  [fs [w v] [rows columns :as shape] dtype ^Random r]
+  (let [m (nth [0 1 2 5 40] (.nextInt r 5))
+        args [(d/tensor (matrix r m rows) dtype) (d/tensor (matrix r m columns) dtype)]
+        args (if (zero? m) [(d/zeros [0 rows] dtype) (d/zeros [0 columns] dtype)] args)
+        names (vec (sort (keys fs)))
+        pick (.nextInt r (+ 4 (count names)))]
+    (condp = (- pick (count names))
+      0 (d/value w)
+      1 (do (d/set-value! v (d/tensor (matrix r rows columns) dtype)) nil)
+      2 (str (expr/state-of w))
+      3 (d/call-n (:down fs) 3 (first args) (second args))
+      (let [f (fs (names pick)), n (.nextInt r 12)]
+        (vec (repeatedly n #(apply f args)))))))
+
+(defn- seen [x]
+  (cond (instance? Tensor x) (deref x) (sequential? x) (mapv seen x) :else x))
+
+(deftest a-state-in-panels-is-the-same-state
+  (doseq [[dtype shape] {:f32 [70 120], :f64 [33 64]}]
+    (let [states (shared-pair dtype shape), others (shared-pair dtype shape)
+          fs (users states dtype shape), others-fs (users others dtype shape)
+          need-rows (fn [] (let [x (d/zeros [1 (first shape)] dtype)
+                                 e (d/zeros [1 (second shape)] dtype)]
+                             ((:rows others-fs) x e)))
+          a (Random. 3), b (Random. 3)
+          layouts (atom #{})]
+      (dotimes [i 120]
+        (let [here (seen (step! fs states shape dtype a))]
+          (swap! layouts conj (mapv layout states))
+          (need-rows)
+          (is (= here (seen (step! others-fs others shape dtype b))) (str dtype " act " i))
+          (is (= (seen (mapv d/value states)) (seen (mapv d/value others))) (str dtype " act " i))))
+      (is (= #{"rows" "panels"} (set (flatten (seq @layouts)))) "both layouts were there"))))
+
+(deftest threads-at-once
+  (let [dtype :f32, [rows columns :as shape] [64 128]
+        [w v :as states] (shared-pair dtype shape)
+        before (seen (d/value w))
+        fs (users states dtype shape)
+        parts (vec (for [seed (range 4)]
+                     (let [r (Random. seed)]
+                       {:args [(d/tensor (matrix r 3 rows) dtype)
+                               (d/tensor (matrix r 3 columns) dtype)]
+                        :calls (vec (repeatedly 40 #(nth [:update :forward :rows :update :both
+                                                          :gram] (.nextInt r 6))))})))
+        runs (mapv (fn [{:keys [args calls]}] (future (doseq [f calls] (apply (fs f) args)) :done))
+                   parts)
+        looks (future (dotimes [_ 50] (d/value w) (d/value v)) :done)]
+    (is (= [:done] (distinct (map deref (conj runs looks)))))
+    (is (= (reduce (fn [m {[x e] :args, :keys [calls]}]
+                     (let [times (count (filter #{:update} calls)), x @x, e @e]
+                       (vec (map-indexed
+                             (fn [i row]
+                               (vec (map-indexed
+                                     (fn [j y]
+                                       (+ y (* times (reduce + (map #(* (nth (nth x %) i)
+                                                                        (nth (nth e %) j))
+                                                                    (range 3))))))
+                                     row)))
+                             m))))
+                   before parts)
+           (seen (d/value w))))))
+
+(deftest failures-and-interrupts-leave-panels-as-they-were
+  (let [w (d/shared 'w (d/tensor (matrix (Random. 5) 64 128) :f32))
+        at (d/shared 'at (d/tensor 0 :i64))
+        x (d/input 'x [:f32 ['m 64]]), e (d/input 'e [:f32 ['m 128]])
+        f (d/function [x e] [(d/dot x w) (d/take (d/iota [9]) at)]
+                      {:updates {w (d/add w (d/dot (d/transpose x) e)), at (d/add at 1)}})
+        args [(d/ones [4 64] :f32) (d/ones [4 128] :f32)]]
+    (d/call-n f 8 (first args) (second args))
+    (apply f args)
+    (d/set-value! at 0)
+    (apply f args)
+    (is (= "panels" (layout w)))
+    (let [before (seen (d/value w))]
+      (is (thrown-with-msg? Exception #"index" (apply d/call-n f 20 args)))
+      (is (= [before 1 "panels"] [(seen (d/value w)) (seen (d/value at)) (layout w)]))
+      (is (= [:damo/interrupted true]
+             (do (.interrupt (Thread/currentThread))
+                 [(try (apply f args) (catch Exception e (:damo/error (ex-data e))))
+                  (Thread/interrupted)])))
+      (is (= before (seen (d/value w)))))))
+
+(deftest files-and-constants
+  (let [start (matrix (Random. 6) 64 128)
+        w (d/shared 'w (d/tensor start :f32))
+        x (d/input 'x [:f32 ['m 64]])
+        by-state (d/function [x] (d/dot x w))
+        by-constant (d/function [x] (d/dot x (d/tensor start :f32)))
+        arg (d/tensor (matrix (Random. 8) 20 64) :f32)
+        row (d/tensor (matrix (Random. 8) 1 64) :f32)
+        file #(let [f (java.io.File/createTempFile "layout" ".damo")]
+                (try (d/save (str f) {:by-state by-state})
+                     (vec (java.nio.file.Files/readAllBytes (.toPath f)))
+                     (finally (.delete f))))
+        rows (file)]
+    (dotimes [_ 8] (is (= (seen (by-state arg)) (seen (by-constant arg)))))
+    (is (= "panels" (layout w)))
+    (is (= (seen (by-state row)) (seen (by-constant row))))
+    (is (= rows (file)) "a file holds rows")))
