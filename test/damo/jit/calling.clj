@@ -117,7 +117,7 @@
                              (fill! dtype values)))
                          dtypes contents)
           table (.allocate arena (long (* 8 (max 1 (count segments)))) 8)
-          dim-table (.allocate arena (long (* 8 (max 1 (count dims)))) 8)
+          dim-table (.allocate arena (long (* 8 (+ 1 (count dims) (count dtypes)))) 8)
           failure (.allocate arena (long (* 8 FailureRecord/WORDS)) 8)]
       (doseq [[i ^MemorySegment s] (map-indexed vector segments)]
         (.setAtIndex table ValueLayout/JAVA_LONG (long i) (.address s)))
