@@ -16,6 +16,8 @@ public enum Limits {
     PARTS(1 << 14, "parts of the expression of a size"),
     /** Loop and index variables around one statement. */
     VARIABLES(256, "loop and index variables around a statement of a kernel"),
+    /** Bytes of the local arrays of one kernel: they lie on the stack. */
+    LOCALS(1 << 15, "bytes of the local arrays of a kernel"),
     /** Levels of steps inside steps: each is a function that calls another. */
     LEVELS(16, "levels of steps inside steps"),
     /** How deep the forms of a program are nested in each other. */

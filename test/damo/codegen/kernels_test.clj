@@ -53,6 +53,21 @@
                           [(repeat 10 0)]))
         (str form))))
 
+(deftest local-arrays-test
+  (let [body '[[:for b [:quot n 4]
+                [:local t :f32 4]
+                [:for i 4 [:store t i [:load 0 [:+ [:* 4 b] i]]]]
+                [:local u :i16 1]
+                [:store u 0 [:cast :i16 [:size b]]]
+                [:for j 4 [:store 1 [:+ [:* 4 b] j]
+                           [:mul [:load t [:- 3 j]] [:cast :f32 [:load u 0]]]]]]]]
+    (is (= [0.0 0.0 0.0 0.0 7.0 6.0 5.0 4.0 22.0 20.0 18.0 16.0]
+           (call '[n] [12] '[[:f32 :in n] [:f32 :out n]] body [(range 12) (repeat 12 0)])))
+    (is (= [] (call '[n] [0] '[[:f32 :in n] [:f32 :out n]] body [[] []]))))
+  (testing "what was not written is 0 in the first round"
+    (is (= [0 0] (call '[] [] '[[:i64 :out 2]]
+                       '[[:local t :i64 3] [:for i 2 [:store 0 i [:load t i]]]] [[9 9]])))))
+
 (defn- reduction
   "A program that reduces n elements of a dtype, beginning with `start`."
   [op dtype start]

@@ -13,8 +13,8 @@
 (set! *warn-on-reflection* true)
 
 (def ^:private inputs
-  '{x [:f64 [n m]], e [:f64 [n n]], r [:f64 [m]], c [:f64 [n 1]], t [:f64 [2 n m]], i [:i64 [n]]
-    k [:i64 [3 3]], one [:f64 [1 1]]})
+  '{x [:f64 [n m]], x2 [:f64 [n m]], e [:f64 [n n]], r [:f64 [m]], c [:f64 [n 1]]
+    t [:f64 [2 n m]], i [:i64 [n]], k [:i64 [3 3]], one [:f64 [1 1]]})
 
 (defn- scheduled [& expressions]
   (let [g (pass/prepare (parse/parse {:inputs inputs
@@ -66,6 +66,35 @@
   (let [{:keys [units]} (scheduled '[:argmax {:axis 0} x])]
     (is (= '[[m n]] (map :axes units)))))
 
+(deftest loops-run-along-memory
+  (testing "a kernel of columns takes no rows, whose elements would lie inside of its loop"
+    (is (= '[[n m] [m] [n m]]
+           (let [{:keys [units]} (scheduled '[:sub x [:exp [:sum {:axis 0} x]]])]
+             (map :axes units)))))
+  (testing "but it takes columns"
+    (is (= '[[m n]]
+           (let [{:keys [units]} (scheduled '[:sub [:transpose x]
+                                              [:expand-dims {:axis 1} [:exp r]]])]
+             (map :axes units))))))
+
+(deftest what-is-cheap-is-computed-again
+  (let [made #(let [{:keys [units g stored]} (apply scheduled %&)]
+                [(mapv (fn [{:keys [nodes again]}]
+                         (mapv (fn [id] (cond-> (graph/op-at g id) (contains? again id) str))
+                               nodes))
+                       units)
+                 (set (map (partial graph/op-at g) stored))])]
+    (is (= [[[:neg :sum] [":neg" :sub]] #{:sum :sub}]
+           (made '[:sub [:neg x] [:sum {:axis 0} [:neg x]]])))
+    (testing "where that reads no more than it is, and takes no long"
+      (is (= [[[:add :sum] [:sub]] #{:add :sum :sub}]
+             (made '[:sub [:add x x2] [:sum {:axis 0} [:add x x2]]])))
+      (is (= [[[:exp :sum] [:sub]] #{:exp :sum :sub}]
+             (made '[:sub [:exp x] [:sum {:axis 0} [:exp x]]]))))
+    (testing "an output is stored once"
+      (is (= [[[:neg :sum] [":neg" :sub]] #{:neg :sum :sub}]
+             (made '[:sub [:neg x] [:sum {:axis 0} [:neg x]]] '[:neg x]))))))
+
 (deftest axes-of-one-are-no-loops
   (is (= [[]] (map :axes (:units (scheduled '[:exp one])))))
   (is (= '[[n]] (map :axes (:units (scheduled '[:exp c]))))))
@@ -77,7 +106,8 @@
     (is (= 5 (count units)))))
 
 (defn- order-of [units]
-  (into {} (for [[u {:keys [nodes]}] (map-indexed vector units), [k id] (map-indexed vector nodes)]
+  (into {} (for [[u unit] (map-indexed vector units)
+                 [k id] (map-indexed vector (schedule/own-nodes unit))]
              [id [u k]])))
 
 (deftest every-node-is-in-one-unit-behind-what-it-reads
@@ -87,7 +117,7 @@
                 at (order-of units)
                 args-of #(graph/args-of ((:nodes g) %))
                 scheduled? #(#{:loop :call :own} (schedule/role g %))]]
-    (is (= (sort (filter scheduled? (graph/live g))) (sort (mapcat :nodes units))))
+    (is (= (sort (filter scheduled? (graph/live g))) (sort (mapcat schedule/own-nodes units))))
     (is (every? (fn [id] (every? #(neg? (compare (at %) (at id)))
                                  (filter at (map (comp :base layouts) (args-of id)))))
                 (keys at)))

@@ -95,6 +95,10 @@
     #"index \[:\+ \[:\* r 10\] j\] of parameter 0 reaches 609"]
    [(sample/with-body (store 'm)) [5 5] "out-of-bounds" #"index m of parameter 1 reaches 5"]
    [(sample/with-body [:for 'i 'm (store '[:+ i 1])]) [5 5] "out-of-bounds" #"reaches 5,"]
+   [(sample/with-body [:local 't :f32 4] [:for 'i 'm [:store 't 'i value]]) [5 5] "out-of-bounds"
+    #"statement 1.0: index i reaches 4, but the local array has 4 elements"]
+   [(sample/with-body [:local 't :f32 4] [:let 'a [:load 't '[:- n 5]]]) [4 5] "out-of-bounds"
+    #"index \[:- n 5\] of parameter 2 may be as small as -1"]
    [(sample/with-body [:for 'i 'm (store '[:- i 1])]) [5 5] "out-of-bounds"
     #"statement 0.0: index \[:- i 1\] of parameter 1 may be as small as -1"]
    [(sample/with-body [:for 'i 'm (store '[:- m i])]) [5 5] "out-of-bounds" #"reaches 5,"]

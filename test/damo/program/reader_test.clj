@@ -111,6 +111,16 @@
    [(kernel '[:let a [:const :f32 1]] '[:set a [:const :f32 2]]) #"there is no \[:var a …\] here"]
    [(apply kernel (for [v (range 300)] [:index (symbol (str "v" v)) [:const :i64 0] 1 0]))
     #"more than 256 loop and index variables around one statement"]
+   [(kernel '[:let a [:load t 0]]) #"the name t is not bound here"]
+   [(kernel '[:local t :f32 4] '[:let a t]) #"t is an array; write \[:load t index\]"]
+   [(kernel '[:local t :f32 4] '[:store 2 t [:const :f32 0]])
+    #"t is a value, which an index may not use"]
+   [(kernel '[:let t [:const :f32 0]] '[:let a [:load t 0]])
+    #"expected a parameter's position or the name of a :local array, found t"]
+   [(kernel '[:for i n [:local t :f32 4]] '[:store t 0 [:const :f32 0]]) #"name t is not bound"]
+   [(kernel '[:local t :f32 0]) #"expected a number of elements, so that all .* 32768 bytes"]
+   [(kernel '[:local t :f32 n]) #"expected a number of elements"]
+   [(kernel '[:local t :f64 4096] '[:local u :bool 1]) #"statement 1: expected a number of elem"]
    ;; dtypes
    [(kernel '[:store 2 0 [:const :f64 0]]) #"parameter 2 has dtype :f32, found :f64"]
    [(kernel '[:let a [:add [:const :f32 1] [:const :f64 1]]])

@@ -390,7 +390,7 @@
   [{:keys [g sched] :as cx} unit]
   (let [deps (slots/kernel-deps g (:layouts sched) unit)
         paths (slots/paths unit deps)
-        stored (into #{} (filter (:stored sched)) (:nodes unit))
+        stored (into #{} (filter (:stored sched)) (schedule/own-nodes unit))
         scratch (slots/scratch g unit deps paths stored)
         cx (assoc (writing cx) :unit unit, :paths paths, :stored stored, :scratch scratch)
         body (vec (concat (nonempty-checks cx) (initial-stores cx)

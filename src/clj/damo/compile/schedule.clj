@@ -6,6 +6,7 @@
   level."
   (:require [damo.compile.pass.layout :as layout]
             [damo.compile.pass.parts :as parts]
+            [damo.compile.schedule.again :as again]
             [damo.data.graph :as graph]
             [damo.data.tuple :as tuple]
             [damo.data.type :as type]
@@ -108,14 +109,15 @@
 
 (defn- asked-again
   "What is asked of nodes again and again, by id: their :layouts, :roles, and the :positions of the
-  operands of loop nodes and parts."
+  operands of loop nodes and parts; and which are computed :again, a set."
   [g]
   (let [live (graph/live g), n (count (:nodes g)), roles (object-array n)
         positions (object-array n)]
     (doseq [id live :let [own (role g id)]]
       (aset roles (int id) own)
       (when (#{:loop :part} own) (aset positions (int id) (operand-positions g id))))
-    {:layouts (layout/layouts g), :roles (vec roles), :positions (vec positions)}))
+    (let [asked {:layouts (layout/layouts g), :roles (vec roles), :positions (vec positions)}]
+      (assoc asked :again (again/again g asked)))))
 
 ;; ## Joining a kernel
 
@@ -168,6 +170,25 @@
      :known (cond (not (#{:reduce :arg-reduce} (kind g id))) level
                   (= (set (remove nil? kept)) (set (range outer))) outer)}))
 
+(defn- runs-along
+  "The positions in its domain along which a node reads memory that is as large, in the order in
+  which the elements lie."
+  [{:keys [axes-of]} dom reads]
+  (let [rank (count (remove #{1} dom))]
+    (into #{} (for [{:keys [base map]} reads :when (and map (not (contains? axes-of base)))
+                    :let [used (remove #(or (nil? %) (= 1 (nth dom %))) map)]
+                    :when (= rank (count used))]
+                (last used)))))
+
+(defn- along-memory?
+  "Would the innermost loop of a kernel run along the memory that a node reads, where it is the node
+  that brings the loop? Else each line of a cache would be read once an element."
+  [unit dom reads {:keys [assigned axes]}]
+  (or (= (count axes) (count (:axes unit)))
+      (let [natural (last (keep-indexed (fn [p d] (when (not= d 1) p)) dom))]
+        (some #(= (nth assigned %) (dec (count axes)))
+              (conj (runs-along unit dom reads) natural)))))
+
 (defn- joinable
   "The place of a loop node in a kernel unit, or nil. Operands of the kernel must be known inside
   it."
@@ -178,7 +199,8 @@
     (when-let [forced (constrain unit reads)]
       (when-let [assigned (assign-axes axes (domain g id) forced)]
         (let [p (place g id assigned)]
-          (when (or (not= :arg-reduce (kind g id)) (:known p))
+          (when (and (or (not= :arg-reduce (kind g id)) (:known p))
+                     (along-memory? unit (domain g id) reads assigned))
             p))))))
 
 (defn- join [unit id {:keys [axes level known axes-of assigned]}]
@@ -218,15 +240,61 @@
               lo))
           (reduce max 0 (clojure.core/map inc (keep unit-of binders))) reads))
 
-(defn- schedule-loop [g {:keys [units unit-of needs] :as state} id reads]
+(defn- scope-of [g id] (get (:scope-of g) id 0))
+
+(defn- loaded?
+  "Does some node of a unit read that base, which is none of its nodes?"
+  [g {:keys [layouts]} {:keys [nodes]} base]
+  (some (fn [id] (some #(= base (:base (nth layouts %))) (graph/args-at g id))) nodes))
+
+(defn- computed-again
+  "What is computed again before node `id` in a unit, operands first: what the unit does not have,
+  and has not read yet."
+  [g {:keys [again] :as asked} unit id]
+  (distinct (mapcat (fn [{:keys [base]}]
+                      (when (and (again base) (not (contains? (:level unit) base))
+                                 (= (graph/shape-at g base) (domain g id))
+                                 (= (scope-of g base) (scope-of g id))
+                                 (not (loaded? g asked unit base)))
+                        (conj (vec (computed-again g asked unit base)) base)))
+                    (reads g asked id))))
+
+(defn- joined
+  "The unit with a node, nil where it cannot join."
+  [g asked unit id]
+  (when-let [p (joinable g unit id (reads g asked id))]
+    (join unit id p)))
+
+(defn- joined-again
+  "The unit with a node and what is computed again for it, nil where they cannot join."
+  [g asked unit ids id]
+  (let [unit (reduce (fn [unit a] (or (joined g asked unit a) (reduced nil))) unit ids)]
+    (some-> (when unit (joined g asked unit id)) (update :again (fnil into #{}) ids))))
+
+(defn- with-node
+  "The unit with a node, in the way in which least is read; nil where it cannot join."
+  [g asked unit id]
+  (let [ids (computed-again g asked unit id)]
+    (or (when (seq ids) (joined-again g asked unit ids id))
+        (joined g asked unit id))))
+
+(defn- fresh-with
+  "A new kernel of a node, with what is computed again for it."
+  [g asked id]
+  (let [[a & more :as ids] (computed-again g asked nil id)]
+    (or (when a (some-> (joined-again g asked (fresh-kernel g a) more id) (update :again conj a)))
+        (fresh-kernel g id))))
+
+(defn- schedule-loop
+  [g asked {:keys [units unit-of needs] :as state} id]
   (let [n (count units)
-        lo (first-unit units unit-of reads (get needs id))
+        lo (first-unit units unit-of (reads g asked id) (get needs id))
         candidates (distinct (concat (when (< lo n) [lo]) (range (max lo (- n max-scanned)) n)))
-        found (first (keep (fn [u] (when-let [p (joinable g (units u) id reads)] [u p]))
+        found (first (keep (fn [u] (when-let [unit (with-node g asked (units u) id)] [u unit]))
                       candidates))]
-    (if-let [[u p] found]
-      (-> state (update-in [:units u] join id p) (assoc-in [:unit-of id] u))
-      (-> state (update :units conj (fresh-kernel g id)) (assoc-in [:unit-of id] n)))))
+    (if-let [[u unit] found]
+      (-> state (assoc-in [:units u] unit) (assoc-in [:unit-of id] u))
+      (-> state (update :units conj (fresh-with g asked id)) (assoc-in [:unit-of id] n)))))
 
 (defn- schedule-part
   "The state with a part in the unit of its node: what holds its elements is the part, the node of
@@ -255,25 +323,30 @@
   [units]
   (mapcat #(cons % (mapcat (comp inside :units) (:inner %))) units))
 
+(defn own-nodes
+  "The nodes that a unit makes: not those that it computes again, for itself alone."
+  [{:keys [nodes again]}]
+  (if again (remove again nodes) nodes))
+
 (defn- stored-nodes
   "The nodes whose values must lie in memory: outputs, those that are no kernel's or are known only
   after all of its loops, those that another unit, a product, or a view that is not simple reads,
   and what regions say."
   [{:keys [region-of] :as g} {:keys [layouts roles] :as asked} units]
-  (let [unit-of (into {} (for [[u {:keys [nodes]}] (map-indexed vector units), id nodes] [id u]))
+  (let [made? (into #{} (mapcat own-nodes) units)
         arguments #(if-let [region (get region-of %)] (:reads region) (graph/args-at g %))
         whole (fn [id] (map #(hash-map :base (:base (layouts %))) (arguments id)))
         always (fn [{:keys [nodes known kind]}]
                  (remove #(or (tuple/type? (graph/type-of g %)) (and (= kind :kernel) (known %)))
-                         nodes))]
+                         nodes))
+        inside? (fn [{:keys [kind level]} base] (and (= kind :kernel) (contains? level base)))]
     (into (into (set (:outputs g)) (mapcat always) units)
-          (mapcat (fn [{:keys [kind nodes]}]
+          (mapcat (fn [{:keys [kind nodes] :as unit}]
                     (for [id nodes :when (not= :part (nth roles id))
                           {:keys [base map]} (if (= kind :kernel)
                                                (reads g asked id)
                                                (whole id))
-                          :when (and (unit-of base)
-                                     (or (nil? map) (not= (unit-of base) (unit-of id))))]
+                          :when (and (made? base) (or (nil? map) (not (inside? unit base))))]
                       base)))
           units)))
 
@@ -284,7 +357,7 @@
     (fn schedule-scope [scope]
       (reduce (fn [state id]
                 (case (nth roles id)
-                  :loop (schedule-loop g state id (reads g asked id))
+                  :loop (schedule-loop g asked state id)
                   :call (schedule-alone state id :call)
                   :own (schedule-alone state id :own)
                   :host (schedule-alone state id :host)
@@ -298,7 +371,8 @@
   :parts …} of a prepared graph in one table; :layouts, :roles and :positions are by id, :needs is
   that of damo.meaning.counted, :parts that of damo.compile.pass.parts. Units:
   {:kind :kernel :nodes ids
-  :axes dims :level :known :axes-of :assigned (maps by id)}, {:kind :call | :own | :host :nodes
+  :axes dims :level :known :axes-of :assigned (maps by id) :again #{ids that it computes although
+  another unit makes them}}, {:kind :call | :own | :host :nodes
   [id]}, or {:kind :loop | :branch :nodes ids :inner [{:units [unit …]} …]}, with a schedule for
   each body. :unit-of is that of the nodes outside of bodies.
   Linear in the graph."

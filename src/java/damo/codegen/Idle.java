@@ -33,6 +33,7 @@ final class Idle {
             case Kernel.For f -> idle(f, own, names);
             case Kernel.Let l -> true;
             case Kernel.Var v -> own.add(v.name());
+            case Kernel.Local l -> true;
             // A scalar of the loop's own is gone with each round.
             case Kernel.Set a -> own.contains(a.name());
             case Kernel.Acc a -> own.contains(a.name());

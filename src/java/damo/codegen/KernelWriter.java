@@ -20,11 +20,14 @@ final class KernelWriter {
     private final Usage usage;
     private final Lines lines = new Lines();
     private final ExprWriter exprs;
+    /** The parameters, and behind them the local arrays so far. */
+    private final List<Kernel.Param> memories;
 
     private KernelWriter(Kernel kernel, Usage usage, MathLibrary library) {
         this.kernel = kernel;
         this.usage = usage;
-        this.exprs = new ExprWriter(lines, kernel.params(), library);
+        this.memories = new ArrayList<>(kernel.params());
+        this.exprs = new ExprWriter(lines, memories, library);
     }
 
     /** The text of the function after its name. */
@@ -78,6 +81,7 @@ final class KernelWriter {
                 case Kernel.For s -> loop(s);
                 case Kernel.Let s -> exprs.bind(s.name(), exprs.write(s.value()));
                 case Kernel.Var s -> declare(s);
+                case Kernel.Local s -> array(s);
                 case Kernel.Set s -> assign(s.name(), s.value().dtype(), exprs.write(s.value()));
                 case Kernel.Acc s -> accumulate(s);
                 case Kernel.Store s -> store(s);
@@ -121,6 +125,12 @@ final class KernelWriter {
         assign(s.name(), t, init);
     }
 
+    /** What an array holds before it is written is no more than zeros, or what it held before. */
+    private void array(Kernel.Local s) {
+        memories.add(new Kernel.Param(s.dtype(), Kernel.Access.INOUT));
+        lines.array("%p" + s.param(), Types.memory(s.dtype()), s.size(), s.dtype().bytes());
+    }
+
     private void assign(String name, DType t, String operand) {
         lines.add("store ", Types.value(t), " ", operand, ", ptr ", exprs.slot(name));
     }
@@ -135,7 +145,7 @@ final class KernelWriter {
     }
 
     private void store(Kernel.Store s) {
-        DType t = kernel.params().get(s.param()).dtype();
+        DType t = memories.get(s.param()).dtype();
         String element = exprs.element(t, exprs.write(s.value()));
         lines.add("store ", Types.memory(t), " ", element, ", ptr ",
                 exprs.address(s.param(), s.index()));

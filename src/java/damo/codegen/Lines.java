@@ -160,6 +160,13 @@ final class Lines {
         return name;
     }
 
+    /** A new array on the stack, all zeros when the function begins. */
+    void array(String name, String type, int size, int bytes) {
+        slots.add("  " + name + " = alloca [" + size + " x " + type + "], align 64\n"
+                + "  call void @llvm.memset.p0.i64(ptr align 64 " + name + ", i8 0, i64 "
+                + (long) size * bytes + ", i1 false)\n");
+    }
+
     /**
      * Appends a loop in which the i64 value {@code variable} runs from 0 to {@code extent}-1 around
      * what {@code body} appends. The test stands at the bottom, as LLVM's loop passes want it; an

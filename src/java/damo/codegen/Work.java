@@ -27,6 +27,8 @@ public final class Work {
     /** Instructions of one function that take twice as long each as those of a short one. */
     private static final long LONG = 8000;
     private static final int STEP = 4;
+    /** A kernel with arrays on the stack becomes no part of a loop that other kernels are in. */
+    private static final int LOCAL = 64;
 
     private final Map<String, Long> math = new HashMap<>();
 
@@ -96,6 +98,7 @@ public final class Work {
         return switch (s) {
             case Kernel.For f -> STEP + size(f.extent());
             case Kernel.If f -> STEP;
+            case Kernel.Local l -> LOCAL;
             case Kernel.Store st -> size(st.index());
             case Kernel.Index i -> STEP + size(i.extent());
             case Kernel.Require r -> STEP;

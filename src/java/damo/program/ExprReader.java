@@ -13,16 +13,23 @@ import java.util.Map;
  */
 final class ExprReader {
     /** What a name in a kernel stands for. */
-    enum Role { DIM, INDEX, LET, VAR }
+    enum Role { DIM, INDEX, LET, VAR, LOCAL }
 
-    /** A visible name. */
-    record Binding(Role role, DType dtype) { }
+    /** A visible name; that of a local array has the number by which it is addressed. */
+    record Binding(Role role, DType dtype, int param) {
+        Binding(Role role, DType dtype) {
+            this(role, dtype, -1);
+        }
+    }
 
     private final List<Kernel.Param> params;
     private final Map<String, Binding> names;
     private final Where where;
 
-    /** {@code names} holds what is visible; its owner changes it as scopes open and close. */
+    /**
+     * {@code names} holds what is visible, {@code params} the parameters and behind them the local
+     * arrays; their owner changes both as scopes open and close.
+     */
     ExprReader(List<Kernel.Param> params, Map<String, Binding> names, Where where) {
         this.params = params;
         this.names = names;
@@ -92,8 +99,18 @@ final class ExprReader {
         return Sizes.parse(form, this::checkIndexName, true, where);
     }
 
-    /** The position of a parameter that may be used for reading (IN) or for writing (OUT). */
+    /**
+     * The position of a parameter that may be used for reading (IN) or for writing (OUT), or the
+     * number of the local array of that name.
+     */
     int param(Object form, Kernel.Access use) {
+        if (form instanceof Edn.Symbol s) {
+            Binding b = bound(s.name());
+            if (b.role != Role.LOCAL) {
+                throw where.expected("a parameter's position or the name of a :local array", form);
+            }
+            return b.param;
+        }
         int p = Fields.id(form, params.size(), "a parameter's position", where);
         Kernel.Access access = params.get(p).access();
         if (access != use && access != Kernel.Access.INOUT) {
@@ -117,6 +134,9 @@ final class ExprReader {
 
     private Kernel.Expr ref(String name) {
         Binding b = bound(name);
+        if (b.role == Role.LOCAL) {
+            throw where.bad(name + " is an array; write [:load " + name + " index]");
+        }
         if (b.role == Role.DIM) {
             throw where.bad("the dimension " + name + " is not a value; write [:size " + name
                     + "]");
@@ -126,7 +146,7 @@ final class ExprReader {
 
     private void checkIndexName(String name) {
         Role role = bound(name).role;
-        if (role == Role.LET || role == Role.VAR) {
+        if (role != Role.DIM && role != Role.INDEX) {
             throw where.bad(name + " is a value, which an index may not use; "
                     + "make it an index variable with [:index …]");
         }

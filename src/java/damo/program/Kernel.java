@@ -16,6 +16,15 @@ public record Kernel(String name, List<Param> params, List<Stmt> body) {
         return Mentions.of(this);
     }
 
+    /** How many memories it addresses: its parameters, and behind them its local arrays. */
+    public int memories() {
+        return params.size() + locals(body);
+    }
+
+    private static int locals(List<Stmt> body) {
+        return body.stream().mapToInt(s -> s instanceof Local ? 1 : locals(s.inner())).sum();
+    }
+
     private static boolean fails(List<Stmt> body) {
         return body.stream().anyMatch(s -> s instanceof Require || s instanceof Index
                 || fails(s.inner()));
@@ -41,6 +50,7 @@ public record Kernel(String name, List<Param> params, List<Stmt> body) {
                 case Index s -> List.of(s.value);
                 case Require s -> Stream.concat(Stream.of(s.condition), s.report.stream()).toList();
                 case If s -> List.of(s.condition);
+                case Local s -> List.of();
             };
         }
 
@@ -59,6 +69,9 @@ public record Kernel(String name, List<Param> params, List<Stmt> body) {
 
     /** Names a value. */
     public record Let(String name, Expr value) implements Stmt { }
+
+    /** Declares an array of its scope; loads and stores address it as {@code param}. */
+    public record Local(String name, int param, DType dtype, int size) implements Stmt { }
 
     /** Declares a mutable scalar. */
     public record Var(String name, Expr init) implements Stmt { }

@@ -29,6 +29,9 @@ final class KernelReader {
     private final Where where;
     private final String title;
     private ExprReader exprs;
+    private List<Kernel.Param> memories;
+    /** The bytes of local arrays. */
+    private long local;
     /** Loop and index variables in scope: the analysis of an index may have to look at all. */
     private int variables;
 
@@ -69,7 +72,8 @@ final class KernelReader {
         for (Object p : fields.list("params")) {
             params.add(param(p));
         }
-        exprs = new ExprReader(params, names, where);
+        memories = new ArrayList<>(params);
+        exprs = new ExprReader(memories, names, where);
         Kernel kernel = new Kernel(fields.string("name"), List.copyOf(params),
                 body(fields.list("body")));
         everBound.retainAll(turns);
@@ -123,6 +127,7 @@ final class KernelReader {
             case "for" -> loop(list);
             case "let" -> let(list, mine);
             case "var" -> var(list, mine);
+            case "local" -> local(list, mine);
             case "set" -> set(list);
             case "acc" -> acc(list);
             case "store" -> store(list);
@@ -133,7 +138,7 @@ final class KernelReader {
                 yield new Kernel.If(condition(list.get(1)), body(list.subList(2, list.size())));
             }
             default -> throw where.bad("no statement :" + head.name()
-                    + "; there are :for :let :var :set :acc :store :index :require :if");
+                    + "; there are :for :let :var :local :set :acc :store :index :require :if");
         };
     }
 
@@ -157,6 +162,22 @@ final class KernelReader {
         exprs.parts(list, 3);
         Kernel.Expr init = exprs.expr(list.get(2));
         return new Kernel.Var(bind(list.get(1), ExprReader.Role.VAR, init.dtype(), mine), init);
+    }
+
+    private Kernel.Stmt local(List<?> list, List<String> mine) {
+        exprs.parts(list, 4);
+        DType dtype = Fields.dtype(list.get(2), where);
+        int most = Limits.LOCALS.most() / dtype.bytes();
+        if (!(list.get(3) instanceof Long size && size > 0 && size <= most)
+                || (local += size * dtype.bytes()) > Limits.LOCALS.most()) {
+            throw where.expected("a number of elements, so that all local arrays have at most "
+                    + Limits.LOCALS.most() + " bytes", list);
+        }
+        int param = memories.size();
+        memories.add(new Kernel.Param(dtype, Kernel.Access.INOUT));
+        String name = bind(list.get(1), new ExprReader.Binding(ExprReader.Role.LOCAL, dtype, param),
+                mine);
+        return new Kernel.Local(name, param, dtype, size.intValue());
     }
 
     private Kernel.Stmt set(List<?> list) {
@@ -226,11 +247,15 @@ final class KernelReader {
     }
 
     private String bind(Object form, ExprReader.Role role, DType dtype, List<String> mine) {
+        return bind(form, new ExprReader.Binding(role, dtype), mine);
+    }
+
+    private String bind(Object form, ExprReader.Binding binding, List<String> mine) {
         String name = symbol(form);
         if (!everBound.add(name)) {
             throw where.bad("the name " + name + " is bound twice");
         }
-        names.put(name, new ExprReader.Binding(role, dtype));
+        names.put(name, binding);
         mine.add(name);
         return name;
     }

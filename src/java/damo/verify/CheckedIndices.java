@@ -62,7 +62,7 @@ final class CheckedIndices {
                             Map<String, Kernel.Expr> named) {
         Kernel.Expr value = i.value() instanceof Kernel.Ref r ? named.get(r.name()) : i.value();
         List<Kernel.Param> params = step.kernel().params();
-        return value instanceof Kernel.Load l
+        return value instanceof Kernel.Load l && l.param() < params.size()
                 && params.get(l.param()).access() == Kernel.Access.IN
                 && i.extent().equals(extents.get(step.args().get(l.param()).buffer()));
     }
@@ -91,7 +91,7 @@ final class CheckedIndices {
         Map<Integer, Size> found = new HashMap<>();
         collect(step.kernel().body(), new HashMap<>(), found);
         found.forEach((param, extent) -> {
-            if (extent != null && step.args().get(param).whole()) {
+            if (extent != null && param < step.args().size() && step.args().get(param).whole()) {
                 extents.put(step.args().get(param).buffer(), extent);
             }
         });

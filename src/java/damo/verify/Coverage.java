@@ -176,7 +176,7 @@ public final class Coverage {
         private final Map<Integer, Long> loops = new HashMap<>();
 
         Written(Kernel kernel, Ranges ranges) {
-            this.first = new long[kernel.params().size()];
+            this.first = new long[kernel.memories()];
             this.early = new boolean[first.length];
             this.ranges = ranges;
             int mark = ranges.mark();

@@ -25,6 +25,8 @@ final class KernelBounds {
     private final Kernel kernel;
     private final Ranges ranges;
     private final Reach[] reach;
+    /** The sizes of local arrays, by number. */
+    private final int[] room;
     /** What indices of each parameter must be less than in every round; null for no such. */
     private final Affine[] limits;
     private final boolean[] beyond;
@@ -37,10 +39,11 @@ final class KernelBounds {
     private KernelBounds(int id, Kernel kernel, Ranges ranges, Affine[] limits) {
         this.id = id;
         this.limits = limits;
-        this.beyond = new boolean[kernel.params().size()];
+        this.beyond = new boolean[kernel.memories()];
         this.kernel = kernel;
         this.ranges = ranges;
-        this.reach = new Reach[kernel.params().size()];
+        this.reach = new Reach[kernel.memories()];
+        this.room = new int[reach.length];
         Arrays.setAll(reach, p -> new Reach());
     }
 
@@ -60,7 +63,7 @@ final class KernelBounds {
 
     /** The reach of each parameter. */
     Reach[] reach() {
-        return reach;
+        return Arrays.copyOf(reach, kernel.params().size());
     }
 
     /** Whether an index of that parameter may be as large as its limit. */
@@ -133,6 +136,7 @@ final class KernelBounds {
             }
             case Kernel.Let l -> expr(l.value());
             case Kernel.Var v -> expr(v.init());
+            case Kernel.Local l -> room[l.param()] = l.size();
             case Kernel.Set s -> expr(s.value());
             case Kernel.Acc a -> expr(a.value());
             case Kernel.Require r -> {
@@ -178,6 +182,13 @@ final class KernelBounds {
                     + " may be as small as " + min, index);
         }
         long max = max(a, index);
+        if (param >= kernel.params().size()) {
+            if (max >= room[param]) {
+                throw fail("out-of-bounds", "index " + Sizes.show(index) + " reaches " + max
+                        + ", but the local array has " + room[param] + " elements", index);
+            }
+            return;
+        }
         if (limits != null && limits[param] != null) {
             beyond[param] |= max(a.minus(limits[param]), index) >= 0;
         }

@@ -4,6 +4,7 @@
   level; two nodes share a loop where their paths agree. Softmax of rows: max in slot 0, the sum of
   exponentials in slot 1, the quotient in slot 2."
   (:require [damo.compile.schedule :as schedule]
+            [damo.compile.schedule.again :as again]
             [damo.data.graph :as graph]
             [damo.op :as op]))
 
@@ -41,15 +42,6 @@
            (for [[s ids] deep, [id path] (paths unit deps (inc L) ids)]
              [id (into [s] path)])))))
 
-(defn- math? [g id]
-  (let [[op attrs & args] (nth (:nodes g) id)
-        {:keys [scalar kind]} (op/entry op)
-        form (if (fn? scalar) (scalar attrs (mapv #(first (graph/type-of g %)) args)) scalar)]
-    (and (= kind :elementwise)
-         (not (every? #{:add :sub :mul :neg :abs :maximum :minimum :select :cast :const
-                        :eq :ne :lt :le :gt :ge :and :or :not :xor}
-                      (filter keyword? (tree-seq vector? seq form)))))))
-
 (defn evaluations
   "For each node, the set of paths at which it is needed: its own uses, and those of the cheap nodes
   that are computed again where they are used."
@@ -75,5 +67,5 @@
                 :let [k (known id)
                       shared (when k (map #(common-prefix (take k (paths id)) %) (needed id)))]
                 :when (and k (not (stored id)) (some #(< % k) shared)
-                           (or (not (elementwise? id)) (math? g id)))]
+                           (or (not (elementwise? id)) (again/math? g id)))]
             [id (reduce min shared)]))))

@@ -26,17 +26,20 @@
 
 (defn- sinkable?
   "Does a unit make nothing but new values of state, which no other unit reads?"
-  [{:keys [stored]} updated read-elsewhere {:keys [nodes inner]}]
+  [{:keys [stored]} updated read-elsewhere {:keys [inner] :as unit}]
   (and (nil? inner)
-       (every? #(or (not (stored %)) (and (contains? updated %) (not (read-elsewhere %)))) nodes)))
+       (every? #(or (not (stored %)) (and (contains? updated %) (not (read-elsewhere %))))
+               (schedule/own-nodes unit))))
 
 (defn- ready-after
   "The position in `early` of the last unit that must run before the update unit `late`: one that
   makes what it reads, reads a state that it writes, or may still fail; -1 when there is none."
   [updated early late]
-  (let [needed (:bases late), written (keep updated (:nodes late))]
-    (reduce (fn [last-one [i {:keys [nodes bases fails]}]]
-              (if (or fails (some needed nodes) (some bases written)) i last-one))
+  (let [needed (:bases late), written (keep updated (schedule/own-nodes late))]
+    (reduce (fn [last-one [i {:keys [bases fails] :as unit}]]
+              (if (or fails (some needed (schedule/own-nodes unit)) (some bases written))
+                i
+                last-one))
             -1 (map-indexed vector early))))
 
 (defn- readers
@@ -82,10 +85,11 @@
 (defn- same-turn?
   "Inside a kernel: does every reader of state s read, in the very turn that writes u, just the
   element that u replaces?"
-  [g {:keys [layouts stored] :as sched} {:keys [nodes axes-of level] :as unit} u s]
+  [g {:keys [layouts stored] :as sched} {:keys [nodes axes-of level again] :as unit} u s]
   (let [deps (slots/kernel-deps g layouts unit)
         paths (slots/paths unit deps)
-        root? #(or (stored %) (not= :elementwise (op/kind (graph/op-at g %))))
+        root? #(or (and (stored %) (not (contains? again %)))
+                   (not= :elementwise (op/kind (graph/op-at g %))))
         needed (slots/evaluations unit deps paths root?)
         reads? (fn [c] (some #(= s (:base (layouts %))) (graph/args-at g c)))]
     (every? (fn [c] (and (= (level c) (level u))
@@ -168,7 +172,9 @@
   ([g sched updated] (arrange g sched updated {}))
   ([g {:keys [units] :as sched} updated options]
    (let [units (settled sched (mapv #(told g sched options %) units) updated)
-         unit-of (into {} (for [[i {:keys [nodes]}] (map-indexed vector units), id nodes] [id i]))
+         unit-of (into {} (for [[i unit] (map-indexed vector units)
+                                id (schedule/own-nodes unit)]
+                            [id i]))
          lasts (lasts units)
          over? (fn [u s] (in-place? g sched units lasts (unit-of u) u s))
          in-state (into {} (filter (fn [[u s]] (over? u s))) updated)]
