@@ -3,7 +3,9 @@
   accumulators, stores. Values are computed where they are first needed in a body; what a later slot
   needs is computed again when cheap, else it goes through scratch memory. (kernel cx unit) →
   {:kernel … :args [key …] :scratch {key …}}."
-  (:require [damo.compile.lower.collapse :as collapse]
+  (:require [damo.compile.lower.best :as best]
+            [damo.compile.lower.collapse :as collapse]
+            [damo.compile.lower.nonempty :as nonempty]
             [damo.compile.lower.scalar :as scalar]
             [damo.compile.lower.slots :as slots]
             [damo.compile.schedule :as schedule]
@@ -11,7 +13,6 @@
             [damo.data.graph :as graph]
             [damo.data.tuple :as tuple]
             [damo.data.type :as type]
-            [damo.meaning.failing :as failing]
             [damo.op :as op]
             [damo.op.indexing :as indexing]))
 
@@ -244,20 +245,23 @@
         index (own-index cx loops id 0)]
     (vswap! (:stores body) conj [:store p index [(:combine (entry cx id)) [:load p index] value]])))
 
+(defn- best-line
+  "The line along which an arg-reduction runs in the loop around which `loops` are, as
+  damo.compile.lower.best has it; its values are computed in bodies at that path."
+  [{:keys [unit] :as cx} {:keys [path env]} loops id]
+  (let [{:keys [better combine]} (entry cx id), d (type/computed (dtype cx (nth (node cx id) 2)))]
+    {:better better, :both combine, :dtype d, :float (type/float-dtype? d), :fresh #(fresh cx %)
+     :worst [:const d (scalar/worst d better)], :n (nth (:axes unit) (count loops))
+     :value (fn [position]
+              (let [inner (assoc (body @env) :path path)
+                    v (operand! cx inner (conj loops position) id 0)]
+                [@(:stmts inner) v]))}))
+
 (defn- accumulate-best! [cx body loops id value]
-  (let [{:keys [best index]} (@(:accs cx) id)
-        a (nth (node cx id) 2)
-        {:keys [axis]} (graph/attrs-of (node cx id))
-        wins [(:better (entry cx id)) value best]
-        test (if (type/float-dtype? (dtype cx a))
-              [:or wins [:and [:isnan value] [:not [:isnan best]]]] wins)
-        better (fresh cx "v")]
-    (emit! body [:let better test])
-    (emit! body [:set best (if-let [combine (:combine (entry cx id))]
-                             [combine best value]
-                             [:select better value best])])
-    (emit! body [:set index
-                 [:select better [:size (nth (domain-positions cx loops id) axis)] index]])))
+  (let [{:keys [best index]} (@(:accs cx) id), {:keys [axis]} (graph/attrs-of (node cx id))
+        line (best-line cx body (pop loops) id)]
+    (run! #(emit! body %)
+          (best/step line value (nth (domain-positions cx loops id) axis) best index))))
 
 (defn- accumulate! [{:keys [unit] :as cx} body loops id]
   (let [value (operand! cx body loops id 0)
@@ -297,13 +301,21 @@
 
 (declare body-stmts)
 
-(defn- inner-loop! [{:keys [unit] :as cx} body path loops deep]
-  (let [L (count loops)
-        finished (filter #(and (reduces? cx %) (= L (get-in unit [:known %]))) deep)
-        i (fresh cx "i")]
-    (run! #(accumulator! cx body %) finished)
-    (emit! body (into [:for i (nth (:axes unit) L)]
-                 (body-stmts cx deep path @(:env body) (conj loops i))))
+(defn- search!
+  "Emits the loops of an arg-reduction that has them for itself."
+  [cx body path loops id]
+  (let [{:keys [stmts best]} (best/search (best-line cx (assoc body :path path) loops id))]
+    (run! #(emit! body %) stmts)
+    (vswap! (:accs cx) assoc id best)))
+
+(defn- inner-loop! [{:keys [unit fixed] :as cx} body path loops deep]
+  (let [L (count loops), extent (nth (:axes unit) L), i (fresh cx "i")
+        finished (filter #(and (reduces? cx %) (= L (get-in unit [:known %]))) deep)]
+    (if (and (every? (or (:apart unit) #{}) deep) (= finished deep) (best/along? fixed extent))
+      (run! #(search! cx body path loops %) finished)
+      (do (run! #(accumulator! cx body %) finished)
+          (emit! body (into [:for i extent]
+                       (body-stmts cx deep path @(:env body) (conj loops i))))))
     (doseq [id finished]
       (finish-reduction! cx body id)
       (keep-value! cx body loops id))))
@@ -340,18 +352,6 @@
         :when (not= acc d)]
     [:for i (type/size (shape cx id))
      [:store (param cx [:node id] d :out) i [:cast d [:load (param cx key acc :in) i]]]]))
-
-(defn- nonempty-checks
-  "Reductions that must choose an element have one, or no result, as the maxima of no rows."
-  [{:keys [unit g] :as cx}]
-  (for [id (:nodes unit) :when (:nonempty (entry cx id))
-        :let [number (failing/reduced-count (graph/attrs-at g id) (schedule/domain g id))
-              results (type/size (type/shape-of (first (tuple/types (graph/type-of g id)))))
-              some? [:gt [:size number] [:const :i64 0]]
-              none? [:eq [:size results] [:const :i64 0]]]
-        :when (not (failing/nonempty? (:bounds g) number))]
-    [:require (if (failing/nonempty? (:bounds g) results) some? [:or some? none?])
-     ((:note-of cx) id)]))
 
 (defn writing
   "A context for writing one kernel: {:g graph, :sched schedule, :memory-of (fn [id] key), :note-of
@@ -393,7 +393,7 @@
         stored (into #{} (filter (:stored sched)) (schedule/own-nodes unit))
         scratch (slots/scratch g unit deps paths stored)
         cx (assoc (writing cx) :unit unit, :paths paths, :stored stored, :scratch scratch)
-        body (vec (concat (nonempty-checks cx) (initial-stores cx)
+        body (vec (concat (nonempty/checks cx unit) (initial-stores cx)
                           (body-stmts cx (:nodes unit) [] {} []) (final-stores cx)))]
     (assoc (finished cx (kernel-name cx unit) (collapse/collapse body))
            :scratch (scratch-sizes cx scratch))))

@@ -139,7 +139,7 @@
                                      (map :id (mapcat val (sort-by key running))))))
         note-of (zipmap noted (range)), memory-of (place/memory-of g alias over)
         cx {:g g, :sched sched, :memory-of memory-of, :note-of note-of, :needing running
-            :counting (counted/counting g dims), :largest (largest g)}]
+            :fixed dims, :counting (counted/counting g dims), :largest (largest g)}]
     {:steps (into (steps/with-own-scratch (steps/steps cx units 0)) copies)
      :memory-of memory-of, :over over, :bound bound, :noted noted, :note-of note-of}))
 

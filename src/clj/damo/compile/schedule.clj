@@ -161,12 +161,14 @@
 
 (defn- place
   "How a node would lie in a kernel with those axes: its level, the axes of its dims, and the level
-  at which its value is known, nil when only after the kernel (a reduction over outer axes)."
+  at which its value is known, nil when only after the kernel (a reduction over outer axes), and
+  whether it has loops :apart from those of others."
   [g id {:keys [assigned axes]}]
   (let [level (count (remove nil? assigned))
         kept (mapv first (result-axes g id assigned))
         outer (count (remove nil? kept))]
     {:axes axes, :assigned assigned, :level level, :axes-of kept
+     :apart (= :arg-reduce (kind g id))
      :known (cond (not (#{:reduce :arg-reduce} (kind g id))) level
                   (= (set (remove nil? kept)) (set (range outer))) outer)}))
 
@@ -203,8 +205,9 @@
                      (along-memory? unit (domain g id) reads assigned))
             p))))))
 
-(defn- join [unit id {:keys [axes level known axes-of assigned]}]
+(defn- join [unit id {:keys [axes level known axes-of assigned apart]}]
   (-> unit
+      (cond-> apart (update :apart (fnil conj #{}) id))
       (assoc :axes axes)
       (update :nodes conj id)
       (update :level assoc id level)

@@ -6,6 +6,7 @@ import damo.tensor.DType;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 
 /**
  * One kernel as a hidden LLVM function: a pointer for each parameter, an i64 for each dimension
@@ -22,6 +23,7 @@ final class KernelWriter {
     private final ExprWriter exprs;
     /** The parameters, and behind them the local arrays so far. */
     private final List<Kernel.Param> memories;
+    private final Extremes extremes = new Extremes(lines);
 
     private KernelWriter(Kernel kernel, Usage usage, MathLibrary library) {
         this.kernel = kernel;
@@ -93,6 +95,13 @@ final class KernelWriter {
     }
 
     private void loop(Kernel.For s) {
+        Map<String, Kernel.Acc> found = extremes.found(s);
+        found.forEach(extremes::begin);
+        plainLoop(s);
+        found.forEach((name, acc) -> combine(acc, extremes.end(name)));
+    }
+
+    private void plainLoop(Kernel.For s) {
         String variable = Names.local("n", s.var());
         exprs.bind(s.var(), variable);
         lines.loop(variable, exprs.size(s.extent()), worthwhile(s), Rest.masked(s)
@@ -136,8 +145,16 @@ final class KernelWriter {
     }
 
     private void accumulate(Kernel.Acc s) {
-        DType t = s.value().dtype();
         String term = exprs.term(s.value());
+        if (extremes.has(s.name())) {
+            extremes.add(s.name(), term);
+        } else {
+            combine(s, term);
+        }
+    }
+
+    private void combine(Kernel.Acc s, String term) {
+        DType t = s.value().dtype();
         String old = lines.value("load ", Types.value(t), ", ptr ", exprs.slot(s.name()));
         String sum = Arithmetic.write(lines, s.op(), t, List.of(old, term),
                 ExprWriter.REDUCTION_FLAGS);

@@ -2,7 +2,7 @@
   "The order inside a kernel. The body at level L (inside L loops) is a sequence of slots: an inner
   loop, then the statements that need its results. A node's path is its slot in the body at each
   level; two nodes share a loop where their paths agree. Softmax of rows: max in slot 0, the sum of
-  exponentials in slot 1, the quotient in slot 2."
+  exponentials in slot 1, the quotient in slot 2. What has loops :apart is in a slot between two."
   (:require [damo.compile.schedule :as schedule]
             [damo.compile.schedule.again :as again]
             [damo.data.graph :as graph]
@@ -18,18 +18,24 @@
                            (filter #(contains? level %)) (distinct))
                        (graph/args-of (nth (:nodes g) id)))])))
 
+(defn- next-slot
+  "The first slot behind one: a whole number, or halfway between two for what shares no loop."
+  [slot own?]
+  (let [whole (long (Math/floor (double slot)))
+        half (+ whole 1/2)]
+    (cond (not own?) (inc whole), (< slot half) half, :else (inc half))))
+
 (defn- slot-in-body
   "The slot of a node in the body at level L, given the slots of the nodes before it."
-  [{:keys [level known]} L deps slots id]
-  (let [deep? #(< L (level %))]
+  [{:keys [level known apart]} L deps slots id]
+  (let [deep? #(< L (level %)), own? (and (contains? apart id) (deep? id) (<= (known id) L))]
     (reduce (fn [s d]
               (if-let [at (slots d)]
                 (max s (cond (not (deep? id)) at
-                             (not (deep? d)) (inc at)
-                             (<= (known d) L) (inc at)
-                             :else at))
+                             (and (deep? d) (< L (known d)) (not own?)) at
+                             :else (next-slot at own?)))
                 s))
-            (if (deep? id) 0 -1) (deps id))))
+            (cond (not (deep? id)) -1, own? 1/2, :else 0) (deps id))))
 
 (defn paths
   "The path of each node of a kernel, a vector of slots for the bodies at level 0 … level of the

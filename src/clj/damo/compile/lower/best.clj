@@ -1,0 +1,111 @@
+(ns damo.compile.lower.best
+  "The loops that find where the extreme of a line stands, in a form that becomes vectors: the line
+  in blocks, of each the extreme alone; then only the block of the best one is looked at again, for
+  the first place where it stands. What a block is computed from is computed again there, so nothing
+  else runs in these loops.
+  (search line) → {:stmts statements, :best {:best name, :index name}}."
+  (:require [damo.data.type :as type]))
+
+(set! *warn-on-reflection* true)
+
+(def ^:private block
+  "Elements of a block. Of each the maxima of several vectors are put together, which takes as long
+  as some hundred elements; the best one is looked at twice."
+  1024)
+
+(defn along?
+  "Can a line of that extent be cut into blocks? Its remainder must be known to end with it, so all
+  that its extent mentions must be among the dims `fixed` when a call begins."
+  [fixed extent]
+  (every? (or fixed #{}) (type/dim-symbols extent)))
+
+(defn- wins
+  "Is x better than best? The first NaN wins over all numbers."
+  [{:keys [better float]} x best]
+  (if float
+    [:or [better x best] [:and [:isnan x] [:not [:isnan best]]]]
+    [better x best]))
+
+(defn- limit
+  "What no float but the best one is beyond, or none but NaN where that is the best: the number next
+  to it, NaN next to infinity. So one comparison finds it."
+  [{:keys [better dtype]} best]
+  (let [[bits least farthest] (case dtype
+                                :f32 [:i32 Integer/MIN_VALUE ##Inf]
+                                :f64 [:i64 Long/MIN_VALUE ##Inf])
+        zero [:const dtype 0.0], b [:bits best], one [:const bits 1]
+        [beside-zero no-nan] (case better, :gt [(inc least) farthest], :lt [1 (- farthest)])]
+    [:select [:isnan best] [:const dtype no-nan]
+     [:float [:select [better best zero] [:sub b one]
+              [:select [:eq best zero] [:const bits beside-zero] [:add b one]]]]]))
+
+(defn- stands
+  "Is x the best? Of floats its `limit` is given."
+  [{:keys [better float]} x best]
+  (if float [:not [(case better, :gt :le, :lt :ge) x best]] [:eq x best]))
+
+(defn- parts
+  "The blocks of a line: those that are full, of which :count is the number, and the rest, which is
+  block number :block. (:start number) is where one begins."
+  [n]
+  (let [full (type/dim-quot n block), rest-of (if (integer? n) (mod n block) [:mod n block])]
+    (remove #(= 0 (:extent %))
+            [{:count full, :extent (if (= 0 full) 0 block), :start #(type/dim* block %)}
+             {:extent rest-of, :start (constantly (type/dim* block full)), :block full}])))
+
+(defn- each-block
+  "The statements (f start block-number extent) of a part, for each of its blocks."
+  [{:keys [fresh]} {:keys [count extent start block]} f]
+  (if count
+    (let [b (fresh "i")] [(into [:for b count] (f (start b) b extent))])
+    (f (start nil) block extent)))
+
+(defn- over
+  "The loop over a block whose statements (f value position) look at each of its elements."
+  [{:keys [fresh value]} start extent f]
+  (let [i (fresh "i"), [stmts v] (value (type/signed+ start i))]
+    (-> [:for i extent] (into stmts) (into (f v i)))))
+
+(def ^:private extreme {:gt :maximum, :lt :minimum})
+
+(defn step
+  "The statements that look at one more value, which stands at `place`, for the names of the `best`
+  so far and of its `index`."
+  [{:keys [fresh better both] :as line} value place best index]
+  (let [wins? (fresh "v")]
+    [[:let wins? (wins line value best)]
+     [:set best (if both [(extreme better) best value] [:select wins? value best])]
+     [:set index [:select wins? [:size place] index]]]))
+
+(defn- find-best [{:keys [fresh better worst] :as line} part best at]
+  (each-block line part
+              (fn [start b extent]
+                (let [m (fresh "a")]
+                  (into [[:var m worst]
+                         (over line start extent (fn [v _] [[:acc (extreme better) m v]]))]
+                        (step line m b best at))))))
+
+(defn- find-place [{:keys [fresh] :as line} part sought at index]
+  (each-block line part
+              (fn [start b extent]
+                (let [k (fresh "a"), none [:const :i32 block]]
+                  [[:if [:eq at [:size b]]
+                    [:var k none]
+                    (over line start extent
+                          (fn [v i] [[:acc :minimum k [:select (stands line v sought)
+                                                       [:cast :i32 [:size i]] none]]]))
+                    [:set index [:add [:size start] [:cast :i64 k]]]]]))))
+
+(defn search
+  "The statements that find the best element of a line, and the names of it and of its index. The
+  line: {:n extent, :better :gt or :lt, :both is the element wanted too, :dtype of the values,
+  :float is it one of floats, :worst expression of what no other is worse than, :fresh
+  (fn [prefix] name), :value (fn [position] [statements expression])}."
+  [{:keys [n fresh worst float] :as line}]
+  (let [best (fresh "a"), at (fresh "a"), sought (fresh "v"), index (fresh "a"), parts (parts n)]
+    {:best {:best best, :index index}
+     :stmts (-> [[:var best worst] [:var at [:const :i64 0]]]
+                (into (mapcat #(find-best line % best at)) parts)
+                (conj [:let sought (if float (limit line best) best)])
+                (conj [:var index [:const :i64 0]])
+                (into (mapcat #(find-place line % sought at index)) parts))}))
