@@ -160,9 +160,8 @@
     (mapv vector assigned)))
 
 (defn- place
-  "How a node would lie in a kernel with those axes: its level, the axes of its dims, and the level
-  at which its value is known, nil when only after the kernel (a reduction over outer axes), and
-  whether it has loops :apart from those of others."
+  "How a node would lie in a kernel with those axes: level, axes of its dims, the level at which its
+  value is known (nil: only after the kernel), and whether its loops are :apart."
   [g id {:keys [assigned axes]}]
   (let [level (count (remove nil? assigned))
         kept (mapv first (result-axes g id assigned))

@@ -77,7 +77,8 @@
         y (d/mul (d/sub x (d/max x :axis 1 :keepdims true)) 0.5), best (d/argmax y :axis 1)
         env {'x (lines :f32 [3 1300] 0)}]
     (check (d/graph [best (d/min y :axis 1) (d/add 1 best) (d/argmin (d/mul x x) :axis 1) y
-                     (d/argmax (d/mul y (d/expand-dims best 1)) :axis 0) (d/any (d/gt y -0.25) :axis 1)])
+                     (d/argmax (d/mul y (d/expand-dims best 1)) :axis 0)
+                     (d/any (d/gt y -0.25) :axis 1)])
            env "several loops")))
 
 (deftest over-a-state-that-is-written
