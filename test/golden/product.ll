@@ -1,4 +1,4 @@
-declare void @damo.narrow.f32.10(i64, i64, float, ptr, i64, i64, ptr, i64, float, ptr, i64)
+declare void @damo.short.16xf32(i64, i64, i64, float, ptr, i64, i64, ptr, i64, i64, float, ptr, i64, i64)
 
 define i32 @damo_call(ptr %buffers, ptr %dims, ptr %failure) #2 {
 entry:
@@ -10,7 +10,9 @@ entry:
   %t5 = load ptr, ptr %t4
   %t6 = getelementptr inbounds ptr, ptr %buffers, i64 2
   %t7 = load ptr, ptr %t6
-  call void @damo.narrow.f32.10(i64 %t1, i64 784, float 0x3ff0000000000000, ptr %t3, i64 784, i64 1, ptr %t5, i64 10, float 0x0000000000000000, ptr %t7, i64 10)
+  %t8 = getelementptr inbounds i64, ptr %failure, i64 37
+  %t9 = load i64, ptr %t8
+  call void @damo.short.16xf32(i64 %t1, i64 10, i64 784, float 0x3ff0000000000000, ptr %t3, i64 784, i64 1, ptr %t5, i64 10, i64 1, float 0x0000000000000000, ptr %t7, i64 10, i64 %t9)
   ret i32 0
 }
 

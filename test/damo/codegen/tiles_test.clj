@@ -119,26 +119,49 @@
 
 (defn- gaussians [^Random r n] (double-array (repeatedly n #(.nextGaussian r))))
 
+(defn- turned-b
+  "The same with B by columns."
+  [{[_ n k] :sizes :as case}]
+  (assoc-in case [:operands 1] (operand :columns k n 1)))
+
 (defn- dense [m n k threads]
   {:sizes [m n k], :factors [0.7 0.3], :threads threads
    :operands [(operand :rows m k 1) (operand :rows k n 1) (operand :rows m n 1)]})
 
+(defn- part
+  "The case and the values of the part of a dense product that has rows i … i+h-1, columns j …
+  j+w-1."
+  [{[m n k] :sizes :as whole} [^doubles a ^doubles b ^doubles c] [i j h w]]
+  (let [turned (= 1 (first (:strides (second (:operands whole)))))]
+    [(cond-> (dense h w k 1) turned turned-b)
+     [(double-array (for [q (range h) l (range k)] (aget a (+ (* (+ i q) k) l))))
+      (double-array (if turned
+                      (for [q (range w) l (range k)] (aget b (+ (* (+ j q) k) l)))
+                      (for [l (range k) q (range w)] (aget b (+ (* l n) j q)))))
+      (double-array (for [p (range h) q (range w)] (aget c (+ (* (+ i p) n) j q))))]]))
+
+;; Tiles, few rows, few columns, and few elements; and parts of them that are computed alike.
+(def ^:private wholes-and-parts
+  [[[61 200] [[0 0 61 200] [13 31 20 34] [40 100 13 37]]]
+   [[12 700] [[0 0 12 700] [3 31 7 40] [11 65 1 600] [2 660 9 40] [10 300 2 20]]]
+   [[400 4] [[0 0 400 4] [3 1 300 3] [387 3 13 1] [7 2 13 2]]]
+   [[5 2] [[0 0 5 2] [1 1 2 1] [0 0 1 2]]]])
+
 (deftest one-order-test
   (testing "an element has the same bits in a larger product, at any place, by any threads"
-    (doseq [dtype [:f32 :f64] k [60 784]]
-      (with-open [^NativeCode code (tiled/compile-product dtype 512)]
-        (let [r (Random. 3), m 61, n 200
-              [a b c :as values] (mapv #(gaussians r %) [(* m k) (* k n) (* m n)])
-              whole (vec (run code dtype (dense m n k 1) values))
-              part (fn [i j w]
-                     (run code dtype (dense 1 w k 1)
-                       [(double-array (for [l (range k)] (aget ^doubles a (+ (* i k) l))))
-                        (double-array (for [l (range k) q (range w)]
-                                        (aget ^doubles b (+ (* l n) j q))))
-                        (double-array (for [q (range w)] (aget ^doubles c (+ (* i n) j q))))]))]
-          (doseq [threads [2 3 8]]
-            (is (= whole (vec (run code dtype (dense m n k threads) values)))
-                [dtype k threads]))
-          (doseq [[i j w] [[0 0 200] [60 199 1] [13 31 2] [59 100 37]]
-                  :let [from (+ (* i n) j)]]
-            (is (= (subvec whole from (+ from w)) (vec (part i j w))) [dtype k i j w])))))))
+    (doseq [dtype [:f32 :f64], bits [128 256 512]]
+      (with-open [^NativeCode code (tiled/compile-product dtype bits)]
+        (doseq [[[m n] parts] wholes-and-parts, k (if (< bits 512) [401] [60 784])
+                lies [identity turned-b]]
+          (let [r (Random. 3)
+                values (mapv #(gaussians r %) [(* m k) (* k n) (* m n)])
+                case (lies (dense m n k 1))
+                whole (vec (run code dtype case values))]
+            (doseq [threads [2 8]]
+              (is (= whole (vec (run code dtype (assoc case :threads threads) values)))
+                  [dtype bits (:sizes case) threads]))
+            (doseq [[i j h w :as place] parts
+                    :let [[inner inner-values] (part case values place)]]
+              (is (= (for [p (range h) q (range w)] (nth whole (+ (* (+ i p) n) j q)))
+                     (run code dtype inner inner-values))
+                  [dtype bits (:sizes case) place]))))))))

@@ -13,7 +13,6 @@ final class DotProduct {
     /** Sums that are under way at once, so that none waits for the one before. */
     private static final int CHAINS = 8;
 
-    private final int lanes;
     private final int rows;
     private final int steps;
     private final Lines lines;
@@ -22,7 +21,7 @@ final class DotProduct {
 
     private DotProduct(Lines lines, DType t, boolean one, int vectorBits) {
         this.lines = lines;
-        this.lanes = vectorBits / Types.bits(t);
+        int lanes = vectorBits / Types.bits(t);
         this.rows = one ? 1 : Math.min(ROWS, lanes);
         this.steps = CHAINS / rows;
         this.v = new Vectors(lines, t, lanes);
@@ -38,12 +37,7 @@ final class DotProduct {
     }
 
     private void groups() {
-        String whole = lines.value("udiv i64 %k, ", Integer.toString(lanes));
-        String end = lines.value("mul nuw nsw i64 ", whole, ", ", Integer.toString(lanes));
-        String left = lines.value("sub nsw i64 %k, ", end);
-        String some = lines.value("zext i1 ", lines.value("icmp sgt i64 ", left, ", 0"),
-                " to i64");
-        String mask = v.below(left);
+        Line line = Line.of(lines, v, "%k");
         String group = lines.fresh();
         String count = lines.value("udiv i64 ", lines.value("add nuw nsw i64 %n, ",
                 Integer.toString(rows - 1)), ", ", Integer.toString(rows));
@@ -52,9 +46,8 @@ final class DotProduct {
             String first = lines.value("mul nuw nsw i64 ", group, ", ", Integer.toString(rows));
             List<String> starts = starts(first, last);
             List<String> sums = v.sums(rows * steps);
-            terms(starts, sums, whole);
-            lines.loop(lines.fresh(), some, null,
-                    () -> term(starts, end, sums.subList(0, rows), mask));
+            line.each(steps, (index, step, mask) -> term(starts, index, sums.subList(step * rows,
+                    (step + 1) * rows), mask));
             finish(sums, first);
         });
     }
@@ -70,29 +63,6 @@ final class DotProduct {
         return starts;
     }
 
-    private void terms(List<String> starts, List<String> sums, String whole) {
-        String blocks = steps == 1 ? whole
-                : lines.value("udiv i64 ", whole, ", ", Integer.toString(steps));
-        String block = lines.fresh();
-        lines.loop(block, blocks, null, () -> {
-            String from = lines.value("mul nuw nsw i64 ", block, ", ",
-                    Integer.toString(steps * lanes));
-            for (int s = 0; s < steps; s++) {
-                term(starts, lines.value("add nuw nsw i64 ", from, ", ",
-                        Integer.toString(s * lanes)), sums.subList(s * rows, (s + 1) * rows), null);
-            }
-        });
-        if (steps > 1) {
-            String from = lines.value("mul nuw nsw i64 ", blocks, ", ", Integer.toString(steps));
-            String rest = lines.fresh();
-            lines.loop(rest, lines.value("sub nsw i64 ", whole, ", ", from), null, () -> {
-                String l = lines.value("add nuw nsw i64 ", from, ", ", rest);
-                term(starts, lines.value("mul nuw nsw i64 ", l, ", ", Integer.toString(lanes)),
-                        sums.subList(0, rows), null);
-            });
-        }
-    }
-
     /** The vectors of the rows at an index times that of x. */
     private void term(List<String> starts, String index, List<String> sums, String mask) {
         String x = v.load(v.address("%x", index), mask);
@@ -102,19 +72,11 @@ final class DotProduct {
     }
 
     private void finish(List<String> sums, String first) {
-        List<String> totals = new ArrayList<>();
-        for (int r = 0; r < rows; r++) {
-            List<String> parts = new ArrayList<>();
-            for (int s = r; s < sums.size(); s += rows) {
-                parts.add(v.sum(sums.get(s)));
-            }
-            totals.add(v.total(parts));
-        }
-        String scaled = results.times(results.splat("%alpha"), v.across(totals));
+        String scaled = results.times(results.splat("%alpha"), v.across(v.totals(sums, rows)));
         String mask = rows == 1 ? null
                 : results.below(lines.value("sub nsw i64 %n, ", first));
         String c = v.address("%c", first);
-        VectorProducts.choose(lines, results, () -> results.store(scaled, c, mask),
+        results.unlessZero("%beta", () -> results.store(scaled, c, mask),
                 () -> results.store(results.plus(scaled, results.times(results.splat("%beta"),
                         results.load(c, mask))), c, mask));
     }

@@ -14,11 +14,9 @@ final class OuterProduct {
 
     private final Lines lines = new Lines();
     private final Vectors v;
-    private final String lanes;
 
     private OuterProduct(DType t, int vectorBits) {
         this.v = new Vectors(lines, t, vectorBits / Types.bits(t));
-        this.lanes = Integer.toString(vectorBits / Types.bits(t));
     }
 
     /** Whether the step is such a product, whatever the dimensions are. */
@@ -44,28 +42,19 @@ final class OuterProduct {
     }
 
     private void write() {
-        String whole = lines.value("udiv i64 %n, ", lanes);
-        String end = lines.value("mul nuw nsw i64 ", whole, ", ", lanes);
-        String left = lines.value("sub nsw i64 %n, ", end);
-        String some = lines.value("zext i1 ", lines.value("icmp sgt i64 ", left, ", 0"),
-                " to i64");
-        String mask = v.below(left);
-        VectorProducts.choose(lines, v, () -> rows(whole, end, some, mask, null),
-                () -> rows(whole, end, some, mask, v.splat("%beta")));
+        Line line = Line.of(lines, v, "%n");
+        v.unlessZero("%beta", () -> rows(line, null), () -> rows(line, v.splat("%beta")));
         lines.add("ret void");
     }
 
     /** All rows; {@code beta} is null where C is not read. */
-    private void rows(String whole, String end, String some, String mask, String beta) {
+    private void rows(Line line, String beta) {
         String row = lines.fresh();
         lines.loop(row, "%m", null, () -> {
             String a = v.scalar(v.address("%a", lines.value("mul nsw i64 ", row, ", %a.row")));
             String x = v.splat(lines.value("fmul ", v.element(), " %alpha, ", a));
             String c = v.address("%c", lines.value("mul nsw i64 ", row, ", %c.row"));
-            String i = lines.fresh();
-            lines.loop(i, whole, null, () -> part(lines.value("mul nuw nsw i64 ", i, ", ", lanes),
-                    null, x, c, beta));
-            lines.loop(lines.fresh(), some, null, () -> part(end, mask, x, c, beta));
+            line.each((index, mask) -> part(index, mask, x, c, beta));
         });
     }
 

@@ -11,17 +11,13 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 
 /**
- * The matrix products that one program asks for: a dispatching function for each dtype, from the
- * template resources/damo/gemm.ll, that picks gemv, ger or gemm of the BLAS by the sizes of the
- * moment; a function for each narrow product, and some for a vector and a matrix. They are the same
- * in every program, so each is a module of its own, which a process compiles once.
+ * The matrix products that one program asks for: a function for each dtype, resources/damo/gemm.ll,
+ * that decides by the sizes of the moment what computes them, and some for a vector and a matrix.
+ * They are the same in every program, so each is a module of its own, which a process compiles
+ * once.
  */
 final class Products {
     private static final String TEMPLATE = Resources.text("gemm.ll");
-
-    /** Rows of C that a narrow product holds at a time: with their operands they fill registers. */
-    private static final int ROWS_WIDE = 8;
-    private static final int ROWS = 4;
 
     private final Outside outside;
     private final int vectorBits;
@@ -64,6 +60,13 @@ final class Products {
         return "@" + name;
     }
 
+    /** The same for a step, whose sizes may tell more. */
+    String require(Step.Gemm g) {
+        DType t = g.dtype();
+        return t.floating() && !t.storage() && ShortProduct.fits(g, new Tiles(t, vectorBits))
+                ? ShortProduct.require(outside, t, vectorBits) : require(t);
+    }
+
     private String gemm(DType t, Outside called) {
         return TEMPLATE.replace("{gemm}", gemmName(t)).replace("{product}",
                 new Products(called, vectorBits).requireProduct(t).substring(1))
@@ -85,28 +88,6 @@ final class Products {
         return new Tiles(t, vectorBits).name("gemm");
     }
 
-    /** Whether the step has a function of its own: n is a small constant, B has rows. */
-    boolean narrow(Step.Gemm g) {
-        return g.dtype().floating() && g.n() instanceof Size.Int n
-                && NarrowProduct.fits(g.dtype(), n.value(), vectorBits)
-                && g.b().colStride().equals(new Size.Int(1));
-    }
-
-    /** The name (with {@code @}) of that function; see {@link NarrowProduct#write}. */
-    String requireNarrow(Step.Gemm g) {
-        DType t = g.dtype();
-        int n = (int) ((Size.Int) g.n()).value();
-        String name = NarrowProduct.name(t, n);
-        share(name, "i64, i64, {T}, ptr, i64, i64, ptr, i64, {T}, ptr, i64", t,
-                called -> narrow(t, n, called));
-        return "@" + name;
-    }
-
-    private String narrow(DType t, int n, Outside called) {
-        String wide = new Products(called, vectorBits).require(t);
-        return NarrowProduct.write(t, n, vectorBits >= 512 ? ROWS_WIDE : ROWS, wide);
-    }
-
     /** The step as a product of a vector and a matrix; null where it is none. */
     VectorProducts vector(Step.Gemm g) {
         return g.dtype().floating() && !g.dtype().storage() ? VectorProducts.of(g) : null;
@@ -121,7 +102,7 @@ final class Products {
             return "@" + part;
         }
         share(name, VectorProducts.PARAMETERS, t, called -> p.text(name, t, vectorBits,
-                new Products(called, vectorBits).require(t)));
+                ShortProduct.require(called, t, vectorBits)));
         return "@" + name;
     }
 

@@ -64,12 +64,12 @@ final class RowProduct {
 
     /** Columns of some vectors each, then of one, then the rest. */
     private void tiles(Line line) {
-        String wide = lines.value("udiv i64 ", line.whole, ", ", Integer.toString(TILE));
+        String wide = lines.value("udiv i64 ", line.whole(), ", ", Integer.toString(TILE));
         columns("0", wide, TILE, null);
         String from = lines.value("mul nuw nsw i64 ", wide, ", ", Integer.toString(TILE));
         columns(lines.value("mul nuw nsw i64 ", from, ", ", Integer.toString(lanes)),
-                lines.value("sub nsw i64 ", line.whole, ", ", from), 1, null);
-        columns(line.end, line.some, 1, line.mask);
+                lines.value("sub nsw i64 ", line.whole(), ", ", from), 1, null);
+        columns(line.end(), line.some(), 1, line.mask());
     }
 
     private void columns(String from, String count, int width, String mask) {
@@ -100,7 +100,7 @@ final class RowProduct {
                     lines.value("add nuw nsw i64 ", rest, ", ", left), sums.subList(0, width),
                     tile));
         }
-        finish(totals(sums, width), tile);
+        finish(v.totals(sums, width), tile);
     }
 
     /** Where columns of B and c begin, and how many vectors they are. */
@@ -123,23 +123,11 @@ final class RowProduct {
         return v.address(row, Integer.toString(vector * lanes));
     }
 
-    private List<String> totals(List<String> sums, int width) {
-        List<String> totals = new ArrayList<>();
-        for (int i = 0; i < width; i++) {
-            List<String> parts = new ArrayList<>();
-            for (int s = i; s < sums.size(); s += width) {
-                parts.add(v.sum(sums.get(s)));
-            }
-            totals.add(v.total(parts));
-        }
-        return totals;
-    }
-
     private void finish(List<String> totals, Tile tile) {
         String alpha = v.splat("%alpha");
         List<String> results = new ArrayList<>();
         totals.forEach(total -> results.add(v.times(alpha, total)));
-        VectorProducts.choose(lines, v, () -> each(results, tile, false),
+        v.unlessZero("%beta", () -> each(results, tile, false),
                 () -> each(results, tile, true));
     }
 
@@ -159,13 +147,8 @@ final class RowProduct {
 
     /** Any length: short ones in registers, others row by row. */
     private void any() {
-        String whole = lines.value("udiv i64 %n, ", Integer.toString(lanes));
-        String end = lines.value("mul nuw nsw i64 ", whole, ", ", Integer.toString(lanes));
-        String left = lines.value("sub nsw i64 %n, ", end);
-        String some = lines.value("zext i1 ", lines.value("icmp sgt i64 ", left, ", 0"),
-                " to i64");
-        Line line = new Line(whole, end, some, v.below(left));
-        String few = lines.value("icmp sle i64 ", whole, ", ", Integer.toString(SHORT));
+        Line line = Line.of(lines, v, "%n");
+        String few = lines.value("icmp sle i64 ", line.whole(), ", ", Integer.toString(SHORT));
         String near = lines.freshLabel("short");
         String far = lines.freshLabel("long");
         String after = lines.freshLabel("after");
@@ -180,27 +163,12 @@ final class RowProduct {
     }
 
     private void streamed(Line line) {
-        VectorProducts.choose(lines, v, () -> line(line, (i, m) -> v.store("zeroinitializer",
-                v.address("%c", i), m)), () -> line(line, this::scale));
+        v.unlessZero("%beta", () -> line.each((i, m) -> v.store("zeroinitializer",
+                v.address("%c", i), m)), () -> line.each(this::scale));
         String from = "0";
         for (int rows : ROWS) {
             from = rows(from, rows, line);
         }
-    }
-
-    /** A row as vectors: the number of whole ones, where they end, and whether there is a rest. */
-    private record Line(String whole, String end, String some, String mask) { }
-
-    /** What is done with the vector at an index, under a mask that may be null. */
-    private interface Part {
-        void write(String index, String mask);
-    }
-
-    private void line(Line line, Part part) {
-        String i = lines.fresh();
-        lines.loop(i, line.whole, null, () -> part.write(lines.value("mul nuw nsw i64 ", i, ", ",
-                Integer.toString(lanes)), null));
-        lines.loop(lines.fresh(), line.some, null, () -> part.write(line.end, line.mask));
     }
 
     private void scale(String index, String mask) {
@@ -224,7 +192,7 @@ final class RowProduct {
                 xs.add(v.splat(lines.value("fmul ", v.element(), " %alpha, ", x)));
                 starts.add(v.address("%b", lines.value("mul nsw i64 ", l, ", %b.lead")));
             }
-            line(line, (i, m) -> add(i, m, xs, starts));
+            line.each((i, m) -> add(i, m, xs, starts));
         });
         return lines.value("add nuw nsw i64 ", from, ", ",
                 lines.value("mul nuw nsw i64 ", blocks, ", ", Integer.toString(rows)));

@@ -44,6 +44,7 @@ final class TiledProduct {
         Outside outside = new Outside();
         String scratch = Scratch.require(outside, vectorBits);
         String parallel = Parallel.require(outside, vectorBits);
+        String few = ShortProduct.require(outside, t, vectorBits);
         String attributes = Attributes.text(vectorBits);
         StringBuilder text = new StringBuilder(outside.declarations());
         for (int rows = 1; rows <= tiles.rows(); rows++) {
@@ -54,7 +55,7 @@ final class TiledProduct {
         }
         text.append(TilePacking.all(tiles)).append(TileBlocks.all(tiles, scratch))
                 .append(new TiledProduct(tiles).chunk()).append(new TiledProduct(tiles).tails())
-                .append(new TiledProduct(tiles).product(parallel)).append(attributes);
+                .append(new TiledProduct(tiles).product(parallel, few)).append(attributes);
         List<LlvmModule.Text> texts = new ArrayList<>();
         texts.add(new LlvmModule.Text(text.toString(), LlvmModule.Kind.LOOPS));
         for (int vectors = 1; vectors <= Tiles.WIDE; vectors++) {
@@ -102,14 +103,18 @@ final class TiledProduct {
 
     // ## The product
 
-    private String product(String parallel) {
+    private String product(String parallel, String few) {
         lines.slot("%job", "[" + TileJob.WORDS + " x i64]");
         String some = w.both(w.is("sgt", "%m", "0"), w.is("sgt", "%n", "0"));
         String calls = lines.value("icmp ne ptr %tail, null");
-        lines.either(some, () -> {
+        lines.either(some, () -> lines.either(w.both(w.is("eq", "%panels", "0"),
+                ShortProduct.fits(lines, tiles, "%terms")), () -> {
+            few(few);
+            lines.when(calls, () -> tail("%tail", "%context", "0", "%m"));
+        }, () -> {
             describe();
             split(parallel, calls);
-        }, () -> lines.when(w.both(calls, w.is("sgt", "%m", "0")),
+        }), () -> lines.when(w.both(calls, w.is("sgt", "%m", "0")),
                 () -> tail("%tail", "%context", "0", "%m")));
         lines.add("ret void");
         String type = tiles.type();
@@ -117,6 +122,14 @@ final class TiledProduct {
                 + type + " %factor, ptr %a, i64 %a.row, i64 %a.col, ptr %b, i64 %b.row, "
                 + "i64 %b.col, " + type + " %beta, ptr %c, i64 %c.row, i64 %threads, "
                 + "i64 %panels, ptr %tail, ptr %context) #0 {\n" + lines.text() + "}\n\n";
+    }
+
+    /** What has few rows or columns is not worth packing. */
+    private void few(String function) {
+        String type = tiles.type();
+        lines.add("call void ", function, "(i64 %m, i64 %n, i64 %terms, ", type, " %factor, ptr %a,"
+                + " i64 %a.row, i64 %a.col, ptr %b, i64 %b.row, i64 %b.col, ", type,
+                " %beta, ptr %c, i64 %c.row, i64 %threads)");
     }
 
     private String bit(int number) {

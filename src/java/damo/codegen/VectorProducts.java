@@ -29,7 +29,7 @@ record VectorProducts(boolean dots, Size n, Size k, Step.Operand vector, Size st
     static final long LENGTH = 150;
 
     static final String PARAMETERS =
-            "i64, i64, {T}, ptr, i64, ptr, i64, {T}, ptr";
+            "i64, i64, {T}, ptr, i64, ptr, i64, {T}, ptr, i64";
 
     /** The step as such a product; null where it is none. */
     static VectorProducts of(Step.Gemm g) {
@@ -105,7 +105,7 @@ record VectorProducts(boolean dots, Size n, Size k, Step.Operand vector, Size st
         return "void @" + name + "(i64 %n, i64 %k, " + type + " %factor, "
                 + "ptr noalias nocapture readonly %x, i64 %x.step, "
                 + "ptr noalias nocapture readonly %b, i64 %b.lead, " + type + " %beta, "
-                + "ptr noalias nocapture %c)";
+                + "ptr noalias nocapture %c, i64 %threads)";
     }
 
     private void leave(Lines lines, String type, String wide) {
@@ -119,21 +119,5 @@ record VectorProducts(boolean dots, Size n, Size k, Step.Operand vector, Size st
                 " %beta, ptr %c, i64 %n, i64 1)");
         lines.add("ret void");
         lines.label("near");
-    }
-
-    /** Appends the one when beta is 0, else the other. */
-    static void choose(Lines lines, Vectors v, Runnable zero, Runnable other) {
-        String reads = lines.value("fcmp une ", v.element(), " %beta, ", Types.floating(0.0));
-        String add = lines.freshLabel("add");
-        String store = lines.freshLabel("store");
-        String after = lines.freshLabel("after");
-        lines.add("br i1 ", reads, ", label %", add, ", label %", store);
-        lines.label(add);
-        other.run();
-        lines.add("br label %", after);
-        lines.label(store);
-        zero.run();
-        lines.add("br label %", after);
-        lines.label(after);
     }
 }

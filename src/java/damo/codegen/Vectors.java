@@ -25,6 +25,11 @@ final class Vectors {
         this.lanes = lanes;
     }
 
+    /** How many elements a value has. */
+    int lanes() {
+        return lanes;
+    }
+
     /** The type of an element. */
     String element() {
         return Types.value(t);
@@ -86,6 +91,22 @@ final class Vectors {
                     ", ptr ", address, ", i32 ", bytes(), ", <", Integer.toString(lanes), " x i1> ",
                     mask, ")");
         }
+    }
+
+    /** Appends the one when a number is 0, else the other. */
+    void unlessZero(String number, Runnable zero, Runnable other) {
+        String some = lines.value("fcmp une ", element(), " ", number, ", ", Types.floating(0.0));
+        String add = lines.freshLabel("add");
+        String store = lines.freshLabel("store");
+        String after = lines.freshLabel("after");
+        lines.add("br i1 ", some, ", label %", add, ", label %", store);
+        lines.label(add);
+        other.run();
+        lines.add("br label %", after);
+        lines.label(store);
+        zero.run();
+        lines.add("br label %", after);
+        lines.label(after);
     }
 
     private String bytes() {
@@ -153,6 +174,19 @@ final class Vectors {
             halves.add(plus(values.get(i), values.get(half + i)));
         }
         return total(halves);
+    }
+
+    /** What slots hold, added up where they lie {@code count} apart. */
+    List<String> totals(List<String> slots, int count) {
+        List<String> totals = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            List<String> parts = new ArrayList<>();
+            for (int s = i; s < slots.size(); s += count) {
+                parts.add(sum(slots.get(s)));
+            }
+            totals.add(total(parts));
+        }
+        return totals;
     }
 
     /**

@@ -1,0 +1,161 @@
+package damo.codegen;
+
+import damo.tensor.DType;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * A tile of C[m n] = alpha A[m k] B[k n] + beta C that stays in registers while k runs: some rows,
+ * each of some vectors along n; an element of A is taken to all lanes. A and B are read where they
+ * lie. A sum is added up from the first term on, alone (or in {@code chains}, of which each takes
+ * every so-manieth term), so that it does not depend on where in C it stands.
+ *
+ * @param rows rows of C at a time
+ * @param width vectors of each: 1, or an even number
+ * @param chains sums for each element
+ */
+record RowTile(int rows, int width, int chains) {
+    /** Vectors of a strip, which is as wide as a panel. */
+    static final int STRIP = 2;
+    /** Rows of B that are asked for before they are used. */
+    private static final int AHEAD = 12;
+
+    /**
+     * The parameters of the function. It computes {@code %rows} rows of C, no more than it holds.
+     * B and C are strips of columns; {@code .strip} is the distance of one from the next.
+     */
+    static final String PARAMETERS = "i64 %rows, i64 %n, i64 %k, {T} %alpha, "
+            + "ptr noalias nocapture readonly %a, i64 %a.row, i64 %a.col, "
+            + "ptr noalias nocapture readonly %b, i64 %b.row, i64 %b.strip, {T} %beta, "
+            + "ptr noalias nocapture %c, i64 %c.row, i64 %c.strip";
+
+    /** The function's name, without {@code @}. */
+    String name(DType t) {
+        return "damo.tile." + rows + "x" + width + "x" + chains + "." + t.label();
+    }
+
+    /** The text of the function, for vectors of so many lanes. */
+    String text(DType t, int lanes) {
+        Lines lines = new Lines();
+        new Writer(this, lines, new Vectors(lines, t, lanes), lanes).write();
+        return "define internal void @" + name(t) + "("
+                + PARAMETERS.replace("{T}", Types.value(t)) + ") #0 {\n" + lines.text() + "}\n";
+    }
+
+    /** A part of C: where the vectors of B and of the rows of C begin, and their masks. */
+    private record Part(List<String> b, List<List<String>> c, List<String> masks) { }
+
+    private record Writer(RowTile tile, Lines lines, Vectors v, int lanes) {
+        void write() {
+            List<String> as = starts("%a", "%a.row");
+            List<String> cs = starts("%c", "%c.row");
+            String columns = Integer.toString(tile.width * lanes);
+            String parts = lines.value("udiv i64 ", lines.value("add nuw nsw i64 %n, ",
+                    Integer.toString(tile.width * lanes - 1)), ", ", columns);
+            String part = lines.fresh();
+            lines.loop(part, parts, null, () -> {
+                Part p = part(part, cs);
+                finish(v.totals(terms(as, p), tile.rows * tile.width), p);
+            });
+            lines.add("ret void");
+        }
+
+        /** Where rows begin. Behind the last row is the last row again. */
+        private List<String> starts(String base, String stride) {
+            String last = lines.value("sub nsw i64 %rows, 1");
+            List<String> starts = new ArrayList<>();
+            for (int r = 0; r < tile.rows; r++) {
+                String row = lines.call("i64", "llvm.smin.i64", "i64", last, Integer.toString(r));
+                starts.add(v.address(base, lines.value("mul nsw i64 ", row, ", ", stride)));
+            }
+            return starts;
+        }
+
+        private Part part(String number, List<String> cs) {
+            String left = lines.value("sub nsw i64 %n, ", lines.value("mul nuw nsw i64 ", number,
+                    ", ", Integer.toString(tile.width * lanes)));
+            Part p = new Part(new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
+            cs.forEach(c -> p.c.add(new ArrayList<>()));
+            for (int i = 0; i < tile.width; i++) {
+                p.masks.add(v.below(lines.value("sub nsw i64 ", left, ", ",
+                        Integer.toString(i * lanes))));
+                String strip = lines.value("add nuw nsw i64 ", lines.value("mul nuw nsw i64 ",
+                        number, ", ", Integer.toString(tile.width / STRIP)), ", ",
+                        Integer.toString(i / STRIP));
+                String inside = Integer.toString(i % STRIP * lanes);
+                p.b.add(v.address(v.address("%b", lines.value("mul nsw i64 ", strip,
+                        ", %b.strip")), inside));
+                String offset = lines.value("mul nsw i64 ", strip, ", %c.strip");
+                for (int r = 0; r < cs.size(); r++) {
+                    p.c.get(r).add(v.address(v.address(cs.get(r), offset), inside));
+                }
+            }
+            return p;
+        }
+
+        /** The sums of k terms, chain by chain, row by row. */
+        private List<String> terms(List<String> as, Part p) {
+            int size = tile.rows * tile.width;
+            List<String> sums = v.sums(tile.chains * size);
+            String chains = Integer.toString(tile.chains);
+            String turns = tile.chains == 1 ? "%k" : lines.value("udiv i64 %k, ", chains);
+            String turn = lines.fresh();
+            lines.loop(turn, turns, null, () -> {
+                String from = lines.value("mul nuw nsw i64 ", turn, ", ", chains);
+                for (int s = 0; s < tile.chains; s++) {
+                    term(lines.value("add nuw nsw i64 ", from, ", ", Integer.toString(s)), as, p,
+                            sums.subList(s * size, (s + 1) * size));
+                }
+            });
+            if (tile.chains > 1) {
+                String from = lines.value("mul nuw nsw i64 ", turns, ", ", chains);
+                String rest = lines.fresh();
+                lines.loop(rest, lines.value("sub nsw i64 %k, ", from), null, () -> term(
+                        lines.value("add nuw nsw i64 ", from, ", ", rest), as, p,
+                        sums.subList(0, size)));
+            }
+            return sums;
+        }
+
+        /** Row l of B times element l of each row of A. */
+        private void term(String l, List<String> as, Part p, List<String> sums) {
+            String row = lines.value("mul nsw i64 ", l, ", %b.row");
+            List<String> bs = new ArrayList<>();
+            String ahead = lines.value("add nsw i64 ", row, ", ", lines.value(
+                    "mul nsw i64 %b.row, ", Integer.toString(AHEAD)));
+            for (int i = 0; i < tile.width; i++) {
+                bs.add(v.load(v.address(p.b.get(i), row), p.masks.get(i)));
+                v.prefetch(v.address(p.b.get(i), ahead), false);
+            }
+            String column = lines.value("mul nsw i64 ", l, ", %a.col");
+            for (int r = 0; r < tile.rows; r++) {
+                String x = v.splat(v.scalar(v.address(as.get(r), column)));
+                for (int i = 0; i < tile.width; i++) {
+                    v.add(sums.get(r * tile.width + i), x, bs.get(i));
+                }
+            }
+        }
+
+        private void finish(List<String> totals, Part p) {
+            String alpha = v.splat("%alpha");
+            List<String> results = new ArrayList<>();
+            totals.forEach(total -> results.add(v.times(alpha, total)));
+            v.unlessZero("%beta", () -> each(results, p, null),
+                    () -> each(results, p, v.splat("%beta")));
+        }
+
+        /** All of C is read before it is written: a row may be there twice. */
+        private void each(List<String> results, Part p, String beta) {
+            List<String> kept = new ArrayList<>();
+            for (int i = 0; i < results.size(); i++) {
+                String c = p.c.get(i / tile.width).get(i % tile.width);
+                kept.add(beta == null ? results.get(i) : v.plus(results.get(i), v.times(beta,
+                        v.load(c, p.masks.get(i % tile.width)))));
+            }
+            for (int i = 0; i < results.size(); i++) {
+                v.store(kept.get(i), p.c.get(i / tile.width).get(i % tile.width),
+                        p.masks.get(i % tile.width));
+            }
+        }
+    }
+}

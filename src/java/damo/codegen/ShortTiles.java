@@ -1,0 +1,139 @@
+package damo.codegen;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The functions of a short product that compute rows of C on one thread, with the parameters of a
+ * {@link RowTile}: {@code rows} where the rows of B lie along C, {@code few} the same for very few
+ * elements, {@code dots} where they lie along k; there {@code b.row} is the step from one to the
+ * next.
+ */
+final class ShortTiles {
+    /** Rows of A that are read for some rows of B before others are: they stay near. */
+    private static final int BLOCK = 48;
+    private static final int WIDEST = 512;
+
+    private final Tiles tiles;
+    private final boolean many;
+    private final Map<String, String> texts = new LinkedHashMap<>();
+    private Lines lines;
+    private Whole w;
+
+    private ShortTiles(Tiles tiles) {
+        this.tiles = tiles;
+        this.many = tiles.bits() >= WIDEST;
+    }
+
+    /** So many rows and one vector are few elements. */
+    static int fewRows() {
+        return 6;
+    }
+
+    /** The three functions and their tiles. */
+    static String text(Tiles tiles) {
+        ShortTiles s = new ShortTiles(tiles);
+        s.function("rows", s::rows);
+        s.function("few", () -> s.tiles(s.few()));
+        s.function("dots", s::dots);
+        return String.join("\n", s.texts.values());
+    }
+
+    private void function(String name, Runnable body) {
+        lines = new Lines();
+        w = new Whole(lines);
+        body.run();
+        lines.add("ret void");
+        texts.put(name, "define internal void @" + tiles.name(name) + "("
+                + RowTile.PARAMETERS.replace("{T}", tiles.type()) + ") #0 {\n" + lines.text()
+                + "}\n");
+    }
+
+    // ## Rows
+
+    /** Tiles of more than one vector, those of fewer rows first. */
+    private List<RowTile> wide() {
+        return many ? List.of(new RowTile(1, 8, 1), new RowTile(2, 8, 1), new RowTile(4, 4, 1),
+                new RowTile(6, 4, 1), new RowTile(8, 2, 1), new RowTile(10, 2, 1),
+                new RowTile(12, 2, 1))
+                : List.of(new RowTile(1, 8, 1), new RowTile(2, 4, 1), new RowTile(4, 2, 1),
+                        new RowTile(6, 2, 1));
+    }
+
+    /** Tiles of one vector. */
+    private static List<RowTile> narrow() {
+        return List.of(new RowTile(6, 1, 1), new RowTile(12, 1, 1));
+    }
+
+    /** Those of few elements, as one chain of sums would wait for itself. */
+    private List<RowTile> few() {
+        int chains = many ? 4 : 2;
+        return List.of(new RowTile(3, 1, chains), new RowTile(fewRows(), 1, chains));
+    }
+
+    private void rows() {
+        lines.either(w.is("sle", "%n", Integer.toString(tiles.lanes())), () -> tiles(narrow()),
+                () -> tiles(wide()));
+    }
+
+    private void tiles(List<RowTile> some) {
+        some.forEach(tile -> texts.computeIfAbsent(tile.name(tiles.t()),
+                name -> tile.text(tiles.t(), tiles.lanes())));
+        RowSplit.write(lines, some.stream().map(RowTile::rows).toList(), "%rows",
+                (tile, from, rows) -> lines.add("call void @", some.get(tile).name(tiles.t()),
+                        "(i64 ", rows, ", i64 %n, i64 %k, ", tiles.type(), " %alpha, ptr ",
+                        row("%a", "%a.row", from), ", i64 %a.row, i64 %a.col, ptr %b, ",
+                        "i64 %b.row, i64 %b.strip, ", tiles.type(), " %beta, ptr ",
+                        row("%c", "%c.row", from), ", i64 %c.row, i64 %c.strip)"));
+    }
+
+    private String row(String base, String stride, String from) {
+        return address(base, w.times(from, stride));
+    }
+
+    private String address(String base, String index) {
+        return new Vectors(lines, tiles.t(), tiles.lanes()).address(base, index);
+    }
+
+    // ## Dots
+
+    private List<DotTile> dotTiles() {
+        int columns = Math.min(4, tiles.lanes());
+        List<DotTile> all = new ArrayList<>();
+        all.add(new DotTile(1, columns));
+        all.add(new DotTile(2, columns));
+        if (many) {
+            all.addAll(List.of(new DotTile(4, columns), new DotTile(5, columns),
+                    new DotTile(6, columns)));
+        }
+        return all;
+    }
+
+    private void dots() {
+        List<DotTile> some = dotTiles();
+        some.forEach(tile -> texts.put(tile.name(tiles.t()), tile.text(tiles.t(), tiles.lanes())));
+        String columns = Integer.toString(some.getFirst().columns());
+        String block = lines.fresh();
+        lines.loop(block, w.parts("%rows", BLOCK), null, () -> {
+            String start = w.times(block, BLOCK);
+            String height = w.least(Integer.toString(BLOCK), w.minus("%rows", start));
+            String group = lines.fresh();
+            lines.loop(group, w.parts("%n", some.getFirst().columns()), null, () -> {
+                String first = w.times(group, columns);
+                String width = w.least(columns, w.minus("%n", first));
+                RowSplit.write(lines, some.stream().map(DotTile::rows).toList(), height,
+                        (tile, from, rows) -> dots(some.get(tile), w.plus(start, from), rows, first,
+                                width));
+            });
+        });
+    }
+
+    private void dots(DotTile tile, String from, String rows, String first, String columns) {
+        lines.add("call void @", tile.name(tiles.t()), "(i64 ", rows, ", i64 ", columns,
+                ", i64 %k, ", tiles.type(), " %alpha, ptr ", row("%a", "%a.row", from),
+                ", i64 %a.row, ptr ", row("%b", "%b.row", first), ", i64 %b.row, ", tiles.type(),
+                " %beta, ptr ", address(row("%c", "%c.row", from), first), ", i64 %c.row)");
+    }
+}
