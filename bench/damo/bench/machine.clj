@@ -128,6 +128,11 @@
             :jdk (str (property "java.vm.name") " " (property "java.runtime.version"))
             :date (str (LocalDate/now))})))
 
+(defn load-average
+  "How many threads wanted a processor lately, as the system tells; nil where it does not."
+  []
+  (some->> (text-of "/proc/loadavg") (re-find #"^\S+") parse-double))
+
 (defn folder-name
   "The name of a folder for the results of a machine: its processor, and how many cores."
   [{:keys [processor family cores]}]

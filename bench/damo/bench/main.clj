@@ -2,7 +2,9 @@
   "`bin/damo bench`: measures training steps of Damo, and beside it those of other programs, each
   cell in a process of its own; prints a table and writes JSON lines. `bin/damo bench rnn` does so
   with loops. `bin/damo bench compile` measures what making functions takes, stage by stage;
-  `bin/damo bench micro` kernels (damo.bench.micro.main)."
+  `bin/damo bench micro` kernels (damo.bench.micro.main), `bin/damo bench paper` training steps in
+  turns with other programs (damo.bench.paper.main); `bin/damo bench page` writes what is kept of
+  them into docs/performance.md."
   (:require [clojure.java.io :as io]
             [clojure.set :as set]
             [clojure.string :as str]
@@ -52,8 +54,10 @@
 (def ^:private intro
   "usage: bin/damo bench [OPTION...]      training steps, in examples/s
        bin/damo bench rnn [OPTION...]  loops: language models and others, in elements/s
+       bin/damo bench paper [OPTION...]  the same in turns with other programs, call and loop
        bin/damo bench micro [OPTION...]  kernels, beside NumPy, JAX and PyTorch
-       bin/damo bench compile          from expressions to machine code, stage by stage")
+       bin/damo bench compile          from expressions to machine code, stage by stage
+       bin/damo bench page             docs/performance.md, of the results that are kept")
 
 (def ^:private loop-intro
   "usage: bin/damo bench rnn [OPTION...]
@@ -177,6 +181,8 @@ h <- tanh(h W + x), and an LSTM, forward and with gradient; on one thread, in el
 (defn- main [[job & more :as args]]
   (case job
     "compile" (measure-build! more)
+    "paper" ((requiring-resolve 'damo.bench.paper.main/main) more)
+    "page" (run! println ((requiring-resolve 'damo.bench.page/write!)))
     "micro" ((requiring-resolve 'damo.bench.micro.main/main) more)
     "rnn" (let [{:keys [help line] :as opts} (cli/parse loop-options more)]
             (cond help (println (cli/help loop-intro loop-options))

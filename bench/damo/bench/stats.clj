@@ -42,7 +42,9 @@
 
 ;; ## Text
 
-(defn- rate-text [rate]
+(defn rate-text
+  "A rate as a short text: 1.23M, 123k, 12.3k, 123."
+  [rate]
   (cond (nil? rate) "-"
         (<= 1e6 rate) (format "%.2fM" (/ rate 1e6))
         (<= 1e5 rate) (format "%.0fk" (/ rate 1e3))
@@ -52,13 +54,19 @@
 (defn- cell-text [rate ratio]
   (if ratio (format "%s (%.2f)" (rate-text rate) ratio) (rate-text rate)))
 
-(defn- aligned
-  "Rows of texts as lines; the first column to the left, the others to the right."
+(defn aligned
+  "Rows of texts as lines of a table; the first column to the left, the others to the right."
   [rows]
   (let [widths (apply map (fn [& column] (apply max (map count column))) rows)
         pad (fn [i width text]
               (format (str "%" (when (zero? i) "-") width "s") text))]
     (map #(str "| " (str/join " | " (map pad (range) widths %)) " |") rows)))
+
+(defn markdown
+  "A Markdown table of rows of texts, the first of them its head."
+  [rows]
+  (let [[head & body] (aligned rows)]
+    (str/join "\n" (list* head (str/replace head #"[^|]" "-") body))))
 
 (defn table
   "A Markdown table of rows: a line a cell, a column a program that was measured, in order of
@@ -70,9 +78,8 @@
         line (fn [[task threads batch :as cell]]
                (into [task (str threads) (str batch)]
                      (map #(cell-text (rate [% cell]) (ratio [% cell])) programs)))
-        header (into ["task" "threads" "batch"] programs)
-        [head & body] (aligned (cons header (map line cells)))]
-    (str/join "\n" (list* head (str/replace head #"[^|]" "-") body))))
+        header (into ["task" "threads" "batch"] programs)]
+    (markdown (cons header (map line cells)))))
 
 (defn- json-string [text]
   (str \" (str/escape text {\" "\\\"", \\ "\\\\", \newline "\\n", \return "\\r", \tab "\\t"}) \"))

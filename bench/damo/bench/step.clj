@@ -1,7 +1,8 @@
 (ns damo.bench.step
   "The training step of a benchmark task, written as a user would: expressions, gradients, one
   compiled function that updates the parameters in place.
-  ((stepper \"mlp\" 60) 0) performs the first step and returns its loss."
+  ((stepper \"mlp\" 60) 0) performs the first step and returns its loss, ((looper \"mlp\" 60) 0 9)
+  nine steps in one call."
   (:require [damo.bench.task :as task]
             [damo.core :as d])
   (:import [damo.tensor DType Tensor]
@@ -33,17 +34,30 @@
           (let [[w b] (first layers)] (d/add (d/dot x w) b))
           (rest layers)))
 
+(defn- loss-and-updates
+  "[loss updates] of a step of gradient descent on images x and labels y: the mean loss, and the new
+  value of every parameter."
+  [task x y]
+  (let [layers (parameters task)
+        loss (d/mean (d/cross-entropy (network x layers) y))
+        params (vec (flatten layers))]
+    [loss (into {} (map (fn [p g] [p (d/sub p (d/mul task/rate g))]) params
+                        (d/grad loss params)))]))
+
 (defn training-step
   "The compiled function [x y] → loss of a task that also updates the parameters by one step of
   gradient descent: x is [:f32 [n 784]], y [:i64 [n]] with labels 0-9, the loss a mean over n."
   [task]
   (let [x (d/input 'x [:f32 ['n task/inputs]])
         y (d/input 'y [:i64 ['n]])
-        layers (parameters task)
-        loss (d/mean (d/cross-entropy (network x layers) y))
-        params (vec (flatten layers))
-        updates (map (fn [p g] [p (d/sub p (d/mul task/rate g))]) params (d/grad loss params))]
-    (d/function [x y] loss {:updates (into {} updates), :name (str task "-step")})))
+        [loss updates] (loss-and-updates task x y)]
+    (d/function [x y] loss {:updates updates, :name (str task "-step")})))
+
+(defn- image-data ^Tensor []
+  (tensor-of (task/images) "f32" [task/examples task/inputs]))
+
+(defn- label-data ^Tensor []
+  (tensor-of (task/labels) "i64" [task/examples]))
 
 (defn- batches
   "Views of the rows of a tensor, `size` rows each, in order; an object array."
@@ -56,10 +70,37 @@
   are views of the data, made once."
   [task batch]
   (let [step (training-step task)
-        xs (batches (tensor-of (task/images) "f32" [task/examples task/inputs]) batch)
-        ys (batches (tensor-of (task/labels) "i64" [task/examples]) batch)
+        xs (batches (image-data) batch)
+        ys (batches (label-data) batch)
         n (alength xs)]
     (fn [^long i]
       (let [b (rem i n)
             ^Tensor loss (step (aget xs b) (aget ys b))]
         (.doubleValue loss)))))
+
+;; ## All steps in one call
+
+(defn looped-step
+  "A function without inputs that performs the next step of a task, on the next batch of all images,
+  which it keeps; its output is the sum of all losses so far. `d/call-n` repeats it."
+  [task batch]
+  (let [images (d/shared 'images (image-data)), labels (d/shared 'labels (label-data))
+        at (d/shared 'at 0), total (d/shared 'total 0.0)
+        [x y] (map #(d/dynamic-slice % at :size batch) [images labels])
+        [loss updates] (loss-and-updates task x y)
+        summed (d/add total loss)
+        last-start (* batch (dec (quot task/examples batch)))]
+    (d/function [] summed
+                {:name (str task "-steps")
+                 :updates (assoc updates total summed
+                                 at (d/where (d/lt at last-start) (d/add at batch) 0))})))
+
+(defn looper
+  "A function (run from n) that performs n steps in one call and returns the sum of their losses;
+  they come in order, whatever `from` is."
+  [task batch]
+  (let [f (looped-step task batch), before (volatile! 0.0)]
+    (fn [_ n]
+      (let [total (.doubleValue ^Tensor (d/call-n f n)), made (- total (double @before))]
+        (vreset! before total)
+        made))))

@@ -6,7 +6,9 @@
             [damo.bench.machine :as machine]
             [damo.bench.micro.measure :as measure]
             [damo.bench.micro.rows :as rows]
+            [damo.bench.keep :as keep]
             [damo.bench.server :as server]
+            [damo.bench.tables :as tables]
             [damo.cli :as cli]
             [damo.core :as d]
             [damo.data.fail :as fail :refer [fail!]]))
@@ -33,6 +35,7 @@
               :doc "rounds of a row at most"}]
    ["--spread" {:key :bound, :read (cli/positive), :hint "X", :default 0.04
                 :doc "of the middle half of ratios that ends a row"}]
+   ["--keep" {:key :keep, :doc "keep the results of this machine and write docs/performance.md"}]
    ["--list" {:key :list, :doc "names the rows and what they move and do"}]])
 
 (def ^:private intro
@@ -43,13 +46,6 @@ rounds, with its range, and that of the least times, which other work disturbs l
 the time that a copy of as many bytes, or as many flops at the core's peak, take in the same run.")
 
 ;; ## Text
-
-(defn- time-text [ns]
-  (cond (nil? ns) "-"
-        (< ns 1e3) (format "%.0f ns" ns)
-        (< ns 1e4) (format "%.2f us" (/ ns 1e3))
-        (< ns 1e6) (format "%.1f us" (/ ns 1e3))
-        :else (format "%.2f ms" (/ ns 1e6))))
 
 (def ^:private columns
   "%-26s %10s %10s %10s %10s %10s  %-23s %5s %10s %6s  %s")
@@ -63,30 +59,29 @@ the time that a copy of as many bytes, or as many flops at the core's peak, take
   [{:keys [row best ratio low high least-ratio limit-ns share wrong] :as measured}]
   (str/trimr
    (format columns row
-           (time-text (:into-ns measured)) (time-text (:call-ns measured))
-           (time-text (:numpy-ns measured)) (time-text (:jax-ns measured))
-           (time-text (:torch-ns measured))
+           (tables/time-text (:into-ns measured)) (tables/time-text (:call-ns measured))
+           (tables/time-text (:numpy-ns measured)) (tables/time-text (:jax-ns measured))
+           (tables/time-text (:torch-ns measured))
            (if ratio (format "%5.2f %s (%.2f-%.2f)" ratio best low high) "-")
            (if least-ratio (format "%.2f" least-ratio) "-")
-           (time-text limit-ns) (if share (format "%.0f %%" (* 100 share)) "-")
+           (tables/time-text limit-ns) (if share (format "%.0f %%" (* 100 share)) "-")
            (str (when (and ratio (< ratio 0.95)) "<")
                 (when wrong (str " other results: " wrong))))))
 
 (defn closing
   "What is said after all rows: how many are slower than the best peer, and which."
   [measured]
-  (let [compared (filter :ratio measured), slow (filter #(< (:ratio %) 0.95) compared)]
-    (str (count measured) " rows"
-         (when (seq compared)
-           (str ", " (count slow) " under 0.95 of the best peer"
-                (when (seq slow) (str ": " (str/join ", " (map :row (sort-by :ratio slow))))))))))
+  (str (count measured) " rows"
+       (when (some :ratio measured)
+         (str "; beside the best peer, " (tables/behind measured 0.95)))))
 
 ;; ## Running
 
 (defn- start-peers! [{:keys [peers python]} threads]
   (when peers
-    (try (server/start! "micro_peer.py" [python "bench/micro_peer.py" (str threads)
-                                         (str/join "," (machine/chosen threads))])
+    (try (let [processors (str/join "," (machine/chosen threads))]
+           (server/start! "micro_peer.py" [python "bench/micro_peer.py" (str threads) processors]
+                          threads))
          (catch java.io.IOException e
            (fail! ::no-python (str "cannot start " python ": " (ex-message e)
                                    "; --python names one that has NumPy, JAX and PyTorch")
@@ -103,14 +98,15 @@ the time that a copy of as many bytes, or as many flops at the core's peak, take
       (when (= ::server/ended (:damo/error (ex-data e))) (throw e)))))
 
 (defn- measure-group!
-  "Measures the rows of so many threads, on as many processors."
+  "{:rows :versions} of the rows of so many threads, measured on as many processors."
   [threads rows flops opts]
   (machine/pin! (machine/chosen threads))
   (d/set-threads! threads)
   (let [server (start-peers! opts threads)]
     (try
       (when server (println (:ready server)))
-      (vec (keep #(measure-row! % server flops opts) rows))
+      {:rows (vec (keep #(measure-row! % server flops opts) rows))
+       :versions (some-> server :ready server/pairs)}
       (finally (when server (server/stop! server))))))
 
 (defn chosen-rows
@@ -121,18 +117,24 @@ the time that a copy of as many bytes, or as many flops at the core's peak, take
                                                          (some #{(:threads %)} threads))
                                                    rows/rows))))
 
-(defn measure-all!
-  "Measures what the options ask for, prints it, and returns the measured rows."
-  [opts]
-  (let [cleaned (machine/clean!), groups (chosen-rows opts)]
+(defn- peak
+  "The rates of flops of a core, by dtype."
+  []
+  (let [flops {:f32 (limits/flops :f32), :f64 (limits/flops :f64)}]
+    (println (format "peak of a core: %.0f GFLOP/s in f32, %.0f in f64"
+                     (/ (:f32 flops) 1e9) (/ (:f64 flops) 1e9)))
+    flops))
+
+(defn- measure-all! [opts]
+  (let [cleaned (machine/clean!), load (machine/load-average)]
     (when (seq cleaned) (println "without" (str/join ", " cleaned)))
-    (let [flops {:f32 (limits/flops :f32), :f64 (limits/flops :f64)}]
-      (println (format "peak of a core: %.0f GFLOP/s in f32, %.0f in f64"
-                       (/ (:f32 flops) 1e9) (/ (:f64 flops) 1e9)))
-      (println header)
-      (let [measured (vec (mapcat (fn [[n rows]] (measure-group! n rows flops opts)) groups))]
-        (println (closing measured))
-        measured))))
+    (let [flops (peak)
+          _ [(println header)]
+          groups (mapv (fn [[n rows]] (measure-group! n rows flops opts)) (chosen-rows opts))
+          measured (vec (mapcat :rows groups))]
+      (println (closing measured))
+      (when (:keep opts)
+        (keep/keep! "micro" (into {} (map :versions) groups) load measured)))))
 
 (defn- print-rows [opts]
   (doseq [[_ rows] (chosen-rows opts), row rows

@@ -45,7 +45,8 @@
   (server/start! "fake" ["sh" "-c" (str "echo ready slow=1; while read -r word rest; do"
                                         " case $word in make) echo made slow=" check
                                         " wrong=1/1;;"
-                                        " time) echo " ns ";; *) echo error what;; esac; done")]))
+                                        " time) echo " ns ";; *) echo error what;; esac; done")]
+                 1))
 
 (def ^:private quick {:least 2, :most 2, :bound 0.1, :seconds 0.01, :batch 0.0002})
 
@@ -65,9 +66,9 @@
       (finally (server/stop! peer)))))
 
 (deftest a-server-that-ends-is-told
-  (is (thrown-with-msg? Exception #"fake ended" (server/start! "fake" ["true"])))
+  (is (thrown-with-msg? Exception #"fake ended" (server/start! "fake" ["true"] 1)))
   (is (thrown-with-msg? Exception #"fake ended"
-                        (server/ask! (server/start! "fake" ["echo" "ready"]) "make"))))
+                        (server/ask! (server/start! "fake" ["echo" "ready"] 1) "make"))))
 
 (deftest a-row-alone
   (let [measured (measure/measured row nil {:f32 1e11, :f64 1e11} quick)]
@@ -75,7 +76,7 @@
     (is (str/includes? (micro/line measured) " - "))))
 
 (deftest what-is-said-at-the-end
-  (is (= "3 rows, 1 under 0.95 of the best peer: b"
+  (is (= "3 rows; beside the best peer, 1 of 2 under 0.95: b 0.50"
          (micro/closing [{:row "a" :ratio 1.0} {:row "b" :ratio 0.5} {:row "c"}])))
   (is (= "1 rows" (micro/closing [{:row "c"}]))))
 
