@@ -17,6 +17,8 @@ public record LlvmModule(List<Text> texts, Map<String, String> externals,
         LOOPS,
         /** Loops that shall be compiled in half the time, and may run longer. */
         QUICK_LOOPS,
+        /** Loops that are written as they shall stay: only instructions are chosen with care. */
+        FINISHED,
         /** A few instructions between calls, for which whatever takes time would be wasted. */
         STEPS
     }

@@ -1,6 +1,5 @@
 package damo.codegen;
 
-import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -11,6 +10,8 @@ import java.util.List;
 final class TileBlocks {
     /** Bytes of {@link Scratch} for A; the rest is for B. */
     private static final int A_BYTES = 1 << 20;
+    private static final String PANEL = "ptr %job, i64 %i, i64 %rows, i64 %tile, i64 %tile.end, "
+            + "i64 %k, ptr %a, ptr %b, i64 %b.step, i64 %j, i64 %columns, ";
 
     private final Tiles tiles;
     private final Lines lines = new Lines();
@@ -31,10 +32,21 @@ final class TileBlocks {
         return tiles.name("part");
     }
 
-    /** Its text, and those of its parts: rows {@code %i} to {@code %i.end}-1 of C, columns {@code
-     * %j} to {@code %j.end}-1, where {@code %j} begins a panel. {@code scratch} gives memory. */
-    static String all(Tiles tiles, String scratch) {
-        return new TileBlocks(tiles).panel() + new TileBlocks(tiles).part(scratch);
+    /** The text of the function: rows {@code %i} to {@code %i.end}-1 of C, columns {@code %j} to
+     * {@code %j.end}-1, where {@code %j} begins a panel. {@code scratch} gives memory. */
+    static String part(Tiles tiles, String scratch) {
+        return new TileBlocks(tiles).part(scratch);
+    }
+
+    /** The text of its innermost part. */
+    static String panel(Tiles tiles) {
+        return new TileBlocks(tiles).panel();
+    }
+
+    /** The declaration of that. */
+    static String declaration(Tiles tiles) {
+        return "declare hidden void @" + tiles.name("panel") + "(" + PANEL
+                + tiles.type() + " %beta)\n";
     }
 
     // ## One panel of B
@@ -63,18 +75,16 @@ final class TileBlocks {
                     tiles.type() + " " + alpha, tiles.type() + " %beta"));
         });
         lines.add("ret void");
-        return "define internal void @" + tiles.name("panel") + "(ptr %job, i64 %i, i64 %rows, "
-                + "i64 %tile, i64 %tile.end, i64 %k, ptr %a, ptr %b, i64 %b.step, i64 %j, "
-                + "i64 %columns, " + tiles.type() + " %beta) #0 {\n" + lines.text() + "}\n\n";
+        return "define hidden void @" + tiles.name("panel") + "(" + PANEL + tiles.type()
+                + " %beta) #0 {\n" + lines.text() + "}\n\n";
     }
 
     /** Calls the function for a tile of that height, for one vector where that is enough. */
     private void tile(String height, List<String> arguments) {
-        String all = "(" + String.join(", ", arguments) + ")";
-        String narrow = w.count(w.is("sle", "%columns", Integer.toString(tiles.lanes())));
-        String which = w.plus(w.times(w.minus(height, "1"), 2), narrow);
-        lines.choose(which, 2 * tiles.rows(), i -> lines.add("call void @",
-                tiles.tile(i / 2 + 1, Tiles.WIDE - i % 2), all));
+        String all = "(i64 " + height + ", " + String.join(", ", arguments) + ")";
+        String narrow = w.is("sle", "%columns", Integer.toString(tiles.lanes()));
+        lines.either(narrow, () -> lines.add("call void @", TileKernel.name(tiles, 1), all),
+                () -> lines.add("call void @", TileKernel.name(tiles, Tiles.WIDE), all));
     }
 
     // ## A part of C
@@ -87,7 +97,7 @@ final class TileBlocks {
         String panels = w.parts(w.minus("%j.end", "%j"), columns);
         String groups = w.parts(panels, most);
         String size = w.times(w.parts(panels, groups), tiles.columns());
-        String blocks = w.most("1", w.parts(job.get(TileJob.Field.K), terms));
+        String blocks = w.parts(job.get(TileJob.Field.K), terms);
         String g = lines.fresh();
         lines.loop(g, groups, null, () -> {
             String from = w.plus("%j", w.times(g, size));

@@ -67,4 +67,11 @@ record TileOperand(String base, String along, String unit, String lead, String p
         String panel = w.times(columns, w.pick(whole, rows, unit));
         return new TileOperand(base, panels, unit, lead, panel);
     }
+
+    /** The same, or one element again and again where {@code none} (i1) holds. */
+    TileOperand unless(Lines lines, String none, String element) {
+        Whole w = new Whole(lines);
+        return new TileOperand(lines.select(none, "ptr", element, base), along,
+                w.pick(none, "0", unit), w.pick(none, "0", lead), w.pick(none, "0", panel));
+    }
 }

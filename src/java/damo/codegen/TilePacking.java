@@ -25,15 +25,34 @@ final class TilePacking {
         this.v = new Vectors(lines, tiles.t(), lanes);
     }
 
-    /** The texts of all of them. */
-    static String all(Tiles tiles) {
+    private static final String TURN = "ptr %from, i64 %lead, i64 %count, i64 %k, i64 %pair, "
+            + "ptr %to, i64 %step";
+    private static final String COPY = "ptr %from, i64 %lead, i64 %count, i64 %k, ptr %to, "
+            + "i64 %step";
+    private static final String GATHER = "ptr %from, i1 %along, i64 %unit, i64 %lead, i64 %panel, "
+            + "i64 %k.from, i64 %line, i64 %k, i64 %count, ptr %to, i64 %step";
+
+    /** The texts of those that hold loops. */
+    static String loops(Tiles tiles) {
         return new TilePacking(tiles).turn() + new TilePacking(tiles).copy()
-                + new TilePacking(tiles).gather() + new TilePacking(tiles).pack();
+                + new TilePacking(tiles).gather();
+    }
+
+    /** Declarations of these. */
+    static String declarations(Tiles tiles) {
+        return "declare hidden void @" + tiles.name("turn") + "(" + TURN + ")\n"
+                + "declare hidden void @" + tiles.name("copy") + "(" + COPY + ")\n"
+                + "declare hidden void @" + tiles.name("gather") + "(" + GATHER + ")\n";
+    }
+
+    /** The text of the one that calls them. */
+    static String pack(Tiles tiles) {
+        return new TilePacking(tiles).pack();
     }
 
     private String text(String name, String parameters) {
         lines.add("ret void");
-        return "define internal void @" + tiles.name(name) + "(" + parameters + ") #0 {\n"
+        return "define hidden void @" + tiles.name(name) + "(" + parameters + ") #0 {\n"
                 + lines.text() + "}\n\n";
     }
 
@@ -47,13 +66,10 @@ final class TilePacking {
         for (int i = 0; i < lanes; i++) {
             starts.add(v.address("%from", w.times(w.least(Integer.toString(i), last), "%lead")));
         }
-        String whole = w.over("%k", Integer.toString(lanes));
         String square = lines.fresh();
-        lines.loop(square, whole, null, () -> square(starts, square, null));
-        String rest = w.rest("%k", Integer.toString(lanes));
-        lines.when(w.is("ne", rest, "0"), () -> square(starts, whole, v.below(rest)));
-        return text("turn", "ptr %from, i64 %lead, i64 %count, i64 %k, i64 %pair, ptr %to, "
-                + "i64 %step");
+        lines.loop(square, w.parts("%k", lanes), null, () -> square(starts, square,
+                v.below(w.minus("%k", w.times(square, lanes)))));
+        return text("turn", TURN);
     }
 
     private void square(List<String> starts, String number, String mask) {
@@ -78,7 +94,7 @@ final class TilePacking {
             masks.add(v.below(w.minus("%count", Integer.toString(i * lanes))));
         }
         lines.either(full, () -> copy(null), () -> copy(masks));
-        return text("copy", "ptr %from, i64 %lead, i64 %count, i64 %k, ptr %to, i64 %step");
+        return text("copy", COPY);
     }
 
     private void copy(List<String> masks) {
@@ -116,8 +132,7 @@ final class TilePacking {
                         v.address("%to", w.plus(w.times(l, "%step"), y)));
             });
         });
-        return text("gather", "ptr %from, i1 %along, i64 %unit, i64 %lead, i64 %panel, "
-                + "i64 %k.from, i64 %line, i64 %k, i64 %count, ptr %to, i64 %step");
+        return text("gather", GATHER);
     }
 
     // ## Any

@@ -46,23 +46,29 @@ final class TiledProduct {
         String parallel = Parallel.require(outside, vectorBits);
         String few = ShortProduct.require(outside, t, vectorBits);
         String attributes = Attributes.text(vectorBits);
-        StringBuilder text = new StringBuilder(outside.declarations());
-        for (int rows = 1; rows <= tiles.rows(); rows++) {
-            for (int vectors = 1; vectors <= Tiles.WIDE; vectors++) {
-                text.append("declare hidden void @").append(tiles.tile(rows, vectors)).append('(')
-                        .append(TileKernel.parameters(tiles.type())).append(")\n");
-            }
-        }
-        text.append(TilePacking.all(tiles)).append(TileBlocks.all(tiles, scratch))
-                .append(new TiledProduct(tiles).chunk()).append(new TiledProduct(tiles).tails())
-                .append(new TiledProduct(tiles).product(parallel, few)).append(attributes);
+        String declared = outside.declarations() + declarations(tiles);
         List<LlvmModule.Text> texts = new ArrayList<>();
-        texts.add(new LlvmModule.Text(text.toString(), LlvmModule.Kind.LOOPS));
+        texts.add(new LlvmModule.Text(declared + TilePacking.declarations(tiles)
+                + TileBlocks.declaration(tiles) + TileBlocks.part(tiles, scratch)
+                + TilePacking.pack(tiles) + new TiledProduct(tiles).chunk()
+                + new TiledProduct(tiles).tails() + new TiledProduct(tiles).product(parallel, few)
+                + attributes, LlvmModule.Kind.STEPS));
+        texts.add(new LlvmModule.Text(declared + TilePacking.loops(tiles) + TileBlocks.panel(tiles)
+                + attributes, LlvmModule.Kind.FINISHED));
         for (int vectors = 1; vectors <= Tiles.WIDE; vectors++) {
-            texts.add(new LlvmModule.Text(TileKernel.all(tiles, vectors) + attributes,
-                    LlvmModule.Kind.LOOPS));
+            texts.add(new LlvmModule.Text(TileKernel.text(tiles, vectors) + attributes,
+                    LlvmModule.Kind.FINISHED));
         }
         return new LlvmModule(texts, outside.externals(), outside.shared());
+    }
+
+    private static String declarations(Tiles tiles) {
+        StringBuilder text = new StringBuilder();
+        for (int vectors = 1; vectors <= Tiles.WIDE; vectors++) {
+            text.append("declare hidden void @").append(TileKernel.name(tiles, vectors))
+                    .append('(').append(TileKernel.parameters(tiles)).append(")\n");
+        }
+        return text.toString();
     }
 
     // ## Chunks
@@ -136,11 +142,16 @@ final class TiledProduct {
         return w.is("ne", lines.value("and i64 %panels, ", Integer.toString(number)), "0");
     }
 
-    /** Fills in the job, but for chunks. A sum of nothing is 0, whatever the factor is. */
+    /** Fills in the job, but for chunks. A sum of nothing is one of a zero, times no factor. */
     private void describe() {
-        String k = w.most("%terms", "0");
-        TileOperand a = TileOperand.of(lines, tiles, "%a", "%m", k, "%a.row", "%a.col", bit(1));
-        TileOperand b = TileOperand.of(lines, tiles, "%b", "%n", k, "%b.col", "%b.row", bit(2));
+        String zero = lines.slot("%zero", tiles.type());
+        lines.add("store ", tiles.type(), " ", Types.floating(0.0), ", ptr ", zero);
+        String none = w.is("slt", "%terms", "1");
+        String k = w.most("%terms", "1");
+        TileOperand a = TileOperand.of(lines, tiles, "%a", "%m", k, "%a.row", "%a.col", bit(1))
+                .unless(lines, none, zero);
+        TileOperand b = TileOperand.of(lines, tiles, "%b", "%n", k, "%b.col", "%b.row", bit(2))
+                .unless(lines, none, zero);
         a.store(lines, job.a());
         b.store(lines, job.b());
         job.put(TileJob.Field.A_LIES, lies(a, w.both(w.is("sle", k, Integer.toString(FEW_TERMS)),
@@ -151,8 +162,8 @@ final class TiledProduct {
         job.put(TileJob.Field.N, "%n");
         job.put(TileJob.Field.K, k);
         job.put(TileJob.Field.TERMS, terms(k));
-        job.put(TileJob.Field.ALPHA, lines.select(w.is("sgt", k, "0"), tiles.type(), "%factor",
-                Types.floating(0.0)));
+        job.put(TileJob.Field.ALPHA, lines.select(none, tiles.type(), Types.floating(0.0),
+                "%factor"));
         job.put(TileJob.Field.BETA, "%beta");
         String width = Integer.toString(tiles.columns());
         job.put(TileJob.Field.C, "%c");
@@ -172,8 +183,7 @@ final class TiledProduct {
     private String terms(String k) {
         String blocks = w.pick(w.is("sle", k, Integer.toString(Tiles.TERMS)), "1",
                 w.parts(k, Tiles.BLOCK_TERMS));
-        return w.times(w.most("1", w.parts(w.parts(k, blocks), tiles.columns())),
-                tiles.columns());
+        return w.times(w.parts(w.parts(k, blocks), tiles.columns()), tiles.columns());
     }
 
     // ## Threads

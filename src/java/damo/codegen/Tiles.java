@@ -57,11 +57,6 @@ record Tiles(DType t, int bits) {
         return "damo." + what + "." + lanes() + "x" + t.label();
     }
 
-    /** The name of the function for a tile. */
-    String tile(int rows, int vectors) {
-        return name("tile" + rows + "x" + vectors);
-    }
-
     /** The type of an element. */
     String type() {
         return Types.value(t);

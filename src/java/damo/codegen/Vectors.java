@@ -129,7 +129,20 @@ final class Vectors {
 
     /** The product of two and a third added to it, rounded once where the machine can. */
     String fused(String x, String y, String z) {
-        return lines.call(type(), "llvm.fmuladd.v" + suffix(), type(), x, y, z);
+        String name = lines.fresh();
+        fused(name, x, y, z);
+        return name;
+    }
+
+    /** The same as a value of that name. */
+    void fused(String name, String x, String y, String z) {
+        lines.add(name, " = call ", type(), " @llvm.fmuladd.v", suffix(), "(", type(), " ", x,
+                ", ", type(), " ", y, ", ", type(), " ", z, ")");
+    }
+
+    /** So many names that are not yet used. */
+    List<String> fresh(int count) {
+        return IntStream.range(0, count).mapToObj(i -> lines.fresh()).toList();
     }
 
     /** Fetches the line at an address, which need not be one, into the cache. */

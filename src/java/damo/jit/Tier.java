@@ -10,6 +10,8 @@ enum Tier {
     LOOPS(Tier.PASSES, 2),
     /** The same passes; instructions one by one. */
     QUICK_LOOPS(Tier.PASSES, 0),
+    /** No passes; code that is selected and scheduled with care. */
+    FINISHED("", 2),
     /** Instructions one by one as they stand. */
     STEPS("", 0);
 
@@ -41,6 +43,7 @@ enum Tier {
         return switch (text.kind()) {
             case LOOPS -> LOOPS;
             case QUICK_LOOPS -> QUICK_LOOPS;
+            case FINISHED -> FINISHED;
             case STEPS -> STEPS;
         };
     }
