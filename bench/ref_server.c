@@ -28,9 +28,10 @@ static double since(double start) { return now() - start; }
 static double timed(long *at, double seconds) {
   double start = now();
   go(*at, 1);
-  long n = (long)(seconds / (since(start) + 1e-9));
+  double one = since(start);
   *at += 1;
-  if (n < 1) n = 1;
+  if (one >= seconds) return one * 1e9 / B;
+  long n = (long)(seconds / (one + 1e-9));
   if (n > 20) { /* one step is too short a time to go by */
     start = now();
     go(*at, n / 10);

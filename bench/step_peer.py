@@ -58,7 +58,10 @@ def timed(seconds):
         KEPT["run"](KEPT["at"], n)
         KEPT["at"] += n
         return time.perf_counter() - start
-    n = max(1, int(seconds / steps(1)))
+    one = steps(1)
+    if one >= seconds:
+        return one * 1e9 / KEPT["per_step"]
+    n = int(seconds / one)
     if n > 20:
         n = max(1, int(seconds * (n // 10) / steps(n // 10)))
     return steps(n) * 1e9 / (n * KEPT["per_step"])

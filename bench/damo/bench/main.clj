@@ -3,12 +3,13 @@
   cell in a process of its own; prints a table and writes JSON lines. `bin/damo bench rnn` does so
   with loops. `bin/damo bench compile` measures what making functions takes, stage by stage;
   `bin/damo bench micro` kernels (damo.bench.micro.main), `bin/damo bench paper` training steps in
-  turns with other programs (damo.bench.paper.main); `bin/damo bench page` writes what is kept of
-  them into docs/performance.md."
+  turns with other programs (damo.bench.paper.main), `models` larger ones; `bin/damo bench page`
+  writes what is kept of them into docs/performance.md."
   (:require [clojure.java.io :as io]
             [clojure.set :as set]
             [clojure.string :as str]
             [damo.bench.loop-task :as loop-task]
+            [damo.bench.machine :as machine]
             [damo.bench.peers :as peers]
             [damo.bench.stats :as stats]
             [damo.bench.task :as task]
@@ -48,6 +49,8 @@
                      :default [10 50 100 200 500 1000], :doc "N of the language models"}]
          ["--windows" {:key :windows, :read (cli/each-of (cli/whole 1 1000)), :hint "LIST"
                        :default [10 100], :doc "T of the language models"}]
+         ["--keep" {:key :keep
+                    :doc "keep the results of this machine and write docs/performance.md"}]
          ["--native" {:key :native, :doc "with --line: many windows in one call"}]]
         common-options))
 
@@ -55,6 +58,7 @@
   "usage: bin/damo bench [OPTION...]      training steps, in examples/s
        bin/damo bench rnn [OPTION...]  loops: language models and others, in elements/s
        bin/damo bench paper [OPTION...]  the same in turns with other programs, call and loop
+       bin/damo bench models [OPTION...] a step of larger models, beside JAX and PyTorch
        bin/damo bench micro [OPTION...]  kernels, beside NumPy, JAX and PyTorch
        bin/damo bench compile          from expressions to machine code, stage by stage
        bin/damo bench page             docs/performance.md, of the results that are kept")
@@ -142,24 +146,27 @@ h <- tanh(h W + x), and an LSTM, forward and with gradient; on one thread, in el
 
 (defn- measure-all!
   "Runs `own` programs and peers on all cells, and prints their table; `unit` is what is counted."
-  [own unit {:keys [peers out] :as opts}]
+  [own unit {:keys [peers out suite keep] :as opts}]
   (let [programs (into own (when peers (peers/read-peers peers)))]
     (when out (spit out ""))
-    (let [rows (run-all! programs opts)]
+    (let [load (machine/load-average), rows (run-all! programs opts)]
       (println (str unit "/s" (when peers " (in brackets: Damo's over it)") "\n"))
       (println (stats/table rows "damo"))
       (when-let [row (first (filter #(and (= "damo" (:program %)) (or (:failed %) (:mismatch %)))
                                     rows))]
         (fail! ::not-measured (str "Damo did not do " (str/join " " (stats/cell-of row)) ": "
                                    (:failed row "its check value is wrong"))
-               {:row row})))))
+               {:row row}))
+      (when keep
+        ((requiring-resolve 'damo.bench.keep/keep!) suite {} load
+                                                    (stats/summaries suite rows "damo"))))))
 
 (defn- measure-loops! [{:keys [tasks sizes windows] :as opts}]
   (let [tasks (or tasks (into (vec (loop-task/models sizes windows)) loop-task/others))
         model-kinds (set (map loop-task/kind (filter loop-task/model? tasks)))]
     (measure-all! [(self "damo" "rnn") (assoc (self "damo-native" "rnn --native")
                                               :kinds model-kinds)]
-                  "elements" (assoc opts :tasks tasks, :threads [1], :batches [1]))))
+                  "elements" (assoc opts :suite "rnn", :tasks tasks, :threads [1], :batches [1]))))
 
 (defn- print-stages [stages]
   (doseq [[stage {:keys [ms mb]}] (sort-by (comp - :ms val) stages)]
@@ -182,6 +189,7 @@ h <- tanh(h W + x), and an LSTM, forward and with gradient; on one thread, in el
   (case job
     "compile" (measure-build! more)
     "paper" ((requiring-resolve 'damo.bench.paper.main/main) more)
+    "models" ((requiring-resolve 'damo.bench.models.main/main) more)
     "page" (run! println ((requiring-resolve 'damo.bench.page/write!)))
     "micro" ((requiring-resolve 'damo.bench.micro.main/main) more)
     "rnn" (let [{:keys [help line] :as opts} (cli/parse loop-options more)]

@@ -49,6 +49,21 @@
         (recur (+ from (long n)) (conj times t) (+ total t)))
       times)))
 
+(defn timer
+  "A function of seconds: nanoseconds a unit of as many steps as take about so long. `run` does
+  steps, (run from n), in order from step `at` on, each of so many units."
+  [run at units]
+  (let [at (volatile! at)
+        steps! (fn [n] (let [t (seconds-of run @at n)] (vswap! at + n) t))
+        nanoseconds (fn [t n] (/ (* 1e9 t) (* n units)))]
+    (fn [seconds]
+      (let [one (steps! 1)]
+        (if (<= seconds one)
+          (nanoseconds one 1)
+          (let [n (long (/ seconds one)), tenth (quot n 10)
+                n (if (< 20 n) (max 1 (long (/ (* seconds tenth) (steps! tenth)))) n)]
+            (nanoseconds (steps! n) n)))))))
+
 (defn measure
   "Checks and times a program: {:loss, :rate examples/s (median), :best examples/s, :reps n}, the
   loss a mean over the first steps. `seconds` is the least time of all repetitions together. The

@@ -6,6 +6,7 @@
   value was wrong."
   (:require [clojure.java.io :as io]
             [clojure.string :as str]
+            [damo.bench.machine :as machine]
             [damo.data.fail :as fail :refer [fail!]])
   (:import [java.io File]
            [java.lang ProcessBuilder$Redirect ProcessHandle]
@@ -98,7 +99,7 @@
   ["sh" "-c" (str line "\nstatus=$?; times >&2; exit $status")])
 
 (defn- start! ^Process [line threads ^File out ^File err]
-  (let [builder (ProcessBuilder. ^List (shell line))
+  (let [builder (machine/clean (ProcessBuilder. ^List (shell line)))
         environment (.environment builder)]
     (doseq [setting thread-settings] (.put environment setting (str threads)))
     (.redirectInput builder (ProcessBuilder$Redirect/from (io/file "/dev/null")))

@@ -28,9 +28,9 @@
   (update-vals (group-by (juxt :program cell-of) (filter usable rows))
                #(median (map :rate %))))
 
-(defn ratios
-  "{[program cell] median over the rounds of the rate of `base` divided by the program's in that
-  round} for every program but `base`."
+(defn- ratios-by-round
+  "{[program cell] the rate of `base` divided by the program's, round by round} for every program
+  but `base`."
   [rows base]
   (let [by-round (into {} (map (juxt (juxt :round cell-of) :rate))
                        (filter #(and (usable %) (= base (:program %))) rows))
@@ -38,7 +38,25 @@
                     :let [ours (by-round [round (cell-of row)])]
                     :when (and (usable row) ours (not= base program))]
                 [[program (cell-of row)] (/ (double ours) rate)])]
-    (update-vals (group-by first pairs) #(median (map second %)))))
+    (update-vals (group-by first pairs) #(mapv second %))))
+
+(defn ratios
+  "{[program cell] median over the rounds of the rate of `base` divided by the program's in that
+  round} for every program but `base`."
+  [rows base]
+  (update-vals (ratios-by-round rows base) median))
+
+(defn summaries
+  "What is kept of the rows of all rounds: of each program and cell {:suite :program :task :threads
+  :batch :rate :rounds}, with the :ratio of `base` to it, :low and :high."
+  [suite rows base]
+  (let [ratio (ratios-by-round rows base), groups (group-by (juxt :program cell-of)
+                                                            (filter usable rows))]
+    (for [[program [task threads batch] :as k] (distinct (map (juxt :program cell-of) rows))
+          :let [measured (groups k), all (ratio k)] :when measured]
+      (cond-> {:suite suite, :program program, :task task, :threads threads, :batch batch
+               :rate (median (map :rate measured)), :rounds (count measured)}
+        all (assoc :ratio (median all), :low (apply min all), :high (apply max all))))))
 
 ;; ## Text
 

@@ -44,3 +44,13 @@
   (is (= "{\"batch\":60,\"failed\":\"a \\\"b\\\"\\nc\",\"ok\":true,\"other\":null,\"rate\":1.5}"
          (stats/json-line {:rate 1.5, :batch 60, :ok true, :other ##NaN
                            :failed "a \"b\"\nc"}))))
+
+(deftest summaries-of-all-rounds
+  (let [row (fn [program round rate] {:program program, :task "t", :threads 1, :batch 1
+                                      :round round, :rate rate})
+        rows [(row "damo" 0 10.0) (row "x" 0 5.0) (row "damo" 1 30.0) (row "x" 1 10.0)
+              (assoc (row "y" 1 1.0) :mismatch true)]]
+    (is (= [{:suite "s", :program "damo", :task "t", :threads 1, :batch 1, :rate 20.0, :rounds 2}
+            {:suite "s", :program "x", :task "t", :threads 1, :batch 1, :rate 7.5, :rounds 2
+             :ratio 2.5, :low 2.0, :high 3.0}]
+           (stats/summaries "s" rows "damo")))))

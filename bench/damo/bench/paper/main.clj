@@ -7,7 +7,7 @@
             [damo.bench.machine :as machine]
             [damo.bench.paper.cells :as cells]
             [damo.bench.peers :as peers]
-            [damo.bench.server :as server]
+            [damo.bench.seats :as seats]
             [damo.bench.stats :as stats]
             [damo.bench.tables :as tables]
             [damo.bench.task :as task]
@@ -63,7 +63,7 @@ Damo's speed over the program's, median and range of the rounds.")
   [threads peers flops {:keys [tasks batches forms] :as opts}]
   (machine/pin! (machine/chosen threads))
   (d/set-threads! threads)
-  (let [places {:servers (volatile! {}), :failed (volatile! #{})}
+  (let [places (seats/places)
         opts (assoc opts :batch-seconds 0.08)]
     (try
       {:rows (vec (for [task tasks, batch batches, form forms
@@ -72,8 +72,8 @@ Damo's speed over the program's, median and range of the rounds.")
                               _ [(println (line rows)) (flush)]]
                         row rows]
                     row))
-       :versions (into {} (map (comp server/pairs :ready)) (vals @(:servers places)))}
-      (finally (run! server/stop! (vals @(:servers places)))))))
+       :versions (seats/versions places)}
+      (finally (seats/leave! places)))))
 
 (defn- chosen-peers [{:keys [peers only]}]
   (filter #(or (nil? only) (some #{(:name %)} only)) (peers/read-peers peers)))

@@ -5,6 +5,7 @@
             [clojure.test :refer [deftest is testing]]
             [damo.bench.paper.cells :as cells]
             [damo.bench.paper.main :as main]
+            [damo.bench.seats :as seats]
             [damo.bench.step :as step]
             [damo.bench.task :as task])
   (:import [java.io StringWriter]))
@@ -26,12 +27,12 @@
                  ";; time) echo " ns ";; esac; done")})
 
 (defn- measured [cell form peers]
-  (let [places {:servers (volatile! {}), :failed (volatile! #{})}, err (StringWriter.)]
+  (let [places (seats/places), err (StringWriter.)]
     [(binding [*err* err]
        (cells/measured cell form peers places 1e11
                        {:least 3, :most 3, :bound 0.1, :seconds 0.01, :batch-seconds 0.001}))
      (str err)
-     @(:failed places)]))
+     (do (seats/leave! places) @(:failed places))]))
 
 (deftest a-cell-beside-fake-servers
   (let [peers [(fake "slow" #{"step-call"} 3.341928 1e9)
@@ -44,7 +45,7 @@
         [damo slow] (sort-by #(.indexOf ["damo" "slow" "single"] (:program %)) rows)]
     (is (= #{"damo" "slow" "single"} (set (map :program rows))))
     (is (= #{"broken" "cell"} failed))
-    (is (str/includes? err "wrong logreg batch 1: loss 3.5, left out"))
+    (is (str/includes? err "wrong logreg 1: loss 3.5, left out"))
     (is (= [1.0 3 "call"] (map slow [:rate :rounds :form])))
     (is (<= (:low slow) (:ratio slow) (:high slow)))
     (is (< 100.0 (:rate damo)))
