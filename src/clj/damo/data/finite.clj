@@ -51,10 +51,11 @@
   [function-name given]
   (when given
     (saying function-name (constantly "its arguments") check-length! given))
-  (dorun (map-indexed (fn [i x]
-                        (when (many? x)
-                          (saying function-name #(str "argument " i ", " (expr/describe x))
-                                  #(check-parts! % (.most Limits/DEPTH)
-                                                 (long-array [most-lists]))
-                                  x)))
-                      given)))
+  (loop [i 0, xs (seq given)]
+    (when xs
+      (let [x (first xs)]
+        (when (many? x)
+          (saying function-name #(str "argument " i ", " (expr/describe x))
+                  #(check-parts! % (.most Limits/DEPTH) (long-array [most-lists]))
+                  x)))
+      (recur (inc i) (next xs)))))

@@ -46,38 +46,53 @@
 (defn- arity-text [arglists]
   (str/join " or " (map #(str "[" (str/join " " %) "]") arglists)))
 
-(defn- takes? [arglist n]
+(defn- form
+  "What an arglist takes: :least arguments, and :more of them; :checked has the [position parameter
+  allowed? text] of those whose names tell what they are."
+  [arglist]
   (let [[fixed more] (split-with (complement '#{&}) arglist)]
-    (if (seq more) (<= (count fixed) n) (= (count fixed) n))))
+    {:least (count fixed), :more (boolean (seq more))
+     :checked (vec (keep-indexed (fn [i param]
+                                   (when-let [[allowed? text] (kinds param)]
+                                     [i param allowed? text]))
+                                 fixed))}))
 
-(defn- check-count! [function-name arglists args]
-  (let [n (bounded-count 100 args)]
-    (when-not (some #(takes? % n) arglists)
-      (let [facts (facts (vec (take 100 args)))]
-        (fail! :damo.face/wrong-arity
-               (str function-name ": takes the arguments " (arity-text arglists) "; given " n
-                    (fail/facts-text (dissoc facts :given)))
-               facts)))))
+(defn- takes? [{:keys [least more]} ^long n]
+  (if more (<= (long least) n) (= (long least) n)))
 
-(defn- check-kinds! [function-name arglists args]
-  (let [arglist (first (filter #(takes? % (bounded-count 100 args)) arglists))]
-    (doseq [[param arg] (map vector (take-while (complement '#{&}) arglist) args)
-            :let [[allowed? text] (kinds param)]
-            :when (and allowed? (not (allowed? arg)))]
+(defn- wrong-count! [function-name arglists args n]
+  (let [facts (facts (vec (take 100 args)))]
+    (fail! :damo.face/wrong-arity
+           (str function-name ": takes the arguments " (arity-text arglists) "; given " n
+                (fail/facts-text (dissoc facts :given)))
+           facts)))
+
+(defn- check-kind! [function-name [i param allowed? text] args]
+  (let [arg (nth args i)]
+    (when-not (allowed? arg)
       (let [facts (facts arg)]
         (fail! :damo.face/bad-argument
                (str function-name ": " param " is " text "; got " (expr/describe arg)
                     (fail/facts-text (dissoc facts :given)))
                (assoc facts :parameter param))))))
 
+(def ^:private ^:const few "Calls of fewer arguments are looked up." 16)
+
 (defn guarded
   "The function f behind the check of its arguments by its arglists."
   [f function-name arglists]
-  (fn [& args]
-    (finite/check! function-name args)
-    (check-count! function-name arglists args)
-    (check-kinds! function-name arglists args)
-    (apply f args)))
+  (let [forms (mapv form arglists)
+        checked-of (fn [n] (:checked (first (filter #(takes? % n) forms))))
+        known (object-array (map checked-of (range few)))]
+    (fn [& args]
+      (finite/check! function-name args)
+      (let [n (long (bounded-count 100 args))
+            checked (if (< n few) (aget known n) (checked-of n))]
+        (when-not checked
+          (wrong-count! function-name arglists args n))
+        (when (pos? (count checked))
+          (run! #(check-kind! function-name % args) checked)))
+      (apply f args))))
 
 (defn guard!
   "Wraps the public functions of a namespace that have arglists in the check of their arguments, but
