@@ -4,46 +4,15 @@
   (:require [clojure.test :refer [deftest is testing]]
             [clojure.walk :as walk]
             [damo.data.array :as array]
-            [damo.data.graph :as graph]
-            [damo.face.parse :as parse]
             [damo.laws.running :as running]
             [damo.meaning.eval :as eval]
-            [damo.ops.all])
+            [damo.ops.all]
+            [damo.rules.programs :as programs])
   (:import [java.util Random]))
 
 (set! *warn-on-reflection* true)
 
-;; ## Forms as programs
-
-(defn- built
-  "{:graph :updates :inputs :states} of a form's :inputs, :params, :outputs and new values :new."
-  [{:keys [inputs params outputs new]}]
-  (let [named (fn [prefix es] (map-indexed (fn [k e] [(symbol (str prefix k)) e]) es))]
-    {:graph (parse/parse {:inputs inputs, :params (update-vals (or params {}) #(hash-map :type %))
-                          :outputs (into (array-map) (concat (named "out" outputs)
-                                                             (named "new" (vals new))))})
-     :updates (zipmap (keys new) (iterate inc (count outputs)))
-     :inputs (vec inputs), :states (vec params)}))
-
-(defn- product-text
-  "A product as [m n k], with its factor and that of its addend where they are not 1 and 0."
-  [{:keys [m n k alpha beta batch]}]
-  (let [factor #(if (map? %) 's (Double/parseDouble (str (float %))))]
-    (cond-> [m n k]
-      (not= 1.0 alpha) (conj :alpha (factor alpha))
-      (not= 0.0 beta) (conj :beta (factor beta))
-      batch (conj :batch (mapv :extent batch)))))
-
-(defn- steps
-  "What a program does: its products, and the names of its kernels."
-  [{:keys [steps kernels]}]
-  (mapv (fn [{:keys [do kernel] :as step}]
-          (case do
-            :gemm (product-text step)
-            :kernel (symbol (:name (kernels kernel)))))
-        steps))
-
-(defn- temporaries [{:keys [buffers]}] (count (filter #(= :temp (:kind %)) buffers)))
+;; ## Values
 
 (def ^:private sizes '{n 7, m 3, b 2, t 5, h 3})
 
@@ -256,11 +225,11 @@
 (defn- check-forms [forms mode]
   (doseq [[what form expected temps] forms, dtype [:f32 :f64]]
     (testing (str what ", " dtype)
-      (let [form (built (in-dtype dtype form))
+      (let [form (programs/built (in-dtype dtype form))
             {:keys [program] :as c} (running/compile (:graph form) (assoc form :mode mode))]
         (running/close! c)
-        (is (= expected (steps program)))
-        (when temps (is (= temps (temporaries program))))
+        (is (= expected (programs/steps program)))
+        (when temps (is (= temps (programs/temporaries program))))
         (is (= [] (differences form mode 3 (if (= dtype :f32) 1e-5 1e-13))))))))
 
 (deftest products-accumulate (check-forms accumulating :fast-run))
@@ -275,7 +244,7 @@
 (deftest products-of-floats-are-computed-as-written
   (doseq [[what form] (butlast regrouped)]
     (testing what
-      (let [{:keys [graph] :as form} (built form)
+      (let [{:keys [graph] :as form} (programs/built form)
             c (running/compile graph (assoc form :mode :fast-run))]
         (running/close! c)
         (is (= (count (filter #(= :matmul (first %)) (:nodes graph)))
@@ -341,5 +310,5 @@
 (deftest random-sums-of-products
   (doseq [dtype [:f32 :f64], seed (range 12), mode [:fast-run {:mode :fast-run, :regroup true}]]
     (testing (str dtype ", seed " seed ", " mode)
-      (is (= [] (differences (built (random-form seed dtype)) mode seed
+      (is (= [] (differences (programs/built (random-form seed dtype)) mode seed
                              (if (= dtype :f32) 1e-4 1e-12)))))))

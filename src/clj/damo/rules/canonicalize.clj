@@ -12,7 +12,9 @@
             [damo.ops.all]
             [damo.rule :as rule :refer [defrules]]
             [damo.rules.choices :as choices]
+            [damo.rules.extents :as extents]
             [damo.rules.moves :as moves]
+            [damo.rules.picks :as picks]
             [damo.rules.portions :as portions]
             [damo.rules.products :as products]
             [damo.rules.reducing :as reducing]
@@ -221,4 +223,4 @@
   (rule/union :canonicalize "One form for what can be written in several ways."
               (concat [zeros/zeros identities signs/signs constants powers] choices/families
                       [views reducing/reducing] products/families subtensor/families
-                      moves/families portions/families)))
+                      moves/families portions/families picks/families extents/families)))

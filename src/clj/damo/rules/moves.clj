@@ -6,6 +6,7 @@
   (:require [damo.data.graph :as graph]
             [damo.data.type :as type]
             [damo.meaning.failing :as failing]
+            [damo.op :as op]
             [damo.ops.all]
             [damo.rule :as rule :refer [defrules]]
             [damo.rule.layers :as layers]))
@@ -49,8 +50,28 @@
     (when bounds
       [:flip {:axis axes} [:slice (merge cut bounds) ?x]])))
 
+(defn- turned-back
+  "The template of a transpose of an elementwise result whose arguments are transposes the other way,
+  of these; nil where they are not."
+  [{:keys [builder args attrs]}]
+  (let [[op own & operands] (graph/node builder (first args)), axes (:axes attrs)
+        back (fn [id]
+               (let [[of {p :axes} x] (graph/node builder id)]
+                 (cond (empty? (type/shape-of (graph/node-type builder id))) id
+                       (and (= :transpose of) (= (range (count axes)) (map p axes))) x)))
+        below (map back operands)]
+    (when (and (= :elementwise (op/kind op)) (not (op/on-host? op)) (every? some? below)
+               (not= below operands))
+      (into [op own] (map rule/argument) below))))
+
 (defrules passing
-  "Transposes below reshapes by axes of extent 1, reversals above cuts."
+  "Transposes below reshapes by axes of extent 1, and back from elementwise results; reversals above
+  cuts."
+  {:name :transpose-back, :lhs :transpose, :rhs turned-back, :share :arguments, :keeps :bits
+   :why "Nothing is transposed."
+   :examples [[[:transpose [:exp [:transpose x]]] => [:exp x]]
+              [[:transpose [:atan2 2.0 [:transpose x]]] => [:atan2 2.0 x]]
+              [[:transpose [:atan2 [:transpose x] [:transpose y]]] => [:atan2 x y]]]}
   {:name :transpose-ones, :lhs [:transpose {:axes ?a} [:reshape ?x]], :keeps :bits
    :rhs (fn [m] (moved-ones m ?x (m ?a)))
    :why "Permutations meet; an order that only moves axes of extent 1 is a reshape."

@@ -47,7 +47,13 @@
    :why "One absolute value instead of two.", :types {z [:f64 [3]]}
    :examples [[[:mul [:abs x] [:abs y]] => [:abs [:mul x y]]]
               [[:mul [:mul [:abs x] z] [:abs y]] => [:mul [:abs [:mul x y]] z]]]
-   :refuses [[[:mul [:abs i] [:abs j]] {i [:i64 [2 3]], j [:i64 [2 3]]}]]})
+   :refuses [[[:mul [:abs i] [:abs j]] {i [:i64 [2 3]], j [:i64 [2 3]]}]]}
+  {:name :by-its-size, :lhs [:div ?x [:abs ?x]], :rhs [:sign ?x], :keeps :drops-nan
+   :why "One form of the sign; no quotient."
+   :examples [[[:div x [:abs x]] => [:sign x]]]}
+  {:name :size-by-itself, :lhs [:div [:abs ?x] ?x], :rhs [:sign ?x], :keeps :drops-nan
+   :why "One form of the sign; no quotient."
+   :examples [[[:div [:abs x] x] => [:sign x]]]})
 
 ;; ## Out of products and sums
 

@@ -88,6 +88,14 @@
    :rhs (fn [m] [:min {:axis (merged-axes (m ?a) (m ?b) (rule/rank-of m ?x))} ?x])
    :share :sole, :keeps :bits, :why "One loop instead of two.", :types {x [:f64 [2 3 4]]}
    :examples [[[:min {:axis 0} [:min {:axis 2} x]] => [:min {:axis [0 2]} x]]]}
+  {:name :prod-prod, :lhs [:prod {:axis ?a :keepdims false} [:prod {:axis ?b :keepdims false} ?x]]
+   :rhs (fn [m] [:prod {:axis (merged-axes (m ?a) (m ?b) (rule/rank-of m ?x))} ?x])
+   :share :sole, :keeps :regroup, :why "One loop instead of two.", :types {x [:f64 [2 3 4]]}
+   :examples [[[:prod {:axis 0} [:prod {:axis 2} x]] => [:prod {:axis [0 2]} x]]]}
+  {:name :all-all, :lhs [:all {:axis ?a :keepdims false} [:all {:axis ?b :keepdims false} ?x]]
+   :rhs (fn [m] [:all {:axis (merged-axes (m ?a) (m ?b) (rule/rank-of m ?x))} ?x])
+   :share :sole, :keeps :bits, :why "One loop instead of two.", :types {x [:f64 [2 3 4]]}
+   :examples [[[:all {:axis 0} [:all {:axis 2} x]] => [:all {:axis [0 2]} x]]]}
   {:name :sum-neg, :lhs [:sum {:axis ?a :keepdims false} [:neg ?x]]
    :rhs [:neg [:sum {:axis ?a} ?x]], :when #(rule/float? % ?x), :keeps :value, :except [:zero-sign]
    :why "Negation moves out, where there is less of it."

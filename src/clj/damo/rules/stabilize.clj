@@ -6,6 +6,7 @@
             [damo.data.type :as type]
             [damo.ops.all]
             [damo.rule :as rule :refer [defrules]]
+            [damo.rule.layers :as layers]
             [damo.rules.aligned :as aligned]
             [damo.rules.canonicalize :as canonicalize]
             [damo.rules.parts :as parts]
@@ -164,6 +165,12 @@
          [:reshape {:shape (conj (pop shape) 1)}
           [:check-index {:extent (peek shape)} (rule/argument labels)]]]]])))
 
+(defn- every-row?
+  "Does ?r count the rows of the matrix ?x, with an index ?i for each?"
+  [{:keys [builder] :as m} ?x ?r ?i]
+  (and (= {:axis 0, :rank 1, :start 0, :step 1} (layers/counted builder (m ?r)))
+       (= [(first (rule/shape-of m ?x))] (rule/shape-of m ?r) (rule/shape-of m ?i))))
+
 (defrules softmaxes
   "Softmax, its logarithm, and the loss at labels."
   {:name :softmax, :lhs [:div [:exp ?x] ?s], :within :product
@@ -209,7 +216,20 @@
   {:name :argmax-softmax, :lhs [:argmax {:axis ?a :keepdims ?k} [:softmax {:axis ?a} ?x]]
    :rhs [:argmax {:axis ?a :keepdims ?k} ?x], :keeps :stabilizes
    :why "The largest stays the largest."
-   :examples [[[:argmax {:axis 1} [:softmax x]] => [:argmax {:axis 1} x]]]})
+   :examples [[[:argmax {:axis 1} [:softmax x]] => [:argmax {:axis 1} x]]]}
+  {:name :argmax-log-softmax, :lhs [:argmax {:axis ?a :keepdims ?k} [:log-softmax {:axis ?a} ?x]]
+   :rhs [:argmax {:axis ?a :keepdims ?k} ?x], :keeps :stabilizes
+   :why "The largest stays the largest."
+   :examples [[[:argmax {:axis 1} [:log-softmax x]] => [:argmax {:axis 1} x]]]}
+  {:name :cross-entropy-at, :lhs [:take {:axis [0 1]} [:log-softmax {:axis 1} ?x] ?r ?i]
+   :rhs (fn [m] [:neg [:cross-entropy ?x
+                       [:where [:lt ?i 0] [:add ?i [:dim {:dim (peek (rule/shape-of m ?x))}]] ?i]]])
+   :when #(every-row? % ?x ?r ?i), :share :sole, :keeps :value, :failures :kept
+   :why "One loop for the loss at labels; no row of logarithms is stored."
+   :types {i [:i64 [2]], r [:i64 [2]]}, :gen {i [0 2], r [0 2]}
+   :examples [[[:take {:axis [0 1]} [:log-softmax {:axis 1} x] [:iota {:shape [2]}] i]
+               => [:neg [:cross-entropy x [:where [:lt i 0] [:add i 3] i]]]]]
+   :refuses [[[:take {:axis [0 1]} [:log-softmax {:axis 1} x] r i]]]})
 
 ;; ## Gradients of choices
 

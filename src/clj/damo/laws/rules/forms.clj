@@ -14,7 +14,7 @@
 
 (set! *warn-on-reflection* true)
 
-(defn- structure
+(defn structure
   "What a graph computes as text: NaN is equal to itself there, and the order in which nodes were
   made and arguments of commutative ops stand does not matter."
   [{:keys [nodes outputs]}]

@@ -22,7 +22,7 @@
   [{:keys [head] :as rule} b]
   (for [id (range (graph/node-count b))
         :let [op (graph/op-of (graph/node b id))
-              [m] (when (#{op (op/kind op) :any} head)
+              [m] (when (some #{head} [op (op/kind op) :any])
                     (rule/try-rule rule (rule/view b id) (constantly 1)))]
         :when m]
     [id m]))
