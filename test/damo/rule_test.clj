@@ -117,5 +117,5 @@
     (is (= :outer (:name outer)))
     (is (= #{:inner} (into #{} (map :set) (:rules outer))))
     (is (= {:name :same-twice, :lhs '[:sub ?x ?x], :rhs 0, :keeps :drops-nan, :why ".", :examples []
-            :set :inner, :conditional false}
+            :set :inner, :conditions []}
            (first (filter #(= :same-twice (:name %)) (rule/describe outer)))))))

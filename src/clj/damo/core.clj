@@ -195,8 +195,8 @@
   (defrules my-rules \"What they do.\"
     {:name :halves, :lhs [:add [:mul 0.5 ?x] [:mul 0.5 ?x]], :rhs ?x, :keeps :value
      :why \"Nothing to compute.\", :examples [[[:add [:mul 0.5 x] [:mul 0.5 x]] => x]]}).
-  docs/rules.md tells the keys of a rule, and what its functions may ask of a match. Fails when a
-  rule is incomplete or names what is not there."
+  docs/rules-guide.md tells the keys of a rule, and what its functions may ask of a match. Fails
+  when a rule is incomplete or names what is not there."
   {:arglists '([set-name doc & rules] [set-name doc options & rules])}
   [set-name doc & rules]
   (require 'damo.rule)

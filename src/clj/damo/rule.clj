@@ -6,7 +6,8 @@
   {:name :log1p, :lhs [:log [:add 1 ?x]], :rhs [:log1p ?x], :keeps :value
    :why \"log(1+x) loses an x below 1e-16.\", :examples [[[:log [:add x 1]] => [:log1p x]]]}"
   (:refer-clojure :exclude [float? zero?])
-  (:require [damo.data.fail :as fail :refer [fail!]]
+  (:require [clojure.walk :as walk]
+            [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
             [damo.data.type :as type]
             [damo.op :as op]
@@ -205,12 +206,21 @@
           (mapv #(list head params %) (rest body))
           :else [condition])))
 
+(defn- conditions
+  "The guards as data, for pages: each without its fn, the match in it called m."
+  [condition]
+  (vec (for [[head params & body] (map #(if (seq? %) % [nil nil %]) (guards-code condition))
+             :let [param (when (vector? params) (first params))]]
+         (walk/postwalk #(if (and param (= param %)) 'm %)
+                        (if (#{'fn 'fn*} head) (last body) (last (cons condition body)))))))
+
 (defn- rule-code [{:keys [lhs rhs within], condition :when, :as rule}]
   (check-rule! rule)
   (let [names (distinct (filter pattern/name? (tree-seq coll? seq [lhs rhs condition])))]
     `(let [~@(mapcat (fn [s] [s `(quote ~s)]) names)]
        (merge '~(dissoc rule :when)
-              {:head ~(cond within [:within within]
+              {:conditions '~(conditions condition)
+               :head ~(cond within [:within within]
                             (vector? lhs) (first lhs)
                             :else lhs)
                :variants (pattern/variants '~lhs)
@@ -312,8 +322,7 @@
    :rules (into [] (comp (mapcat :rules) (map #(update % :set (fn [s] (or s name))))) rule-sets)})
 
 (defn describe
-  "The rules of a set as data, without their functions: a vector of maps."
+  "The rules of a set as data, without their functions: a vector of maps; :conditions are the
+  predicates of :when as they are written, of the match m."
   [{:keys [rules]}]
-  (mapv #(-> (dissoc % :variants :build :guards :head :heads :same :joins)
-             (assoc :conditional (some? (seq (:guards %)))))
-        rules))
+  (mapv #(dissoc % :variants :build :guards :head :heads :same :joins) rules))

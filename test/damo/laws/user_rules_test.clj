@@ -149,7 +149,7 @@
     "a rule is a map" [1]))
 
 (deftest the-page-of-rules-is-right
-  (let [page (slurp (io/file (System/getProperty "damo.root" ".") "docs/rules.md"))
+  (let [page (slurp (io/file (System/getProperty "damo.root" ".") "docs/rules-guide.md"))
         code (second (re-find #"(?s)```clojure\n(.*?)```" page))
         out (with-out-str (binding [*ns* *ns*] (load-string code)))]
     (is (str/includes? out "the 2 rules of my.rules/rules keep 9 laws"))

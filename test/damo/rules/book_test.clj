@@ -59,7 +59,8 @@
                       shows)]
       (testing says
         (is (seq shows))
-        (is (= #{} (set/difference (set (filter keyword? by)) fired)) "rules that are named fire")))))
+        (is (= #{} (set/difference (set (filter keyword? by)) fired))
+            "rules that are named fire")))))
 
 (deftest the-book-names-rules-that-are
   (let [known (into #{} (map :name) (modes/rules))]

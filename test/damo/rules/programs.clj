@@ -1,7 +1,7 @@
 (ns damo.rules.programs
-  "Forms written as data, {:inputs {x [:f32 [n 3]]} :params {w [:f32 [3 4]]} :outputs [[:matmul x w]]
-  :new {w [:neg w]}}, as graphs, and what the programs made of them do, as short data, for the tests
-  of rules."
+  "Forms written as data, {:inputs {x [:f32 [n 3]]} :params {w [:f32 [3 4]]}
+  :outputs [[:matmul x w]] :new {w [:neg w]}}, as graphs, and what the programs made of them do, as
+  short data, for the tests of rules."
   (:require [damo.face.parse :as parse]
             [damo.ops.all]))
 

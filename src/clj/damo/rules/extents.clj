@@ -1,7 +1,7 @@
 (ns damo.rules.extents
-  "What extents say: how they compare, and what is alike along an axis. n < 0 → false; Σ over an axis
-  along which x is stretched → n·x; products of two stretched arrays are sums and products of less.
-  Σ_k w_ik g_kj → w·g."
+  "What extents say: how they compare, and what is alike along an axis. n < 0 → false; the sum over
+  an axis along which x is stretched is n·x; sums of products of two stretched arrays are products
+  of matrices, Σ_k w_ik g_kj → w·g."
   (:require [damo.data.graph :as graph]
             [damo.data.type :as type]
             [damo.ops.all]
@@ -83,7 +83,8 @@
     [gone (into [] (keep-indexed (fn [i d] (when-not (some #{i} gone) (if (alike? i) 1 d)))) to)]))
 
 (defn- behind [gone axes]
-  (mapv (fn [a] (- (long a) (count (filter #(< (long %) (long a)) gone)))) (remove (set gone) axes)))
+  (let [before (fn [a] (count (filter #(< (long %) (long a)) gone)))]
+    (mapv #(- (long %) (before %)) (remove (set gone) axes))))
 
 (defn- reduced-less
   "The template of a reduction of an array that is stretched along some of its axes, given what

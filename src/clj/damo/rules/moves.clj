@@ -51,8 +51,8 @@
       [:flip {:axis axes} [:slice (merge cut bounds) ?x]])))
 
 (defn- turned-back
-  "The template of a transpose of an elementwise result whose arguments are transposes the other way,
-  of these; nil where they are not."
+  "The template of a transpose of an elementwise result whose arguments are transposed the other
+  way, without these transposes; nil where they are not."
   [{:keys [builder args attrs]}]
   (let [[op own & operands] (graph/node builder (first args)), axes (:axes attrs)
         back (fn [id]

@@ -137,9 +137,12 @@
       (let [[n] (shape-at m i)
             stops (map #(type/dim+ (:start %) n) found)
             cut (fn [axis start stop t] [:slice {:axis axis :start start :stop stop :step 1} t])]
-        (when (and (every? #(<= 0 (long (:start %))) found) (every? true? (map type/at-most? stops shape)))
+        (when (and (every? #(<= 0 (long (:start %))) found)
+                   (every? true? (map type/at-most? stops shape)))
           [:diagonal {:offset 0 :axis1 0 :axis2 1}
-           (cut 1 (:start t) (second stops) (cut 0 (:start s) (first stops) (rule/argument x)))])))))
+           (->> (rule/argument x)
+                (cut 0 (:start s) (first stops))
+                (cut 1 (:start t) (second stops)))])))))
 
 (defrules elements
   "Elements of arrays and products."
