@@ -131,7 +131,7 @@
                 lengths ['m 'n [:* 'm row]]
                 program (program dtype lengths step)
                 module (Codegen/module (calling/read-program program) bits)]]
-    (is (re-find #"damo\.outer" (.text ^LlvmModule module)))
+    (is (re-find #"damo\.short" (.text ^LlvmModule module)))
     (with-open [code (NativeCode/compile module)]
       (doseq [env (envs [0 1 2 9] [0 1 7 8 16 33] [1])]
         (run code program step env (map #(value-of env %) lengths) [bits dtype a alpha env]

@@ -143,9 +143,10 @@
 ;; Tiles, few rows, few columns, and few elements; and parts of them that are computed alike.
 (def ^:private wholes-and-parts
   [[[61 200] [[0 0 61 200] [13 31 20 34] [40 100 13 37]]]
-   [[12 700] [[0 0 12 700] [3 31 7 40] [11 65 1 600] [2 660 9 40] [10 300 2 20]]]
+   [[12 700] [[0 0 12 700] [3 31 7 40] [10 65 2 600] [2 660 9 40] [10 300 2 20]]]
    [[400 4] [[0 0 400 4] [3 1 300 3] [387 3 13 1] [7 2 13 2]]]
-   [[5 2] [[0 0 5 2] [1 1 2 1] [0 0 1 2]]]])
+   [[5 2] [[0 0 5 2] [1 1 2 1] [3 0 2 2]]]
+   [[1 2000] [[0 0 1 2000] [0 7 1 1200]]]])
 
 (deftest one-order-test
   (testing "an element has the same bits in a larger product, at any place, by any threads"

@@ -58,14 +58,14 @@ final class DotProduct {
         for (int r = 0; r < rows; r++) {
             String row = lines.call("i64", "llvm.smin.i64", "i64", last,
                     lines.value("add nuw nsw i64 ", first, ", ", Integer.toString(r)));
-            starts.add(v.address("%b", lines.value("mul nsw i64 ", row, ", %b.lead")));
+            starts.add(v.address("%b", lines.value("mul nsw i64 ", row, ", %b.row")));
         }
         return starts;
     }
 
     /** The vectors of the rows at an index times that of x. */
     private void term(List<String> starts, String index, List<String> sums, String mask) {
-        String x = v.load(v.address("%x", index), mask);
+        String x = v.load(v.address("%a", index), mask);
         for (int r = 0; r < rows; r++) {
             v.add(sums.get(r), v.load(v.address(starts.get(r), index), mask), x);
         }

@@ -119,10 +119,6 @@ final class ProductWriter {
                             "i64 " + sizes.write(p.step()), first ? b : a,
                             "i64 " + sizes.write(p.lead()), f.beta, c, "i64 " + lines.threads()),
                     ")");
-        } else if (products.outer(f.g)) {
-            lines.add("call void ", products.requireOuter(f.g.dtype()), "(", String.join(", ", f.m,
-                    f.n, f.alpha, a, "i64 " + sizes.write(f.g.a().rowStride()), b, f.beta, c,
-                    f.cRow), ")");
         } else {
             lines.add("call void ", products.require(f.g), "(", String.join(", ", f.m, f.n,
                     f.k, f.alpha, a, f.aStrides, b, f.bRow, f.bCol, f.beta, c, f.cRow,

@@ -106,18 +106,6 @@ final class Products {
         return "@" + name;
     }
 
-    /** Whether the step has a function for a column and a row. */
-    boolean outer(Step.Gemm g) {
-        return g.dtype().floating() && !g.dtype().storage() && OuterProduct.fits(g);
-    }
-
-    /** The name (with {@code @}) of that function. */
-    String requireOuter(DType t) {
-        String name = OuterProduct.name(t, vectorBits);
-        share(name, OuterProduct.PARAMETERS, t, called -> OuterProduct.text(t, vectorBits));
-        return "@" + name;
-    }
-
     /** {@code text} gives a function's text, and tells what the function calls. */
     private void share(String name, String parameters, DType t, Function<Outside, String> text) {
         outside.share(name, "void @" + name + "(" + parameters.replace("{T}", Types.value(t)) + ")",

@@ -112,8 +112,8 @@ final class RowProduct {
 
     /** Row l of B times element l of x. */
     private void term(String l, List<String> sums, Tile tile) {
-        String x = v.splat(v.scalar(v.address("%x", lines.value("mul nsw i64 ", l, ", %x.step"))));
-        String row = v.address(tile.b, lines.value("mul nsw i64 ", l, ", %b.lead"));
+        String x = v.splat(v.scalar(v.address("%a", lines.value("mul nsw i64 ", l, ", %a.col"))));
+        String row = v.address(tile.b, lines.value("mul nsw i64 ", l, ", %b.row"));
         for (int i = 0; i < sums.size(); i++) {
             v.add(sums.get(i), x, v.load(at(row, i), tile.mask(i)));
         }
@@ -188,9 +188,9 @@ final class RowProduct {
             List<String> starts = new ArrayList<>();
             for (int r = 0; r < rows; r++) {
                 String l = lines.value("add nuw nsw i64 ", first, ", ", Integer.toString(r));
-                String x = v.scalar(v.address("%x", lines.value("mul nsw i64 ", l, ", %x.step")));
+                String x = v.scalar(v.address("%a", lines.value("mul nsw i64 ", l, ", %a.col")));
                 xs.add(v.splat(lines.value("fmul ", v.element(), " %alpha, ", x)));
-                starts.add(v.address("%b", lines.value("mul nsw i64 ", l, ", %b.lead")));
+                starts.add(v.address("%b", lines.value("mul nsw i64 ", l, ", %b.row")));
             }
             line.each((i, m) -> add(i, m, xs, starts));
         });

@@ -3,17 +3,25 @@ package damo.codegen;
 import damo.program.Size;
 import damo.program.Step;
 import damo.tensor.DType;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
 
 /**
- * Products C[m n] = alpha A[m k] B[k n] + beta C of few rows or few columns, as one function with
- * the parameters of {@code damo.gemm}: operands are used too few times to be copied before, and are
- * read where they lie. docs/decisions/0045-short-products.md.
+ * Products C[m n] = alpha A[m k] B[k n] + beta C of few rows, few columns or one term, as a
+ * function with the parameters of {@code damo.gemm}: operands are used too few times to be copied
+ * before, and are read where they lie. docs/decisions/0045-short-products.md.
  */
 final class ShortProduct {
     /** Rows of C that are few: a tile. */
     private static final int ROWS = 12;
-    /** Multiplications of a chunk. */
+    /** Columns of one row that stay near while rows of B are added to them. */
+    private static final int LINE = 1 << 13;
+    private static final int LINE_UNIT = 1 << 9;
+    /** Multiplications of a chunk, where each takes an element from memory. */
+    private static final int LINE_GRAIN = 1 << 18;
+    /** The same where elements are used several times. */
     private static final int GRAIN = 1 << 20;
     /** Rows, and strips of columns, of which a chunk has a multiple. */
     private static final int CHUNK_ROWS = 48;
@@ -46,13 +54,15 @@ final class ShortProduct {
                 w.is("sle", "%n", Integer.toString(tiles.columns())));
         String dots = w.both(w.both(w.is("eq", "%b.row", "1"), w.is("eq", "%a.col", "1")),
                 w.is("sgt", k, Integer.toString(tiles.columns())));
-        return w.both(few, w.either(w.is("eq", "%b.col", "1"), dots));
+        return w.either(w.both(few, dots), w.both(w.is("eq", "%b.col", "1"), w.either(few,
+                w.is("eq", k, "1"))));
     }
 
     /** Whether it is known when a step is written that this computes it. */
     static boolean fits(Step.Gemm g, Tiles tiles) {
-        return g.n() instanceof Size.Int n && 1 <= n.value() && n.value() <= tiles.columns()
-                && g.b().colStride().equals(new Size.Int(1));
+        Size one = new Size.Int(1);
+        boolean narrow = g.n() instanceof Size.Int n && n.value() <= tiles.columns();
+        return g.b().colStride().equals(one) && (narrow || g.k().equals(one));
     }
 
     /** The module with the function and all that it calls. */
@@ -72,12 +82,16 @@ final class ShortProduct {
     private String whole(String parallel) {
         lines.slot("%job", "[" + Word.values().length + " x i64]");
         lines.when(w.both(w.is("sgt", "%m", "0"), w.is("sgt", "%n", "0")), () -> {
-            // A sum of nothing is 0, whatever the factor is.
-            put(Word.ALPHA, lines.select(w.is("sgt", "%k", "0"), tiles.type(), "%factor",
-                    Types.floating(0.0)));
-            form();
-            chunks();
-            run(parallel);
+            Map<Word, String> all = arguments();
+            String many = w.both(w.is("sgt", "%threads", "1"), w.is("sgt", w.times("%m",
+                    w.times("%n", w.most("%k", "1"))), Integer.toString(LINE_GRAIN)));
+            lines.either(many, () -> {
+                all.forEach(this::put);
+                chunks();
+                lines.add("call void ", parallel, "(ptr @", tiles.name("short.chunk"),
+                        ", ptr %job, i64 ", w.times(count("%m", get(Word.ROWS)), count("%n",
+                                get(Word.COLUMNS))), ", i64 %threads)");
+            }, () -> call(all));
         });
         lines.add("ret void");
         return "define void @" + tiles.name("short") + "(i64 %m, i64 %n, i64 %k, " + tiles.type()
@@ -86,53 +100,79 @@ final class ShortProduct {
                 + "}\n\n";
     }
 
-    /** Which form computes it, and how it sees B. */
-    private void form() {
+    /** What the form is told that computes it. */
+    private Map<Word, String> arguments() {
         String rows = w.is("eq", "%b.col", "1");
-        String few = w.both(w.is("sle", "%m", Integer.toString(ShortTiles.fewRows())),
-                w.is("sle", "%n", Integer.toString(tiles.lanes())));
-        put(Word.FORM, lines.select(rows, "ptr", lines.select(few, "ptr", "@" + tiles.name("few"),
-                "@" + tiles.name("rows")), "@" + tiles.name("dots")));
-        put(Word.M, "%m");
-        put(Word.N, "%n");
-        put(Word.K, "%k");
-        put(Word.A, "%a");
-        put(Word.A_ROW, "%a.row");
-        put(Word.A_COL, "%a.col");
-        put(Word.B, "%b");
-        put(Word.B_ROW, w.pick(rows, "%b.row", "%b.col"));
-        put(Word.B_STRIP, w.pick(rows, Integer.toString(tiles.columns()),
+        Map<Word, String> all = new EnumMap<>(Word.class);
+        all.put(Word.FORM, form(rows));
+        all.put(Word.M, "%m");
+        all.put(Word.N, "%n");
+        all.put(Word.K, "%k");
+        // A sum of nothing is 0, whatever the factor is.
+        all.put(Word.ALPHA, lines.select(w.is("sgt", "%k", "0"), tiles.type(), "%factor",
+                Types.floating(0.0)));
+        all.put(Word.A, "%a");
+        all.put(Word.A_ROW, "%a.row");
+        all.put(Word.A_COL, "%a.col");
+        all.put(Word.B, "%b");
+        all.put(Word.B_ROW, w.pick(rows, "%b.row", "%b.col"));
+        all.put(Word.B_STRIP, w.pick(rows, Integer.toString(tiles.columns()),
                 w.times("%b.col", tiles.columns())));
-        put(Word.BETA, "%beta");
-        put(Word.C, "%c");
-        put(Word.C_ROW, "%c.row");
+        all.put(Word.BETA, "%beta");
+        all.put(Word.C, "%c");
+        all.put(Word.C_ROW, "%c.row");
+        return all;
     }
 
-    /** Rows and columns of a chunk follow from sizes alone: all of the one that is few. */
+    private String form(String rows) {
+        String line = w.is("eq", "%m", "1");
+        String near = w.both(line, w.is("sle", "%n", Integer.toString(LINE)));
+        String few = w.both(w.is("sle", "%m", Integer.toString(ShortTiles.fewRows())),
+                w.is("sle", "%n", Integer.toString(tiles.lanes())));
+        return pick(rows, pick(w.is("eq", "%k", "1"), function("outer"), pick(near,
+                function("line"), pick(few, function("few"), function("rows")))),
+                pick(line, function("line.dots"), function("dots")));
+    }
+
+    private String function(String name) {
+        return "@" + tiles.name(name);
+    }
+
+    private String pick(String condition, String yes, String no) {
+        return lines.select(condition, "ptr", yes, no);
+    }
+
+    /**
+     * Rows and columns of a chunk follow from sizes alone: all of the one that is few.
+     */
     private void chunks() {
-        String down = w.is("sgt", "%m", "%n");
-        String line = w.times(w.most("%k", "1"), w.pick(down, "%n", "%m"));
-        String unit = w.pick(down, Integer.toString(CHUNK_ROWS),
-                Integer.toString(CHUNK_STRIPS * tiles.columns()));
-        String length = w.times(w.parts(w.parts(Integer.toString(GRAIN), line), unit), unit);
+        String line = w.is("eq", "%m", "1");
+        String down = w.either(w.is("sgt", "%m", "%n"), w.both(w.is("eq", "%k", "1"),
+                w.is("sgt", "%m", Integer.toString(ROWS))));
+        String work = w.times(w.most("%k", "1"), w.pick(down, "%n", "%m"));
+        String low = w.either(line, w.is("eq", "%k", "1"));
+        String grain = w.pick(low, Integer.toString(LINE_GRAIN), Integer.toString(GRAIN));
+        String unit = w.pick(down, Integer.toString(CHUNK_ROWS), w.pick(line,
+                Integer.toString(LINE_UNIT), Integer.toString(CHUNK_STRIPS * tiles.columns())));
+        String length = w.times(w.parts(w.parts(grain, work), unit), unit);
         put(Word.ROWS, w.pick(down, length, "%m"));
         put(Word.COLUMNS, w.pick(down, "%n", length));
     }
 
-    private void run(String parallel) {
-        String chunks = w.times(w.parts("%m", get(Word.ROWS)), w.parts("%n", get(Word.COLUMNS)));
-        String body = "@" + tiles.name("short.chunk");
-        lines.either(w.either(w.is("sle", "%threads", "1"), w.is("sle", chunks, "1")), () -> {
-            put(Word.ROWS, "%m");
-            put(Word.COLUMNS, "%n");
-            lines.add("call void ", body, "(ptr %job, i64 0)");
-        }, () -> lines.add("call void ", parallel, "(ptr ", body, ", ptr %job, i64 ", chunks,
-                ", i64 %threads)"));
+    /** The last one takes what is left, so that none is so small that its form sees to it. */
+    private String count(String size, String chunk) {
+        return w.most("1", w.over(size, chunk));
+    }
+
+    private String length(String size, String chunk, String number) {
+        String from = w.times(number, chunk);
+        return w.pick(w.is("eq", w.plus(number, "1"), count(size, chunk)), w.minus(size, from),
+                chunk);
     }
 
     // ## A chunk
 
-    /** What a chunk is told. */
+    /** What a chunk is told: a form, its arguments in their order, and how large chunks are. */
     private enum Word {
         FORM, M, N, K, ALPHA, A, A_ROW, A_COL, B, B_ROW, B_STRIP, BETA, C, C_ROW,
         /** Rows and columns of a chunk. */
@@ -142,25 +182,37 @@ final class ShortProduct {
     private String chunk() {
         String rows = get(Word.ROWS);
         String columns = get(Word.COLUMNS);
-        String across = w.parts(get(Word.N), columns);
-        String i = w.times(w.over("%number", across), rows);
-        String j = w.times(w.rest("%number", across), columns);
+        Map<Word, String> part = new EnumMap<>(Word.class);
+        for (Word word : Word.values()) {
+            part.put(word, get(word));
+        }
+        String across = count(part.get(Word.N), columns);
+        String down = w.over("%number", across);
+        String along = w.rest("%number", across);
+        String i = w.times(down, rows);
+        String j = w.times(along, columns);
         String strip = w.over(j, Integer.toString(tiles.columns()));
-        Vectors v = new Vectors(lines, tiles.t(), tiles.lanes());
-        String cRow = get(Word.C_ROW);
-        String aRow = get(Word.A_ROW);
-        String bStrip = get(Word.B_STRIP);
-        lines.add("call void ", get(Word.FORM), "(i64 ", w.least(rows, w.minus(get(Word.M), i)),
-                ", i64 ", w.least(columns, w.minus(get(Word.N), j)), ", i64 ", get(Word.K), ", ",
-                tiles.type(), " ", get(Word.ALPHA), ", ptr ", v.address(get(Word.A),
-                        w.times(i, aRow)), ", i64 ", aRow, ", i64 ", get(Word.A_COL), ", ptr ",
-                v.address(get(Word.B), w.times(strip, bStrip)), ", i64 ", get(Word.B_ROW),
-                ", i64 ", bStrip, ", ", tiles.type(), " ", get(Word.BETA), ", ptr ",
-                v.address(v.address(get(Word.C), w.times(i, cRow)), j), ", i64 ", cRow, ", i64 ",
-                Integer.toString(tiles.columns()), ")");
+        part.computeIfPresent(Word.M, (word, m) -> length(m, rows, down));
+        part.computeIfPresent(Word.N, (word, n) -> length(n, columns, along));
+        move(part, Word.A, w.times(i, part.get(Word.A_ROW)));
+        move(part, Word.B, w.times(strip, part.get(Word.B_STRIP)));
+        move(part, Word.C, w.plus(w.times(i, part.get(Word.C_ROW)), j));
+        call(part);
         lines.add("ret void");
         return "define internal void @" + tiles.name("short.chunk")
                 + "(ptr %job, i64 %number) #2 {\n" + lines.text() + "}\n\n";
+    }
+
+    private void move(Map<Word, String> part, Word word, String by) {
+        part.put(word, new Vectors(lines, tiles.t(), tiles.lanes()).address(part.get(word), by));
+    }
+
+    private void call(Map<Word, String> all) {
+        String arguments = all.keySet().stream().filter(word -> word != Word.FORM
+                && word.compareTo(Word.ROWS) < 0).map(word -> type(word) + " " + all.get(word))
+                .collect(Collectors.joining(", "));
+        lines.add("call void ", all.get(Word.FORM), "(", arguments, ", i64 ",
+                Integer.toString(tiles.columns()), ")");
     }
 
     private String address(Word word) {

@@ -8,8 +8,9 @@ import java.util.Map;
 /**
  * The functions of a short product that compute rows of C on one thread, with the parameters of a
  * {@link RowTile}: {@code rows} where the rows of B lie along C, {@code few} the same for very few
- * elements, {@code dots} where they lie along k; there {@code b.row} is the step from one to the
- * next.
+ * elements, {@code line} for one row, {@code outer} for one term; {@code dots} where the rows of B
+ * lie along k, {@code line.dots} the same for one row; there {@code b.row} is the step from one to
+ * the next.
  */
 final class ShortTiles {
     /** Rows of A that are read for some rows of B before others are: they stay near. */
@@ -32,12 +33,15 @@ final class ShortTiles {
         return 6;
     }
 
-    /** The three functions and their tiles. */
+    /** The functions and their tiles. */
     static String text(Tiles tiles) {
         ShortTiles s = new ShortTiles(tiles);
         s.function("rows", s::rows);
         s.function("few", () -> s.tiles(s.few()));
         s.function("dots", s::dots);
+        s.function("line", () -> RowProduct.write(s.lines, tiles.t(), 0, tiles.bits()));
+        s.function("line.dots", () -> DotProduct.write(s.lines, tiles.t(), false, tiles.bits()));
+        s.function("outer", () -> OuterProduct.write(s.lines, tiles.t(), tiles.bits()));
         return String.join("\n", s.texts.values());
     }
 
@@ -58,7 +62,7 @@ final class ShortTiles {
         return many ? List.of(new RowTile(1, 8, 1), new RowTile(2, 8, 1), new RowTile(4, 4, 1),
                 new RowTile(6, 4, 1), new RowTile(8, 2, 1), new RowTile(10, 2, 1),
                 new RowTile(12, 2, 1))
-                : List.of(new RowTile(1, 8, 1), new RowTile(2, 4, 1), new RowTile(4, 2, 1),
+                : List.of(new RowTile(1, 4, 1), new RowTile(2, 4, 1), new RowTile(4, 2, 1),
                         new RowTile(6, 2, 1));
     }
 
@@ -102,7 +106,6 @@ final class ShortTiles {
     private List<DotTile> dotTiles() {
         int columns = Math.min(4, tiles.lanes());
         List<DotTile> all = new ArrayList<>();
-        all.add(new DotTile(1, columns));
         all.add(new DotTile(2, columns));
         if (many) {
             all.addAll(List.of(new DotTile(4, columns), new DotTile(5, columns),

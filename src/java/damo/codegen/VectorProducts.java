@@ -5,8 +5,8 @@ import damo.program.Step;
 import damo.tensor.DType;
 
 /**
- * Products of a vector and a matrix, in functions of their own instead of a library's. Their
- * parameters are n, k, alpha, x, the stride of x, B, the stride between rows of B, beta and c:
+ * Products of a vector and a matrix, in functions of their own. Their parameters are n, k,
+ * alpha, x, the stride of x, B, the stride between rows of B, beta, c and the number of threads:
  * c = alpha x B + beta c, where the rows of B lie along c ({@link RowProduct}) or along x
  * ({@link DotProduct}). They have elements; beta = 0 never reads c.
  *
@@ -21,8 +21,8 @@ import damo.tensor.DType;
 record VectorProducts(boolean dots, Size n, Size k, Step.Operand vector, Size step,
                       Step.Operand matrix, Size lead) {
     private static final Size ONE = new Size.Int(1);
-    /** Above this many terms BLAS is as fast on one thread, and may use more. */
-    private static final int TERMS = 1 << 20;
+    /** More terms than these are worth several threads, and c may be too long to stay near. */
+    private static final int TERMS = 1 << 18;
     /** Up to so many a call is felt. */
     private static final int FEW_TERMS = 1 << 14;
     /** Instructions of a function, more or less. */
@@ -73,8 +73,8 @@ record VectorProducts(boolean dots, Size n, Size k, Step.Operand vector, Size st
     }
 
     /**
-     * The text of the function. What is not small is left to the function {@code wide}, whose
-     * parameters are those of resources/damo/gemm.ll.
+     * The text of the function. What is not small is left to the function {@code wide}, a
+     * {@link ShortProduct}.
      */
     String text(String name, DType t, int vectorBits, String wide) {
         Lines lines = new Lines();
@@ -103,8 +103,8 @@ record VectorProducts(boolean dots, Size n, Size k, Step.Operand vector, Size st
         }
         lines.add("ret void");
         return "void @" + name + "(i64 %n, i64 %k, " + type + " %factor, "
-                + "ptr noalias nocapture readonly %x, i64 %x.step, "
-                + "ptr noalias nocapture readonly %b, i64 %b.lead, " + type + " %beta, "
+                + "ptr noalias nocapture readonly %a, i64 %a.col, "
+                + "ptr noalias nocapture readonly %b, i64 %b.row, " + type + " %beta, "
                 + "ptr noalias nocapture %c, i64 %threads)";
     }
 
@@ -114,8 +114,8 @@ record VectorProducts(boolean dots, Size n, Size k, Step.Operand vector, Size st
         lines.add("br i1 ", few, ", label %near, label %wide");
         lines.label("wide");
         lines.add("call void ", wide, "(i64 1, i64 %n, i64 %k, ", type,
-                " %factor, ptr %x, i64 %k, i64 %x.step, ptr %b, i64 ",
-                dots ? "1, i64 %b.lead" : "%b.lead, i64 1", ", ", type,
+                " %factor, ptr %a, i64 %k, i64 %a.col, ptr %b, i64 ",
+                dots ? "1, i64 %b.row" : "%b.row, i64 1", ", ", type,
                 " %beta, ptr %c, i64 %n, i64 1)");
         lines.add("ret void");
         lines.label("near");
