@@ -4,7 +4,7 @@
   needs is computed again when cheap, else it goes through scratch memory. (kernel cx unit) →
   {:kernel … :args [key …] :scratch {key …}}."
   (:require [damo.compile.lower.best :as best]
-            [damo.compile.lower.collapse :as collapse]
+            [damo.compile.lower.loops :as loops]
             [damo.compile.lower.nonempty :as nonempty]
             [damo.compile.lower.scalar :as scalar]
             [damo.compile.lower.slots :as slots]
@@ -395,5 +395,5 @@
         cx (assoc (writing cx) :unit unit, :paths paths, :stored stored, :scratch scratch)
         body (vec (concat (nonempty/checks cx unit) (initial-stores cx)
                           (body-stmts cx (:nodes unit) [] {} []) (final-stores cx)))]
-    (assoc (finished cx (kernel-name cx unit) (collapse/collapse body))
+    (assoc (finished cx (kernel-name cx unit) (loops/arranged body))
            :scratch (scratch-sizes cx scratch))))

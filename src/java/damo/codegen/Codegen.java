@@ -18,7 +18,7 @@ public final class Codegen {
      */
     public static LlvmModule module(Program program, int vectorBits, boolean halves) {
         Polls polls = Polls.of(program);
-        Kernels kernels = Kernels.of(program, polls, halves);
+        Kernels kernels = Kernels.of(program, polls, vectorBits, halves);
         Outside outside = new Outside();
         CallParts parts = new CallParts(program, kernels, polls);
         String call = CallWriter.write(parts, outside, new Products(outside, vectorBits));

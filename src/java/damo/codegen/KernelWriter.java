@@ -19,13 +19,15 @@ import java.util.Map;
 final class KernelWriter {
     private final Kernel kernel;
     private final Usage usage;
+    private final int vectorBits;
     private final Lines lines = new Lines();
     private final ExprWriter exprs;
     /** The parameters, and behind them the local arrays so far. */
     private final List<Kernel.Param> memories;
     private final Extremes extremes = new Extremes(lines);
 
-    private KernelWriter(Kernel kernel, Usage usage, MathLibrary library) {
+    private KernelWriter(Kernel kernel, Usage usage, MathLibrary library, int vectorBits) {
+        this.vectorBits = vectorBits;
         this.kernel = kernel;
         this.usage = usage;
         this.memories = new ArrayList<>(kernel.params());
@@ -33,8 +35,8 @@ final class KernelWriter {
     }
 
     /** The text of the function after its name. */
-    static String write(Kernel kernel, Usage usage, MathLibrary library) {
-        KernelWriter writer = new KernelWriter(kernel, usage, library);
+    static String write(Kernel kernel, Usage usage, MathLibrary library, int vectorBits) {
+        KernelWriter writer = new KernelWriter(kernel, usage, library, vectorBits);
         for (String dim : usage.dims()) {
             writer.exprs.bind(dim, Names.dimension(dim));
         }
@@ -95,10 +97,21 @@ final class KernelWriter {
     }
 
     private void loop(Kernel.For s) {
+        TurnedCopy copy = TurnedCopy.of(lines, exprs, memories, s, vectorBits);
+        if (copy != null) {
+            copy.write(() -> plainLoop(s), () -> poll(s));
+            return;
+        }
         Map<String, Kernel.Acc> found = extremes.found(s);
         found.forEach(extremes::begin);
         plainLoop(s);
         found.forEach((name, acc) -> combine(acc, extremes.end(name)));
+    }
+
+    private void poll(Kernel.For s) {
+        if (usage.polls() && Polls.around(s)) {
+            lines.stopIfAsked();
+        }
     }
 
     private void plainLoop(Kernel.For s) {
@@ -106,9 +119,7 @@ final class KernelWriter {
         exprs.bind(s.var(), variable);
         lines.loop(variable, exprs.size(s.extent()), worthwhile(s), Rest.masked(s)
                 ? Attributes.MASKED_LOOP : "", () -> {
-            if (usage.polls() && Polls.around(s)) {
-                lines.stopIfAsked();
-            }
+            poll(s);
             statements(s.body());
         });
     }

@@ -32,6 +32,7 @@ final class Kernels {
     private static final int MARK = 8;
 
     private final Program program;
+    private final int vectorBits;
     private final Map<String, String> natives;
     private final MathLibrary library;
     private final List<Function> functions = new ArrayList<>();
@@ -43,15 +44,19 @@ final class Kernels {
     private record Function(Kernel kernel, Usage usage, String name, String body, byte[] digest,
                             long length) { }
 
-    private Kernels(Program program, boolean halves) {
+    private Kernels(Program program, int vectorBits, boolean halves) {
+        this.vectorBits = vectorBits;
         this.program = program;
         this.natives = Foreign.nativeDeclarations(program);
         this.library = new MathLibrary(halves);
     }
 
-    /** Those of a program; {@code halves} as for {@link Codegen#module(Program, int, boolean)}. */
-    static Kernels of(Program program, Polls polls, boolean halves) {
-        Kernels kernels = new Kernels(program, halves);
+    /**
+     * Those of a program; {@code vectorBits} and {@code halves} as for
+     * {@link Codegen#module(Program, int, boolean)}.
+     */
+    static Kernels of(Program program, Polls polls, int vectorBits, boolean halves) {
+        Kernels kernels = new Kernels(program, vectorBits, halves);
         Map<String, String> bodies = new HashMap<>();
         for (int i = 0; i < program.kernels().size(); i++) {
             kernels.add(program.kernels().get(i), polls.kernel(i), bodies);
@@ -61,7 +66,7 @@ final class Kernels {
 
     private void add(Kernel kernel, boolean polls, Map<String, String> bodies) {
         Usage usage = Usage.of(kernel, polls);
-        String body = KernelWriter.write(kernel, usage, library);
+        String body = KernelWriter.write(kernel, usage, library, vectorBits);
         byte[] digest = digest(body);
         String mark = HexFormat.of().formatHex(digest, 0, MARK);
         String name = Names.kernel(kernel.name(), mark);

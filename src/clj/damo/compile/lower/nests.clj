@@ -3,7 +3,7 @@
   products of integers, what accumulates along an axis, copies of memory. (kernel cx unit) →
   {:kernel … :args [memory-key …] :scratch {key {:dtype :size}}}, as damo.compile.lower gives it."
   (:require [damo.compile.lower :as lower]
-            [damo.compile.lower.collapse :as collapse]
+            [damo.compile.lower.loops :as loops]
             [damo.compile.lower.scalar :as scalar]
             [damo.data.array :as array]
             [damo.data.graph :as graph]
@@ -221,7 +221,7 @@
   [{:keys [g] :as cx} id write]
   (let [cx (assoc (lower/writing cx) :unit {:level {}})
         [body scratch] (write cx)]
-    (assoc (lower/finished cx (name (graph/op-at g id)) (collapse/collapse body))
+    (assoc (lower/finished cx (name (graph/op-at g id)) (loops/arranged body))
            :scratch scratch)))
 
 (defn kernels
