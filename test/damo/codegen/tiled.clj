@@ -2,11 +2,11 @@
   "Calls the products by tiles straight, with arguments that no program gives: panels, tails,
   threads, any strides. Used by tests."
   (:import (damo.codegen Codegen LlvmModule LlvmModule$Kind LlvmModule$Text)
-           (damo.jit NativeCode)
+           (damo.jit NativeCode Pool)
            (damo.tensor DType)
            (java.lang.foreign Arena FunctionDescriptor Linker Linker$Option MemoryLayout
                               MemorySegment ValueLayout)
-           (java.lang.invoke MethodHandle)))
+           (java.lang.invoke MethodHandle MethodHandles MethodType)))
 
 (set! *warn-on-reflection* true)
 
@@ -65,12 +65,31 @@
       (.setAtIndex s ValueLayout/JAVA_LONG (long i) (long w)))
     s))
 
+(defn tail
+  "The address of a function of native code that calls (f from to)."
+  [^Arena arena f]
+  (let [^MethodHandle invoke (.findVirtual (MethodHandles/publicLookup) clojure.lang.IFn "invoke"
+                                           (MethodType/methodType Object Object
+                                                                  ^"[Ljava.lang.Class;"
+                                                                  (into-array Class
+                                                                              [Object Object])))
+        target (.asType (.bindTo invoke (fn [_ from to] (f from to) nil))
+                        (MethodType/methodType Void/TYPE MemorySegment
+                                               ^"[Ljava.lang.Class;"
+                                               (into-array Class [Long/TYPE Long/TYPE])))]
+    (.address (.upcallStub (Linker/nativeLinker) target
+                           (FunctionDescriptor/ofVoid
+                            (into-array MemoryLayout [ValueLayout/ADDRESS ValueLayout/JAVA_LONG
+                                                      ValueLayout/JAVA_LONG]))
+                           arena (make-array Linker$Option 0)))))
+
 (defn call
   "Runs a product `times` times: `numbers` by the names in `arguments` (1 thread, no panels unless
   said), addresses of A, B, C and the two factors, and of a tail and its context or 0."
   [^NativeCode code numbers addresses times]
   (with-open [arena (Arena/ofConfined)]
     (let [numbers (merge {:threads 1 :panels 0} numbers)
+          _ (Pool/need (:threads numbers))
           ^java.util.List all [(.repeat code) (table arena (take 6 (concat addresses [0 0])))
                                (table arena (map numbers arguments)) MemorySegment/NULL
                                (long times)]]

@@ -6,6 +6,7 @@
             [damo.codegen.guarded :as guarded]
             [damo.codegen.tiled :as tiled])
   (:import (damo.jit NativeCode)
+           (java.lang.foreign Arena)
            (java.util Random)))
 
 (set! *warn-on-reflection* true)
@@ -166,3 +167,28 @@
               (is (= (for [p (range h) q (range w)] (nth whole (+ (* (+ i p) n) j q)))
                      (run code dtype inner inner-values))
                   [dtype bits (:sizes case) place]))))))))
+
+(deftest tails-test
+  (testing "a tail is called once for each row, and finds the row finished in all its columns"
+    (with-open [^NativeCode code (tiled/compile-product :f64 512), arena (Arena/ofShared)]
+      (doseq [[m n k] [[61 200 60] [500 40 700] [3 50 7] [5 0 3] [13 900 513]], threads [1 2 5]
+              c-layout [:rows :panels]
+              :let [r (Random. 5), w (panel-width :f64 512)
+                    case (-> (dense m n k threads) (assoc :factors [-0.5 1.0])
+                             (assoc-in [:operands 2] (operand c-layout m n w)))
+                    [a b c] (:operands case)
+                    values [(contents r a m k) (contents r b k n) (contents r c m n)]
+                    done (expected (:sizes case) (:factors case) (:operands case) values)
+                    calls (atom []), wrong (atom [])]]
+        (guarded/with-buffers :f64 (conj values (double-array (:factors case)))
+          (fn [addresses read]
+            (let [tail (tiled/tail arena (fn [from to]
+                                           (swap! calls conj [from to])
+                                           (let [now (read 2)]
+                                             (doseq [i (range from to) j (range n)
+                                                     :let [p ((:at c) i j)]
+                                                     :when (not= (aget done p) (nth now p))]
+                                               (swap! wrong conj [i j])))))]
+              (tiled/call code (numbers case) (conj addresses tail) 1))))
+        (is (= (range m) (sort (mapcat #(apply range %) @calls))) [m n k threads])
+        (is (empty? @wrong) [m n k threads])))))

@@ -68,7 +68,7 @@ record DotTile(int rows, int columns) {
             for (String b : bs) {
                 String address = v.address(b, index);
                 ys.add(v.load(address, mask));
-                v.prefetch(v.address(address, Integer.toString(AHEAD * lanes)), false);
+                v.prefetch(v.address(address, Integer.toString(AHEAD * lanes)));
             }
             for (int r = 0; r < tile.rows; r++) {
                 String x = v.load(v.address(as.get(r), index), mask);

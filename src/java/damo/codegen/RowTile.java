@@ -125,7 +125,7 @@ record RowTile(int rows, int width, int chains) {
                     "mul nsw i64 %b.row, ", Integer.toString(AHEAD)));
             for (int i = 0; i < tile.width; i++) {
                 bs.add(v.load(v.address(p.b.get(i), row), p.masks.get(i)));
-                v.prefetch(v.address(p.b.get(i), ahead), false);
+                v.prefetch(v.address(p.b.get(i), ahead));
             }
             String column = lines.value("mul nsw i64 ", l, ", %a.col");
             for (int r = 0; r < tile.rows; r++) {

@@ -107,7 +107,7 @@ final class TileKernel {
         String start = "%c";
         for (int row = 0; row < rows; row++) {
             for (int i = 0; i < vectors; i++) {
-                v.prefetch(at(start, i), true);
+                v.prefetchFar(at(start, i));
             }
             start = row < rows - 1 ? v.address(start, "%c.row") : null;
         }
@@ -131,7 +131,7 @@ final class TileKernel {
             line.add(v.load(at(b, i), null));
         }
         for (int i = 0; i < vectors; i++) {
-            v.prefetch(at(later, i), false);
+            v.prefetch(at(later, i));
         }
         for (int i = 0; i < old.size(); i += vectors) {
             String x = v.splat(v.scalar(i == 0 ? a : v.address(a, Integer.toString(i / vectors))));
@@ -163,29 +163,24 @@ final class TileKernel {
         void write(String address, String sum, int vector);
     }
 
-    /** Factors, and what is in C already; with a mask at the edge, or always where it is free. */
+    /** Factors, and what is in C already; under masks at the edge. */
     private void finish(List<String> sums, String last) {
         String reads = lines.value("fcmp une ", v.element(), " %beta, ", Types.floating(0.0));
-        if (tiles.masks()) {
-            List<String> old = masks(lines.select(reads, "i64", "%columns", "0"));
-            rows(sums, last, adding(masks("%columns"), old));
-            lines.add("ret void");
-            return;
-        }
         String full = lines.value("icmp sge i64 %columns, ", offset(vectors));
-        lines.either(reads, () -> lines.either(full, () -> rows(sums, last, adding(null, null)),
-                () -> {
-                    List<String> masks = masks("%columns");
-                    rows(sums, last, adding(masks, masks));
-                }), () -> lines.either(full, () -> rows(sums, last, storing(null)),
-                () -> rows(sums, last, storing(masks("%columns")))));
+        lines.either(full, () -> ends(sums, last, reads, null),
+                () -> ends(sums, last, reads, masks()));
         lines.add("ret void");
     }
 
-    private List<String> masks(String columns) {
+    private void ends(List<String> sums, String last, String reads, List<String> masks) {
+        lines.either(reads, () -> rows(sums, last, adding(masks)),
+                () -> rows(sums, last, storing(masks)));
+    }
+
+    private List<String> masks() {
         List<String> masks = new ArrayList<>();
         for (int i = 0; i < vectors; i++) {
-            masks.add(v.below(lines.value("sub nsw i64 ", columns, ", ", offset(i))));
+            masks.add(v.below(lines.value("sub nsw i64 %columns, ", offset(i))));
         }
         return masks;
     }
@@ -194,11 +189,11 @@ final class TileKernel {
         return masks == null ? null : masks.get(vector);
     }
 
-    private Part adding(List<String> masks, List<String> reads) {
+    private Part adding(List<String> masks) {
         String alpha = v.splat("%alpha");
         String beta = v.splat("%beta");
         return (address, sum, i) -> {
-            String old = v.load(address, mask(reads, i));
+            String old = v.load(address, mask(masks, i));
             v.store(v.fused(beta, old, lines.value("fmul ", v.type(), " ", alpha, ", ", sum)),
                     address, mask(masks, i));
         };

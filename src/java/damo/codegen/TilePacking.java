@@ -107,7 +107,7 @@ final class TilePacking {
                 String offset = Integer.toString(i * lanes);
                 v.store(v.load(v.address(from, offset), masks == null ? null : masks.get(i)),
                         v.address(to, offset), null);
-                v.prefetch(v.address(v.address(from, ahead), offset), false);
+                v.prefetch(v.address(v.address(from, ahead), offset));
             }
         });
     }

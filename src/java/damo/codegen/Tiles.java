@@ -47,11 +47,6 @@ record Tiles(DType t, int bits) {
         return BLOCK_ROWS / rows();
     }
 
-    /** Whether a mask costs nothing. */
-    boolean masks() {
-        return bits >= WIDEST;
-    }
-
     /** The name of a function, without {@code @}; it tells the width of vectors. */
     String name(String what) {
         return "damo." + what + "." + lanes() + "x" + t.label();

@@ -145,10 +145,18 @@ final class Vectors {
         return IntStream.range(0, count).mapToObj(i -> lines.fresh()).toList();
     }
 
-    /** Fetches the line at an address, which need not be one, into the cache. */
-    void prefetch(String address, boolean written) {
-        lines.add("call void @llvm.prefetch.p0(ptr ", address, ", i32 ", written ? "1" : "0",
-                ", i32 3, i32 1)");
+    /** Fetches the line at an address, which need not be one, into the nearest cache. */
+    void prefetch(String address) {
+        prefetch(address, "3");
+    }
+
+    /** The same into the one behind, where it pushes nothing out that is at work. */
+    void prefetchFar(String address) {
+        prefetch(address, "2");
+    }
+
+    private void prefetch(String address, String near) {
+        lines.add("call void @llvm.prefetch.p0(ptr ", address, ", i32 0, i32 ", near, ", i32 1)");
     }
 
     /** So many slots that hold zeros from here on. */
