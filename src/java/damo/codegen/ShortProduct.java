@@ -129,7 +129,11 @@ final class ShortProduct {
         String near = w.both(line, w.is("sle", "%n", Integer.toString(LINE)));
         String few = w.both(w.is("sle", "%m", Integer.toString(ShortTiles.fewRows())),
                 w.is("sle", "%n", Integer.toString(tiles.lanes())));
-        return pick(rows, pick(w.is("eq", "%k", "1"), function("outer"), pick(near,
+        // A row that is shorter than a vector would be read under a mask while the one before is
+        // still on its way to memory, and wait for it: tiles read several rows, then write them.
+        String outer = w.both(w.is("eq", "%k", "1"), w.is("sgt", "%n",
+                Integer.toString(tiles.columns())));
+        return pick(rows, pick(outer, function("outer"), pick(near,
                 function("line"), pick(few, function("few"), function("rows")))),
                 pick(line, function("line.dots"), function("dots")));
     }
