@@ -23,6 +23,7 @@ public final class Codegen {
         CallParts parts = new CallParts(program, kernels, polls);
         String call = CallWriter.write(parts, outside, new Products(outside, vectorBits));
         Foreign.tell(program, outside);
+        Sorts.tell(program, outside, vectorBits);
         String attributes = Attributes.text(vectorBits);
         List<LlvmModule.Text> texts = new ArrayList<>();
         kernels.texts().forEach(text -> texts.add(new LlvmModule.Text(text + attributes,

@@ -39,6 +39,7 @@ final class Idle {
             case Kernel.Acc a -> own.contains(a.name());
             case Kernel.If f -> idle(f.body(), own, names);
             case Kernel.Store x -> false;
+            case Kernel.Sort x -> false;
             case Kernel.Index x -> false;
             case Kernel.Require x -> false;
         });

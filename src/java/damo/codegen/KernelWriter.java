@@ -27,8 +27,8 @@ final class KernelWriter {
     private final Extremes extremes = new Extremes(lines);
 
     private KernelWriter(Kernel kernel, Usage usage, MathLibrary library, int vectorBits) {
-        this.vectorBits = vectorBits;
         this.kernel = kernel;
+        this.vectorBits = vectorBits;
         this.usage = usage;
         this.memories = new ArrayList<>(kernel.params());
         this.exprs = new ExprWriter(lines, memories, library);
@@ -92,6 +92,7 @@ final class KernelWriter {
                 case Kernel.Index s -> index(s);
                 case Kernel.Require s -> require(s);
                 case Kernel.If s -> branch(s);
+                case Kernel.Sort s -> sort(s);
             }
         }
     }
@@ -193,6 +194,13 @@ final class KernelWriter {
             words[i] = exprs.write(s.report().get(i));
         }
         lines.stopUnless(exprs.write(s.condition()), s.note(), words[0], words[1]);
+    }
+
+    private void sort(Kernel.Sort s) {
+        String count = exprs.size(s.count());
+        lines.add("call void @", Sorts.name(s.dtype(), vectorBits), "(ptr %p",
+                Integer.toString(s.param()), ", ptr %p", Integer.toString(s.room()), ", i64 ",
+                count, ", i64 ", exprs.size(s.wanted()), ")");
     }
 
     private void branch(Kernel.If s) {

@@ -33,7 +33,8 @@ final class Kernels {
 
     private final Program program;
     private final int vectorBits;
-    private final Map<String, String> natives;
+    /** The declarations of functions outside of kernels that they call, by symbol. */
+    private final Map<String, String> callees;
     private final MathLibrary library;
     private final List<Function> functions = new ArrayList<>();
     /** Those that become parts of other functions, and those that are called. */
@@ -45,16 +46,14 @@ final class Kernels {
                             long length) { }
 
     private Kernels(Program program, int vectorBits, boolean halves) {
-        this.vectorBits = vectorBits;
         this.program = program;
-        this.natives = Foreign.nativeDeclarations(program);
+        this.vectorBits = vectorBits;
+        this.callees = Foreign.nativeDeclarations(program);
+        this.callees.putAll(Sorts.declarations(program, vectorBits));
         this.library = new MathLibrary(halves);
     }
 
-    /**
-     * Those of a program; {@code vectorBits} and {@code halves} as for
-     * {@link Codegen#module(Program, int, boolean)}.
-     */
+    /** Those of a program; the rest as for {@link Codegen#module(Program, int, boolean)}. */
     static Kernels of(Program program, Polls polls, int vectorBits, boolean halves) {
         Kernels kernels = new Kernels(program, vectorBits, halves);
         Map<String, String> bodies = new HashMap<>();
@@ -108,9 +107,9 @@ final class Kernels {
                 + f.body.replaceFirst(" #0 \\{", " #1 {") + "\n";
     }
 
-    /** What a text of functions calls: math functions, and declarations of native ones. */
+    /** What a text of functions calls: math functions, and declarations of others. */
     String callees(String text) {
-        return library.text(text) + String.join("", natives.entrySet().stream()
+        return library.text(text) + String.join("", callees.entrySet().stream()
                 .filter(e -> text.contains(e.getKey() + "(")).map(Map.Entry::getValue).toList());
     }
 

@@ -28,7 +28,8 @@ final class Rest {
     /** Whether there is nothing that keeps a loop from vectors. */
     private static boolean plain(List<Kernel.Stmt> body) {
         return body.stream().noneMatch(s -> s instanceof Kernel.For || s instanceof Kernel.Index
-                || s instanceof Kernel.Require || s instanceof Kernel.If);
+                || s instanceof Kernel.Require || s instanceof Kernel.If
+                || s instanceof Kernel.Sort);
     }
 
     private static boolean slow(Kernel.Expr e) {

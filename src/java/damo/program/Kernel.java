@@ -25,6 +25,22 @@ public record Kernel(String name, List<Param> params, List<Stmt> body) {
         return body.stream().mapToInt(s -> s instanceof Local ? 1 : locals(s.inner())).sum();
     }
 
+    /** The dtypes that it sorts. */
+    public java.util.Set<DType> sorts() {
+        java.util.Set<DType> found = new java.util.TreeSet<>();
+        sorts(body, found);
+        return found;
+    }
+
+    private static void sorts(List<Stmt> body, java.util.Set<DType> found) {
+        for (Stmt s : body) {
+            if (s instanceof Sort sort) {
+                found.add(sort.dtype);
+            }
+            sorts(s.inner(), found);
+        }
+    }
+
     private static boolean fails(List<Stmt> body) {
         return body.stream().anyMatch(s -> s instanceof Require || s instanceof Index
                 || fails(s.inner()));
@@ -51,6 +67,7 @@ public record Kernel(String name, List<Param> params, List<Stmt> body) {
                 case Require s -> Stream.concat(Stream.of(s.condition), s.report.stream()).toList();
                 case If s -> List.of(s.condition);
                 case Local s -> List.of();
+                case Sort s -> List.of(new SizeOf(s.wanted));
             };
         }
 
@@ -59,6 +76,7 @@ public record Kernel(String name, List<Param> params, List<Stmt> body) {
             return switch (this) {
                 case For s -> s.body;
                 case If s -> s.body;
+                case Sort s -> s.touches();
                 default -> List.of();
             };
         }
@@ -87,6 +105,22 @@ public record Kernel(String name, List<Param> params, List<Stmt> body) {
 
     /** Checks a value and makes it an index variable. */
     public record Index(String name, Expr value, Size extent, int note) implements Stmt { }
+
+    /**
+     * Puts the first {@code count} elements of a memory of i32 or i64 in another order, in which
+     * the first {@code wanted} are the smallest, from the smallest on; {@code room} has as many.
+     * {@code var} is a name that nothing else has.
+     */
+    public record Sort(DType dtype, int param, Size count, Size wanted, int room, String var)
+            implements Stmt {
+        /** A loop that touches the elements that it touches, for who asks which these are. */
+        private List<Stmt> touches() {
+            Size i = new Size.Name(var);
+            return List.of(new For(var, count, List.of(
+                    new Store(room, i, new Load(param, i, dtype)),
+                    new Store(param, i, new Load(room, i, dtype)))));
+        }
+    }
 
     /** Fails unless the condition holds; {@code report} has up to two i64 values to report. */
     public record Require(Expr condition, int note, List<Expr> report) implements Stmt { }

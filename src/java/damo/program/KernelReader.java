@@ -34,6 +34,7 @@ final class KernelReader {
     private long local;
     /** Loop and index variables in scope: the analysis of an index may have to look at all. */
     private int variables;
+    private int sorts;
 
     private KernelReader(int id, Object form, DimNames dims, int notes) {
         this.notes = notes;
@@ -133,12 +134,14 @@ final class KernelReader {
             case "store" -> store(list);
             case "index" -> index(list, mine);
             case "require" -> require(list);
+            case "sort" -> sort(list);
             case "if" -> {
                 atLeast(list, 2);
                 yield new Kernel.If(condition(list.get(1)), body(list.subList(2, list.size())));
             }
             default -> throw where.bad("no statement :" + head.name()
-                    + "; there are :for :let :var :local :set :acc :store :index :require :if");
+                    + "; there are :for :let :var :local :set :acc :store :index :require :if"
+                    + " :sort");
         };
     }
 
@@ -207,6 +210,20 @@ final class KernelReader {
         DType dtype = exprs.paramDtype(p);
         return new Kernel.Store(p, index, exprs.typed(list.get(3), dtype.computed(),
                 "parameter " + p));
+    }
+
+    private Kernel.Stmt sort(List<?> list) {
+        exprs.parts(list, 5);
+        int p = exprs.param(list.get(1), Kernel.Access.INOUT);
+        int room = exprs.param(list.get(4), Kernel.Access.INOUT);
+        DType dtype = exprs.paramDtype(p);
+        if (p == room || dtype != exprs.paramDtype(room)
+                || dtype != DType.I32 && dtype != DType.I64) {
+            throw where.bad("a :sort takes two memories of one dtype, :i32 or :i64");
+        }
+        // No symbol has a blank in it.
+        return new Kernel.Sort(dtype, p, exprs.index(list.get(2)), exprs.index(list.get(3)), room,
+                "sorted " + sorts++);
     }
 
     private Kernel.Stmt index(List<?> list, List<String> mine) {

@@ -105,6 +105,7 @@ final class CheckedIndices {
                 case Kernel.Index i -> indices.put(i.name(), i.extent());
                 case Kernel.For f -> collect(f.body(), indices, found);
                 case Kernel.If f -> collect(f.body(), indices, found);
+                case Kernel.Sort so -> collect(so.inner(), indices, found);
                 case Kernel.Store st -> {
                     Size extent = st.value() instanceof Kernel.Ref r ? indices.get(r.name()) : null;
                     boolean first = !found.containsKey(st.param());

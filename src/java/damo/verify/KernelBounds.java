@@ -134,6 +134,10 @@ final class KernelBounds {
                 expr(f.condition());
                 body(f.body());
             }
+            case Kernel.Sort s -> {
+                s.values().forEach(this::expr);
+                body(s.inner());
+            }
             case Kernel.Let l -> expr(l.value());
             case Kernel.Var v -> expr(v.init());
             case Kernel.Local l -> room[l.param()] = l.size();

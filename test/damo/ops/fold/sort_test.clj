@@ -35,10 +35,11 @@
   (d/graph (vec (for [op [d/sort d/argsort], down [false true]]
                   (op x :axis axis :descending down)))))
 
-(defn- same? [a b]
+(defn- same?
+  "Are two arrays equal, zeros with their signs and NaN included?"
+  [a b]
   (and (= (array/type-of a) (array/type-of b))
-       (every? true? (map #(running/element-close? 0.0 0.0 %1 %2)
-                          (array/values a) (array/values b)))))
+       (= (map str (array/values a)) (map str (array/values b)))))
 
 (deftest lines-of-all-lengths
   (doseq [dtype (keys type/dtypes)
@@ -56,6 +57,39 @@
           :let [c (running/compile g {:rules true})]]
     (is (every? true? (map same? (eval/run g env) (running/call! c env))) (str dtype shape axis))
     (running/close! c)))
+
+(defn- leading
+  "The k largest and smallest elements of x, with their places and alone."
+  [x axis k]
+  (vec (for [op [d/topk d/argtopk d/topk-and-argtopk], largest [true false]
+             y (let [y (op x :k k :axis axis :largest largest)] (if (vector? y) y [y]))]
+         y)))
+
+(deftest the-first-of-lines
+  (doseq [dtype (keys type/dtypes), k [0 1 5 'k]
+          :let [x (d/input 'x [dtype '[n]])
+                g (d/graph (cond-> (leading x 0 k) (= k 'k) (conj (d/sum (d/input 'c [:i8 '[k]])))))
+                c (running/compile g {:rules false})]]
+    (doseq [n [5 17 300 2000]
+            :let [env (cond-> {'x (elements dtype [n] n)}
+                        (= k 'k) (assoc 'c (array/full :i8 [(quot n 2)] 0)))]]
+      (is (every? true? (map same? (eval/run g env) (running/call! c env))) (str dtype n k)))
+    (running/close! c)))
+
+(deftest the-first-along-any-axis
+  (doseq [[shape axis] [[[3 70] 1] [[70 3] 0] [[2 60 3] 1] [[2 3 4] 0]], dtype [:f32 :f64 :i16]
+          :let [x (d/input 'x [dtype shape]), env {'x (elements dtype shape 5)}]
+          :let [turned (leading (d/transpose x) (- (count shape) 1 axis) 2)]
+          g [(d/graph (leading x axis 2)) (d/graph turned)]
+          :let [c (running/compile g {:rules true})]]
+    (is (every? true? (map same? (eval/run g env) (running/call! c env))) (str dtype shape axis))
+    (running/close! c)))
+
+(deftest there-must-be-as-many
+  (let [x (d/input 'x [:f32 '[n]]), y (d/input 'y [:i8 '[k]])
+        f (d/function [x y] [(d/topk x :k 'k) (d/sum y)])]
+    (is (= [3.0 2.0] @(first (f [1.0 3.0 2.0] [0 0]))))
+    (is (thrown? clojure.lang.ExceptionInfo (f [1.0] [0 0])))))
 
 (deftest what-is-sorted-is-generated-or-a-view
   (is (= [4 3 2 1 0] @(d/eval (d/sort (d/iota :shape [5]) :descending true))))

@@ -1,7 +1,7 @@
 (ns damo.ops.fold.sort
   "Sorting along an axis, and what follows from it: the largest elements, medians and quantiles,
   distinct values. Sorts are stable: equal elements keep their order, -0.0 and 0.0 are equal; NaN is
-  larger than all numbers. O(n) for long lines."
+  larger than all numbers."
   (:refer-clojure :exclude [sort])
   (:require [damo.data.array :as array]
             [damo.data.attribute :as attribute]
@@ -18,7 +18,30 @@
 (def ^:private attributes
   {:axis {:default -1, :is :axis, :doc "the axis to sort along"}
    :descending {:default false, :doc "true: the largest first, NaN before all; equal elements keep
-  their order nevertheless"}})
+  their order nevertheless"}
+   :k {:default nil, :is :dim, :own-check true
+       :doc "how many of the first to give, a dim, for less than all of them take; nil: all"}})
+
+(defn- check-k [{:keys [k] :as attrs} [[_ shape] :as types]]
+  (let [{:keys [axis] :as attrs} (typing/normal-axis attrs types), n (nth shape axis)]
+    (when k
+      (typing/check-shape [k])
+      (when (and (integer? k) (integer? n) (< n k))
+        (fail! :damo.op.sort/too-many
+               (str "there are no " k " elements to take along axis " axis " of "
+                    (pr-str shape))
+               {:k k, :axis axis, :shape shape})))
+    (cond-> attrs k (assoc :k (type/dim+ k)))))
+
+(defn- sorted-shape [attrs [[_ shape] :as types]]
+  (let [{:keys [axis k]} (check-k attrs types)] (cond-> shape k (assoc axis k))))
+
+(defn- sorted-type [attrs [[dtype] :as types]] [dtype (sorted-shape attrs types)])
+
+(defn- k-is-there
+  "What is required of dims: that there are so many elements."
+  [{{:keys [axis k]} :attrs, [[_ shape]] :types}]
+  (when k [[k (nth shape axis)]]))
 
 ;; ## Meaning
 
@@ -45,6 +68,20 @@
     (array/from-indices dtype shape
                         (fn [index] ((line (assoc index axis 0)) (nth index axis))))))
 
+(defn- leading
+  "The first k elements of the lines along the axis of an array, all where k is nil."
+  [{:keys [axis k] :as attrs} {:keys [dtype shape] :as all}]
+  (check-k attrs [(array/type-of all)])
+  (if k
+    (array/from-indices dtype (assoc shape axis k) #(array/at all %))
+    all))
+
+(defn- sorted-elements [{:keys [axis descending] :as attrs} {:keys [dtype] :as x}]
+  (leading attrs (along dtype axis #(map % (order-of % descending)) x)))
+
+(defn- sorted-places [{:keys [axis descending] :as attrs} x]
+  (leading attrs (along :i64 axis #(order-of % descending) x)))
+
 ;; ## Generated calls
 
 (defn- random-lines
@@ -55,6 +92,15 @@
         changed #(if (float? %) (if (< -0.3 % 0.3) (gens/choose ctx odd-ones) (Math/rint %)) %)]
     {:attrs {:axis axis}
      :args [(array/map-elements dtype changed [(gens/random-array ctx dtype shape)])]}))
+
+(defn- some-first
+  "The generator whose calls ask for all that is sorted, or for the first of it."
+  [generator]
+  (gens/with-choices
+   (fn [{:keys [size] :as ctx}]
+     (let [k (gens/choose ctx [nil nil 0 1 (min 2 (dec size))])]
+       (cond-> (generator ctx) (and k (< 0 size)) (assoc-in [:attrs :k] (max 0 k)))))
+   :descending [false true]))
 
 (defn- plain-lines
   "The same of numbers alone, which differ."
@@ -68,11 +114,11 @@
   "The permutation that sorts x along an axis, :i64: the index of the smallest element, of the next
   …. Stable; NaN comes last."
   {:kind :nest, :nest :argsort, :args [?x], :attrs attributes
-   :type (fn [attrs [[_ shape] :as types]] (typing/normal-axis attrs types) [:i64 shape])
-   :eval (fn [{:keys [axis descending]} x] (along :i64 axis #(order-of % descending) x))
+   :normalize check-k, :requires k-is-there
+   :type (fn [attrs types] [:i64 (sorted-shape attrs types)]), :eval sorted-places
    :lop [0], :rop 0
    :failure "the elements can be put in order", :batch {}, :beside :sort-and-argsort
-   :gen (gens/with-choices random-lines :descending [false true])
+   :gen (some-first random-lines)
    :examples [[[:argsort [:mod [:iota {:shape [5] :axis 0}] 3]] [0 3 1 4 2]]
               [[:argsort {:descending true} [:mod [:iota {:shape [5] :axis 0}] 3]] [2 1 4 0 3]]]})
 
@@ -106,11 +152,10 @@
                [0 2 4 1 3]]]})
 
 (defn- flat-places
-  "The template of the positions, in a dense array of that shape, of the elements at indices `at`
-  along an axis."
-  [shape axis at]
-  (let [strides (array/strides shape)
-        scaled (fn [t d] (cond (= 1 d) t
+  "The template of the positions, in a dense array of the shape of which `strides` are, of the
+  elements at indices `at` along an axis; `shape` is that of `at`."
+  [shape strides axis at]
+  (let [scaled (fn [t d] (cond (= 1 d) t
                                (integer? d) [:mul t d]
                                :else [:mul t [:dim {:dim d}]]))]
     (reduce (fn [sum i]
@@ -120,43 +165,56 @@
             (scaled at (nth strides axis)) (range (count shape)))))
 
 (defn- taken-along
-  "The template of the elements of t, of that shape, at indices `at`, of the same shape, along an
+  "The template of the elements of t, of the shape `from`, at indices `at`, of that shape, along an
   axis."
-  [shape axis t at]
-  [:take {:axis 0} [:reshape {:shape [(type/size shape)]} t] (flat-places shape axis at)])
+  [from shape axis t at]
+  [:take {:axis 0} [:reshape {:shape [(type/size from)]} t]
+   (flat-places shape (array/strides from) axis at)])
+
+(defn- put-along
+  "The template of the array of the shape `to` that has the elements of t, of that shape, at indices
+  `at` along an axis, and zeros."
+  [to [dtype shape] axis t at]
+  (let [flat (fn [t] [:reshape {:shape [(type/size shape)]} t])]
+    [:reshape {:shape to}
+     [:inc-at {:axis 0} (typing/filled dtype [(type/size to)] 0)
+      (flat (flat-places shape (array/strides to) axis at)) (flat t)]]))
+
+(defn- sort-lop
+  "The template of the gradient of a sort by g, of that of its result; `places` is the template of
+  its permutation."
+  [{{:keys [axis k]} :attrs, [[_ from]] :types} [_ shape :as type] g places]
+  (if k
+    (put-along from type axis g places)
+    (taken-along shape shape axis g [:inverse-permutation {:axis axis} places])))
+
+(defn- sort-rop [{{:keys [axis]} :attrs, [[_ from]] :types} [_ shape] places]
+  (taken-along from shape axis '?dx places))
 
 (defop sort
   "x sorted along an axis. NaN comes last. The derivative goes by the permutation of `argsort`: of
   equal elements the first gets what the first of them in the result gets."
   {:kind :nest, :nest :sort, :args [?x], :attrs attributes
-   :type (fn [attrs [type :as types]] (typing/normal-axis attrs types) type)
-   :eval (fn [{:keys [axis descending]} {:keys [dtype] :as x}]
-           (along dtype axis #(map % (order-of % descending)) x))
-   :lop (fn [{{:keys [axis] :as attrs} :attrs, [_ shape] :type}]
-          [(taken-along shape axis '?g
-                        [:inverse-permutation {:axis axis} [:argsort attrs '?x]])])
-   :rop (fn [{{:keys [axis] :as attrs} :attrs, [_ shape] :type}]
-          (taken-along shape axis '?dx [:argsort attrs '?x]))
+   :normalize check-k, :requires k-is-there
+   :type sorted-type, :eval sorted-elements
+   :lop (fn [{:keys [attrs type] :as node}] [(sort-lop node type '?g [:argsort attrs '?x])])
+   :rop (fn [{:keys [attrs type] :as node}] (sort-rop node type [:argsort attrs '?x]))
    :failure "the elements can be put in order", :batch {}
-   :gen (gens/with-choices plain-lines :descending [false true])
-   :examples [[[:sort [:mod [:iota {:shape [5] :axis 0}] 3]] [0 0 1 1 2]]]})
+   :gen (some-first plain-lines)
+   :examples [[[:sort [:mod [:iota {:shape [5] :axis 0}] 3]] [0 0 1 1 2]]
+              [[:sort {:k 3} [:mod [:iota {:shape [5] :axis 0}] 3]] [0 0 1]]]})
 
 (defop sort-and-argsort
   "[sorted permutation] of x along an axis: what sort and argsort give, of one sorting."
   {:kind :nest, :nest :sort-and-argsort, :args [?x], :attrs attributes
-   :type (fn [attrs [[_ shape :as type] :as types]]
-           (typing/normal-axis attrs types)
-           (tuple/of [type [:i64 shape]]))
-   :eval (fn [{:keys [axis descending]} {:keys [dtype] :as x}]
-           [(along dtype axis #(map % (order-of % descending)) x)
-            (along :i64 axis #(order-of % descending) x)])
+   :normalize check-k, :requires k-is-there
+   :type (fn [attrs types] (tuple/of [(sorted-type attrs types) [:i64 (sorted-shape attrs types)]]))
+   :eval (fn [attrs x] [(sorted-elements attrs x) (sorted-places attrs x)])
    :alone (fn [{:keys [attrs]}] [[:sort attrs ?x] [:argsort attrs ?x]])
-   :lop (fn [{{:keys [axis]} :attrs, [[_ shape]] :types}]
-          [(taken-along shape axis '?g0 [:inverse-permutation {:axis axis} '?out1])])
-   :rop (fn [{{:keys [axis]} :attrs, [[_ shape]] :types}]
-          [(taken-along shape axis '?dx '?out1) 0])
+   :lop (fn [{:keys [type] :as node}] [(sort-lop node (first (tuple/types type)) '?g0 '?out1)])
+   :rop (fn [{:keys [type] :as node}] [(sort-rop node (first (tuple/types type)) '?out1) 0])
    :failure "the elements can be put in order", :batch {}
-   :gen (gens/with-choices plain-lines :descending [false true])
+   :gen (some-first plain-lines)
    :examples [[[:part {:at 0} [:sort-and-argsort [:mod [:iota {:shape [5] :axis 0}] 3]]]
                [0 0 1 1 2]]
               [[:part {:at 1} [:sort-and-argsort [:mod [:iota {:shape [5] :axis 0}] 3]]]
@@ -164,41 +222,15 @@
 
 ;; ## The largest elements
 
-(defn- check-k [{:keys [k] :as attrs} [[_ shape] :as types]]
-  (typing/check-shape [k])
-  (let [{:keys [axis] :as attrs} (typing/normal-axis attrs types), n (nth shape axis)]
-    (when (and (integer? k) (integer? n) (< n k))
-      (fail! :damo.op.sort/too-many
-             (str "there are no " k " elements to take along axis " axis " of "
-              (pr-str shape))
-             {:k k, :axis axis, :shape shape}))
-    (assoc attrs :k (type/dim+ k))))
-
 (def ^:private top-attributes
   {:k {:is :dim, :own-check true, :doc "how many elements to take, a dim"}
    :axis {:default -1, :is :axis, :doc "the axis to search along"}
    :largest {:default true, :doc "false: the smallest elements"}})
 
-(defn- top-type [attrs [[dtype shape] :as types]]
-  (let [{:keys [axis k]} (check-k attrs types)] [dtype (assoc shape axis k)]))
-
-(defn- first-k
-  "The template of the first k elements of what `op` gives along an axis."
-  [op {:keys [axis k largest]}]
-  [:slice {:axis axis, :start 0, :stop k} [op {:axis axis, :descending largest} '?x]])
-
-(defn- top-value [f]
-  (fn [{:keys [axis k largest] :as attrs} {:keys [shape] :as x}]
-    (check-k attrs [(array/type-of x)])
-    (let [all (f axis largest x)]
-      (array/from-indices (:dtype all) (assoc shape axis k) #(array/at all %)))))
-
-(def ^:private top-elements
-  (top-value (fn [axis largest {:keys [dtype] :as x}]
-               (along dtype axis #(map % (order-of % largest)) x))))
-
-(def ^:private top-indices
-  (top-value (fn [axis largest x] (along :i64 axis #(order-of % largest) x))))
+(defn- in-order
+  "The attributes of the sort of which the first are the largest, or smallest, ones."
+  [{:keys [axis k largest]}]
+  {:axis axis, :descending largest, :k k})
 
 (defn- top-lines [{:keys [size] :as ctx}]
   (let [{{:keys [axis]} :attrs, [x] :args} (plain-lines ctx)]
@@ -209,18 +241,18 @@
 (defop topk
   "The k largest elements along an axis, the largest first; :largest false: the smallest, the
   smallest first. NaN is larger than all numbers; of equal elements the first come first."
-  {:kind :composite, :args [?x], :attrs top-attributes, :normalize check-k, :type top-type
-   :eval top-elements
-   :expand (fn [{:keys [attrs]}] (first-k :sort attrs))
+  {:kind :composite, :args [?x], :attrs top-attributes, :normalize check-k
+   :type sorted-type, :eval (fn [attrs x] (sorted-elements (in-order attrs) x))
+   :expand (fn [{:keys [attrs]}] [:sort (in-order attrs) ?x])
    :gen top-lines
    :examples [[[:topk {:k 2} [:mod [:iota {:shape [5] :axis 0}] 3]] [2 1]]]})
 
 (defop argtopk
   "The indices of the k largest elements along an axis, :i64, as topk orders them."
   {:kind :composite, :args [?x], :attrs top-attributes, :normalize check-k
-   :type (fn [attrs types] [:i64 (type/shape-of (top-type attrs types))])
-   :eval top-indices
-   :expand (fn [{:keys [attrs]}] (first-k :argsort attrs))
+   :type (fn [attrs types] [:i64 (sorted-shape attrs types)])
+   :eval (fn [attrs x] (sorted-places (in-order attrs) x))
+   :expand (fn [{:keys [attrs]}] [:argsort (in-order attrs) ?x])
    :gen top-lines
    :examples [[[:argtopk {:k 2} [:mod [:iota {:shape [5] :axis 0}] 3]] [2 1]]]})
 
@@ -228,14 +260,12 @@
   "[values indices] of the k largest elements along an axis: what topk and argtopk give, of one
   sorting."
   {:kind :composite, :args [?x], :attrs top-attributes, :normalize check-k
-   :type (fn [attrs types]
-           (let [[_ shape :as type] (top-type attrs types)] (tuple/of [type [:i64 shape]])))
-   :eval (fn [attrs x] (mapv #(% attrs x) [top-elements top-indices]))
+   :type (fn [attrs types] (tuple/of [(sorted-type attrs types) [:i64 (sorted-shape attrs types)]]))
+   :eval (fn [attrs x] (mapv #(% (in-order attrs) x) [sorted-elements sorted-places]))
    :alone (fn [{:keys [attrs]}] [[:topk attrs ?x] [:argtopk attrs ?x]])
-   :expand (fn [{{:keys [axis k largest]} :attrs}]
-             (let [both [:sort-and-argsort {:axis axis, :descending largest} ?x]]
-               (into [:tuple] (for [at [0 1]]
-                                [:slice {:axis axis, :start 0, :stop k} [:part {:at at} both]]))))
+   :expand (fn [{:keys [attrs]}]
+             (let [both [:sort-and-argsort (in-order attrs) ?x]]
+               [:tuple [:part {:at 0} both] [:part {:at 1} both]]))
    :gen top-lines
    :examples [[[:part {:at 0} [:topk-and-argtopk {:k 2} [:mod [:iota {:shape [5] :axis 0}] 3]]]
                [2 1]]
