@@ -61,6 +61,7 @@
        bin/damo bench models [OPTION...] a step of larger models, beside JAX and PyTorch
        bin/damo bench micro [OPTION...]  kernels, beside NumPy, JAX and PyTorch
        bin/damo bench compile          from expressions to machine code, stage by stage
+       bin/damo bench profile [OPTION...] where the time of a step goes
        bin/damo bench page             docs/performance.md, of the results that are kept")
 
 (def ^:private loop-intro
@@ -190,6 +191,7 @@ h <- tanh(h W + x), and an LSTM, forward and with gradient; on one thread, in el
     "compile" (measure-build! more)
     "paper" ((requiring-resolve 'damo.bench.paper.main/main) more)
     "models" ((requiring-resolve 'damo.bench.models.main/main) more)
+    "profile" ((requiring-resolve 'damo.bench.profile.main/main) more)
     "page" (run! println ((requiring-resolve 'damo.bench.page/write!)))
     "micro" ((requiring-resolve 'damo.bench.micro.main/main) more)
     "rnn" (let [{:keys [help line] :as opts} (cli/parse loop-options more)]

@@ -53,10 +53,14 @@
         [loss updates] (loss-and-updates task x y)]
     (d/function [x y] loss {:updates updates, :name (str task "-step")})))
 
-(defn- image-data ^Tensor []
+(defn image-data
+  "All images as a tensor [6000 784]."
+  ^Tensor []
   (tensor-of (task/images) "f32" [task/examples task/inputs]))
 
-(defn- label-data ^Tensor []
+(defn label-data
+  "All labels as a tensor."
+  ^Tensor []
   (tensor-of (task/labels) "i64" [task/examples]))
 
 (defn- batches
