@@ -35,7 +35,9 @@
          ["--batches" {:key :batches, :read (cli/each-of (cli/whole 1 task/examples))
                        :hint "LIST", :default [1 10 60], :doc "examples a step"}]
          ["--threads" {:key :threads, :read (cli/each-of (cli/whole 1 1024)), :hint "LIST"
-                       :default [1 2], :doc "threads of the library and of loops"}]]
+                       :default [1 2], :doc "threads of the library and of loops"}]
+         ["--keep" {:key :suite, :read (cli/one-of "steps" "jvm"), :hint "NAME"
+                    :doc "keep the results of this machine: steps, or jvm beside its libraries"}]]
         common-options))
 
 (def ^:private loop-name
@@ -49,8 +51,7 @@
                      :default [10 50 100 200 500 1000], :doc "N of the language models"}]
          ["--windows" {:key :windows, :read (cli/each-of (cli/whole 1 1000)), :hint "LIST"
                        :default [10 100], :doc "T of the language models"}]
-         ["--keep" {:key :keep
-                    :doc "keep the results of this machine and write docs/performance.md"}]
+         ["--keep" {:key :keep, :doc "keep the results and write docs/performance.md"}]
          ["--native" {:key :native, :doc "with --line: many windows in one call"}]]
         common-options))
 
@@ -147,7 +148,7 @@ h <- tanh(h W + x), and an LSTM, forward and with gradient; on one thread, in el
 
 (defn- measure-all!
   "Runs `own` programs and peers on all cells, and prints their table; `unit` is what is counted."
-  [own unit {:keys [peers out suite keep] :as opts}]
+  [own unit {:keys [peers out suite] :as opts}]
   (let [programs (into own (when peers (peers/read-peers peers)))]
     (when out (spit out ""))
     (let [load (machine/load-average), rows (run-all! programs opts)]
@@ -158,16 +159,17 @@ h <- tanh(h W + x), and an LSTM, forward and with gradient; on one thread, in el
         (fail! ::not-measured (str "Damo did not do " (str/join " " (stats/cell-of row)) ": "
                                    (:failed row "its check value is wrong"))
                {:row row}))
-      (when keep
+      (when suite
         ((requiring-resolve 'damo.bench.keep/keep!) suite {} load
                                                     (stats/summaries suite rows "damo"))))))
 
-(defn- measure-loops! [{:keys [tasks sizes windows] :as opts}]
+(defn- measure-loops! [{:keys [tasks sizes windows keep] :as opts}]
   (let [tasks (or tasks (into (vec (loop-task/models sizes windows)) loop-task/others))
         model-kinds (set (map loop-task/kind (filter loop-task/model? tasks)))]
     (measure-all! [(self "damo" "rnn") (assoc (self "damo-native" "rnn --native")
                                               :kinds model-kinds)]
-                  "elements" (assoc opts :suite "rnn", :tasks tasks, :threads [1], :batches [1]))))
+                  "elements" (merge opts {:suite (when keep "rnn"), :tasks tasks
+                                          :threads [1], :batches [1]}))))
 
 (defn- print-stages [stages]
   (doseq [[stage {:keys [ms mb]}] (sort-by (comp - :ms val) stages)]

@@ -63,13 +63,15 @@ program reaches all of it: a step reads its weights twice or more.")
   [(str "### Kernels and products\n\nThe time of the best peer over Damo's, median and range of all"
         " rounds: " (tables/behind rows 0.95) ".\n\n" (tables/micro rows))])
 
-(defn- section [machine {:strs [paper models micro rnn jvm] :as suites}]
+(defn- section [machine {:strs [paper steps jvm models micro rnn] :as suites}]
   (str/join
    "\n\n"
    (concat [(str "## " machine) (about-text (:about (val (first suites))))]
            (when paper (paper-section machine paper))
-           (when jvm [(str "### Libraries of the JVM, examples/s\n\n"
-                           (tables/paper (:rows jvm) "call"))])
+           (for [[title suite] [["Training steps, a process each" steps]
+                                ["Beside libraries of the JVM, a process each" jvm]]
+                 :when suite]
+             (str "### " title ", examples/s\n\n" (tables/steps (:rows suite))))
            (when models [(str "### Models: a training step\n\n" (tables/models (:rows models)))])
            (when rnn [(str "### Loops, elements or steps/s\n\n" (tables/loops (:rows rnn)))])
            (when micro (micro-section micro)))))

@@ -53,6 +53,12 @@
            #(mapv str ((juxt :task :threads :batch) %))
            #(stats/rate-text (:rate %)) [of-limit]))
 
+(defn steps
+  "The table of `bin/damo bench`, each program in a process of its own."
+  [rows]
+  (crossed rows ["task" "threads" "batch"] #(mapv str ((juxt :task :threads :batch) %))
+           #(stats/rate-text (:rate %)) []))
+
 (defn loops
   "The table of `bin/damo bench rnn`."
   [rows]
