@@ -358,3 +358,42 @@ one:
 done:
   ret void
 }
+
+; Part number %chunk of the rounds of a loop; the context is that of damo.codegen.RangeContext. None
+; begins behind one that has failed.
+define internal void @damo.range(ptr %context, i64 %chunk) #2 {
+entry:
+  %first.at = getelementptr inbounds i64, ptr %context, i64 3
+  %first = load atomic i64, ptr %first.at monotonic, align 8
+  %late = icmp ugt i64 %chunk, %first
+  br i1 %late, label %done, label %run
+
+run:
+  %function = load ptr, ptr %context
+  %step.at = getelementptr inbounds i64, ptr %context, i64 1
+  %step = load i64, ptr %step.at
+  %rounds.at = getelementptr inbounds i64, ptr %context, i64 2
+  %rounds = load i64, ptr %rounds.at
+  %from = mul i64 %chunk, %step
+  %end = add i64 %from, %step
+  %to = call i64 @llvm.smin.i64(i64 %end, i64 %rounds)
+  call void %function(ptr %context, i64 %from, i64 %to)
+  br label %done
+
+done:
+  ret void
+}
+
+; All parts of the rounds of a loop.
+define void @damo.ranges(ptr %context, i64 %threads) #2 {
+entry:
+  %step.at = getelementptr inbounds i64, ptr %context, i64 1
+  %step = load i64, ptr %step.at
+  %rounds.at = getelementptr inbounds i64, ptr %context, i64 2
+  %rounds = load i64, ptr %rounds.at
+  %less = sub i64 %step, 1
+  %sum = add i64 %rounds, %less
+  %parts = udiv i64 %sum, %step
+  call void @damo.parallel(ptr @damo.range, ptr %context, i64 %parts, i64 %threads)
+  ret void
+}

@@ -125,13 +125,16 @@
       (f table dim-table failure segments))))
 
 (defn run
-  "Calls compiled code once (or `times` times inside native code) on these contents. `dims` are the
-  values of the program's dimensions in order. Result: {:status :failure :buffers}."
-  [^NativeCode code program dims contents-before & {:keys [times]}]
+  "Calls compiled code once (or `times` times inside native code) on these contents, on one thread
+  or on `threads`, with `stop` as one that shall stop. `dims` are the values of the program's
+  dimensions in order. Result: {:status :failure :buffers}."
+  [^NativeCode code program dims contents-before & {:keys [times threads stop]}]
   (let [dtypes (map :dtype (:buffers program))
         lengths (map count contents-before)]
     (with-memory dtypes dims contents-before
-      (fn [table dim-table failure segments]
+      (fn [table dim-table ^MemorySegment failure segments]
+        (.setAtIndex failure ValueLayout/JAVA_LONG FailureRecord/THREADS (long (or threads 1)))
+        (.setAtIndex failure ValueLayout/JAVA_LONG FailureRecord/STOP (long (if stop 1 0)))
         {:status (invoke (if times (.repeat code) (.entry code)) table dim-table failure
                          (or times 1))
          :failure (contents failure :i64 3)

@@ -24,6 +24,7 @@ public final class Codegen {
         String call = CallWriter.write(parts, outside, new Products(outside, vectorBits));
         Foreign.tell(program, outside);
         Sorts.tell(program, outside, vectorBits);
+        kernels.tell(outside, vectorBits);
         String attributes = Attributes.text(vectorBits);
         List<LlvmModule.Text> texts = new ArrayList<>();
         kernels.texts().forEach(text -> texts.add(new LlvmModule.Text(text + attributes,

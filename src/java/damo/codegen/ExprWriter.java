@@ -45,6 +45,16 @@ final class ExprWriter {
         return slots.get(name);
     }
 
+    /** Appends what gives the value of a name, which is an index variable where t is null. */
+    String named(String name, DType t) {
+        return t == null ? values.get(name) : ref(new Kernel.Ref(name, t));
+    }
+
+    /** How sizes are written. */
+    SizeWriter sizes() {
+        return sizes;
+    }
+
     /** Appends a size or index expression; returns its i64 operand. */
     String size(damo.program.Size size) {
         return sizes.write(size);

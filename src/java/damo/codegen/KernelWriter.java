@@ -20,66 +20,104 @@ final class KernelWriter {
     private final Kernel kernel;
     private final Usage usage;
     private final int vectorBits;
-    private final Lines lines = new Lines();
+    private final Lines lines;
     private final ExprWriter exprs;
     /** The parameters, and behind them the local arrays so far. */
     private final List<Kernel.Param> memories;
-    private final Extremes extremes = new Extremes(lines);
+    private final Extremes extremes;
 
-    private KernelWriter(Kernel kernel, Usage usage, MathLibrary library, int vectorBits) {
+    /** Of a function of the kernel that is written to {@code lines}. */
+    KernelWriter(Kernel kernel, Usage usage, MathLibrary library, int vectorBits, Lines lines) {
         this.kernel = kernel;
         this.vectorBits = vectorBits;
         this.usage = usage;
+        this.lines = lines;
+        this.extremes = new Extremes(lines);
         this.memories = new ArrayList<>(kernel.params());
         this.exprs = new ExprWriter(lines, memories, library);
+        for (String dim : usage.dims()) {
+            exprs.bind(dim, Names.dimension(dim));
+        }
     }
 
     /** The text of the function after its name. */
     static String write(Kernel kernel, Usage usage, MathLibrary library, int vectorBits) {
-        KernelWriter writer = new KernelWriter(kernel, usage, library, vectorBits);
-        for (String dim : usage.dims()) {
-            writer.exprs.bind(dim, Names.dimension(dim));
-        }
+        KernelWriter writer = new KernelWriter(kernel, usage, library, vectorBits, new Lines());
         writer.statements(kernel.body());
-        writer.lines.add(usage.stops() ? "ret i32 0" : "ret void");
-        return "(" + writer.parameters() + ") #0 {\n" + writer.lines.text() + "}\n";
+        return writer.finished("");
+    }
+
+    /**
+     * The same with loops on several threads, and one more parameter, how many, before the record;
+     * what are functions of their own has names that {@link RangeWriter#named} makes final.
+     */
+    static String write(Kernel kernel, Usage usage, MathLibrary library, int vectorBits,
+                        Map<Kernel.For, ParallelLoop> loops) {
+        Lines lines = new Lines();
+        KernelWriter writer = new KernelWriter(kernel, usage, library, vectorBits, lines);
+        RangeWriter ranges = new RangeWriter(kernel, usage, lines, writer.exprs, there ->
+                new KernelWriter(kernel, usage, library, vectorBits, there));
+        for (Kernel.Stmt s : kernel.body()) {
+            if (s instanceof Kernel.For f && loops.containsKey(f)) {
+                ranges.write(loops.get(f));
+            } else {
+                writer.statements(List.of(s));
+            }
+        }
+        return writer.finished("i64 " + RangeWriter.THREADS) + ranges.functions();
+    }
+
+    private String finished(String more) {
+        lines.add(usage.stops() ? "ret i32 0" : "ret void");
+        return "(" + parameters(usage, kernel.params().size(), more) + ") #0 {\n" + lines.text()
+                + "}\n";
+    }
+
+    /** Where names of the kernel are bound. */
+    ExprWriter exprs() {
+        return exprs;
     }
 
     /**
      * What declares it where it is called from another module, but for the first word. It touches
      * what its parameters point to, and nothing else, unless it calls the application's functions.
      */
-    static String declaration(String name, Kernel kernel, Usage usage) {
+    static String declaration(String name, Kernel kernel, Usage usage, boolean threads) {
         List<String> types = new ArrayList<>();
         for (int i = 0; i < kernel.params().size(); i++) {
             types.add("ptr nocapture " + usage.access(i).strip());
         }
-        types.addAll(Collections.nCopies(usage.dims().size(), "i64"));
+        types.addAll(Collections.nCopies(usage.dims().size() + (threads ? 1 : 0), "i64"));
         if (usage.stops()) {
             types.add("ptr nocapture");
         }
         return "hidden " + usage.resultType() + " " + name + "(" + String.join(", ",
                 types.stream().map(String::strip).toList()) + ") nounwind"
-                + (usage.foreign() ? "" : " memory(argmem: readwrite)");
+                + (usage.foreign() || threads ? "" : " memory(argmem: readwrite)");
     }
 
-    private String parameters() {
-        StringBuilder text = new StringBuilder();
-        for (int i = 0; i < kernel.params().size(); i++) {
-            text.append(i == 0 ? "" : ", ").append("ptr noalias nocapture ")
-                    .append(usage.access(i)).append("%p").append(i);
+    /**
+     * The parameters of a function of the kernel, with more before the record. What is given on to
+     * other threads, where there is more, is captured.
+     */
+    static String parameters(Usage usage, int count, String more) {
+        List<String> all = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            all.add("ptr noalias " + (more.equals("i64 " + RangeWriter.THREADS) ? "" : "nocapture ")
+                    + usage.access(i) + "%p" + i);
         }
-        for (String dim : usage.dims()) {
-            text.append(text.isEmpty() ? "" : ", ").append("i64 ").append(Names.dimension(dim));
+        usage.dims().forEach(dim -> all.add("i64 " + Names.dimension(dim)));
+        if (!more.isEmpty()) {
+            all.add(more);
         }
         if (usage.stops()) {
-            text.append(text.isEmpty() ? "" : ", ").append(usage.polls() ? "ptr nocapture %failure"
-                    : "ptr noalias nocapture %failure");
+            all.add(usage.polls() ? "ptr nocapture %failure" : "ptr noalias nocapture %failure");
         }
-        return text.toString();
+        return String.join(", ", all);
     }
 
-    private void statements(List<Kernel.Stmt> body) {
+    /** Appends statements. */
+    void statements(List<Kernel.Stmt> body) {
         for (Kernel.Stmt statement : body) {
             switch (statement) {
                 case Kernel.For s -> loop(s);
@@ -98,35 +136,48 @@ final class KernelWriter {
     }
 
     private void loop(Kernel.For s) {
+        loop(s, "0", exprs.size(s.extent()));
+    }
+
+    /** Appends the rounds of a loop from {@code from} to {@code to}-1. */
+    void loop(Kernel.For s, String from, String to) {
         TurnedCopy copy = TurnedCopy.of(lines, exprs, memories, s, vectorBits);
         if (copy != null) {
-            copy.write(() -> plainLoop(s), () -> poll(s));
+            copy.write(from, to, () -> plainLoop(s, from, to, () -> statements(s.body())),
+                    () -> poll(s));
             return;
         }
         Map<String, Kernel.Acc> found = extremes.found(s);
         found.forEach(extremes::begin);
-        plainLoop(s);
+        plainLoop(s, from, to, () -> statements(s.body()));
         found.forEach((name, acc) -> combine(acc, extremes.end(name)));
     }
 
-    private void poll(Kernel.For s) {
+    /** Whether a loop is a copy by tiles. */
+    boolean tiled(Kernel.For s) {
+        return TurnedCopy.of(lines, exprs, memories, s, vectorBits) != null;
+    }
+
+    /** The same round by round, with what {@code body} appends in each. */
+    void plainLoop(Kernel.For s, String from, String to, Runnable body) {
+        String variable = Names.local("n", s.var());
+        exprs.bind(s.var(), variable);
+        lines.loop(variable, from, to, worthwhile(s), Rest.masked(s)
+                ? Attributes.MASKED_LOOP : "", () -> {
+            poll(s);
+            body.run();
+        });
+    }
+
+    /** Appends a look whether the call shall stop, at the beginning of a round of a loop. */
+    void poll(Kernel.For s) {
         if (usage.polls() && Polls.around(s)) {
             lines.stopIfAsked();
         }
     }
 
-    private void plainLoop(Kernel.For s) {
-        String variable = Names.local("n", s.var());
-        exprs.bind(s.var(), variable);
-        lines.loop(variable, exprs.size(s.extent()), worthwhile(s), Rest.masked(s)
-                ? Attributes.MASKED_LOOP : "", () -> {
-            poll(s);
-            statements(s.body());
-        });
-    }
-
     /** The condition on which the loop does anything; null when it always does. */
-    private String worthwhile(Kernel.For s) {
+    String worthwhile(Kernel.For s) {
         List<String> names = Idle.unless(s);
         if (names == null) {
             return null;
@@ -148,7 +199,10 @@ final class KernelWriter {
 
     /** What an array holds before it is written is no more than zeros, or what it held before. */
     private void array(Kernel.Local s) {
-        memories.add(new Kernel.Param(s.dtype(), Kernel.Access.INOUT));
+        while (memories.size() <= s.param()) {
+            memories.add(null);
+        }
+        memories.set(s.param(), new Kernel.Param(s.dtype(), Kernel.Access.INOUT));
         lines.array("%p" + s.param(), Types.memory(s.dtype()), s.size(), s.dtype().bytes());
     }
 

@@ -43,7 +43,7 @@ final class Kernels {
 
     /** A kernel as a function: what stands behind its name, and what tells it from others. */
     private record Function(Kernel kernel, Usage usage, String name, String body, byte[] digest,
-                            long length) { }
+                            long length, boolean threads) { }
 
     private Kernels(Program program, int vectorBits, boolean halves) {
         this.program = program;
@@ -65,7 +65,9 @@ final class Kernels {
 
     private void add(Kernel kernel, boolean polls, Map<String, String> bodies) {
         Usage usage = Usage.of(kernel, polls);
-        String body = KernelWriter.write(kernel, usage, library, vectorBits);
+        Map<Kernel.For, ParallelLoop> loops = ParallelLoop.of(kernel);
+        String body = loops.isEmpty() ? KernelWriter.write(kernel, usage, library, vectorBits)
+                : KernelWriter.write(kernel, usage, library, vectorBits, loops);
         byte[] digest = digest(body);
         String mark = HexFormat.of().formatHex(digest, 0, MARK);
         String name = Names.kernel(kernel.name(), mark);
@@ -74,7 +76,20 @@ final class Kernels {
             name = Names.kernel(kernel.name(), mark);
         }
         bodies.put(name, body);
-        functions.add(new Function(kernel, usage, name, body, digest, Work.length(kernel)));
+        functions.add(new Function(kernel, usage, name, body, digest, Work.length(kernel),
+                !loops.isEmpty()));
+    }
+
+    /** Whether kernel number i may use several threads, and is told how many. */
+    boolean threads(int i) {
+        return functions.get(i).threads;
+    }
+
+    /** Tells {@code outside} of what the texts of kernels call. */
+    void tell(Outside outside, int vectorBits) {
+        if (functions.stream().anyMatch(Function::threads)) {
+            RangeWriter.tell(outside, vectorBits);
+        }
     }
 
     /** The name of the function of kernel number i, with {@code @}. */
@@ -96,20 +111,23 @@ final class Kernels {
     String declaration(int i) {
         called.set(i);
         Function f = functions.get(i);
-        return KernelWriter.declaration(f.name, f.kernel, f.usage);
+        return KernelWriter.declaration(f.name, f.kernel, f.usage, f.threads);
     }
 
     /** The text of kernel number i as a function of a text that calls it, of which it is a part. */
     String part(int i) {
         inlined.set(i);
         Function f = functions.get(i);
+        String body = f.threads ? KernelWriter.write(f.kernel, f.usage, library, vectorBits)
+                : f.body;
         return "define internal " + f.usage.resultType() + " " + f.name
-                + f.body.replaceFirst(" #0 \\{", " #1 {") + "\n";
+                + body.replaceFirst(" #0 \\{", " #1 {") + "\n";
     }
 
     /** What a text of functions calls: math functions, and declarations of others. */
     String callees(String text) {
-        return library.text(text) + String.join("", callees.entrySet().stream()
+        return library.text(text) + RangeWriter.declarations(text)
+                + String.join("", callees.entrySet().stream()
                 .filter(e -> text.contains(e.getKey() + "(")).map(Map.Entry::getValue).toList());
     }
 
@@ -124,7 +142,7 @@ final class Kernels {
                 continue;
             }
             text.append("define hidden ").append(f.usage.resultType()).append(' ').append(f.name)
-                    .append(f.body).append('\n');
+                    .append(f.threads ? RangeWriter.named(f.body, f.name) : f.body).append('\n');
             if (program.kernels().size() <= APART || f.digest[0] % TOGETHER == 0
                     || text.length() > LONG) {
                 texts.add(finished(text));

@@ -22,8 +22,19 @@ final class Lines {
     private final List<String> slots = new ArrayList<>();
     /** Where a status other than 0 goes, the innermost first; it leaves the function where none. */
     private final Deque<String> exits = new ArrayDeque<>();
+    /** The record that says whether the call shall stop. */
+    private final String asked;
     private int names;
     private String label = "entry";
+
+    Lines() {
+        this("%failure");
+    }
+
+    /** Of a function that looks into another record than its own whether it shall stop. */
+    Lines(String asked) {
+        this.asked = asked;
+    }
 
     /** A name that is not yet used in the function, for a value: {@code %t3}. */
     String fresh() {
@@ -106,7 +117,7 @@ final class Lines {
     void stopIfAsked() {
         String go = freshLabel("go");
         String stop = freshLabel("stop");
-        String address = value("getelementptr inbounds i64, ptr %failure, i64 ",
+        String address = value("getelementptr inbounds i64, ptr ", asked, ", i64 ",
                 Integer.toString(FailureRecord.STOP));
         String word = value("load volatile i64, ptr ", address);
         add("br i1 ", value("icmp eq i64 ", word, ", 0"), ", label %", go, ", label %", stop);
@@ -139,7 +150,7 @@ final class Lines {
     }
 
     /** Appends the end of the function with that status, by way of the loops around. */
-    private void leave(String status) {
+    void leave(String status) {
         if (exits.isEmpty()) {
             add("ret i32 ", status);
         } else {
@@ -178,16 +189,22 @@ final class Lines {
 
     /** The same, where the branch back carries {@code sort}, of {@link Attributes}. */
     void loop(String variable, String extent, String worth, String sort, Runnable body) {
+        loop(variable, "0", extent, worth, sort, body);
+    }
+
+    /** The same from {@code first} on. */
+    void loop(String variable, String first, String extent, String worth, String sort,
+              Runnable body) {
         String start = freshLabel("loop");
         String done = freshLabel("done");
         String latch = freshLabel("next");
         String before = label;
         String next = fresh();
-        String rounds = value("icmp sgt i64 ", extent, ", 0");
+        String rounds = value("icmp sgt i64 ", extent, ", ", first);
         String some = worth == null ? rounds : value("and i1 ", rounds, ", ", worth);
         add("br i1 ", some, ", label %", start, ", label %", done);
         label(start);
-        add(variable, " = phi i64 [ 0, %", before, " ], [ ", next, ", %", latch, " ]");
+        add(variable, " = phi i64 [ ", first, ", %", before, " ], [ ", next, ", %", latch, " ]");
         body.run();
         add("br label %", latch);
         label(latch);

@@ -158,6 +158,9 @@ final class StepWriter {
         String name = parts.kernels.name(step.number());
         if (!place.inlines(step.number())) {
             outside.inside(name, parts.kernels.declaration(step.number()));
+            if (parts.kernels.threads(step.number())) {
+                args.add("i64 " + lines.threads());
+            }
         }
         if (!usage.stops()) {
             lines.add("call void ", name, "(", String.join(", ", args), ")");

@@ -89,11 +89,12 @@ final class TurnedCopy {
     }
 
     /**
-     * Appends the copy, by tiles where there is a whole one, else as {@code plain} appends it;
-     * {@code poll} is appended to rounds around tiles.
+     * Appends the copy of rounds {@code from} to {@code end}-1 of the outer loop, by tiles where
+     * there is a whole one, else as {@code plain} appends it; {@code poll} is appended to rounds
+     * around tiles.
      */
-    void write(Runnable plain, Runnable poll) {
-        String rows = exprs.size(outer.extent());
+    void write(String from, String end, Runnable plain, Runnable poll) {
+        String rows = from.equals("0") ? end : lines.value("sub nsw i64 ", end, ", ", from);
         String columns = exprs.size(inner.extent());
         String tiles = lines.freshLabel("tiles");
         String loops = lines.freshLabel("plain");
@@ -102,7 +103,7 @@ final class TurnedCopy {
                 lines.value("icmp sge i64 ", columns, ", " + side));
         lines.add("br i1 ", fit, ", label %", tiles, ", label %", loops);
         lines.label(tiles);
-        tiles(rows, columns, poll);
+        tiles(from, rows, columns, poll);
         lines.add("br label %", done);
         lines.label(loops);
         plain.run();
@@ -110,8 +111,8 @@ final class TurnedCopy {
         lines.label(done);
     }
 
-    private void tiles(String rows, String columns, Runnable poll) {
-        exprs.bind(outer.var(), "0");
+    private void tiles(String start, String rows, String columns, Runnable poll) {
+        exprs.bind(outer.var(), start);
         exprs.bind(inner.var(), "0");
         String from = exprs.address(load.param(), load.index());
         String to = exprs.address(store.param(), store.index());

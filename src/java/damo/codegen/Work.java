@@ -77,6 +77,12 @@ public final class Work {
         return new Work().statements(kernel.body());
     }
 
+    /** The instructions of a statement, without those of the statements in it. */
+    static long alone(Kernel.Stmt s) {
+        Work work = new Work();
+        return s.values().stream().mapToLong(work::expression).sum() + 1 + own(s);
+    }
+
     /** The time for a function of that length. */
     private static long cost(long length) {
         return sum(length, times(length, length) / LONG);
