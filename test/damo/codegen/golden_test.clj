@@ -50,7 +50,7 @@
         (for [[name program] programs
               :let [module (Codegen/module (calling/read-program program) 512)]
               [name ^LlvmModule m] (with-shared [name module])
-              :when (not (re-find #"short|product\.\d|parallel|scratch" name))]
+              :when (not (re-find #"short|product\.\d|parallel|ranges|scratch" name))]
           [name (.text m)])))
 
 (defn- first-difference
