@@ -209,3 +209,61 @@
       (is (empty? (requires-in-kernels (d/function [x] (d/with-dims '{n [:>= 1]} (d/max x))))))
       (is (empty? (requires-in-kernels
                    (d/function [x y] (d/with-dims '{n m, m [:>= 2]} (d/argmax x)))))))))
+
+;; ## Branches of unlike lengths
+
+(def ^:private t (d/input 't '[:bool []]))
+(def ^:private once-or-twice (d/ifelse t x (d/concatenate [x x])))
+(def ^:private its-length (first (second (d/type-of once-or-twice))))
+
+(def ^:private of-branches
+  "[what function calls-that-agree calls-that-do-not]: what is told of dims that branches count."
+  [["stated to be another" (d/function [t x z] (d/add z (d/specify-shape once-or-twice ['p])))
+    {[true [1 2] [3 4]] [4.0 6.0], [false [1] [3 4]] [4.0 5.0]}
+    [[true [1 2] [3]] [false [1 2] [3 4]]]]
+   ["told to be another" (d/function [t x z] (d/with-dims {its-length 'p} (d/add z once-or-twice)))
+    {[true [1 2] [3 4]] [4.0 6.0], [false [1] [3 4]] [4.0 5.0]} [[true [1 2] [3]]]]
+   ["its own" (d/function [t x] (d/add x (d/specify-shape once-or-twice ['n])))
+    {[true [1 2]] [2.0 4.0]} [[false [1 2]]]]
+   ["twice its own"
+    (d/function [t x] (d/with-dims {its-length [:* 2 'n]}
+                        (d/add (d/concatenate [x x]) once-or-twice)))
+    {[false [1 2]] [2.0 4.0 2.0 4.0]} [[true [1 2]]]]
+   ["a number" (d/function [t x] (d/specify-shape once-or-twice [2]))
+    {[true [1 2]] [1.0 2.0], [false [1]] [1.0 1.0]} [[false [1 2]] [true [1]]]]
+   ["of what a mask counts"
+    (d/function [t x z]
+      (let [some-of-x (d/compress (d/gt x 0) x)]
+        (d/add z (d/specify-shape (d/ifelse t some-of-x (d/concatenate [some-of-x some-of-x]))
+                                  ['p]))))
+    {[true [1 -2] [3]] [4.0], [false [1 -2] [3 4]] [4.0 5.0]} [[false [1 2] [3]]]]
+   ["in a case"
+    (d/function [t x z]
+      (d/ifelse (d/gt (d/sum x) 0)
+                (d/add z (d/specify-shape (d/ifelse t x (d/concatenate [x x])) ['p]))
+                z))
+    {[true [1 2] [3 4]] [4.0 6.0], [false [1] [3 4]] [4.0 5.0], [true [-1 -2] [3]] [3.0]}
+    [[true [1 2] [3]]]]
+   ["of two results"
+    (d/function [t x z]
+      (let [[a b] (d/ifelse t [x (d/mul 2 z)] [(d/concatenate [x x]) z])]
+        (d/add (d/specify-shape a ['p]) b)))
+    {[true [1 2] [3 4]] [7.0 10.0], [false [1] [3 4]] [4.0 5.0]} [[false [1 2] [3 4]]]]])
+
+(deftest branches-check-what-is-told-of-the-case-that-runs
+  (doseq [[what f agreeing others] of-branches]
+    (testing what
+      (doseq [[call value] agreeing] (is (= value @(apply f call)) call))
+      (doseq [call others] (is (apply refused? f call) call)))))
+
+(deftest branches-in-loops-check-each-round
+  (let [rows (d/input 'rows '[:f64 [k q]])
+        f (d/function [rows]
+            (d/map-steps (fn [row]
+                           (d/add row (d/specify-shape (d/ifelse (d/gt (d/sum row) 0)
+                                                                 row
+                                                                 (d/concatenate [row row]))
+                                                       ['q])))
+                         rows))]
+    (is (= [[2.0 4.0] [6.0 8.0]] @(f [[1 2] [3 4]])))
+    (is (refused? f [[1 2] [-3 -4]]))))

@@ -133,6 +133,14 @@
      {:inputs {x [:f32 [n 3]], y [:f32 [3 4]], z [:f32 [n 4]]}
       :outputs [[:add [:cumsum {:axis 0} z] [:matmul x y]]]}
      [cumsum [n 4 3 :beta 1.0]] nil]
+    ["onto an input, in the one loop that has to run over it"
+     {:inputs {x [:f32 [n 3]], y [:f32 [3 4]], z [:f32 [n 4]]}
+      :outputs [[:add [:mul 0.5 z] [:mul 2.0 [:matmul x y]]]]}
+     [[n 4 3 :alpha 2.0] mul-add] nil]
+    ["onto a value that is computed where it is added"
+     {:inputs {x [:f32 [n 3]], y [:f32 [3 4]], z [:f32 [n 4]]}
+      :outputs [[:tanh [:sub [:matmul x y] [:exp [:sqr z]]]]]}
+     [[n 4 3] sqr-exp-sub-tanh] nil]
     ["one that is needed elsewhere stays"
      {:inputs {x [:f32 [n 3]], y [:f32 [3 4]], u [:f32 [n 5]], v [:f32 [5 4]]}
       :outputs [[:matmul x y] [:add [:matmul x y] [:matmul u v]]]}

@@ -7,6 +7,7 @@
   (:require [damo.compile.pass.layout :as layout]
             [damo.compile.pass.parts :as parts]
             [damo.compile.schedule.again :as again]
+            [damo.compile.schedule.late :as late]
             [damo.data.graph :as graph]
             [damo.data.tuple :as tuple]
             [damo.data.type :as type]
@@ -243,7 +244,6 @@
           (reduce max 0 (clojure.core/map inc (keep unit-of binders))) reads))
 
 (defn- scope-of [g id] (get (:scope-of g) id 0))
-
 (defn- loaded?
   "Does some node of a unit read that base, which is none of its nodes?"
   [g {:keys [layouts]} {:keys [nodes]} base]
@@ -355,7 +355,7 @@
 (defn- scheduler
   "The function from a scope to its schedule, {:units :unit-of}."
   [g {:keys [roles] :as asked} needs]
-  (let [by-scope (group-by #(get (:scope-of g) % 0) (counted/order g))]
+  (let [by-scope (group-by #(scope-of g %) (counted/order g))]
     (fn schedule-scope [scope]
       (reduce (fn [state id]
                 (case (nth roles id)
@@ -366,16 +366,16 @@
                   :part (schedule-part g state id)
                   :region (schedule-region g schedule-scope state id)
                   state))
-              {:units [], :unit-of {}, :needs needs} (by-scope scope)))))
+              {:units [], :unit-of {}, :needs needs}
+              (late/late g asked needs (by-scope scope))))))
 
 (defn schedule
   "{:units [unit …] :unit-of {id index} :stored #{id …} :layouts … :roles … :positions … :needs …
   :parts …} of a prepared graph in one table; :layouts, :roles and :positions are by id, :needs is
   that of damo.meaning.counted, :parts that of damo.compile.pass.parts. Units:
-  {:kind :kernel :nodes ids
-  :axes dims :level :known :axes-of :assigned (maps by id) :again #{ids that it computes although
-  another unit makes them}}, {:kind :call | :own | :host :nodes
-  [id]}, or {:kind :loop | :branch :nodes ids :inner [{:units [unit …]} …]}, with a schedule for
+  {:kind :kernel :nodes ids :axes dims :level :known :axes-of :assigned (maps by id) :again #{ids
+  that it computes although another unit makes them}}, {:kind :call | :own | :host :nodes [id]}, or
+  {:kind :loop | :branch :nodes ids :inner [{:units [unit …]} …]}, with a schedule for
   each body. :unit-of is that of the nodes outside of bodies.
   Linear in the graph."
   [g]

@@ -10,7 +10,9 @@
             [damo.data.graph :as graph]
             [damo.data.poly :as poly]
             [damo.data.told :as told]
+            [damo.data.tuple :as tuple]
             [damo.data.type :as type]
+            [damo.meaning.counted :as counted]
             [damo.op :as op]
             [damo.op.body :as body]
             [damo.op.whole :as whole]))
@@ -45,9 +47,9 @@
 
 (defn- counted-dims [graphs]
   (set (for [g graphs, id (graph/live g)
-             :let [{:keys [as]} (graph/attrs-at g id)]
-             :when (and as (:counts (op/entry (graph/op-at g id))))]
-         as)))
+             :let [attrs (graph/attrs-at g id)], :when (:counts (op/entry (graph/op-at g id)))
+             dim (counted/names attrs)]
+         dim)))
 
 (defn- solutions
   "[outer all], each {symbol dim}: how facts replace symbols that no port binds and no node counts;
@@ -114,21 +116,37 @@
     (str (told/text fact) (when id (str ", told at "
                                         (fail/position-text (get-in in [:notes id :src])))))))
 
+(defn- stated!
+  "The id of a part of a node whose dims are its own, stated to be of that type."
+  [b [op attrs] args type note]
+  (let [[of] (map #(graph/node-type b %) args)
+        id (graph/add-node! b (into [op attrs] args) (nth (tuple/types of) (:at attrs)) note)]
+    (if (= type (graph/node-type b id))
+      id
+      (graph/add-node! b [:specify-shape {:shape (type/shape-of type), :told nil} id] type note))))
+
 (defn- with-dims
   "The graph with dims replaced, without nodes that state only what is `settled?` otherwise. A node
-  that counts a dim of which something is told says so in its note: (told-of dim) is that text."
+  that counts a dim of which something is told says so in its note: (told-of dim) is that text. One
+  that counts several keeps these, and its parts are stated to be what was told."
   [g dims settled? told-of]
-  (let [b (graph/builder), replace-in #(type/substitute dims %)
+  (let [g (body/inside #(with-dims % dims settled? told-of) g), b (graph/builder)
         emit! (fn [id [op {:keys [as] :as attrs}] args type note]
-                (let [type (whole/type-with-dims replace-in type)
+                (let [own (if (map? as) (apply dissoc dims (vals as)) dims)
+                      replace-in #(type/substitute own %)
+                      type (whole/type-with-dims replace-in type)
                       counts? (and (:counts (op/entry op)) (contains? dims as))
-                      attrs (cond-> (whole/node-with-dims replace-in op attrs
-                                                          (delay (graph/types-at g id)))
+                      attrs (cond-> (op/with-dims replace-in op attrs
+                                                  (delay (graph/types-at g id)))
                               counts? (update :as replace-in))
                       left (not-empty (vec (remove settled? (:told attrs))))]
-                  (if (and (= op :specify-shape) (nil? left)
-                           (= type (graph/node-type b (first args))))
+                  (cond
+                    (and (= op :specify-shape) (nil? left)
+                         (= type (graph/node-type b (first args))))
                     (first args)
+                    (= :part (op/kind op))
+                    (stated! b [op attrs] args type note)
+                    :else
                     (graph/add-node! b (into [op (cond-> attrs (:told attrs) (assoc :told left))]
                                              args)
                                      type

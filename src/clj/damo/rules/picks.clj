@@ -204,12 +204,22 @@
 
 ;; ## Unit matrices
 
+(defn- units?
+  "Are the elements of a square matrix of n rows, row after row, those of a unit matrix?"
+  [n value]
+  (loop [at 0, left (seq value)]
+    (or (nil? left)
+        (and (== (if (zero? (rem at (inc (long n)))) 1 0) (first left))
+             (recur (inc at) (next left))))))
+
 (defn- unit-matrix?
   "Is the node a square matrix with ones on its diagonal, in whatever dtype?"
   [b id]
-  (let [[op {:keys [n m k]} x] (graph/node b id)]
+  (let [[op {:keys [n m k value], [dtype [rows columns :as shape]] :type} x] (graph/node b id)]
     (case op
       :eye (and (= 0 k) (= n m))
+      :const (and (vector? value) (= 2 (count shape)) (= rows columns) (not= :bool dtype)
+                  (units? rows value))
       :cast (recur b x)
       false)))
 
@@ -224,25 +234,33 @@
       :cast (recur b x axis)
       nil)))
 
+(defn- of-units?
+  "May a node be made of a unit matrix?"
+  [b id]
+  (contains? #{:eye :const :cast :take} (graph/op-of (graph/node b id))))
+
 (defn- times-units
-  "The template of a product with a unit matrix, or with rows or columns of one."
+  "The template of a product of matrices of which one is a unit matrix, or some rows or columns of
+  one."
   [{:keys [builder] :as m} ?x ?y]
-  (let [[x y] (map m [?x ?y]), columns (picked-units builder y 1), rows (picked-units builder x 0)]
-    (cond (unit-matrix? builder y) ?x
-          (unit-matrix? builder x) ?y
-          columns [:take {:axis [1]} ?x (rule/argument columns)]
-          rows [:take {:axis [0]} ?y (rule/argument rows)])))
+  (let [[x y :as ids] (map m [?x ?y])]
+    (when (and (some #(of-units? builder %) ids) (= 2 (rule/rank-of m ?x) (rule/rank-of m ?y)))
+      (let [columns (picked-units builder y 1), rows (picked-units builder x 0)]
+        (cond (unit-matrix? builder y) ?x
+              (unit-matrix? builder x) ?y
+              columns [:take {:axis [1]} ?x (rule/argument columns)]
+              rows [:take {:axis [0]} ?y (rule/argument rows)])))))
 
 (defrules units
   "Products with unit matrices, and with rows or columns of them."
   {:name :times-unit-matrix, :lhs [:matmul ?x ?y], :rhs (fn [m] (times-units m ?x ?y))
-   :when #(= 2 (rule/rank-of % ?x) (rule/rank-of % ?y)), :keeps :drops-nan, :except [:zero-sign]
-   :failures :kept, :why "Elements are picked, and nothing is added."
+   :keeps :drops-nan, :except [:zero-sign], :failures :kept
+   :why "Elements are picked, and nothing is added."
    :types {i [:i64 [5]]}, :gen {i [0 2]}
    :examples [[[:matmul x [:eye {:n 3 :dtype :f64}]] => x]
               [[:matmul [:take [:eye {:n 2 :dtype :f64}] i] x] => [:take x i]]
-              [[:matmul x [:take {:axis 1} [:eye {:n 3 :dtype :f64}] i]] => [:take {:axis 1} x i]]]
-   :refuses [[[:matmul x [:eye {:n 3 :dtype :f64}]] {x [:f64 [2 2 3]]}]]})
+              [[:matmul x [:take {:axis 1} [:eye {:n 3 :dtype :f64}] i]] => [:take {:axis 1} x i]]
+              [[:matmul [:const {:type [:f64 [2 2]] :value [1.0 0.0 0.0 1.0]}] x] => x]]})
 
 (def families
   "The rule sets of this namespace, for damo.rules.canonicalize."

@@ -11,6 +11,7 @@
             [damo.compile.plan.require :as require]
             [damo.data.graph :as graph]
             [damo.data.type :as type]
+            [damo.meaning.failing :as failing]
             [damo.op :as op])
   (:import [java.util ArrayList HashMap]))
 
@@ -99,9 +100,13 @@
          (seq counted) (assoc :counted (mapv #(cond-> % (same (:dim %)) (assoc :same true))
                                              counted))))]))
 
-(defn- unit-steps [cx {:keys [kind nodes] :as unit}]
+(defn- unit-steps
+  "The steps of a unit; none of a kernel of which others compute again all that it would make."
+  [cx {:keys [kind nodes] :as unit}]
   (case kind
-    :kernel [(assoc (lower/kernel cx unit) :do :kernel)]
+    :kernel (let [{:keys [kernel] :as step} (lower/kernel cx unit)]
+              (when (or (seq (:params kernel)) (some #(failing/in-kernel? (:g cx) %) nodes))
+                [(assoc step :do :kernel)]))
     :own (own-steps cx unit)
     :host [(host/step cx (first nodes))]
     :call (product-steps cx (first nodes))
