@@ -194,3 +194,18 @@
                         [{:extent e :a 12 :b 0 :c 15}]
                         [{:extent e :a (* f 12) :b 0 :c (* f 15)} {:extent f :a 12 :b 20 :c 15}])]]
     (check :f64 (step {:batch loops}) [(* e f 12) (* f 20) (* e f 15)] (envs [3] [5] [4]) extents)))
+
+(deftest batch-by-threads-test
+  (testing "whole products side by side, or one after the other where they add to one matrix"
+    (doseq [[c-step beta] [[768 0.0] [0 1.0]]
+            :let [lengths [(* 42 1280) (* 14 960) (* 42 768)]
+                  program (program :f64 lengths
+                                   (step {:beta beta
+                                          :batch [{:extent 3 :a (* 14 1280) :b 0 :c (* 14 c-step)}
+                                                  {:extent 14 :a 1280 :b 960 :c c-step}]}))
+                  values (concat (mapv random-values [1 2 3] lengths)
+                                 (map #(repeat % 0) [32 24 40]))]]
+      (with-open [code (calling/compile-program program)]
+        (let [run #(-> (calling/run code program [32 24 40] values :threads %) :buffers (nth 2))]
+          (is (not= (nth values 2) (run 1)))
+          (is (= (run 1) (run 3)) c-step))))))

@@ -2,7 +2,7 @@
   "Runs programs, written as data, straight on their machine code: for the tests of the code
   generator. Takes a program map and the contents of its buffers; gives the contents afterwards.
   Example: (call program {'n 2} [[1.0 2.0] [0.0 0.0]]) => {:status 0 :buffers [[…] […]]}."
-  (:import (damo.jit NativeCode)
+  (:import (damo.jit NativeCode Pool)
            (damo.program FailureRecord Program Programs)
            (java.lang.foreign Arena FunctionDescriptor Linker Linker$Option MemoryLayout
                               MemorySegment ValueLayout ValueLayout$OfByte ValueLayout$OfDouble
@@ -133,6 +133,7 @@
         lengths (map count contents-before)]
     (with-memory dtypes dims contents-before
       (fn [table dim-table ^MemorySegment failure segments]
+        (Pool/need (or threads 1))
         (.setAtIndex failure ValueLayout/JAVA_LONG FailureRecord/THREADS (long (or threads 1)))
         (.setAtIndex failure ValueLayout/JAVA_LONG FailureRecord/STOP (long (if stop 1 0)))
         {:status (invoke (if times (.repeat code) (.entry code)) table dim-table failure

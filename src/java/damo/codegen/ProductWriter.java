@@ -41,8 +41,35 @@ final class ProductWriter {
                         + ", i64 " + sizes.write(g.a().colStride()),
                 "i64 " + sizes.write(g.b().rowStride()), "i64 " + sizes.write(g.b().colStride()),
                 "i64 " + sizes.write(g.c().rowStride()));
-        batch(f, 0, sizes.write(g.a().offset()), sizes.write(g.b().offset()),
-                sizes.write(g.c().offset()));
+        String a = sizes.write(g.a().offset());
+        String b = sizes.write(g.b().offset());
+        String c = sizes.write(g.c().offset());
+        if (g.batch().isEmpty() || g.dtype().storage()) {
+            batch(f, 0, a, b, c);
+        } else {
+            // Addresses that are looked up once stand before both ways.
+            List.of(g.a(), g.b(), g.c()).forEach(o -> buffers.apply(o.buffer()));
+            String many = lines.value("icmp sgt i64 ", lines.threads(), ", 1");
+            lines.either(many, () -> side(f, a, b, c), () -> batch(f, 0, a, b, c));
+        }
+    }
+
+    /** All products of the batch in one call, for several threads. */
+    private void side(Fixed f, String a, String b, String c) {
+        int words = 4;
+        String table = lines.slot(lines.fresh(), "[" + words * f.g.batch().size() + " x i64]");
+        int at = 0;
+        for (Step.Batch loop : f.g.batch()) {
+            for (Size size : List.of(loop.extent(), loop.a(), loop.b(), loop.c())) {
+                TileOperand.put(lines, table, at++, "i64", sizes.write(size));
+            }
+        }
+        String panels = panels(f.g);
+        lines.when(some(f), () -> lines.add("call void ", products.requireBatch(f.g.dtype()), "(",
+                String.join(", ", f.m, f.n, f.k, f.alpha, element(f, f.g.a(), a), f.aStrides,
+                        element(f, f.g.b(), b), f.bRow, f.bCol, f.beta, element(f, f.g.c(), c),
+                        f.cRow, "i64 " + lines.threads(), "i64 " + (panels == null ? "0" : panels),
+                        "i64 " + f.g.batch().size(), "ptr " + table), ")"));
     }
 
     private String factor(Step.Gemm g, Step.Scale s) {

@@ -84,6 +84,11 @@ final class Products {
         return "@" + name;
     }
 
+    /** The name (with {@code @}) of the function for many matrices: see {@link BatchProduct}. */
+    String requireBatch(DType t) {
+        return BatchProduct.require(outside, t, vectorBits);
+    }
+
     private String gemmName(DType t) {
         return new Tiles(t, vectorBits).name("gemm");
     }

@@ -1,0 +1,194 @@
+package damo.codegen;
+
+import damo.tensor.DType;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Products of many matrices, {@code damo.batch}: the parameters of {@code damo.product} without its
+ * tail, then the number of loops and their table: for each, the outermost first, its extent and the
+ * steps of A, B and C. Chunks of whole products run side by side where there are enough of them,
+ * and where none writes what another writes; else one product after the other, each by all threads.
+ */
+final class BatchProduct {
+    /** Multiplications of a chunk at least. */
+    private static final int GRAIN = 1 << 20;
+    /** Words of a loop. */
+    private static final int LOOP = 4;
+
+    private final Tiles tiles;
+    private final Lines lines = new Lines();
+    private final Whole w = new Whole(lines);
+
+    private BatchProduct(Tiles tiles) {
+        this.tiles = tiles;
+    }
+
+    /** What a chunk is told: the parameters; products of a chunk, and all of them. */
+    private enum Word {
+        M, N, K, ALPHA, A, A_ROW, A_COL, B, B_ROW, B_COL, BETA, C, C_ROW, THREADS, PANELS, LOOPS,
+        TABLE, SHARE, COUNT;
+
+        String parameter() {
+            return "%" + name().toLowerCase(java.util.Locale.ROOT).replace('_', '.');
+        }
+    }
+
+    private static final List<Word> PRODUCT =
+            List.of(Word.values()).subList(0, Word.LOOPS.ordinal());
+    private static final List<Word> PARAMETERS =
+            List.of(Word.values()).subList(0, Word.SHARE.ordinal());
+
+    /** The name (with {@code @}) of the function, which {@code outside} learns of. */
+    static String require(Outside outside, DType t, int vectorBits) {
+        Tiles tiles = new Tiles(t, vectorBits);
+        String name = tiles.name("batch");
+        List<String> types = new ArrayList<>();
+        PARAMETERS.forEach(word -> types.add(type(word, tiles)));
+        outside.share(name, "void @" + name + "(" + String.join(", ", types) + ")",
+                () -> module(tiles));
+        return "@" + name;
+    }
+
+    private static String type(Word word, Tiles tiles) {
+        return switch (word) {
+            case ALPHA, BETA -> tiles.type();
+            case A, B, C, TABLE -> "ptr";
+            default -> "i64";
+        };
+    }
+
+    private static LlvmModule module(Tiles tiles) {
+        Outside outside = new Outside();
+        String parallel = Parallel.require(outside, tiles.bits());
+        String product = new Products(outside, tiles.bits()).requireProduct(tiles.t());
+        String text = outside.declarations() + new BatchProduct(tiles).chunk(product)
+                + new BatchProduct(tiles).whole(parallel) + Attributes.text(tiles.bits());
+        return new LlvmModule(List.of(new LlvmModule.Text(text, LlvmModule.Kind.STEPS)),
+                outside.externals(), outside.shared());
+    }
+
+    // ## All products
+
+    private String whole(String parallel) {
+        lines.slot("%job", "[" + Word.values().length + " x i64]");
+        PARAMETERS.forEach(word -> put(word, word.parameter()));
+        String count = lines.slot("%count", "i64");
+        String span = lines.slot("%span", "i64");
+        String apart = lines.slot("%apart", "i1");
+        set(count, "i64", "1");
+        set(span, "i64", w.plus(w.times(w.minus("%m", "1"), "%c.row"), "%n"));
+        set(apart, "i1", "true");
+        String loop = lines.fresh();
+        lines.loop(loop, "%loops", null, () -> {
+            String table = loop(w.minus(w.minus("%loops", "1"), loop));
+            String extent = word(table, 0);
+            String step = word(table, 3);
+            set(count, "i64", w.times(get(count, "i64"), extent));
+            set(apart, "i1", w.both(get(apart, "i1"), w.either(w.is("sle", extent, "1"),
+                    w.is("sge", step, get(span, "i64")))));
+            set(span, "i64", w.plus(get(span, "i64"), w.times(w.minus(extent, "1"), step)));
+        });
+        run(parallel, get(count, "i64"), get(apart, "i1"));
+        lines.add("ret void");
+        List<String> parameters = new ArrayList<>();
+        PARAMETERS.forEach(p -> parameters.add(type(p, tiles) + " " + p.parameter()));
+        return "define void @" + tiles.name("batch") + "(" + String.join(", ", parameters)
+                + ") #0 {\n" + lines.text() + "}\n\n";
+    }
+
+    private void run(String parallel, String count, String apart) {
+        String work = w.most("1", w.times(w.times("%m", "%n"), w.most("1", "%k")));
+        String share = w.parts(Integer.toString(GRAIN), work);
+        String many = w.both(w.both(apart, w.is("sgt", "%threads", "1")), w.both(
+                w.is("sge", count, "%threads"), w.is("sgt", count, share)));
+        put(Word.COUNT, count);
+        put(Word.SHARE, w.pick(many, share, count));
+        put(Word.THREADS, w.pick(many, "1", "%threads"));
+        String body = "@" + tiles.name("batch.chunk");
+        String some = w.is("sgt", count, "0");
+        lines.when(some, () -> lines.either(many, () -> lines.add("call void ", parallel, "(ptr ",
+                body, ", ptr %job, i64 ", w.parts(count, share), ", i64 %threads)"),
+                () -> lines.add("call void ", body, "(ptr %job, i64 0)")));
+    }
+
+    // ## Some of them
+
+    private String chunk(String product) {
+        String share = get(Word.SHARE);
+        String from = w.times("%number", share);
+        String count = w.least(share, w.minus(get(Word.COUNT), from));
+        List<String> offsets = List.of(lines.slot("%a.at", "i64"), lines.slot("%b.at", "i64"),
+                lines.slot("%c.at", "i64"));
+        String left = lines.slot("%left", "i64");
+        String p = lines.fresh();
+        lines.loop(p, count, null, () -> {
+            place(w.plus(from, p), left, offsets);
+            call(product, offsets);
+        });
+        lines.add("ret void");
+        return "define internal void @" + tiles.name("batch.chunk")
+                + "(ptr %job, i64 %number) #2 {\n" + lines.text() + "}\n\n";
+    }
+
+    /** Finds where the matrices of a product begin: its number has a digit for each loop. */
+    private void place(String number, String left, List<String> offsets) {
+        set(left, "i64", number);
+        offsets.forEach(offset -> set(offset, "i64", "0"));
+        String loops = get(Word.LOOPS);
+        String table = get(Word.TABLE);
+        lines.add("%table = getelementptr inbounds i8, ptr ", table, ", i64 0");
+        String loop = lines.fresh();
+        lines.loop(loop, loops, null, () -> {
+            String words = loop(w.minus(w.minus(loops, "1"), loop));
+            String extent = word(words, 0);
+            String rest = get(left, "i64");
+            String digit = w.rest(rest, extent);
+            set(left, "i64", w.over(rest, extent));
+            for (int i = 0; i < offsets.size(); i++) {
+                set(offsets.get(i), "i64", w.plus(get(offsets.get(i), "i64"),
+                        w.times(digit, word(words, i + 1))));
+            }
+        });
+    }
+
+    private void call(String product, List<String> offsets) {
+        List<String> arguments = new ArrayList<>();
+        for (Word word : PRODUCT) {
+            String value = get(word);
+            int matrix = List.of(Word.A, Word.B, Word.C).indexOf(word);
+            arguments.add(type(word, tiles) + " " + (matrix < 0 ? value
+                    : lines.value("getelementptr inbounds ", tiles.type(), ", ptr ", value,
+                            ", i64 ", get(offsets.get(matrix), "i64"))));
+        }
+        lines.add("call void ", product, "(", String.join(", ", arguments),
+                ", ptr null, ptr null)");
+    }
+
+    // ## Words
+
+    /** The words of a loop. */
+    private String loop(String number) {
+        return lines.value("getelementptr inbounds i64, ptr %table, i64 ", w.times(number, LOOP));
+    }
+
+    private String word(String words, int number) {
+        return TileOperand.word(lines, words, number, "i64");
+    }
+
+    private String get(Word word) {
+        return TileOperand.word(lines, "%job", word.ordinal(), type(word, tiles));
+    }
+
+    private void put(Word word, String value) {
+        TileOperand.put(lines, "%job", word.ordinal(), type(word, tiles), value);
+    }
+
+    private String get(String slot, String type) {
+        return lines.value("load ", type, ", ptr ", slot);
+    }
+
+    private void set(String slot, String type, String value) {
+        lines.add("store ", type, " ", value, ", ptr ", slot);
+    }
+}
