@@ -4,6 +4,7 @@
   needs is computed again when cheap, else it goes through scratch memory. (kernel cx unit) →
   {:kernel … :args [key …] :scratch {key …}}."
   (:require [damo.compile.lower.best :as best]
+            [damo.compile.lower.blocks :as blocks]
             [damo.compile.lower.loops :as loops]
             [damo.compile.lower.nonempty :as nonempty]
             [damo.compile.lower.scalar :as scalar]
@@ -311,7 +312,7 @@
 (defn- inner-loop! [{:keys [unit fixed] :as cx} body path loops deep]
   (let [L (count loops), extent (nth (:axes unit) L), i (fresh cx "i")
         finished (filter #(and (reduces? cx %) (= L (get-in unit [:known %]))) deep)]
-    (if (and (every? (or (:apart unit) #{}) deep) (= finished deep) (best/along? fixed extent))
+    (if (and (every? (or (:apart unit) #{}) deep) (= finished deep) (blocks/along? fixed extent))
       (run! #(search! cx body path loops %) finished)
       (do (run! #(accumulator! cx body %) finished)
           (emit! body (into [:for i extent]

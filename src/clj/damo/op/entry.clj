@@ -22,7 +22,7 @@
     :normalizer :type :coerce
     :agree :fold :commutes :eval :kernel :native :expand :scalar :ulp :slope-ulp :partials
     :linear-in :transpose :lop :rop :no-gradient :gen :examples :combine :init :nonempty :better
-    :view :wide :write :step :before :requires :surrogate :batch})
+    :view :wide :write :step :sums :before :requires :surrogate :batch})
 
 (defn built-in?
   "Is the entry one of Damo's own?"

@@ -7,6 +7,7 @@
             [damo.data.fail]
             [damo.diff :as diff]
             [damo.face.parse :as parse]
+            [damo.laws.running :as running]
             [damo.meaning.eval :as eval]
             [damo.ops.fold.cumulative :as cumulative]))
 
@@ -93,3 +94,50 @@
 (deftest lines-of-any-layout
   (let [x (d/input 'x [:f64 ['n 'm]]), f (d/function [x] (d/cumsum (d/transpose x) :axis 0))]
     (is (= [[1.0 4.0] [3.0 9.0] [6.0 15.0]] @(f [[1 2 3] [4 5 6]])))))
+
+;; ## Long lines
+
+(defn- long-line
+  "A line of n elements: 0 random, 1 with special ones, 2 far apart, 3 nothing for a while,
+  4 rising, 5 falling, 6 zeros of both signs, 7 few values."
+  [dtype n sort]
+  (let [random (java.util.Random. (+ n (* 31 sort)))
+        special [##NaN ##Inf ##-Inf 0.0 -0.0 1e4 -1e4]]
+    (array/build dtype [n]
+                 (fn [i]
+                   (case (int sort)
+                     0 (.nextGaussian random)
+                     1 (if (= 0 (.nextInt random 90))
+                         (nth special (.nextInt random 7))
+                         (.nextGaussian random))
+                     2 (* 2000.0 (.nextGaussian random))
+                     3 (if (< i 300) ##-Inf (.nextGaussian random))
+                     4 (* 1.0 i)
+                     5 (- 0.5 i)
+                     6 (nth [0.0 -0.0 -1.0] (.nextInt random 3))
+                     7 (double (.nextInt random 3)))))))
+
+(deftest long-lines-in-blocks
+  (doseq [[dtype tolerance] {:f64 1e-12, :f32 1e-5, :f16 2e-3}, reversed [false true]
+          :let [x (d/input 'x [dtype '[n]]), at [:axis 0 :reverse reversed]
+                g (d/graph [(apply d/cumlogsumexp x at) (apply d/cummax x at)
+                            (apply d/cummin x at)])
+                c (running/compile g {:rules false})]]
+    (doseq [n [0 1 127 128 129 500], sort (range 8)
+            :let [env {'x (long-line dtype n sort)}, want (eval/run g env)
+                  got (running/call! c env)]]
+      (is (running/close? tolerance 1.0 (first want) (first got)) (str dtype " " n ", sort " sort))
+      (is (= (map (comp (partial map str) array/values) (rest want))
+             (map (comp (partial map str) array/values) (rest got)))
+          (str dtype " " n ", sort " sort)))
+    (running/close! c)))
+
+(deftest long-lines-of-integers
+  (doseq [dtype [:i32 :i8 :bool], n [130 400]
+          :let [x (d/input 'x [dtype [3 n]]), random (java.util.Random. n)
+                env {'x (array/build dtype [3 n] (fn [_] (- (.nextInt random 200) 100)))}
+                g (d/graph [(d/cummax x :axis 1) (d/cummin x :axis 1 :reverse true)])
+                c (running/compile g {:rules false})]]
+    (is (= (map array/values (eval/run g env)) (map array/values (running/call! c env)))
+        (str dtype n))
+    (running/close! c)))

@@ -4,7 +4,8 @@
   the first place where it stands. What a block is computed from is computed again there, so nothing
   else runs in these loops.
   (search line) → {:stmts statements, :best {:best name, :index name}}."
-  (:require [damo.data.type :as type]))
+  (:require [damo.compile.lower.blocks :as blocks]
+            [damo.data.type :as type]))
 
 (set! *warn-on-reflection* true)
 
@@ -12,12 +13,6 @@
   "Elements of a block. Of each the maxima of several vectors are put together, which takes as long
   as some hundred elements; the best one is looked at twice."
   1024)
-
-(defn along?
-  "Can a line of that extent be cut into blocks? Its remainder must be known to end with it, so all
-  that its extent mentions must be among the dims `fixed` when a call begins."
-  [fixed extent]
-  (every? (or fixed #{}) (type/dim-symbols extent)))
 
 (defn- wins
   "Is x better than best? The first NaN wins over all numbers."
@@ -44,22 +39,6 @@
   [{:keys [better float]} x best]
   (if float [:not [(case better, :gt :le, :lt :ge) x best]] [:eq x best]))
 
-(defn- parts
-  "The blocks of a line: those that are full, of which :count is the number, and the rest, which is
-  block number :block. (:start number) is where one begins."
-  [n]
-  (let [full (type/dim-quot n block), rest-of (if (integer? n) (mod n block) [:mod n block])]
-    (remove #(= 0 (:extent %))
-            [{:count full, :extent (if (= 0 full) 0 block), :start #(type/dim* block %)}
-             {:extent rest-of, :start (constantly (type/dim* block full)), :block full}])))
-
-(defn- each-block
-  "The statements (f start block-number extent) of a part, for each of its blocks."
-  [{:keys [fresh]} {:keys [count extent start block]} f]
-  (if count
-    (let [b (fresh "i")] [(into [:for b count] (f (start b) b extent))])
-    (f (start nil) block extent)))
-
 (defn- over
   "The loop over a block whose statements (f value position) look at each of its elements."
   [{:keys [fresh value]} start extent f]
@@ -78,16 +57,16 @@
      [:set index [:select wins? [:size place] index]]]))
 
 (defn- find-best [{:keys [fresh better worst] :as line} part best at]
-  (each-block line part
-              (fn [start b extent]
+  (blocks/each fresh part
+               (fn [start b extent]
                 (let [m (fresh "a")]
                   (into [[:var m worst]
                          (over line start extent (fn [v _] [[:acc (extreme better) m v]]))]
                         (step line m b best at))))))
 
 (defn- find-place [{:keys [fresh] :as line} part sought at index]
-  (each-block line part
-              (fn [start b extent]
+  (blocks/each fresh part
+               (fn [start b extent]
                 (let [k (fresh "a"), none [:const :i32 block]]
                   [[:if [:eq at [:size b]]
                     [:var k none]
@@ -102,7 +81,8 @@
   :float is it one of floats, :worst expression of what no other is worse than, :fresh
   (fn [prefix] name), :value (fn [position] [statements expression])}."
   [{:keys [n fresh worst float] :as line}]
-  (let [best (fresh "a"), at (fresh "a"), sought (fresh "v"), index (fresh "a"), parts (parts n)]
+  (let [best (fresh "a"), at (fresh "a"), sought (fresh "v"), index (fresh "a")
+        parts (blocks/parts n block)]
     {:best {:best best, :index index}
      :stmts (-> [[:var best worst] [:var at [:const :i64 0]]]
                 (into (mapcat #(find-best line % best at)) parts)

@@ -3,7 +3,9 @@
   products of integers, what accumulates along an axis, copies of memory. (kernel cx unit) →
   {:kernel … :args [memory-key …] :scratch {key {:dtype :size}}}, as damo.compile.lower gives it."
   (:require [damo.compile.lower :as lower]
+            [damo.compile.lower.blocks :as blocks]
             [damo.compile.lower.loops :as loops]
+            [damo.compile.lower.running :as running]
             [damo.compile.lower.scalar :as scalar]
             [damo.data.array :as array]
             [damo.data.graph :as graph]
@@ -168,13 +170,31 @@
     (f inner (if reverse [:- [:- n 1] k] k))
     (into [:for k n] @(:stmts inner))))
 
+(defn- in-blocks
+  "The statements of a line in a variable by blocks, nil where there are none for it."
+  [{:keys [fixed] :as cx} id acc whole]
+  (let [[op {:keys [axis reverse]} x] (nth (:nodes (:g cx)) id)
+        {:keys [step sums] :as entry} (op/entry op)
+        d (dtype cx id), wide (acc-dtype entry d), n (nth (shape cx id) axis)]
+    (when (and (not= 0 n) (blocks/along? fixed n))
+      (running/blocks
+       {:n n, :step step, :sums sums, :wide wide, :acc acc, :fresh #(lower/fresh cx %)
+        :at (fn [k] (whole (if reverse [:- [:- n 1] k] k)))
+        :value (fn [body at] (cast-to (dtype cx x) wide (lower/read-at cx body at x at)))
+        :write! (fn [body at v]
+                  (lower/emit! body (store (lower/param cx [:node id] d :out) (shape cx id) at
+                                           (cast-to wide d v))))
+        :step! (fn [body at] (step! cx body id at acc (fn [v] [:set acc v])))}))))
+
 (defn- in-variable [cx body id lead initial]
   (let [acc (lower/fresh cx "a")
-        ones (vec (repeat (- (count (shape cx id)) (count lead) 1) 0))]
+        ones (vec (repeat (- (count (shape cx id)) (count lead) 1) 0))
+        whole (fn [at] (into (conj lead at) ones))]
     (lower/emit! body [:var acc initial])
-    (lower/emit! body (steps cx id (fn [inner at]
-                                     (step! cx inner id (into (conj lead at) ones) acc
-                                            (fn [v] [:set acc v])))))))
+    (run! #(lower/emit! body %)
+          (or (in-blocks cx id acc whole)
+              [(steps cx id (fn [inner at]
+                              (step! cx inner id (whole at) acc (fn [v] [:set acc v]))))]))))
 
 (defn- in-scratch [cx body id lead tail wide initial]
   (let [p (lower/param cx [:scratch id] wide :out)

@@ -254,6 +254,7 @@
           [:add ?acc (Math/log 2.0)]
           [:add [:maximum ?acc ?x] [:log1p [:exp [:neg [:abs [:sub ?acc ?x]]]]]]]
    :init (constantly ##-Inf), :wide true
+   :sums {:to [:exp [:sub ?x ?top]], :from [:add ?top [:log ?sum]], :within 600.0}
    :gen generator
    :examples [[[:cumlogsumexp [:mul 1000.0 [:iota {:shape [3] :axis 0}]]] [0.0 1000.0 2000.0]]]})
 
