@@ -20,6 +20,7 @@
             [damo.face.graphs :as graphs]
             [damo.face.leaf :as leaf]
             [damo.face.loops :as loops]
+            [damo.face.machine :as machine]
             [damo.face.model :as model]
             [damo.face.operators :as operators]
             [damo.face.parameters :as parameters]
@@ -321,7 +322,7 @@
   []
   (thrown/translating (Threads/get)))
 
-(export code/code-cache code/set-code-cache!)
+(export code/code-cache code/set-code-cache! machine/describe-machine)
 
 ;; ## Files
 

@@ -14,14 +14,15 @@ public final class Codegen {
      * loops written for vectors of {@code vectorBits} bits (128, 256 or 512). Kernels lie in texts
      * of their own. Throws kind {@code "codegen"} for an instruction or dtype that cannot be
      * translated. {@code halves} tells that the machine has instructions for f16; without, integers
-     * do their work.
+     * do their work. {@code library} has the products that are left to the BLAS.
      */
-    public static LlvmModule module(Program program, int vectorBits, boolean halves) {
+    public static LlvmModule module(Program program, int vectorBits, boolean halves,
+                                    LibraryUse library) {
         Polls polls = Polls.of(program);
         Kernels kernels = Kernels.of(program, polls, vectorBits, halves);
         Outside outside = new Outside();
         CallParts parts = new CallParts(program, kernels, polls);
-        String call = CallWriter.write(parts, outside, new Products(outside, vectorBits));
+        String call = CallWriter.write(parts, outside, new Products(outside, vectorBits, library));
         Foreign.tell(program, outside);
         Sorts.tell(program, outside, vectorBits);
         kernels.tell(outside, vectorBits);
@@ -36,9 +37,9 @@ public final class Codegen {
         return new LlvmModule(texts, outside.externals(), outside.shared());
     }
 
-    /** The same for a machine without instructions for f16. */
+    /** The same for a machine without instructions for f16, all products being Damo's own. */
     public static LlvmModule module(Program program, int vectorBits) {
-        return module(program, vectorBits, false);
+        return module(program, vectorBits, false, LibraryUse.NONE);
     }
 
     /**

@@ -21,6 +21,7 @@ final class Products {
 
     private final Outside outside;
     private final int vectorBits;
+    private final LibraryUse library;
     private final Parts parts;
 
     /** A text whose functions may become parts of the one that calls them. */
@@ -29,20 +30,24 @@ final class Products {
         boolean take(String name, long length, Supplier<String> text);
     }
 
-    private Products(Outside outside, int vectorBits, Parts parts) {
+    private Products(Outside outside, int vectorBits, LibraryUse library, Parts parts) {
         this.outside = outside;
         this.vectorBits = vectorBits;
+        this.library = library;
         this.parts = parts;
     }
 
-    /** For a machine with vectors of that width; {@code outside} learns what is asked for. */
-    Products(Outside outside, int vectorBits) {
-        this(outside, vectorBits, (name, length, text) -> false);
+    /**
+     * For a machine with vectors of that width, and products that are left to a library; {@code
+     * outside} learns what is asked for.
+     */
+    Products(Outside outside, int vectorBits, LibraryUse library) {
+        this(outside, vectorBits, library, (name, length, text) -> false);
     }
 
     /** The same for another text, of which {@code other} learns what is asked for. */
     Products in(Outside other, Parts text) {
-        return new Products(other, vectorBits, text);
+        return new Products(other, vectorBits, library, text);
     }
 
     /**
@@ -68,9 +73,11 @@ final class Products {
     }
 
     private String gemm(DType t, Outside called) {
+        boolean asks = !library.of(t).isEmpty();
         return TEMPLATE.replace("{gemm}", gemmName(t)).replace("{product}",
-                new Products(called, vectorBits).requireProduct(t).substring(1))
-                .replace("{T}", Types.value(t));
+                new Products(called, vectorBits, library).requireProduct(t).substring(1))
+                .replace("{library}", asks ? LibraryProduct.attempt(t, library) : "")
+                .replace("{T}", Types.value(t)) + (asks ? LibraryProduct.text(t, called) : "");
     }
 
     /**
@@ -90,7 +97,7 @@ final class Products {
     }
 
     private String gemmName(DType t) {
-        return new Tiles(t, vectorBits).name("gemm");
+        return new Tiles(t, vectorBits).name("gemm") + library.mark(t);
     }
 
     /** The step as a product of a vector and a matrix; null where it is none. */

@@ -2,9 +2,11 @@ package damo.jit;
 
 import damo.DamoException;
 import damo.codegen.Codegen;
+import damo.codegen.LibraryUse;
 import damo.codegen.LlvmModule;
 import damo.lib.Blas;
 import damo.program.Program;
+import damo.program.Step;
 import damo.tensor.DType;
 import damo.tensor.Panels;
 import java.lang.foreign.MemorySegment;
@@ -54,8 +56,13 @@ public final class NativeCode implements AutoCloseable {
             Blas.preload();
         }
         Host host = Host.get();
-        LlvmModule module = Codegen.module(program, host.vectorBits(), host.halves());
+        LlvmModule module = Codegen.module(program, host.vectorBits(), host.halves(),
+                multiplies(program) ? ProductChoice.get().library() : LibraryUse.NONE);
         return link(quick ? module.quick() : module, addresses);
+    }
+
+    private static boolean multiplies(Program program) {
+        return program.all().stream().anyMatch(Step.Gemm.class::isInstance);
     }
 
     /** The same for IR text that defines {@code damo_call} and {@code damo_repeat} itself. */
