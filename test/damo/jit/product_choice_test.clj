@@ -72,8 +72,8 @@
       (let [broken (ProductChoice/of "unheard of" cache)]
         (is (= LibraryUse/NONE (.library broken)))
         (is (str/includes? (.why broken) "nothing can be measured or kept")))
-      (is (= LibraryUse/NONE (.library (ProductChoice/of "unheard of" (Path/of "/proc/damo"
-                                                                               (make-array String 0)))))))
+      (is (= LibraryUse/NONE
+             (.library (ProductChoice/of "unheard of" (.toPath (io/file "/proc/damo")))))))
     (run! io/delete-file (reverse (file-seq (.toFile cache))))))
 
 (deftest the-table-of-processors-is-data

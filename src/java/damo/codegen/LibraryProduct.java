@@ -9,7 +9,8 @@ import damo.tensor.DType;
 final class LibraryProduct {
     private static final String TEMPLATE = Resources.text("library.ll");
     private static final String ARGUMENTS = "i64 %m, i64 %n, i64 %k, {T} %alpha, ptr %a, "
-            + "i64 %a.row, i64 %a.col, ptr %b, i64 %b.row, i64 %b.col, {T} %beta, ptr %c, i64 %c.row";
+            + "i64 %a.row, i64 %a.col, ptr %b, i64 %b.row, i64 %b.col, {T} %beta, ptr %c, "
+            + "i64 %c.row";
 
     private LibraryProduct() { }
 
