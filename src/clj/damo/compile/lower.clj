@@ -396,5 +396,5 @@
         cx (assoc (writing cx) :unit unit, :paths paths, :stored stored, :scratch scratch)
         body (vec (concat (nonempty/checks cx unit) (initial-stores cx)
                           (body-stmts cx (:nodes unit) [] {} []) (final-stores cx)))]
-    (assoc (finished cx (kernel-name cx unit) (loops/arranged body))
+    (assoc (finished cx (kernel-name cx unit) (loops/arranged cx body))
            :scratch (scratch-sizes cx scratch))))

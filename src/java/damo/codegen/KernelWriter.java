@@ -20,6 +20,8 @@ final class KernelWriter {
     private final Kernel kernel;
     private final Usage usage;
     private final int vectorBits;
+    /** How many loops are around. */
+    private int depth;
     private final Lines lines;
     private final ExprWriter exprs;
     /** The parameters, and behind them the local arrays so far. */
@@ -165,7 +167,9 @@ final class KernelWriter {
         lines.loop(variable, from, to, worthwhile(s), Rest.masked(s)
                 ? Attributes.MASKED_LOOP : "", () -> {
             poll(s);
+            depth++;
             body.run();
+            depth--;
         });
     }
 
@@ -203,7 +207,8 @@ final class KernelWriter {
             memories.add(null);
         }
         memories.set(s.param(), new Kernel.Param(s.dtype(), Kernel.Access.INOUT));
-        lines.array("%p" + s.param(), Types.memory(s.dtype()), s.size(), s.dtype().bytes());
+        lines.array("%p" + s.param(), Types.memory(s.dtype()), s.size(), s.dtype().bytes(),
+                depth > 0);
     }
 
     private void assign(String name, DType t, String operand) {

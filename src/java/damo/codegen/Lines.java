@@ -171,11 +171,16 @@ final class Lines {
         return name;
     }
 
-    /** A new array on the stack, all zeros when the function begins. */
-    void array(String name, String type, int size, int bytes) {
+    /**
+     * A new array on the stack, all zeros from here on, or, when {@code early}, from where the
+     * function begins.
+     */
+    void array(String name, String type, int size, int bytes, boolean early) {
+        String clear = "  call void @llvm.memset.p0.i64(ptr align 64 " + name + ", i8 0, i64 "
+                + (long) size * bytes + ", i1 false)\n";
         slots.add("  " + name + " = alloca [" + size + " x " + type + "], align 64\n"
-                + "  call void @llvm.memset.p0.i64(ptr align 64 " + name + ", i8 0, i64 "
-                + (long) size * bytes + ", i1 false)\n");
+                + (early ? clear : ""));
+        body.append(early ? "" : clear);
     }
 
     /**

@@ -15,7 +15,7 @@
 (defn- mentions? [x v]
   (boolean (some #{v} (tree-seq coll? seq x))))
 
-(defn- coefficient
+(defn coefficient
   "The factor of variable v in an index that is linear in it: a dim; nil when it is not linear."
   [index v]
   (reduce (fn [c factors]

@@ -1,12 +1,20 @@
 (ns damo.compile.lower.loops
-  "What is done to the loops of a kernel once they are written, in order: merged, what does not
-  change moved out of them. Kernel body in, kernel body out."
+  "What is done to the loops of a kernel once they are written, in order: merged, sums over short
+  rows made long, what does not change moved out of loops. Kernel body in, kernel body out."
   (:require [damo.compile.lower.collapse :as collapse]
-            [damo.compile.lower.hoist :as hoist]))
+            [damo.compile.lower.hoist :as hoist]
+            [damo.compile.lower.narrow :as narrow]
+            [damo.data.type :as type]))
 
 (set! *warn-on-reflection* true)
 
+(defn- known-in
+  "Is an extent known when a call begins? Not what the call counts, nor the rounds of loops."
+  [{:keys [counted regions]}]
+  (let [later (into (set counted) (mapcat (juxt :var :as)) (vals regions))]
+    (fn [extent] (not-any? later (type/dim-symbols extent)))))
+
 (defn arranged
-  "The body with its loops as the machine likes them; see the namespace."
-  [body]
-  (-> body collapse/collapse hoist/hoist))
+  "The body of a kernel that is being written with its loops as the machine likes them."
+  [{:keys [g params]} body]
+  (->> body collapse/collapse (narrow/lines (:dtype @params) (known-in g)) hoist/hoist))

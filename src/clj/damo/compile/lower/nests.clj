@@ -241,7 +241,7 @@
   [{:keys [g] :as cx} id write]
   (let [cx (assoc (lower/writing cx) :unit {:level {}})
         [body scratch] (write cx)]
-    (assoc (lower/finished cx (name (graph/op-at g id)) (loops/arranged body))
+    (assoc (lower/finished cx (name (graph/op-at g id)) (loops/arranged cx body))
            :scratch scratch)))
 
 (defn kernels
