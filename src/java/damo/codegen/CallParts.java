@@ -1,6 +1,7 @@
 package damo.codegen;
 
 import damo.program.Program;
+import damo.verify.CallTable;
 import damo.verify.Lifetimes;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,6 +15,7 @@ final class CallParts {
     final Kernels kernels;
     final Polls polls;
     final DimTable table;
+    final CallTable words;
     final CountWriter counts;
     final Lifetimes lives;
     /** The texts of loops, each of which is compiled by itself, without attributes. */
@@ -27,6 +29,7 @@ final class CallParts {
         this.kernels = kernels;
         this.polls = polls;
         this.table = new DimTable(program);
+        this.words = CallTable.of(program);
         this.counts = new CountWriter(table);
         this.lives = Lifetimes.of(program);
     }

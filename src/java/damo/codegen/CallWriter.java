@@ -2,6 +2,7 @@ package damo.codegen;
 
 import damo.program.Loop;
 import damo.program.Step;
+import damo.verify.CallTable;
 import java.util.List;
 
 /** {@code damo_call}, which runs a program's steps in order, and {@code damo_repeat} around it. */
@@ -13,7 +14,7 @@ final class CallWriter implements StepWriter.Place {
               br i1 %some, label %loop, label %done
             loop:
               %i = phi i64 [ 0, %entry ], [ %next, %look ]
-              %status = call i32 @damo_call(ptr %buffers, ptr %dims, ptr %failure)
+            {round}  %status = call i32 @damo_call(ptr %buffers, ptr %dims, ptr %failure)
               %ok = icmp eq i32 %status, 0
               br i1 %ok, label %fine, label %done
             fine:
@@ -29,6 +30,14 @@ final class CallWriter implements StepWriter.Place {
               %result = phi i32 [ 0, %entry ], [ 0, %fine ], [ %status, %loop ], [ 2, %look ]
               ret i32 %result
             }
+            """;
+
+    private static final String ROUND = """
+              %%behind = add nuw nsw i64 %%i, 1
+              %%follow = icmp slt i64 %%behind, %%n
+              %%follows = zext i1 %%follow to i64
+              %%follows.at = getelementptr inbounds i64, ptr %%dims, i64 %d
+              store i64 %%follows, ptr %%follows.at
             """;
 
     /**
@@ -52,7 +61,12 @@ final class CallWriter implements StepWriter.Place {
         CallWriter writer = new CallWriter(parts, outside, products);
         Lines call = writer.all(parts.program.steps());
         return parts.functions() + "define i32 @damo_call" + CallParts.PARAMETERS + " #2 {\n"
-                + call.text() + "}\n\n" + REPEAT;
+                + call.text() + "}\n\n" + REPEAT.replace("{round}", round(parts.words));
+    }
+
+    /** What a round tells the call: whether others follow. */
+    private static String round(CallTable words) {
+        return words.deferrals().isEmpty() ? "" : ROUND.formatted(words.more());
     }
 
     /** The body of a function for all of these steps. */

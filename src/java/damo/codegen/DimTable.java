@@ -4,7 +4,6 @@ import damo.program.Program;
 import damo.program.Size;
 import damo.program.Sizes;
 import damo.program.Step;
-import damo.verify.Wholes;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -16,15 +15,14 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Where the dimensions of a call stand in memory, and the layouts of its matrices behind them;
- * which of the dimensions that steps bind are bound at the step that is written at the moment.
+ * Where the dimensions of a call stand in memory, and which of those that steps bind are bound at
+ * the step that is written at the moment.
  */
 final class DimTable {
     private final List<String> begin;
     private final Map<String, Integer> positions = new HashMap<>();
     private final Deque<Scope> scopes = new ArrayDeque<>();
     private final Program program;
-    private final List<Integer> matrices;
     private final Set<String> allCounted = new HashSet<>();
     private final Set<String> turns = new HashSet<>();
 
@@ -36,7 +34,6 @@ final class DimTable {
         begin = program.dims();
         program.names().forEach(name -> positions.put(name, positions.size()));
         this.program = program;
-        this.matrices = Wholes.of(program).stream().map(Wholes.Whole::buffer).toList();
         program.counts().forEach(c -> allCounted.add(c.dim()));
         program.all().stream().map(Step::turn).filter(var -> var != null).forEach(turns::add);
         enter(null, program.counted(), program.steps());
@@ -71,15 +68,6 @@ final class DimTable {
     /** The position of a dimension in the table, as text. */
     String position(String dim) {
         return Integer.toString(positions.get(dim));
-    }
-
-    /**
-     * The position, as text, of the word that is 1 when the matrix in that buffer lies in panels;
-     * null for what never does.
-     */
-    String layout(int buffer) {
-        int matrix = matrices.indexOf(buffer);
-        return matrix < 0 ? null : Integer.toString(positions.size() + matrix);
     }
 
     /** A list of steps begins, with the number of the round if it is not null. */

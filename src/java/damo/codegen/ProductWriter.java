@@ -2,6 +2,7 @@ package damo.codegen;
 
 import damo.program.Size;
 import damo.program.Step;
+import damo.verify.CallTable;
 import java.util.List;
 import java.util.function.IntFunction;
 
@@ -12,16 +13,16 @@ final class ProductWriter {
     private final Lines lines;
     private final SizeWriter sizes;
     private final IntFunction<String> buffers;
-    private final IntFunction<String> layouts;
+    private final CallTable table;
     private final Products products;
 
     /**
-     * Writes to {@code lines}; {@code buffers} gives the address of each buffer, {@code layouts}
-     * the position of the word that tells whether it lies in panels, null where it never does.
+     * Writes to {@code lines}; {@code buffers} gives the address of each buffer, {@code table} what
+     * a call's table tells of matrices.
      */
-    ProductWriter(Lines lines, SizeWriter sizes, IntFunction<String> buffers,
-                  IntFunction<String> layouts, Products products) {
-        this.layouts = layouts;
+    ProductWriter(Lines lines, SizeWriter sizes, IntFunction<String> buffers, CallTable table,
+                  Products products) {
+        this.table = table;
         this.lines = lines;
         this.sizes = sizes;
         this.buffers = buffers;
@@ -29,13 +30,13 @@ final class ProductWriter {
     }
 
     /** The operands of one step that do not change in its batch loops. */
-    private record Fixed(Step.Gemm g, String m, String n, String k, String alpha, String beta,
+    record Fixed(int number, Step.Gemm g, String m, String n, String k, String alpha, String beta,
                          String aStrides, String bRow, String bCol, String cRow) { }
 
-    /** Appends the step. */
-    void write(Step.Gemm g) {
+    /** Appends the step, which has that number. */
+    void write(int number, Step.Gemm g) {
         String type = Types.value(g.dtype());
-        Fixed f = new Fixed(g, "i64 " + sizes.write(g.m()), "i64 " + sizes.write(g.n()),
+        Fixed f = new Fixed(number, g, "i64 " + sizes.write(g.m()), "i64 " + sizes.write(g.n()),
                 "i64 " + sizes.write(g.k()), type + " " + factor(g, g.alpha()),
                 type + " " + factor(g, g.beta()), "i64 " + sizes.write(g.a().rowStride())
                         + ", i64 " + sizes.write(g.a().colStride()),
@@ -108,8 +109,19 @@ final class ProductWriter {
                 Types.memory(f.g.dtype()), ", ptr ", start, ", i64 ", offset));
     }
 
-    /** One product, of matrices in rows or in panels. */
+    /** One product, which may wait for another, or another for it. */
     private void product(Fixed f, String a, String b, String c) {
+        int deferral = table.deferralAt(f.number);
+        if (deferral < 0) {
+            either(f, a, b, c);
+        } else {
+            new DeferralWriter(lines, sizes, table, deferral, f, products)
+                    .write(a, b, c, () -> either(f, a, b, c));
+        }
+    }
+
+    /** One product, of matrices in rows or in panels. */
+    private void either(Fixed f, String a, String b, String c) {
         String panels = panels(f.g);
         if (panels == null) {
             inRows(f, a, b, c);
@@ -126,10 +138,10 @@ final class ProductWriter {
         String bits = null;
         int bit = 1;
         for (Step.Operand o : List.of(g.a(), g.b(), g.c())) {
-            String at = layouts.apply(o.buffer());
-            if (at != null) {
-                String word = lines.value("mul i64 ", lines.loaded("i64", "%dims", at), ", ",
-                        Integer.toString(bit));
+            int matrix = table.matrix(o.buffer());
+            if (matrix >= 0) {
+                String word = lines.value("mul i64 ", lines.loaded("i64", "%dims",
+                        Integer.toString(table.layout(matrix))), ", ", Integer.toString(bit));
                 bits = bits == null ? word : lines.value("or i64 ", bits, ", ", word);
             }
             bit *= 2;

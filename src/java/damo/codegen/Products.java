@@ -96,6 +96,14 @@ final class Products {
         return BatchProduct.require(outside, t, vectorBits);
     }
 
+    /** The name (with {@code @}) of the function {@link OnePass}. */
+    String requirePass(DType t, boolean sums) {
+        String name = OnePass.name(t, vectorBits, sums);
+        outside.share(name, "void @" + name + "(" + OnePass.PARAMETERS.replace("{T}",
+                Types.value(t)) + ")", () -> OnePass.module(t, vectorBits, sums));
+        return "@" + name;
+    }
+
     private String gemmName(DType t) {
         return new Tiles(t, vectorBits).name("gemm") + library.mark(t);
     }

@@ -46,8 +46,7 @@ final class StepWriter {
         this.parts = parts;
         this.lines = lines;
         this.sizes = new SizeWriter(lines, dims);
-        this.products = new ProductWriter(lines, sizes, this::buffer, parts.table::layout,
-                products);
+        this.products = new ProductWriter(lines, sizes, this::buffer, parts.words, products);
         this.routines = new RoutineWriter(lines, sizes, this::buffer, outside);
         this.outside = outside;
         this.place = place;
@@ -65,7 +64,7 @@ final class StepWriter {
         loaded.clear();
         switch (step) {
             case Step.RunKernel s -> kernel(s);
-            case Step.Gemm s -> products.write(s);
+            case Step.Gemm s -> products.write(number, s);
             case Step.Count s -> parts.counts.write(s, lines, sizes, dims, buffer(s.buffer()));
             case Step.RunHost ignored -> {
                 outside.call("", Foreign.HOST, "i32 @" + Foreign.HOST + "(i32)");

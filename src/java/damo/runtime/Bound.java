@@ -16,6 +16,8 @@ import java.util.Arrays;
 final class Bound {
     /** For each matrix that may lie in panels, whether that helps these calls. */
     final boolean[] panels;
+    /** For each update that may wait for the next call, whether that helps these calls. */
+    final boolean[] meets;
     /** For each buffer, whether it may be seen before it is written; empty when nobody asks. */
     final boolean[] open;
     /** When it was last asked for, by the clock of {@link BoundShapes}. */
@@ -27,12 +29,13 @@ final class Bound {
     private final long[] values;
 
     private Bound(long[][] shapes, int[] valued, long[] values, Binding binding,
-                  boolean[] panels, boolean[] open) {
+                  Matrices matrices, boolean[] open) {
         this.shapes = shapes;
         this.valued = valued;
         this.values = values;
         this.binding = binding;
-        this.panels = panels;
+        this.panels = matrices.wanted(binding);
+        this.meets = matrices.meets(binding);
         this.open = open;
     }
 
@@ -53,7 +56,7 @@ final class Bound {
         long[] values = Arrays.stream(valued).mapToLong(i -> inputs[i].rank() == 0
                 ? inputs[i].longValue() : 0).toArray();
         Binding binding = Bindings.bind(program, Bindings.dimsOf(program, shapes, values));
-        return new Bound(shapes, valued, values, binding, matrices.wanted(binding),
+        return new Bound(shapes, valued, values, binding, matrices,
                 vouched ? new boolean[0] : Coverage.open(program, binding));
     }
 

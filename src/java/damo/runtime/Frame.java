@@ -74,13 +74,7 @@ final class Frame implements AutoCloseable {
             Tensor memory = state.memory();
             work.put(plan.stateBuffers[i], memory.pinAddress());
             memory.unpin();
-            int matrix = plan.matrices.ofState(i);
-            if (matrix < 0) {
-                state.askedRows();
-            } else {
-                state.asked(n, bound.panels[matrix]);
-                work.layOut(matrix, state.inPanels());
-            }
+            work.matrices().state(i, state, n, bound);
         }
     }
 
@@ -93,6 +87,7 @@ final class Frame implements AutoCloseable {
         int status = n == 1 && work.bound().binding().work() < SHORT ? call(n)
                 : callInterruptibly(n);
         if (status != 0) {
+            work.matrices().settle();
             if (saves) {
                 rollback.restore();
             }

@@ -7,6 +7,8 @@ import damo.program.Sizes;
 import damo.tensor.DType;
 import damo.tensor.Panels;
 import damo.verify.Binding;
+import damo.verify.CallTable;
+import damo.verify.Deferrals;
 import damo.verify.Wholes;
 import java.util.List;
 
@@ -21,25 +23,28 @@ final class Matrices {
     private static final long MOST_PERCENT = 125;
     /** Products that use an element less often do not pack. */
     private static final long LEAST_USES = 2;
+    /** A matrix of fewer bytes has functions of its own that are as fast. */
+    private static final long LEAST_MEETING = 1 << 16;
 
     private final Program program;
+    private final CallTable table;
     private final List<Wholes.Whole> all;
     private final int[] ofState;
+    private final int[] deferrals;
 
     Matrices(Program program) {
         this.program = program;
-        this.all = Wholes.of(program);
-        this.ofState = program.state().stream().mapToInt(port -> position(port.buffer()))
+        this.table = CallTable.of(program);
+        this.all = table.matrices();
+        this.ofState = program.state().stream().mapToInt(port -> table.matrix(port.buffer()))
+                .toArray();
+        this.deferrals = program.state().stream().mapToInt(port -> table.deferral(port.buffer()))
                 .toArray();
     }
 
-    private int position(int buffer) {
-        for (int k = 0; k < all.size(); k++) {
-            if (all.get(k).buffer() == buffer) {
-                return k;
-            }
-        }
-        return -1;
+    /** What stands where in a call's table. */
+    CallTable table() {
+        return table;
     }
 
     /** How many there are. */
@@ -50,6 +55,11 @@ final class Matrices {
     /** The position of a state, given its number in the program; -1 when it must lie in rows. */
     int ofState(int state) {
         return ofState[state];
+    }
+
+    /** The number of the update of a state that may wait, given its number; -1 for none. */
+    int deferral(int state) {
+        return deferrals[state];
     }
 
     /** For each state of the program, whether it may lie in panels. */
@@ -90,6 +100,23 @@ final class Matrices {
                     <= MOST_PERCENT * binding.elements()[buffer(k)];
         }
         return wanted;
+    }
+
+    /** For each update that may wait for the next call, whether that helps. */
+    boolean[] meets(Binding binding) {
+        boolean[] meets = new boolean[table.deferrals().size()];
+        for (int k = 0; k < meets.length; k++) {
+            Deferrals.Deferral d = table.deferrals().get(k);
+            meets[k] = binding.bytes()[d.buffer()] >= LEAST_MEETING
+                    && d.vectors().stream().allMatch(size -> value(size, binding) == 1);
+        }
+        return meets;
+    }
+
+    /** How many elements an update that waits takes. */
+    long waiting(int deferral, Binding binding) {
+        Deferrals.Deferral d = table.deferrals().get(deferral);
+        return CallTable.FACTOR + value(d.rows(), binding) + value(d.columns(), binding);
     }
 
     /** The value of a size; 0 for one that is not known before a call. */

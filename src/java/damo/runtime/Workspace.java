@@ -10,7 +10,7 @@ import java.lang.foreign.ValueLayout;
 
 /**
  * The memory of one call at a time: the table that native code reads, which has the addresses of
- * all buffers, the dimensions, the layouts of matrices and the failure record, one word each; the
+ * all buffers, the dimensions, what is told of matrices and the failure record, one word each; the
  * arena of temporaries; small outputs. Kept between calls.
  */
 final class Workspace implements AutoCloseable {
@@ -20,8 +20,8 @@ final class Workspace implements AutoCloseable {
     private final Plan plan;
     private final Tensor table;
     private final MemorySegment words;
+    private final MatrixWords matrices;
     private final int dimsAt;
-    private final int layoutsAt;
     private final int failureAt;
     private final Slab slab = new Slab();
     private Tensor arena;
@@ -32,10 +32,10 @@ final class Workspace implements AutoCloseable {
         this.plan = plan;
         Program program = plan.program();
         this.dimsAt = program.buffers().size();
-        this.layoutsAt = dimsAt + program.names().size();
-        this.failureAt = layoutsAt + plan.matrices.size();
+        this.failureAt = dimsAt + plan.matrices.table().size();
         this.table = Tensor.zeros(DType.I64, failureAt + FailureRecord.WORDS);
         this.words = table.segment();
+        this.matrices = new MatrixWords(plan, words);
         for (int b = 0; b < dimsAt; b++) {
             if (plan.constant(b) != null) {
                 // The plan keeps constants as long as any frame lives.
@@ -105,9 +105,9 @@ final class Workspace implements AutoCloseable {
         words.setAtIndex(ValueLayout.JAVA_LONG, buffer, address);
     }
 
-    /** Tells products how a matrix lies. */
-    void layOut(int matrix, boolean panels) {
-        words.setAtIndex(ValueLayout.JAVA_LONG, layoutsAt + matrix, panels ? 1 : 0);
+    /** What the table tells of matrices. */
+    MatrixWords matrices() {
+        return matrices;
     }
 
     /** Whose shapes the next call has; null before the first. */
@@ -133,21 +133,8 @@ final class Workspace implements AutoCloseable {
         for (int d = 0; d < binding.dims().length; d++) {
             words.setAtIndex(ValueLayout.JAVA_LONG, dimsAt + d, binding.dims()[d]);
         }
-        constants(next);
+        matrices.take(next);
         bound = next;
-    }
-
-    /** Puts constants where they lie for these calls. */
-    private void constants(Bound next) {
-        for (int k = 0; k < plan.matrices.size(); k++) {
-            if (plan.matrices.constant(k)) {
-                Tensor t = next.panels[k] ? plan.packed(k, next.binding())
-                        : plan.constant(plan.matrices.buffer(k));
-                put(plan.matrices.buffer(k), t.pinAddress());
-                t.unpin();
-                layOut(k, next.panels[k]);
-            }
-        }
     }
 
     /** One arena serves all shapes; it is not much larger than the largest of the latest needs. */
@@ -191,6 +178,7 @@ final class Workspace implements AutoCloseable {
     @Override
     public void close() {
         table.close();
+        matrices.close();
         if (arena != null) {
             arena.close();
         }

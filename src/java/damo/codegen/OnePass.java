@@ -1,0 +1,295 @@
+package damo.codegen;
+
+import damo.tensor.DType;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * An update W += alpha a b and a product of a vector x with the new W, each row read and written
+ * once: y = factor x W + beta y, or y = factor W x + beta y. Either may be left out, and then the
+ * other has the same bits. As one function, which several threads may share: its parameters are
+ * the rows and columns of W, alpha, a, its stride, b, W, factor, x, its stride, beta, y, its stride
+ * and how many threads. a is null for no update, y for no product; b lies dense. y has a stride
+ * where the product sums over columns, x where it sums over rows. beta = 0 never reads y.
+ */
+final class OnePass {
+    static final String PARAMETERS = "i64, i64, {T}, ptr, i64, ptr, ptr, {T}, ptr, i64, {T}, ptr, "
+            + "i64, i64";
+    /** Bytes of W that are worth a chunk. */
+    private static final int CHUNK_BYTES = 1 << 18;
+    /** Rows at a time: their factors stay in registers. */
+    private static final int ROWS_WIDE = 8;
+    private static final int ROWS = 4;
+    /** Where the job of several threads has what the function was given, in words. */
+    private static final String[] WORDS = {"i64 rows", "i64 columns", "{T} alpha", "ptr a",
+        "i64 a.step", "ptr b", "ptr w", "{T} factor", "ptr x", "i64 x.step", "{T} beta", "ptr y",
+        "i64 y.step", "i64 size", "i64 all"};
+
+    private final DType t;
+    private final int lanes;
+    private final int most;
+    private final boolean sums;
+    private final String name;
+    private final boolean updates;
+    private final boolean multiplies;
+    private final Lines lines = new Lines();
+    private final Vectors v;
+
+    private OnePass(DType t, int vectorBits, boolean sums, boolean updates, boolean multiplies) {
+        this.t = t;
+        this.lanes = vectorBits / Types.bits(t);
+        int rows = vectorBits >= 512 ? ROWS_WIDE : ROWS;
+        this.most = sums ? rows : Math.min(rows, lanes);
+        this.sums = sums;
+        this.name = name(t, vectorBits, sums);
+        this.updates = updates;
+        this.multiplies = multiplies;
+        this.v = new Vectors(lines, t, lanes);
+    }
+
+    /** The name, without {@code @}, of the one whose product sums over rows, or over columns. */
+    static String name(DType t, int vectorBits, boolean sums) {
+        return "damo.pass." + vectorBits / Types.bits(t) + "x" + t.label() + (sums ? ".rows"
+                : ".columns");
+    }
+
+    /** The module that defines it. */
+    static LlvmModule module(DType t, int vectorBits, boolean sums) {
+        Outside outside = new Outside();
+        String parallel = Parallel.require(outside, vectorBits);
+        StringBuilder text = new StringBuilder(outside.declarations());
+        text.append(new OnePass(t, vectorBits, sums, true, true).part(".both"))
+                .append(new OnePass(t, vectorBits, sums, true, false).part(".update"))
+                .append(new OnePass(t, vectorBits, sums, false, true).part(".product"));
+        OnePass p = new OnePass(t, vectorBits, sums, true, true);
+        text.append(p.chunk()).append(new OnePass(t, vectorBits, sums, true, true).all(parallel))
+                .append(Attributes.text(vectorBits));
+        return new LlvmModule(List.of(new LlvmModule.Text(text.toString(),
+                LlvmModule.Kind.LOOPS)), outside.externals(), outside.shared());
+    }
+
+    private String typed(String word) {
+        String type = word.substring(0, word.indexOf(' '));
+        return type.replace("{T}", Types.value(t));
+    }
+
+    private static String named(String word) {
+        return "%" + word.substring(word.indexOf(' ') + 1);
+    }
+
+    /** The first words as parameters or arguments, all but those of the job's chunks. */
+    private String parameters() {
+        List<String> all = new ArrayList<>();
+        for (int i = 0; i < WORDS.length - 2; i++) {
+            all.add(typed(WORDS[i]) + " " + named(WORDS[i]));
+        }
+        return String.join(", ", all);
+    }
+
+    // ## Threads
+
+    /** What is split between threads: columns where the product sums over rows, else rows. */
+    private String all(String parallel) {
+        String along = sums ? "%columns" : "%rows";
+        String unit = sums ? Integer.toString(lanes) : Integer.toString(most);
+        String work = lines.value("mul nuw nsw i64 ", lines.value("mul nuw nsw i64 %rows, "
+                + "%columns"), ", ", Integer.toString(t.bytes()));
+        String want = lines.call("i64", "llvm.smax.i64", "i64", "1", lines.value("udiv i64 ", work,
+                ", ", Integer.toString(CHUNK_BYTES)));
+        String even = parts(along, want);
+        String size = lines.value("mul nuw nsw i64 ", parts(even, unit), ", ", unit);
+        String some = lines.call("i64", "llvm.smax.i64", "i64", size, "1");
+        String many = lines.value("and i1 ", lines.value("icmp sgt i64 %threads, 1"), ", ",
+                lines.value("icmp slt i64 ", some, ", ", along));
+        lines.slot("%job", "[" + WORDS.length + " x i64]");
+        lines.add("%size = add i64 0, ", some);
+        lines.add("%all = add i64 0, ", along);
+        lines.either(many, () -> {
+            for (int i = 0; i < WORDS.length; i++) {
+                lines.add("store ", typed(WORDS[i]), " ", named(WORDS[i]), ", ptr ", word(i));
+            }
+            lines.add("call void ", parallel, "(ptr @", name, ".chunk, ptr %job, i64 ",
+                    parts(along, some), ", i64 %threads)");
+        }, () -> split("0", along));
+        lines.add("ret void");
+        return "define void @" + name + "(" + parameters() + ", i64 %threads) #0 {\n"
+                + lines.text() + "}\n";
+    }
+
+    private String parts(String x, String y) {
+        return lines.value("udiv i64 ", lines.value("add nuw nsw i64 ", x, ", ",
+                lines.value("sub nsw i64 ", y, ", 1")), ", ", y);
+    }
+
+    private String word(int i) {
+        return lines.value("getelementptr inbounds i64, ptr %job, i64 ", Integer.toString(i));
+    }
+
+    private String chunk() {
+        for (int i = 0; i < WORDS.length; i++) {
+            lines.add(named(WORDS[i]), " = load ", typed(WORDS[i]), ", ptr ", word(i));
+        }
+        String from = lines.value("mul nuw nsw i64 %number, %size");
+        split(from, lines.call("i64", "llvm.smin.i64", "i64", "%all", lines.value(
+                "add nuw nsw i64 ", from, ", %size")));
+        lines.add("ret void");
+        return "define internal void @" + name + ".chunk(ptr %job, i64 %number) #2 {\n"
+                + lines.text() + "}\n";
+    }
+
+    /** The part from … to-1, of what is asked for. */
+    private void split(String from, String to) {
+        String update = lines.value("icmp ne ptr %a, null");
+        String product = lines.value("icmp ne ptr %y, null");
+        lines.either(update, () -> lines.either(product, () -> call(".both", from, to),
+                () -> call(".update", from, to)),
+                () -> lines.when(product, () -> call(".product", from, to)));
+    }
+
+    private void call(String part, String from, String to) {
+        lines.add("call void @", name, part, "(", parameters(), ", i64 ", from, ", i64 ", to, ")");
+    }
+
+    // ## One part
+
+    /** Vectors of a row from %from on: whole ones, and what is left under a mask. */
+    private record Row(String from, String whole, String end, String some, String mask) { }
+
+    private String part(String suffix) {
+        String from = sums ? "%from" : "0";
+        String length = sums ? lines.value("sub nsw i64 %to, %from") : "%columns";
+        String whole = lines.value("udiv i64 ", length, ", ", Integer.toString(lanes));
+        String covered = lines.value("mul nuw nsw i64 ", whole, ", ", Integer.toString(lanes));
+        String left = lines.value("sub nsw i64 ", length, ", ", covered);
+        Row row = new Row(from, whole, lines.value("add nuw nsw i64 ", from, ", ", covered),
+                lines.value("zext i1 ", lines.value("icmp sgt i64 ", left, ", 0"), " to i64"),
+                v.below(left));
+        if (sums && multiplies) {
+            begin(row);
+        }
+        String first = sums ? "0" : "%from";
+        String last = sums ? "%rows" : "%to";
+        first = blocks(first, last, most, row);
+        blocks(first, last, 1, row);
+        lines.add("ret void");
+        String text = parameters().replace("ptr %a", "ptr noalias readonly %a")
+                .replace("ptr %b", "ptr noalias readonly %b").replace("ptr %w", "ptr noalias %w")
+                .replace("ptr %x", "ptr noalias readonly %x").replace("ptr %y", "ptr noalias %y");
+        return "define internal void @" + name + suffix + "(" + text
+                + ", i64 %from, i64 %to) #0 {\n" + lines.text() + "}\n";
+    }
+
+    /** What is done with the vector at an index, under a mask that may be null. */
+    private interface Part {
+        void write(String index, String mask);
+    }
+
+    private void each(Row row, Part part) {
+        String i = lines.fresh();
+        lines.loop(i, row.whole, null, () -> part.write(lines.value("add nuw nsw i64 ", row.from,
+                ", ", lines.value("mul nuw nsw i64 ", i, ", ", Integer.toString(lanes))), null));
+        lines.loop(lines.fresh(), row.some, null, () -> part.write(row.end, row.mask));
+    }
+
+    /** y before anything is added to it. */
+    private void begin(Row row) {
+        VectorProducts.choose(lines, v, () -> each(row, (i, m) -> v.store("zeroinitializer",
+                v.address("%y", i), m)), () -> each(row, (i, m) -> v.store(v.times(
+                v.splat("%beta"), v.load(v.address("%y", i), m)), v.address("%y", i), m)));
+    }
+
+    /** Blocks of so many rows; returns the first row that is left. */
+    private String blocks(String from, String to, int count, Row row) {
+        String blocks = lines.value("udiv i64 ", lines.value("sub nsw i64 ", to, ", ", from),
+                ", ", Integer.toString(count));
+        String block = lines.fresh();
+        lines.loop(block, blocks, null, () -> block(lines.value("add nuw nsw i64 ", from, ", ",
+                lines.value("mul nuw nsw i64 ", block, ", ", Integer.toString(count))), count,
+                row));
+        return lines.value("add nuw nsw i64 ", from, ", ", lines.value("mul nuw nsw i64 ", blocks,
+                ", ", Integer.toString(count)));
+    }
+
+    private void block(String first, int count, Row row) {
+        List<String> us = new ArrayList<>();
+        List<String> xs = new ArrayList<>();
+        List<String> starts = new ArrayList<>();
+        for (int r = 0; r < count; r++) {
+            String l = lines.value("add nuw nsw i64 ", first, ", ", Integer.toString(r));
+            starts.add(v.address("%w", lines.value("mul nsw i64 ", l, ", %columns")));
+            if (updates) {
+                us.add(scaled("%alpha", "%a", l, "%a.step"));
+            }
+            if (multiplies && sums) {
+                xs.add(scaled("%factor", "%x", l, "%x.step"));
+            }
+        }
+        List<String> dots = multiplies && !sums ? v.sums(count) : List.of();
+        each(row, (i, m) -> {
+            List<String> ws = rows(us, starts, i, m);
+            if (multiplies && sums) {
+                add(i, m, xs, ws);
+            } else if (multiplies) {
+                String x = v.load(v.address("%x", i), m);
+                for (int r = 0; r < count; r++) {
+                    v.add(dots.get(r), x, ws.get(r));
+                }
+            }
+        });
+        if (multiplies && !sums) {
+            finish(first, dots);
+        }
+    }
+
+    private String scaled(String factor, String vector, String l, String step) {
+        String x = v.scalar(v.address(vector, lines.value("mul nsw i64 ", l, ", ", step)));
+        return v.splat(lines.value("fmul ", v.element(), " ", factor, ", ", x));
+    }
+
+    /** A vector of each row, updated. */
+    private List<String> rows(List<String> us, List<String> starts, String i, String mask) {
+        String b = updates ? v.load(v.address("%b", i), mask) : null;
+        List<String> ws = new ArrayList<>();
+        for (int r = 0; r < starts.size(); r++) {
+            String address = v.address(starts.get(r), i);
+            String w = v.load(address, mask);
+            if (updates) {
+                w = v.plus(w, v.times(us.get(r), b));
+                v.store(w, address, mask);
+            }
+            ws.add(w);
+        }
+        return ws;
+    }
+
+    /** Two sums, as one chain would wait for itself. */
+    private void add(String i, String mask, List<String> xs, List<String> ws) {
+        String address = v.address("%y", i);
+        String[] sums = {v.load(address, mask), null};
+        for (int r = 0; r < xs.size(); r++) {
+            String product = v.times(xs.get(r), ws.get(r));
+            sums[r % 2] = sums[r % 2] == null ? product : v.plus(sums[r % 2], product);
+        }
+        v.store(sums[1] == null ? sums[0] : v.plus(sums[0], sums[1]), address, mask);
+    }
+
+    /** Elements of y, of the sums of rows. */
+    private void finish(String first, List<String> dots) {
+        List<String> totals = new ArrayList<>();
+        dots.forEach(slot -> totals.add(v.sum(slot)));
+        String all = v.across(totals);
+        for (int r = 0; r < dots.size(); r++) {
+            String sum = lines.value("extractelement <", Integer.toString(dots.size()), " x ",
+                    v.element(), "> ", all, ", i64 ", Integer.toString(r));
+            String l = lines.value("add nuw nsw i64 ", first, ", ", Integer.toString(r));
+            String y = v.address("%y", lines.value("mul nsw i64 ", l, ", %y.step"));
+            String result = lines.value("fmul ", v.element(), " %factor, ", sum);
+            String reads = lines.value("fcmp une ", v.element(), " %beta, ",
+                    Types.floating(0.0));
+            lines.either(reads, () -> lines.add("store ", v.element(), " ", lines.value("fadd ",
+                    v.element(), " ", result, ", ", lines.value("fmul ", v.element(), " %beta, ",
+                    v.scalar(y))), ", ptr ", y), () -> lines.add("store ", v.element(), " ",
+                    result, ", ptr ", y));
+        }
+    }
+}
