@@ -63,7 +63,7 @@
         numbers (fn [n] (vec (repeatedly n #(double (float (.nextGaussian r))))))
         extents [1 2 3 4 7 8 9 16 17 33]]
     (doseq [t [:f32 :f64], width [128 256 512], sums? [true false], turned? [true false]
-            [rows columns] (repeatedly 3 #(vec (repeatedly 2 (fn [] (nth extents (.nextInt r 10))))))
+            [rows columns] (partition 2 (repeatedly 6 #(nth extents (.nextInt r 10))))
             :let [beta (nth [0.0 0.25] (.nextInt r 2))
                   p (program t rows columns sums? turned? beta)
                   read-in (calling/read-program p)

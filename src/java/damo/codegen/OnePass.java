@@ -16,7 +16,7 @@ final class OnePass {
     static final String PARAMETERS = "i64, i64, {T}, ptr, i64, ptr, ptr, {T}, ptr, i64, {T}, ptr, "
             + "i64, i64";
     /** Bytes of W that are worth a chunk. */
-    private static final int CHUNK_BYTES = 1 << 18;
+    private static final int CHUNK_BYTES = 1 << 19;
     /** Rows at a time: their factors stay in registers. */
     private static final int ROWS_WIDE = 8;
     private static final int ROWS = 4;
@@ -193,9 +193,13 @@ final class OnePass {
 
     /** y before anything is added to it. */
     private void begin(Row row) {
-        VectorProducts.choose(lines, v, () -> each(row, (i, m) -> v.store("zeroinitializer",
-                v.address("%y", i), m)), () -> each(row, (i, m) -> v.store(v.times(
-                v.splat("%beta"), v.load(v.address("%y", i), m)), v.address("%y", i), m)));
+        lines.either(reads(), () -> each(row, (i, m) -> v.store(v.times(v.splat("%beta"),
+                v.load(v.address("%y", i), m)), v.address("%y", i), m)),
+                () -> each(row, (i, m) -> v.store("zeroinitializer", v.address("%y", i), m)));
+    }
+
+    private String reads() {
+        return lines.value("fcmp une ", v.element(), " %beta, ", Types.floating(0.0));
     }
 
     /** Blocks of so many rows; returns the first row that is left. */
@@ -284,9 +288,7 @@ final class OnePass {
             String l = lines.value("add nuw nsw i64 ", first, ", ", Integer.toString(r));
             String y = v.address("%y", lines.value("mul nsw i64 ", l, ", %y.step"));
             String result = lines.value("fmul ", v.element(), " %factor, ", sum);
-            String reads = lines.value("fcmp une ", v.element(), " %beta, ",
-                    Types.floating(0.0));
-            lines.either(reads, () -> lines.add("store ", v.element(), " ", lines.value("fadd ",
+            lines.either(reads(), () -> lines.add("store ", v.element(), " ", lines.value("fadd ",
                     v.element(), " ", result, ", ", lines.value("fmul ", v.element(), " %beta, ",
                     v.scalar(y))), ", ptr ", y), () -> lines.add("store ", v.element(), " ",
                     result, ", ptr ", y));
