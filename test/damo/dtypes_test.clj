@@ -172,3 +172,19 @@
                      @(f (d/tensor [[1.0] [2.0] [3.0]] dtype) (d/tensor [[0.5 1.0 2.0]] dtype))))]
       (doseq [[half single] (map vector (flatten (values :f16)) (flatten (values :f32)))]
         (is (< (abs (- (double half) (double single))) 1e-3))))))
+
+(deftest stacks-of-products-read-storage-dtypes
+  (let [x (d/input 'x [:bf16 ['b 2 3]]), y (d/input 'y [:f32 ['b 3 2]])
+        f (d/function [x y] (d/matmul (d/cast x :dtype :f32) y) {:threads 2})]
+    (is (= [:gemm] (map :do (:steps (d/program f)))))
+    (is (= [[[4.0 5.0] [10.0 11.0]] [[1.0 3.0] [1.0 3.0]]]
+           @(f [[[1 2 3] [4 5 6]] [[1 1 1] [1 1 1]]] [[[1 0] [0 1] [1 1]] [[1 1] [0 1] [0 1]]])))))
+
+(deftest products-read-storage-dtypes
+  (testing "no copy of an operand as :f32 is made, whether it is turned or not"
+    (let [x (d/input 'x [:bf16 ['n 3]]), y (d/input 'y [:f16 [4 3]])
+          wide #(d/cast % :dtype :f32)
+          f (d/function [x y] (d/dot (wide x) (d/transpose (wide y))))]
+      (is (= [:gemm] (map :do (:steps (d/program f)))))
+      (is (= [[1.0 2.0 6.0 2.0] [4.0 5.0 15.0 8.0]]
+             @(f [[1 2 3] [4 5 6]] [[1 0 0] [0 1 0] [1 1 1] [2 0 0]]))))))

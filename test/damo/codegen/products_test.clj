@@ -2,7 +2,7 @@
   "Gemm steps over sizes, layouts, factors and batches, against a plain triple loop."
   (:require [clojure.test :refer [deftest is testing]]
             [damo.jit.calling :as calling])
-  (:import (damo.codegen Codegen LlvmModule)
+  (:import (damo.codegen Codegen LibraryUse LlvmModule)
            (damo.jit NativeCode)))
 
 (set! *warn-on-reflection* true)
@@ -155,6 +155,39 @@
         (doseq [m [0 1 3 6 13 49] k [0 1 30 400]
                 :let [env {'m m 'n n 'k k}]]
           (run code program step env [(* m k) (* k n) (* m n)] [bits dtype a env]))))))
+
+(defn- mixed-program
+  "The same for operands of those dtypes and an :f32 C."
+  [a b lengths step]
+  (reduce (fn [program [at dtype]] (assoc-in program (conj at :dtype) dtype))
+          (program :f32 lengths step)
+          {[:buffers 0] a, [:inputs 0] a, [:buffers 1] b, [:inputs 1] b}))
+
+(deftest storage-dtypes-test
+  (testing "A and B of :f16 and :bf16 are widened where they are read; sums are those of floats"
+    (doseq [bits [128 256 512], halves [true false]
+            [da db] (if halves [[:bf16 :bf16] [:f16 :f32] [:f32 :bf16]] [[:f16 :f16]])
+            a a-layouts, b b-layouts
+            :let [step (step (assoc (operands a b) :beta 0.5))
+                  step (if (= b '[1 k]) (assoc step :alpha -0.5 :beta 0.0) step)
+                  program (mixed-program da db dense step)
+                  module (Codegen/module (calling/read-program program) bits halves
+                                         LibraryUse/NONE)]]
+      (with-open [code (NativeCode/compile module)]
+        (doseq [[m n k] [[1 1 1] [1 9 33] [1 40 700] [1 40 0] [5 7 0] [5 70 100] [13 1 40] [30 9 50]
+                         [13 70 1] [14 33 60]]
+                :let [env {'m m 'n n 'k k}]]
+          (run code program step env (map #(value-of env %) dense) [bits halves da db a b env]
+            {:c (when (zero? (:beta step)) ##NaN)}))))))
+
+(deftest large-storage-dtypes-test
+  (testing "more rows, columns and terms than are widened at a time"
+    (doseq [[b m n k] '[[[n 1] 520 33 3] [[1 k] 13 1030 2] [[1 k] 13 33 1030]]
+            :let [step (step (assoc (operands '[1 m] b) :beta 1.0))
+                  program (mixed-program :bf16 :f16 dense step)
+                  env {'m m 'n n 'k k}]]
+      (with-open [code (calling/compile-program program)]
+        (run code program step env (map #(value-of env %) dense) env)))))
 
 (deftest nan-in-c-test
   (testing "beta 0 never reads C"

@@ -22,7 +22,8 @@ public final class Codegen {
         Kernels kernels = Kernels.of(program, polls, vectorBits, halves);
         Outside outside = new Outside();
         CallParts parts = new CallParts(program, kernels, polls);
-        String call = CallWriter.write(parts, outside, new Products(outside, vectorBits, library));
+        String call = CallWriter.write(parts, outside, new Products(outside, vectorBits, halves,
+                library));
         Foreign.tell(program, outside);
         Sorts.tell(program, outside, vectorBits);
         kernels.tell(outside, vectorBits);

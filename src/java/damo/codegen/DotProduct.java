@@ -1,6 +1,5 @@
 package damo.codegen;
 
-import damo.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -17,23 +16,26 @@ final class DotProduct {
     private final int steps;
     private final Lines lines;
     private final Vectors v;
+    private final Vectors va;
+    private final Vectors vb;
     private final Vectors results;
 
-    private DotProduct(Lines lines, DType t, boolean one, int vectorBits) {
+    private DotProduct(Lines lines, Inputs in, boolean one) {
         this.lines = lines;
-        int lanes = vectorBits / Types.bits(t);
-        this.rows = one ? 1 : Math.min(ROWS, lanes);
+        this.rows = one ? 1 : Math.min(ROWS, in.tiles().lanes());
         this.steps = CHAINS / rows;
-        this.v = new Vectors(lines, t, lanes);
-        this.results = new Vectors(lines, t, rows);
+        this.v = in.c(lines);
+        this.va = in.a(lines);
+        this.vb = in.b(lines);
+        this.results = new Vectors(lines, in.tiles().t(), rows);
     }
 
     /**
      * Appends what a function with the parameters of {@link VectorProducts} does; {@code one} tells
      * that n is 1.
      */
-    static void write(Lines lines, DType t, boolean one, int vectorBits) {
-        new DotProduct(lines, t, one, vectorBits).groups();
+    static void write(Lines lines, Inputs in, boolean one) {
+        new DotProduct(lines, in, one).groups();
     }
 
     private void groups() {
@@ -58,16 +60,16 @@ final class DotProduct {
         for (int r = 0; r < rows; r++) {
             String row = lines.call("i64", "llvm.smin.i64", "i64", last,
                     lines.value("add nuw nsw i64 ", first, ", ", Integer.toString(r)));
-            starts.add(v.address("%b", lines.value("mul nsw i64 ", row, ", %b.row")));
+            starts.add(vb.address("%b", lines.value("mul nsw i64 ", row, ", %b.row")));
         }
         return starts;
     }
 
     /** The vectors of the rows at an index times that of x. */
     private void term(List<String> starts, String index, List<String> sums, String mask) {
-        String x = v.load(v.address("%a", index), mask);
+        String x = va.load(va.address("%a", index), mask);
         for (int r = 0; r < rows; r++) {
-            v.add(sums.get(r), v.load(v.address(starts.get(r), index), mask), x);
+            v.add(sums.get(r), vb.load(vb.address(starts.get(r), index), mask), x);
         }
     }
 

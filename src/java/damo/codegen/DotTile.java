@@ -1,6 +1,5 @@
 package damo.codegen;
 
-import damo.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -25,24 +24,25 @@ record DotTile(int rows, int columns) {
             + "ptr noalias nocapture %c, i64 %c.row";
 
     /** The function's name, without {@code @}. */
-    String name(DType t) {
-        return "damo.dots." + rows + "x" + columns + "." + t.label();
+    String name(Inputs in) {
+        return in.name("dots" + rows + "x" + columns);
     }
 
-    /** The text of the function, for vectors of so many lanes. */
-    String text(DType t, int lanes) {
+    /** The text of the function. */
+    String text(Inputs in) {
         Lines lines = new Lines();
-        new Writer(this, lines, new Vectors(lines, t, lanes), new Vectors(lines, t, columns), lanes)
-                .write();
-        return "define internal void @" + name(t) + "("
-                + PARAMETERS.replace("{T}", Types.value(t)) + ") #0 {\n" + lines.text() + "}\n";
+        new Writer(this, lines, in.c(lines), in.a(lines), in.b(lines),
+                new Vectors(lines, in.tiles().t(), columns), in.tiles().lanes()).write();
+        return "define internal void @" + name(in) + "("
+                + PARAMETERS.replace("{T}", in.type()) + ") #0 {\n" + lines.text() + "}\n";
     }
 
-    private record Writer(DotTile tile, Lines lines, Vectors v, Vectors results, int lanes) {
+    private record Writer(DotTile tile, Lines lines, Vectors v, Vectors va, Vectors vb,
+                          Vectors results, int lanes) {
         void write() {
-            List<String> as = starts("%a", "%a.row", "%rows", tile.rows);
-            List<String> bs = starts("%b", "%b.col", "%columns", tile.columns);
-            List<String> cs = starts("%c", "%c.row", "%rows", tile.rows);
+            List<String> as = starts(va, "%a", "%a.row", "%rows", tile.rows);
+            List<String> bs = starts(vb, "%b", "%b.col", "%columns", tile.columns);
+            List<String> cs = starts(v, "%c", "%c.row", "%rows", tile.rows);
             Line k = Line.of(lines, v, "%k");
             List<String> sums = v.sums(tile.rows * tile.columns);
             Line.of(lines, v, "%k").each((index, mask) -> term(index, as, bs, mask, sums));
@@ -51,12 +51,13 @@ record DotTile(int rows, int columns) {
         }
 
         /** Where rows begin. Behind the last row is the last row again. */
-        private List<String> starts(String base, String stride, String count, int most) {
+        private List<String> starts(Vectors of, String base, String stride, String count,
+                                    int most) {
             String last = lines.value("sub nsw i64 ", count, ", 1");
             List<String> starts = new ArrayList<>();
             for (int r = 0; r < most; r++) {
                 String row = lines.call("i64", "llvm.smin.i64", "i64", last, Integer.toString(r));
-                starts.add(v.address(base, lines.value("mul nsw i64 ", row, ", ", stride)));
+                starts.add(of.address(base, lines.value("mul nsw i64 ", row, ", ", stride)));
             }
             return starts;
         }
@@ -66,12 +67,12 @@ record DotTile(int rows, int columns) {
                           List<String> sums) {
             List<String> ys = new ArrayList<>();
             for (String b : bs) {
-                String address = v.address(b, index);
-                ys.add(v.load(address, mask));
-                v.prefetch(v.address(address, Integer.toString(AHEAD * lanes)));
+                String address = vb.address(b, index);
+                ys.add(vb.load(address, mask));
+                vb.prefetch(vb.address(address, Integer.toString(AHEAD * lanes)));
             }
             for (int r = 0; r < tile.rows; r++) {
-                String x = v.load(v.address(as.get(r), index), mask);
+                String x = va.load(va.address(as.get(r), index), mask);
                 for (int c = 0; c < tile.columns; c++) {
                     v.add(sums.get(r * tile.columns + c), x, ys.get(c));
                 }

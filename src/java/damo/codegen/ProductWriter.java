@@ -45,7 +45,7 @@ final class ProductWriter {
         String a = sizes.write(g.a().offset());
         String b = sizes.write(g.b().offset());
         String c = sizes.write(g.c().offset());
-        if (g.batch().isEmpty() || g.dtype().storage()) {
+        if (g.batch().isEmpty() || !g.plain()) {
             batch(f, 0, a, b, c);
         } else {
             // Addresses that are looked up once stand before both ways.
@@ -106,7 +106,7 @@ final class ProductWriter {
     private String element(Fixed f, Step.Operand o, String offset) {
         String start = buffers.apply(o.buffer());
         return "ptr " + (offset.equals("0") ? start : lines.value("getelementptr inbounds ",
-                Types.memory(f.g.dtype()), ", ptr ", start, ", i64 ", offset));
+                Types.memory(o.dtype()), ", ptr ", start, ", i64 ", offset));
     }
 
     /** One product, which may wait for another, or another for it. */

@@ -21,6 +21,7 @@ final class Products {
 
     private final Outside outside;
     private final int vectorBits;
+    private final boolean halves;
     private final LibraryUse library;
     private final Parts parts;
 
@@ -30,24 +31,26 @@ final class Products {
         boolean take(String name, long length, Supplier<String> text);
     }
 
-    private Products(Outside outside, int vectorBits, LibraryUse library, Parts parts) {
+    private Products(Outside outside, int vectorBits, boolean halves, LibraryUse library,
+                     Parts parts) {
         this.outside = outside;
         this.vectorBits = vectorBits;
+        this.halves = halves;
         this.library = library;
         this.parts = parts;
     }
 
     /**
-     * For a machine with vectors of that width, and products that are left to a library; {@code
-     * outside} learns what is asked for.
+     * For a machine with vectors of that width, with instructions for f16 or not, and products that
+     * are left to a library; {@code outside} learns what is asked for.
      */
-    Products(Outside outside, int vectorBits, LibraryUse library) {
-        this(outside, vectorBits, library, (name, length, text) -> false);
+    Products(Outside outside, int vectorBits, boolean halves, LibraryUse library) {
+        this(outside, vectorBits, halves, library, (name, length, text) -> false);
     }
 
     /** The same for another text, of which {@code other} learns what is asked for. */
     Products in(Outside other, Parts text) {
-        return new Products(other, vectorBits, library, text);
+        return new Products(other, vectorBits, halves, library, text);
     }
 
     /**
@@ -65,9 +68,14 @@ final class Products {
         return "@" + name;
     }
 
-    /** The same for a step, whose sizes may tell more. */
+    /** The same for a step, whose sizes and operands may tell more. */
     String require(Step.Gemm g) {
         DType t = g.dtype();
+        if (!g.plain()) {
+            Tiles tiles = new Tiles(t, vectorBits);
+            return MixedProduct.require(outside, new Inputs(tiles, g.a().dtype(), g.b().dtype(),
+                    halves), TiledProduct.name(t, vectorBits));
+        }
         return t.floating() && !t.storage() && ShortProduct.fits(g, new Tiles(t, vectorBits))
                 ? ShortProduct.require(outside, t, vectorBits) : require(t);
     }
@@ -75,7 +83,7 @@ final class Products {
     private String gemm(DType t, Outside called) {
         boolean asks = !library.of(t).isEmpty();
         return TEMPLATE.replace("{gemm}", gemmName(t)).replace("{product}",
-                new Products(called, vectorBits, library).requireProduct(t).substring(1))
+                new Products(called, vectorBits, halves, library).requireProduct(t).substring(1))
                 .replace("{library}", asks ? LibraryProduct.attempt(t, library) : "")
                 .replace("{T}", Types.value(t)) + (asks ? LibraryProduct.text(t, called) : "");
     }
@@ -110,7 +118,7 @@ final class Products {
 
     /** The step as a product of a vector and a matrix; null where it is none. */
     VectorProducts vector(Step.Gemm g) {
-        return g.dtype().floating() && !g.dtype().storage() ? VectorProducts.of(g) : null;
+        return g.dtype().floating() && g.plain() ? VectorProducts.of(g) : null;
     }
 
     /** The name (with {@code @}) of the function for it. */

@@ -24,12 +24,16 @@ final class RowProduct {
     private final int lanes;
     private final Lines lines;
     private final Vectors v;
+    private final Vectors va;
+    private final Vectors vb;
 
-    private RowProduct(Lines lines, DType t, long n, int vectorBits) {
+    private RowProduct(Lines lines, Inputs in, long n) {
         this.lines = lines;
         this.n = n;
-        this.lanes = vectorBits / Types.bits(t);
-        this.v = new Vectors(lines, t, lanes);
+        this.lanes = in.tiles().lanes();
+        this.v = in.c(lines);
+        this.va = in.a(lines);
+        this.vb = in.b(lines);
     }
 
     /** The longest row that stays in registers: what AVX-512 has, or half of it. */
@@ -46,8 +50,8 @@ final class RowProduct {
      * Appends what a function with the parameters of {@link VectorProducts} does; n is the length
      * of a row that stays in registers, or 0.
      */
-    static void write(Lines lines, DType t, long n, int vectorBits) {
-        RowProduct p = new RowProduct(lines, t, n, vectorBits);
+    static void write(Lines lines, Inputs in, long n) {
+        RowProduct p = new RowProduct(lines, in, n);
         if (n > 0) {
             p.held();
         } else {
@@ -81,7 +85,7 @@ final class RowProduct {
 
     /** So many vectors of c, from a column on, the last one under a mask unless it is null. */
     private void tile(String column, int width, String mask) {
-        Tile tile = new Tile(v.address("%b", column), v.address("%c", column), width, mask);
+        Tile tile = new Tile(vb.address("%b", column), v.address("%c", column), width, mask);
         int steps = Math.max(width > CHAINS ? 1 : 2, CHAINS / width);
         List<String> sums = v.sums(width * steps);
         String whole = lines.value("udiv i64 %k, ", Integer.toString(steps));
@@ -112,10 +116,11 @@ final class RowProduct {
 
     /** Row l of B times element l of x. */
     private void term(String l, List<String> sums, Tile tile) {
-        String x = v.splat(v.scalar(v.address("%a", lines.value("mul nsw i64 ", l, ", %a.col"))));
-        String row = v.address(tile.b, lines.value("mul nsw i64 ", l, ", %b.row"));
+        String x = v.splat(va.scalar(va.address("%a", lines.value("mul nsw i64 ", l, ", %a.col"))));
+        String row = vb.address(tile.b, lines.value("mul nsw i64 ", l, ", %b.row"));
         for (int i = 0; i < sums.size(); i++) {
-            v.add(sums.get(i), x, v.load(at(row, i), tile.mask(i)));
+            v.add(sums.get(i), x, vb.load(vb.address(row, Integer.toString(i * lanes)),
+                    tile.mask(i)));
         }
     }
 
@@ -188,9 +193,9 @@ final class RowProduct {
             List<String> starts = new ArrayList<>();
             for (int r = 0; r < rows; r++) {
                 String l = lines.value("add nuw nsw i64 ", first, ", ", Integer.toString(r));
-                String x = v.scalar(v.address("%a", lines.value("mul nsw i64 ", l, ", %a.col")));
+                String x = va.scalar(va.address("%a", lines.value("mul nsw i64 ", l, ", %a.col")));
                 xs.add(v.splat(lines.value("fmul ", v.element(), " %alpha, ", x)));
-                starts.add(v.address("%b", lines.value("mul nsw i64 ", l, ", %b.row")));
+                starts.add(vb.address("%b", lines.value("mul nsw i64 ", l, ", %b.row")));
             }
             line.each((i, m) -> add(i, m, xs, starts));
         });
@@ -203,7 +208,7 @@ final class RowProduct {
         String address = v.address("%c", i);
         String[] sums = {v.load(address, mask), null};
         for (int r = 0; r < xs.size(); r++) {
-            String product = v.times(xs.get(r), v.load(v.address(starts.get(r), i), mask));
+            String product = v.times(xs.get(r), vb.load(vb.address(starts.get(r), i), mask));
             sums[r % 2] = sums[r % 2] == null ? product : v.plus(sums[r % 2], product);
         }
         v.store(sums[1] == null ? sums[0] : v.plus(sums[0], sums[1]), address, mask);

@@ -1,6 +1,5 @@
 package damo.codegen;
 
-import damo.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -30,25 +29,26 @@ record RowTile(int rows, int width, int chains) {
             + "ptr noalias nocapture %c, i64 %c.row, i64 %c.strip";
 
     /** The function's name, without {@code @}. */
-    String name(DType t) {
-        return "damo.tile." + rows + "x" + width + "x" + chains + "." + t.label();
+    String name(Inputs in) {
+        return in.name("rows" + rows + "x" + width + "x" + chains);
     }
 
-    /** The text of the function, for vectors of so many lanes. */
-    String text(DType t, int lanes) {
+    /** The text of the function. */
+    String text(Inputs in) {
         Lines lines = new Lines();
-        new Writer(this, lines, new Vectors(lines, t, lanes), lanes).write();
-        return "define internal void @" + name(t) + "("
-                + PARAMETERS.replace("{T}", Types.value(t)) + ") #0 {\n" + lines.text() + "}\n";
+        new Writer(this, lines, in.c(lines), in.a(lines), in.b(lines), in.tiles().lanes()).write();
+        return "define internal void @" + name(in) + "("
+                + PARAMETERS.replace("{T}", in.type()) + ") #0 {\n" + lines.text() + "}\n";
     }
 
     /** A part of C: where the vectors of B and of the rows of C begin, and their masks. */
     private record Part(List<String> b, List<List<String>> c, List<String> masks) { }
 
-    private record Writer(RowTile tile, Lines lines, Vectors v, int lanes) {
+    private record Writer(RowTile tile, Lines lines, Vectors v, Vectors va, Vectors vb,
+                          int lanes) {
         void write() {
-            List<String> as = starts("%a", "%a.row");
-            List<String> cs = starts("%c", "%c.row");
+            List<String> as = starts(va, "%a", "%a.row");
+            List<String> cs = starts(v, "%c", "%c.row");
             String columns = Integer.toString(tile.width * lanes);
             String parts = lines.value("udiv i64 ", lines.value("add nuw nsw i64 %n, ",
                     Integer.toString(tile.width * lanes - 1)), ", ", columns);
@@ -61,12 +61,12 @@ record RowTile(int rows, int width, int chains) {
         }
 
         /** Where rows begin. Behind the last row is the last row again. */
-        private List<String> starts(String base, String stride) {
+        private List<String> starts(Vectors of, String base, String stride) {
             String last = lines.value("sub nsw i64 %rows, 1");
             List<String> starts = new ArrayList<>();
             for (int r = 0; r < tile.rows; r++) {
                 String row = lines.call("i64", "llvm.smin.i64", "i64", last, Integer.toString(r));
-                starts.add(v.address(base, lines.value("mul nsw i64 ", row, ", ", stride)));
+                starts.add(of.address(base, lines.value("mul nsw i64 ", row, ", ", stride)));
             }
             return starts;
         }
@@ -83,7 +83,7 @@ record RowTile(int rows, int width, int chains) {
                         number, ", ", Integer.toString(tile.width / STRIP)), ", ",
                         Integer.toString(i / STRIP));
                 String inside = Integer.toString(i % STRIP * lanes);
-                p.b.add(v.address(v.address("%b", lines.value("mul nsw i64 ", strip,
+                p.b.add(vb.address(vb.address("%b", lines.value("mul nsw i64 ", strip,
                         ", %b.strip")), inside));
                 String offset = lines.value("mul nsw i64 ", strip, ", %c.strip");
                 for (int r = 0; r < cs.size(); r++) {
@@ -124,12 +124,12 @@ record RowTile(int rows, int width, int chains) {
             String ahead = lines.value("add nsw i64 ", row, ", ", lines.value(
                     "mul nsw i64 %b.row, ", Integer.toString(AHEAD)));
             for (int i = 0; i < tile.width; i++) {
-                bs.add(v.load(v.address(p.b.get(i), row), p.masks.get(i)));
-                v.prefetch(v.address(p.b.get(i), ahead));
+                bs.add(vb.load(vb.address(p.b.get(i), row), p.masks.get(i)));
+                vb.prefetch(vb.address(p.b.get(i), ahead));
             }
             String column = lines.value("mul nsw i64 ", l, ", %a.col");
             for (int r = 0; r < tile.rows; r++) {
-                String x = v.splat(v.scalar(v.address(as.get(r), column)));
+                String x = v.splat(va.scalar(va.address(as.get(r), column)));
                 for (int i = 0; i < tile.width; i++) {
                     v.add(sums.get(r * tile.width + i), x, bs.get(i));
                 }

@@ -27,21 +27,38 @@ final class ShortProduct {
     private static final int CHUNK_ROWS = 48;
     private static final int CHUNK_STRIPS = 4;
 
+    private final Inputs in;
     private final Tiles tiles;
     private final Lines lines = new Lines();
     private final Whole w = new Whole(lines);
 
-    private ShortProduct(Tiles tiles) {
-        this.tiles = tiles;
+    private ShortProduct(Inputs in) {
+        this.in = in;
+        this.tiles = in.tiles();
+    }
+
+    /** The types of its parameters, those of {@code damo.gemm}; {@code {T}} is that of C. */
+    static final String TYPES = "i64, i64, i64, {T}, ptr, i64, i64, ptr, i64, i64, {T}, ptr, i64, "
+            + "i64";
+
+    /** Its parameters, with their names. */
+    static String parameters(Inputs in) {
+        return "i64 %m, i64 %n, i64 %k, " + in.type() + " %factor, ptr %a, i64 %a.row, i64 %a.col, "
+                + "ptr %b, i64 %b.row, i64 %b.col, " + in.type() + " %beta, ptr %c, i64 %c.row, "
+                + "i64 %threads";
     }
 
     /** The name (with {@code @}) of the function, which {@code outside} learns of. */
-    static String require(Outside outside, DType t, int vectorBits) {
-        String name = new Tiles(t, vectorBits).name("short");
-        outside.share(name, "void @" + name + "(i64, i64, i64, {T}, ptr, i64, i64, ptr, i64, i64, "
-                .replace("{T}", Types.value(t)) + Types.value(t) + ", ptr, i64, i64)",
-                () -> module(t, vectorBits));
+    static String require(Outside outside, Inputs in) {
+        String name = in.name("short");
+        outside.share(name, "void @" + name + "(" + TYPES.replace("{T}", in.type()) + ")",
+                () -> module(in));
         return "@" + name;
+    }
+
+    /** The same for one dtype. */
+    static String require(Outside outside, DType t, int vectorBits) {
+        return require(outside, Inputs.same(t, vectorBits));
     }
 
     /**
@@ -66,13 +83,12 @@ final class ShortProduct {
     }
 
     /** The module with the function and all that it calls. */
-    private static LlvmModule module(DType t, int vectorBits) {
-        Tiles tiles = new Tiles(t, vectorBits);
+    private static LlvmModule module(Inputs in) {
         Outside outside = new Outside();
-        String parallel = Parallel.require(outside, vectorBits);
-        String text = outside.declarations() + new ShortProduct(tiles).chunk()
-                + new ShortProduct(tiles).whole(parallel) + ShortTiles.text(tiles)
-                + Attributes.text(vectorBits);
+        String parallel = Parallel.require(outside, in.tiles().bits());
+        String text = outside.declarations() + new ShortProduct(in).chunk()
+                + new ShortProduct(in).whole(parallel) + ShortTiles.text(in)
+                + Attributes.text(in.tiles().bits());
         return new LlvmModule(List.of(new LlvmModule.Text(text, LlvmModule.Kind.LOOPS)),
                 outside.externals(), outside.shared());
     }
@@ -88,16 +104,14 @@ final class ShortProduct {
             lines.either(many, () -> {
                 all.forEach(this::put);
                 chunks();
-                lines.add("call void ", parallel, "(ptr @", tiles.name("short.chunk"),
+                lines.add("call void ", parallel, "(ptr @", in.name("short.chunk"),
                         ", ptr %job, i64 ", w.times(count("%m", get(Word.ROWS)), count("%n",
                                 get(Word.COLUMNS))), ", i64 %threads)");
             }, () -> call(all));
         });
         lines.add("ret void");
-        return "define void @" + tiles.name("short") + "(i64 %m, i64 %n, i64 %k, " + tiles.type()
-                + " %factor, ptr %a, i64 %a.row, i64 %a.col, ptr %b, i64 %b.row, i64 %b.col, "
-                + tiles.type() + " %beta, ptr %c, i64 %c.row, i64 %threads) #0 {\n" + lines.text()
-                + "}\n\n";
+        return "define void @" + in.name("short") + "(" + parameters(in) + ") #0 {\n"
+                + lines.text() + "}\n\n";
     }
 
     /** What the form is told that computes it. */
@@ -139,7 +153,7 @@ final class ShortProduct {
     }
 
     private String function(String name) {
-        return "@" + tiles.name(name);
+        return "@" + in.name(name);
     }
 
     private String pick(String condition, String yes, String no) {
@@ -198,17 +212,16 @@ final class ShortProduct {
         String strip = w.over(j, Integer.toString(tiles.columns()));
         part.computeIfPresent(Word.M, (word, m) -> length(m, rows, down));
         part.computeIfPresent(Word.N, (word, n) -> length(n, columns, along));
-        move(part, Word.A, w.times(i, part.get(Word.A_ROW)));
-        move(part, Word.B, w.times(strip, part.get(Word.B_STRIP)));
-        move(part, Word.C, w.plus(w.times(i, part.get(Word.C_ROW)), j));
+        part.computeIfPresent(Word.A, (word, a) -> in.a(lines).address(a, w.times(i,
+                part.get(Word.A_ROW))));
+        part.computeIfPresent(Word.B, (word, b) -> in.b(lines).address(b, w.times(strip,
+                part.get(Word.B_STRIP))));
+        part.computeIfPresent(Word.C, (word, c) -> in.c(lines).address(c, w.plus(w.times(i,
+                part.get(Word.C_ROW)), j)));
         call(part);
         lines.add("ret void");
-        return "define internal void @" + tiles.name("short.chunk")
+        return "define internal void @" + in.name("short.chunk")
                 + "(ptr %job, i64 %number) #2 {\n" + lines.text() + "}\n\n";
-    }
-
-    private void move(Map<Word, String> part, Word word, String by) {
-        part.put(word, new Vectors(lines, tiles.t(), tiles.lanes()).address(part.get(word), by));
     }
 
     private void call(Map<Word, String> all) {

@@ -17,14 +17,16 @@ final class ShortTiles {
     private static final int BLOCK = 48;
     private static final int WIDEST = 512;
 
+    private final Inputs in;
     private final Tiles tiles;
     private final boolean many;
     private final Map<String, String> texts = new LinkedHashMap<>();
     private Lines lines;
     private Whole w;
 
-    private ShortTiles(Tiles tiles) {
-        this.tiles = tiles;
+    private ShortTiles(Inputs in) {
+        this.in = in;
+        this.tiles = in.tiles();
         this.many = tiles.bits() >= WIDEST;
     }
 
@@ -34,14 +36,14 @@ final class ShortTiles {
     }
 
     /** The functions and their tiles. */
-    static String text(Tiles tiles) {
-        ShortTiles s = new ShortTiles(tiles);
+    static String text(Inputs in) {
+        ShortTiles s = new ShortTiles(in);
         s.function("rows", s::rows);
         s.function("few", () -> s.tiles(s.few()));
         s.function("dots", s::dots);
-        s.function("line", () -> RowProduct.write(s.lines, tiles.t(), 0, tiles.bits()));
-        s.function("line.dots", () -> DotProduct.write(s.lines, tiles.t(), false, tiles.bits()));
-        s.function("outer", () -> OuterProduct.write(s.lines, tiles.t(), tiles.bits()));
+        s.function("line", () -> RowProduct.write(s.lines, in, 0));
+        s.function("line.dots", () -> DotProduct.write(s.lines, in, false));
+        s.function("outer", () -> OuterProduct.write(s.lines, in));
         return String.join("\n", s.texts.values());
     }
 
@@ -50,7 +52,7 @@ final class ShortTiles {
         w = new Whole(lines);
         body.run();
         lines.add("ret void");
-        texts.put(name, "define internal void @" + tiles.name(name) + "("
+        texts.put(name, "define internal void @" + in.name(name) + "("
                 + RowTile.PARAMETERS.replace("{T}", tiles.type()) + ") #0 {\n" + lines.text()
                 + "}\n");
     }
@@ -83,22 +85,20 @@ final class ShortTiles {
     }
 
     private void tiles(List<RowTile> some) {
-        some.forEach(tile -> texts.computeIfAbsent(tile.name(tiles.t()),
-                name -> tile.text(tiles.t(), tiles.lanes())));
+        some.forEach(tile -> texts.computeIfAbsent(tile.name(in), name -> tile.text(in)));
         RowSplit.write(lines, some.stream().map(RowTile::rows).toList(), "%rows",
-                (tile, from, rows) -> lines.add("call void @", some.get(tile).name(tiles.t()),
+                (tile, from, rows) -> lines.add("call void @", some.get(tile).name(in),
                         "(i64 ", rows, ", i64 %n, i64 %k, ", tiles.type(), " %alpha, ptr ",
-                        row("%a", "%a.row", from), ", i64 %a.row, i64 %a.col, ptr %b, ",
-                        "i64 %b.row, i64 %b.strip, ", tiles.type(), " %beta, ptr ",
-                        row("%c", "%c.row", from), ", i64 %c.row, i64 %c.strip)"));
+                        a(from), ", i64 %a.row, i64 %a.col, ptr %b, i64 %b.row, i64 %b.strip, ",
+                        tiles.type(), " %beta, ptr ", c(from), ", i64 %c.row, i64 %c.strip)"));
     }
 
-    private String row(String base, String stride, String from) {
-        return address(base, w.times(from, stride));
+    private String a(String from) {
+        return in.a(lines).address("%a", w.times(from, "%a.row"));
     }
 
-    private String address(String base, String index) {
-        return new Vectors(lines, tiles.t(), tiles.lanes()).address(base, index);
+    private String c(String from) {
+        return in.c(lines).address("%c", w.times(from, "%c.row"));
     }
 
     // ## Dots
@@ -116,7 +116,7 @@ final class ShortTiles {
 
     private void dots() {
         List<DotTile> some = dotTiles();
-        some.forEach(tile -> texts.put(tile.name(tiles.t()), tile.text(tiles.t(), tiles.lanes())));
+        some.forEach(tile -> texts.put(tile.name(in), tile.text(in)));
         String columns = Integer.toString(some.getFirst().columns());
         String block = lines.fresh();
         lines.loop(block, w.parts("%rows", BLOCK), null, () -> {
@@ -134,9 +134,9 @@ final class ShortTiles {
     }
 
     private void dots(DotTile tile, String from, String rows, String first, String columns) {
-        lines.add("call void @", tile.name(tiles.t()), "(i64 ", rows, ", i64 ", columns,
-                ", i64 %k, ", tiles.type(), " %alpha, ptr ", row("%a", "%a.row", from),
-                ", i64 %a.row, ptr ", row("%b", "%b.row", first), ", i64 %b.row, ", tiles.type(),
-                " %beta, ptr ", address(row("%c", "%c.row", from), first), ", i64 %c.row)");
+        lines.add("call void @", tile.name(in), "(i64 ", rows, ", i64 ", columns,
+                ", i64 %k, ", tiles.type(), " %alpha, ptr ", a(from), ", i64 %a.row, ptr ",
+                in.b(lines).address("%b", w.times(first, "%b.row")), ", i64 %b.row, ",
+                tiles.type(), " %beta, ptr ", in.c(lines).address(c(from), first), ", i64 %c.row)");
     }
 }

@@ -97,9 +97,9 @@ record VectorProducts(boolean dots, Size n, Size k, Step.Operand vector, Size st
         lines.add("%alpha = select i1 %some, ", type, " %factor, ", type, " ", Types.floating(0.0));
         long kind = kind(t, vectorBits);
         if (dots) {
-            DotProduct.write(lines, t, kind == 1, vectorBits);
+            DotProduct.write(lines, Inputs.same(t, vectorBits), kind == 1);
         } else {
-            RowProduct.write(lines, t, kind, vectorBits);
+            RowProduct.write(lines, Inputs.same(t, vectorBits), kind);
         }
         lines.add("ret void");
         return "void @" + name + "(i64 %n, i64 %k, " + type + " %factor, "

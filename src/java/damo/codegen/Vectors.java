@@ -17,12 +17,24 @@ final class Vectors {
     private final Lines lines;
     private final DType t;
     private final int lanes;
+    private final DType memory;
+    private final boolean halves;
 
     /** Those of {@code lanes} elements each, written to {@code lines}. */
     Vectors(Lines lines, DType t, int lanes) {
+        this(lines, t, lanes, false);
+    }
+
+    /**
+     * The same where memory holds elements of a storage dtype, which are widened when they are
+     * loaded; {@code halves} tells that the machine has instructions for f16.
+     */
+    Vectors(Lines lines, DType memory, int lanes, boolean halves) {
         this.lines = lines;
-        this.t = t;
+        this.t = memory.computed();
         this.lanes = lanes;
+        this.memory = memory;
+        this.halves = halves;
     }
 
     /** How many elements a value has. */
@@ -46,12 +58,14 @@ final class Vectors {
 
     /** The address of an element. */
     String address(String base, String index) {
-        return lines.value("getelementptr inbounds ", element(), ", ptr ", base, ", i64 ", index);
+        return lines.value("getelementptr inbounds ", Types.memory(memory), ", ptr ", base,
+                ", i64 ", index);
     }
 
     /** An element, given its address. */
     String scalar(String address) {
-        return lines.value("load ", element(), ", ptr ", address);
+        String x = lines.value("load ", Types.memory(memory), ", ptr ", address);
+        return memory.storage() ? new Widening(lines, 0).floats(memory, x, halves) : x;
     }
 
     /** An element in all lanes. */
@@ -75,11 +89,14 @@ final class Vectors {
 
     /** The elements from an address on; those under the mask, else 0, unless it is null. */
     String load(String address, String mask) {
-        return mask == null
-                ? lines.value("load ", type(), ", ptr ", address, ", align ", bytes())
-                : lines.value("call ", type(), " @llvm.masked.load.v", suffix(), ".p0(ptr ",
-                        address, ", i32 ", bytes(), ", <", Integer.toString(lanes), " x i1> ", mask,
-                        ", ", type(), " zeroinitializer)");
+        String type = "<" + lanes + " x " + Types.memory(memory) + ">";
+        String x = mask == null
+                ? lines.value("load ", type, ", ptr ", address, ", align ", bytes())
+                : lines.value("call ", type, " @llvm.masked.load.v", Integer.toString(lanes),
+                        memory.storage() ? "i16" : memory.label(), ".p0(ptr ", address, ", i32 ",
+                        bytes(), ", <", Integer.toString(lanes), " x i1> ", mask, ", ", type,
+                        " zeroinitializer)");
+        return memory.storage() ? new Widening(lines, lanes).floats(memory, x, halves) : x;
     }
 
     /** Stores the elements, those under the mask unless it is null. */
@@ -110,7 +127,7 @@ final class Vectors {
     }
 
     private String bytes() {
-        return Integer.toString(t.bytes());
+        return Integer.toString(memory.bytes());
     }
 
     private String suffix() {

@@ -155,6 +155,11 @@ public sealed interface Step permits Step.RunKernel, Step.Gemm, Step.Count, Step
                                     Batch::c))).flatMap(s -> s).toList());
         }
 
+        /** Whether A and B are of its dtype; else some elements are widened where they are read. */
+        public boolean plain() {
+            return a.dtype == dtype && b.dtype == dtype;
+        }
+
         @Override
         public String text() {
             return "product [" + Sizes.show(m) + " " + Sizes.show(k) + "] x [" + Sizes.show(k)
@@ -193,8 +198,8 @@ public sealed interface Step permits Step.RunKernel, Step.Gemm, Step.Count, Step
         }
     }
 
-    /** A matrix inside a buffer; offset and strides in elements. */
-    record Operand(int buffer, Size offset, Size rowStride, Size colStride) {
+    /** A matrix inside a buffer of that dtype; offset and strides in elements. */
+    record Operand(DType dtype, int buffer, Size offset, Size rowStride, Size colStride) {
         /** Its use of memory, with those extents, and repeated with those strides. */
         Access access(String name, Access.Mode mode, Size rows, Size cols, List<Batch> batch,
                       Function<Batch, Size> stride) {

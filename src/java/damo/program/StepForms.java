@@ -225,12 +225,14 @@ final class StepForms {
 
     private Step.Operand operand(Object form, String name, DType dtype, Where where) {
         Fields f = new Fields(form, where, Set.of("buffer", "offset", "strides"));
-        int id = parts.buffer(f, "buffer", ":" + name, dtype, where);
+        DType found = parts.dtype(f, "buffer");
+        boolean widened = dtype == DType.F32 && found.storage() && !name.equals("c");
+        int id = parts.buffer(f, "buffer", ":" + name, widened ? found : dtype, where);
         List<?> strides = f.list("strides");
         if (strides.size() != 2) {
             throw where.expected("two :strides of :" + name, strides);
         }
-        return new Step.Operand(id, parts.size(f, "offset", where),
+        return new Step.Operand(widened ? found : dtype, id, parts.size(f, "offset", where),
                 parts.size(strides.get(0), where), parts.size(strides.get(1), where));
     }
 }

@@ -61,6 +61,11 @@ record StepParts(List<Program.Buffer> buffers, BiConsumer<String, Where> bounds,
         return List.copyOf(counted);
     }
 
+    /** The dtype of the buffer at a key. */
+    DType dtype(Fields f, String key) {
+        return buffers.get(f.id(key, buffers.size())).dtype();
+    }
+
     /** The buffer at a key, which must be of that dtype. */
     int buffer(Fields f, String key, String name, DType dtype, Where where) {
         int id = f.id(key, buffers.size());

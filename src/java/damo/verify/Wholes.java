@@ -69,7 +69,7 @@ public final class Wholes {
 
     private static Use use(Step.Gemm g, Step.Operand o, Size rows, Size columns, Size other,
                            Function<Step.Batch, Size> stride) {
-        boolean whole = o.offset().equals(ZERO)
+        boolean whole = g.plain() && o.offset().equals(ZERO)
                 && g.batch().stream().allMatch(b -> stride.apply(b).equals(ZERO));
         if (whole && o.rowStride().equals(columns) && o.colStride().equals(ONE)) {
             return new Use(o.buffer(), rows, columns, other);

@@ -150,15 +150,33 @@
   (let [last-two (take-last 2 strides)]
     (and (some #{1} last-two) (not-any? #{0} last-two) (not-any? type/negative? strides))))
 
+(defn- unwidened!
+  "What a matrix of floats is converted from, when that is of a storage dtype: the same views of it.
+  Else nil."
+  [{:keys [b] :as writer} id note]
+  (let [[op attrs & args] (graph/node b id)
+        type (graph/node-type b id)
+        from (when (= 1 (count args)) (graph/node-type b (first args)))]
+    (cond (and (= :cast op) (= :f32 (type/dtype-of type))
+               (type/storage-dtype? (type/dtype-of from)))
+          (first args)
+          (= :view (op/kind op))
+          (when-let [source (unwidened! writer (first args) note)]
+            (add-view! writer [op attrs] [source]
+                       [(type/dtype-of (graph/node-type b source)) (type/shape-of type)] note)))))
+
 (defn- product-operands
   "The arguments of a product, copied where it cannot take them: matrices by their strides; factors
-  and the addend where they do not lie densely from the beginning of their memory."
+  and the addend where they do not lie densely from the beginning of their memory. Elements of
+  storage dtypes are widened by the product."
   [{:keys [b layouts] :as writer} args note]
   (let [leaf? #(= :leaf (op/kind (graph/op-of (graph/node b %))))
-        usable? #(and (matrix-ok? (:strides (@layouts %))) (not (generated? b %)))]
+        usable? #(and (matrix-ok? (:strides (@layouts %))) (not (generated? b %)))
+        stored (fn [id] (let [from (unwidened! writer id note)]
+                          (if (and from (usable? from)) from id)))]
     (into (mapv #(if (leaf? %) % (dense! writer % note)) (drop-last 2 args))
           (map #(if (usable? %) % (copied! writer % note)))
-          (take-last 2 args))))
+          (map stored (take-last 2 args)))))
 
 (defn add-materialized!
   "Adds a node, its arguments copied where it could not read them; returns its id."
