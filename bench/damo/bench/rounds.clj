@@ -62,18 +62,31 @@
         s (spread (if program (ratios samples program ours) (vec (least-of samples ours))))]
     (and s (<= s bound))))
 
+(defn- measured!
+  "The time that (measure) tells, and then a pause of so many seconds."
+  [measure pause]
+  (let [time (double (measure))]
+    (when pause (Thread/sleep (long (* 1e3 pause))))
+    time))
+
+(def restless
+  "Seconds after which threads of a library that wait for work no longer do so on a processor: with
+  several threads, what one program leaves behind would take them from the next."
+  0.22)
+
 (defn take-turns
   "{program [time of round 1, of round 2, …]} of measurements [[program (fn [] time)] …], among them
   `ours`. There are :least rounds at least and :most at most; between them they end when the
   `spread` of the ratio to the best other program is :bound or less, or after :seconds. A program
-  that is three times slower than ours is left out after the first :least rounds."
-  [measurements ours {:keys [least most bound seconds]}]
+  that is three times slower than ours is left out after the first :least rounds. A :pause of so
+  many seconds, if any, follows every measurement."
+  [measurements ours {:keys [least most bound seconds pause]}]
   (let [stop (+ (System/nanoTime) (* 1e9 seconds))]
     (loop [samples {}, round 1]
       (let [now (reduce (fn [s [program measure]]
                           (if (and (< least round) (far-behind? s program ours))
                             s
-                            (update s program (fnil conj []) (double (measure)))))
+                            (update s program (fnil conj []) (measured! measure pause))))
                         samples measurements)]
         (if (or (<= most round)
                 (and (<= least round)

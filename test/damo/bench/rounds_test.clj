@@ -45,6 +45,11 @@
     (is (= 3 (count (:a (first (turns {:a [1.0], :b [1 2 1 2 1 2 1 2]}
                                       (assoc options :seconds 0)))))))))
 
+(deftest pauses-follow-measurements
+  (let [start (System/nanoTime)]
+    (turns {:a [1.0], :b [2.0]} (assoc options :pause 0.01))
+    (is (<= 60 (/ (- (System/nanoTime) start) 1e6)) "three rounds of two")))
+
 (deftest who-is-far-behind-is-left-out
   (let [[samples] (turns {:a [1.0], :b [1 2 1 2 1 2 1 2], :c [10.0]} options)]
     (is (= 8 (count (:b samples))))

@@ -89,7 +89,8 @@ the time that a copy of as many bytes, or as many flops at the core's peak, take
 
 (defn- measure-row! [row server flops opts]
   (try
-    (let [measured (measure/measured row server flops (assoc opts :batch 0.004))]
+    (let [pause (when (< 1 (:threads row)) 0.03)
+          measured (measure/measured row server flops (assoc opts :batch 0.004, :pause pause))]
       (println (line measured))
       (flush)
       measured)

@@ -96,7 +96,8 @@ whose losses must be Damo's. In brackets: Damo's speed over the program's, media
 (defn- measure-threads! [threads peers flops {:keys [models] :as opts}]
   (machine/pin! (machine/chosen threads))
   (d/set-threads! threads)
-  (let [places (seats/places), opts (assoc opts :batch-seconds 0.1)]
+  (let [places (seats/places)
+        opts (assoc opts :batch-seconds 0.1, :pause (when (< 1 threads) rounds/restless))]
     (try
       {:rows (vec (for [model models
                         :let [rows (measured model threads peers places flops opts)

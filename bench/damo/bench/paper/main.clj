@@ -7,6 +7,7 @@
             [damo.bench.machine :as machine]
             [damo.bench.paper.cells :as cells]
             [damo.bench.peers :as peers]
+            [damo.bench.rounds :as rounds]
             [damo.bench.seats :as seats]
             [damo.bench.stats :as stats]
             [damo.bench.tables :as tables]
@@ -30,7 +31,7 @@
                :doc "servers to run beside Damo"}]
    ["--only" {:key :only, :read (cli/each-of (cli/path)), :hint "LIST"
               :doc "of these peers those named"}]
-   ["--seconds" {:key :seconds, :read (cli/positive), :hint "S", :default 5.0
+   ["--seconds" {:key :seconds, :read (cli/positive), :hint "S", :default 4.0
                  :doc "for the rounds of a cell and form, about"}]
    ["--least" {:key :least, :read (cli/whole 1 1000), :hint "N", :default 5
                :doc "rounds at least"}]
@@ -64,7 +65,7 @@ Damo's speed over the program's, median and range of the rounds.")
   (machine/pin! (machine/chosen threads))
   (d/set-threads! threads)
   (let [places (seats/places)
-        opts (assoc opts :batch-seconds 0.08)]
+        opts (assoc opts :batch-seconds 0.08, :pause (when (< 1 threads) rounds/restless))]
     (try
       {:rows (vec (for [task tasks, batch batches, form forms
                         :let [cell [task threads batch]
