@@ -98,7 +98,8 @@ public final class Deferrals {
     }
 
     private static Step.Operand turned(Step.Operand o) {
-        return new Step.Operand(o.buffer(), o.offset(), o.colStride(), o.rowStride());
+        return new Step.Operand(o.dtype(), o.buffer(), o.offset(), o.colStride(),
+                o.rowStride());
     }
 
     private static boolean whole(Step.Operand o, Size rows, Size columns, Program.Port w) {
