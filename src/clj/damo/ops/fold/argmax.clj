@@ -41,14 +41,38 @@
     (array/reduce-axes :i64 (first-best better?) x
                        (type/axis-indices (count shape) axis) keepdims)))
 
+(def ^:private few
+  "The longest line, of known length, that is searched beside others and not by itself."
+  16)
+
+(defn- beside-others?
+  "Are the lines along an axis such that many are searched side by side: do their elements lie apart
+  in memory, or are they few?"
+  [shape axis]
+  (let [n (nth shape axis)]
+    (or (not (every? #{1} (subvec shape (inc axis))))
+        (and (integer? n) (<= (long n) (long few)) (not (every? #{1} shape))))))
+
+(defn- first-equal
+  "The template of the index along an axis of the first element that is the `extreme`, a template
+  with the axis of extent 1, or NaN: then that is NaN as well."
+  [axis [dtype shape] extreme]
+  (let [equal [:eq '?x extreme]
+        here (if (type/float-dtype? dtype) [:logical-or equal [:isnan '?x]] equal)
+        last-one [:sub [:dim {:dim (nth shape axis)}] 1]]
+    [:min {:axis [axis]} [:where here [:iota {:shape shape, :axis axis}] last-one]]))
+
 (defn- along-one-axis
-  "The :expand that leaves the kind with one axis and without :keepdims, as the lowering knows it."
-  [op]
+  "The :expand that leaves the kind with one axis and without :keepdims, as the lowering knows it,
+  along which lines are searched one by one: others are two reductions, of which the first is
+  `extreme`."
+  [op extreme]
   (fn [{:keys [attrs types type]}]
-    (let [{:keys [axis keepdims]} attrs, [dtype shape] (first types)]
+    (let [{:keys [axis keepdims]} attrs, [dtype shape :as from] (first types)]
       (cond keepdims [:reshape {:shape (type/shape-of type)} [op {:axis axis} '?x]]
-            axis nil
-            :else [op {:axis 0} [:reshape {:shape [(type/size shape)]} '?x]]))))
+            (nil? axis) [op {:axis 0} [:reshape {:shape [(type/size shape)]} '?x]]
+            (beside-others? shape axis)
+            (first-equal axis from [extreme {:axis [axis], :keepdims true} '?x])))))
 
 (defop argmax
   "The index of the largest element along the axis, :i64; the first of equals, the first NaN if
@@ -56,7 +80,7 @@
   {:kind :arg-reduce, :args [?x], :attrs attributes, :type rule
    :eval (meaning >)
    :lop [0], :rop 0
-   :better :gt, :nonempty true, :expand (along-one-axis :argmax), :beside :max-and-argmax
+   :better :gt, :nonempty true, :expand (along-one-axis :argmax :max), :beside :max-and-argmax
    :gen gens/arg-reduction
    :examples [[[:argmax [:neg [:abs [:sub [:iota {:shape [5] :axis 0}] 3]]]] 3]]})
 
@@ -66,7 +90,7 @@
   {:kind :arg-reduce, :args [?x], :attrs attributes, :type rule
    :eval (meaning <)
    :lop [0], :rop 0
-   :better :lt, :nonempty true, :expand (along-one-axis :argmin), :beside :min-and-argmin
+   :better :lt, :nonempty true, :expand (along-one-axis :argmin :min), :beside :min-and-argmin
    :gen gens/arg-reduction
    :examples [[[:argmin [:abs [:sub [:iota {:shape [5] :axis 0}] 3]]] 3]]})
 
@@ -77,15 +101,18 @@
 
 (defn- both-along-one-axis
   "As `along-one-axis`, of an op with two results."
-  [op]
+  [op extreme]
   (fn [{:keys [attrs types type]}]
-    (let [{:keys [axis keepdims]} attrs, [_ shape] (first types)
+    (let [{:keys [axis keepdims]} attrs, [_ shape :as array] (first types)
           [from axis] (if axis ['?x axis] [[:reshape {:shape [(type/size shape)]} '?x] 0])
           both [op {:axis axis} from]
           out (type/shape-of (first (tuple/types type)))]
-      (when (or keepdims (nil? (:axis attrs)))
-        [:tuple [:reshape {:shape out} [:part {:at 0} both]]
-         [:reshape {:shape out} [:part {:at 1} both]]]))))
+      (cond (or keepdims (nil? (:axis attrs)))
+            [:tuple [:reshape {:shape out} [:part {:at 0} both]]
+             [:reshape {:shape out} [:part {:at 1} both]]]
+            (beside-others? shape axis)
+            (let [found [extreme {:axis [axis], :keepdims true} '?x]]
+              [:tuple [:reshape {:shape out} found] (first-equal axis array found)])))))
 
 (defn- both-alone
   "What each of the two results is by itself."
@@ -114,7 +141,7 @@
   {:kind :arg-reduce, :args [?x], :attrs attributes, :type both-rule
    :eval (both-meaning scalar/maximum >), :alone (both-alone :max :argmax)
    :lop (comp :lop both-gradients), :rop (comp :rop both-gradients)
-   :better :gt, :combine :maximum, :nonempty true, :expand (both-along-one-axis :max-and-argmax)
+   :better :gt, :combine :maximum, :nonempty true, :expand (both-along-one-axis :max-and-argmax :max)
    :gen gens/line-reduction
    :examples [[[:part {:at 0} [:max-and-argmax ties]] 2]
               [[:part {:at 1} [:max-and-argmax ties]] 2]]})
@@ -125,7 +152,7 @@
   {:kind :arg-reduce, :args [?x], :attrs attributes, :type both-rule
    :eval (both-meaning scalar/minimum <), :alone (both-alone :min :argmin)
    :lop (comp :lop both-gradients), :rop (comp :rop both-gradients)
-   :better :lt, :combine :minimum, :nonempty true, :expand (both-along-one-axis :min-and-argmin)
+   :better :lt, :combine :minimum, :nonempty true, :expand (both-along-one-axis :min-and-argmin :min)
    :gen gens/line-reduction
    :examples [[[:part {:at 0} [:min-and-argmin ties]] 0]
               [[:part {:at 1} [:min-and-argmin ties]] 0]]})
