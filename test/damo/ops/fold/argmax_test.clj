@@ -50,7 +50,7 @@
 
 (deftest lines-of-all-lengths
   (doseq [dtype (keys type/dtypes) symbolic? [true false]
-          n (if symbolic? [1 2 17 65 1023 1025 2100] [1 16 1024 1500])
+          n (if symbolic? [1 2 17 64 65 1023 1025 2100] [1 16 64 65 1024 1500])
           :let [x (d/input 'x [dtype (if symbolic? '[n] [n])]), g (both x 0)
                 c (running/compile g {:rules false})]]
     (doseq [mix (range (if (= :float (:kind (type/dtypes dtype))) 8 6))

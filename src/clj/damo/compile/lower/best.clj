@@ -21,7 +21,7 @@
     [:or [better x best] [:and [:isnan x] [:not [:isnan best]]]]
     [better x best]))
 
-(defn- limit
+(defn- next-to
   "What no float but the best one is beyond, or none but NaN where that is the best: the number next
   to it, NaN next to infinity. So one comparison finds it."
   [{:keys [better dtype]} best]
@@ -34,8 +34,13 @@
      [:float [:select [better best zero] [:sub b one]
               [:select [:eq best zero] [:const bits beside-zero] [:add b one]]]]]))
 
+(defn- limit
+  "What is looked for, given the best element."
+  [{:keys [float] :as line} best]
+  (if float (next-to line best) best))
+
 (defn- stands
-  "Is x the best? Of floats its `limit` is given."
+  "Is x the best? Its `limit` is given."
   [{:keys [better float]} x best]
   (if float [:not [(case better, :gt :le, :lt :ge) x best]] [:eq x best]))
 
@@ -59,33 +64,57 @@
 (defn- find-best [{:keys [fresh better worst] :as line} part best at]
   (blocks/each fresh part
                (fn [start b extent]
-                (let [m (fresh "a")]
-                  (into [[:var m worst]
-                         (over line start extent (fn [v _] [[:acc (extreme better) m v]]))]
-                        (step line m b best at))))))
+                 (let [m (fresh "a")]
+                   (into [[:var m worst]
+                          (over line start extent (fn [v _] [[:acc (extreme better) m v]]))]
+                         (step line m b best at))))))
 
 (defn- find-place [{:keys [fresh] :as line} part sought at index]
   (blocks/each fresh part
                (fn [start b extent]
-                (let [k (fresh "a"), none [:const :i32 block]]
-                  [[:if [:eq at [:size b]]
-                    [:var k none]
-                    (over line start extent
-                          (fn [v i] [[:acc :minimum k [:select (stands line v sought)
-                                                       [:cast :i32 [:size i]] none]]]))
-                    [:set index [:add [:size start] [:cast :i64 k]]]]]))))
+                 (let [k (fresh "a"), none [:const :i32 block]]
+                   [[:if [:eq at [:size b]]
+                     [:var k none]
+                     (over line start extent
+                           (fn [v i] [[:acc :minimum k [:select (stands line v sought)
+                                                        [:cast :i32 [:size i]] none]]]))
+                     [:set index [:add [:size start] [:cast :i64 k]]]]]))))
+
+(def ^:private few
+  "A line of no more elements is not cut into blocks."
+  64)
+
+(defn- plain
+  "The statements for a short line: the extreme of all, then its place."
+  [{:keys [n fresh better] :as line} best index]
+  (let [sought (fresh "v"), place (fresh "a")]
+    [(over line 0 n (fn [v _] [[:acc (extreme better) best v]]))
+     [:let sought (limit line best)]
+     [:var place [:size n]]
+     (over line 0 n (fn [v i]
+                      [[:acc :minimum place [:select (stands line v sought) [:size i]
+                                             [:size n]]]]))
+     [:set index place]]))
+
+(defn- in-blocks
+  "The statements for a long line: the best of the extremes of its blocks, then its place."
+  [{:keys [n fresh] :as line} best index]
+  (let [at (fresh "a"), sought (fresh "v"), parts (blocks/parts n block)]
+    (-> [[:var at [:const :i64 0]]]
+        (into (mapcat #(find-best line % best at)) parts)
+        (conj [:let sought (limit line best)])
+        (into (mapcat #(find-place line % sought at index)) parts))))
 
 (defn search
   "The statements that find the best element of a line, and the names of it and of its index. The
   line: {:n extent, :better :gt or :lt, :both is the element wanted too, :dtype of the values,
   :float is it one of floats, :worst expression of what no other is worse than, :fresh
   (fn [prefix] name), :value (fn [position] [statements expression])}."
-  [{:keys [n fresh worst float] :as line}]
-  (let [best (fresh "a"), at (fresh "a"), sought (fresh "v"), index (fresh "a")
-        parts (blocks/parts n block)]
+  [{:keys [n fresh worst] :as line}]
+  (let [best (fresh "a"), index (fresh "a"), found [[:var best worst] [:var index [:const :i64 0]]]
+        short? [:le [:size n] [:const :i64 few]]]
     {:best {:best best, :index index}
-     :stmts (-> [[:var best worst] [:var at [:const :i64 0]]]
-                (into (mapcat #(find-best line % best at)) parts)
-                (conj [:let sought (if float (limit line best) best)])
-                (conj [:var index [:const :i64 0]])
-                (into (mapcat #(find-place line % sought at index)) parts))}))
+     :stmts (cond (not (integer? n)) (conj found (into [:if short?] (plain line best index))
+                                           (into [:if [:not short?]] (in-blocks line best index)))
+                  (<= (long n) (long few)) (into found (plain line best index))
+                  :else (into found (in-blocks line best index)))}))

@@ -41,17 +41,11 @@
     (array/reduce-axes :i64 (first-best better?) x
                        (type/axis-indices (count shape) axis) keepdims)))
 
-(def ^:private few
-  "The longest line, of known length, that is searched beside others and not by itself."
-  16)
-
 (defn- beside-others?
-  "Are the lines along an axis such that many are searched side by side: do their elements lie apart
-  in memory, or are they few?"
+  "Do the elements of lines along an axis lie apart in memory, so that many lines are searched side
+  by side?"
   [shape axis]
-  (let [n (nth shape axis)]
-    (or (not (every? #{1} (subvec shape (inc axis))))
-        (and (integer? n) (<= (long n) (long few)) (not (every? #{1} shape))))))
+  (not-every? #{1} (subvec shape (inc axis))))
 
 (defn- first-equal
   "The template of the index along an axis of the first element that is the `extreme`, a template
