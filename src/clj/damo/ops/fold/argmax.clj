@@ -131,22 +131,24 @@
 
 (defop max-and-argmax
   "[max argmax] of x along the axis (nil: of all elements): the largest element and its index, found
-  in one loop."
+  together."
   {:kind :arg-reduce, :args [?x], :attrs attributes, :type both-rule
    :eval (both-meaning scalar/maximum >), :alone (both-alone :max :argmax)
    :lop (comp :lop both-gradients), :rop (comp :rop both-gradients)
-   :better :gt, :combine :maximum, :nonempty true, :expand (both-along-one-axis :max-and-argmax :max)
+   :better :gt, :combine :maximum, :nonempty true
+   :expand (both-along-one-axis :max-and-argmax :max)
    :gen gens/line-reduction
    :examples [[[:part {:at 0} [:max-and-argmax ties]] 2]
               [[:part {:at 1} [:max-and-argmax ties]] 2]]})
 
 (defop min-and-argmin
   "[min argmin] of x along the axis (nil: of all elements): the smallest element and its index,
-  found in one loop."
+  found together."
   {:kind :arg-reduce, :args [?x], :attrs attributes, :type both-rule
    :eval (both-meaning scalar/minimum <), :alone (both-alone :min :argmin)
    :lop (comp :lop both-gradients), :rop (comp :rop both-gradients)
-   :better :lt, :combine :minimum, :nonempty true, :expand (both-along-one-axis :min-and-argmin :min)
+   :better :lt, :combine :minimum, :nonempty true
+   :expand (both-along-one-axis :min-and-argmin :min)
    :gen gens/line-reduction
    :examples [[[:part {:at 0} [:min-and-argmin ties]] 0]
               [[:part {:at 1} [:min-and-argmin ties]] 0]]})
