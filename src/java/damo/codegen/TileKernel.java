@@ -15,9 +15,6 @@ import java.util.stream.IntStream;
  * passes to make.
  */
 final class TileKernel {
-    /** Lines of B that are fetched ahead. */
-    private static final int AHEAD = 12;
-
     private final Tiles tiles;
     private final int vectors;
     private final Lines lines = new Lines();
@@ -54,13 +51,12 @@ final class TileKernel {
 
     private void write() {
         String last = lines.value("sub nsw i64 %rows, 1");
-        String ahead = lines.value("mul nsw i64 %b.step, ", Integer.toString(AHEAD));
         lines.add("switch i64 %rows, label %rows", Integer.toString(tiles.rows()), " [",
                 IntStream.range(1, tiles.rows()).mapToObj(i -> " i64 " + i + ", label %rows" + i)
                         .collect(Collectors.joining()), " ]");
         for (int rows = 1; rows <= tiles.rows(); rows++) {
             lines.label("rows" + rows);
-            loop(rows, ahead);
+            loop(rows);
         }
         lines.label("summed");
         finish(joined(), last);
@@ -77,7 +73,7 @@ final class TileKernel {
     // ## The sums
 
     /** The loop over k for so many rows, which there are. */
-    private void loop(int rows, String ahead) {
+    private void loop(int rows) {
         fetch(rows);
         List<String> old = v.fresh(rows * vectors);
         List<String> now = v.fresh(rows * vectors);
@@ -94,7 +90,7 @@ final class TileKernel {
         for (int i = 0; i < old.size(); i++) {
             phi(old.get(i), v.type(), "zeroinitializer", now.get(i), before);
         }
-        line(names[1], names[2], ahead, old, now);
+        line(names[1], names[2], old, now);
         lines.add(next[0], " = add nsw i64 ", names[0], ", -1");
         step(next[1], names[1], "%a.step");
         step(next[2], names[2], "%b.step");
@@ -124,14 +120,10 @@ final class TileKernel {
     }
 
     /** A line of B times an element of each row of A. */
-    private void line(String a, String b, String ahead, List<String> old, List<String> now) {
-        String later = v.address(b, ahead);
+    private void line(String a, String b, List<String> old, List<String> now) {
         List<String> line = new ArrayList<>();
         for (int i = 0; i < vectors; i++) {
             line.add(v.load(at(b, i), null));
-        }
-        for (int i = 0; i < vectors; i++) {
-            v.prefetch(at(later, i));
         }
         for (int i = 0; i < old.size(); i += vectors) {
             String x = v.splat(v.scalar(i == 0 ? a : v.address(a, Integer.toString(i / vectors))));

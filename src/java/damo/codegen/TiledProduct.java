@@ -14,6 +14,8 @@ final class TiledProduct {
     private static final int GRAIN = 1 << 20;
     /** Chunks for each thread, so that one that is late holds up no other for long. */
     private static final int CHUNKS = 2;
+    /** So many tiles of rows are many for a chunk. */
+    private static final int MANY = 4;
     /** Up to so many tiles above each other, B is read where it lies. */
     private static final int FEW_TILES = 1;
     /** Up to so many terms a transposed A is read where it lies. */
@@ -200,16 +202,24 @@ final class TiledProduct {
         });
     }
 
+    /**
+     * Chunks as square as can be, as each packs its own part of A and of B; all of their columns
+     * where rows are many and somebody waits for them.
+     */
     private void chunks(String parallel, String want, String calls) {
         String rows = w.parts("%m", tiles.rows());
         String panels = w.parts("%n", tiles.columns());
-        String byRows = w.is("sgt", rows, panels);
-        String first = w.least(want, w.pick(byRows, rows, panels));
-        String second = w.least(w.parts(want, first), w.pick(byRows, panels, rows));
-        String down = w.pick(byRows, first, second);
+        String whole = w.both(calls, w.is("sge", rows, w.times(want, MANY)));
+        String down = w.least(rows, w.pick(whole, want, w.most("1", w.least(want,
+                w.root(w.times(want, "%m"), "%n")))));
+        String across = w.least(panels, w.pick(whole, "1", w.parts(want, down)));
         String height = w.times(w.parts(rows, down), tiles.rows());
-        String width = w.times(w.parts(panels, w.pick(byRows, second, first)), tiles.columns());
-        String across = w.parts("%n", width);
+        String width = w.times(w.parts(panels, across), tiles.columns());
+        chunks(parallel, calls, height, width, w.parts("%n", width));
+    }
+
+    private void chunks(String parallel, String calls, String height, String width,
+                        String across) {
         job.put(TileJob.Field.ROWS, height);
         job.put(TileJob.Field.COLUMNS, width);
         job.put(TileJob.Field.ACROSS, across);

@@ -61,6 +61,15 @@ final class Whole {
         return lines.call("i64", "llvm.smax.i64", "i64", x, y);
     }
 
+    /** The square root of a quotient, rounded to the nearest. */
+    String root(String x, String y) {
+        String quotient = lines.value("fdiv double ", lines.value("uitofp i64 ", x, " to double"),
+                ", ", lines.value("uitofp i64 ", y, " to double"));
+        String root = lines.call("double", "llvm.sqrt.f64", "double", quotient);
+        return lines.value("fptoui double ", lines.value("fadd double ", root, ", 0.5"),
+                " to i64");
+    }
+
     /** One of two. */
     String pick(String condition, String yes, String no) {
         return lines.select(condition, "i64", yes, no);
