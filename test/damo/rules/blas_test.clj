@@ -179,6 +179,20 @@
                                 :outputs [[:matmul [:slice {:axis 1 :start 2 :stop 6} x]
                                            [:slice {:axis 0 :start 1 :stop 5} [:transpose y]]]]}
      [[n 5 4]] 0]
+    ["a vector that is a column" {:inputs {x [:f32 [n 8]], y [:f32 [n 4]]}
+                                  :outputs [[:matmul [:reshape {:shape [n]}
+                                                      [:slice {:axis 1 :start 2 :stop 3} x]] y]]}
+     [[1 4 n]] 0]
+    ["every second element of a vector" {:inputs {v [:f32 [8]], y [:f32 [4 5]]}
+                                         :outputs [[:matmul [:slice {:stop 8 :step 2} v] y]]}
+     [[1 5 4]] 0]
+    ["a row that is stretched" {:inputs {r [:f32 [3]], y [:f32 [3 4]], z [:f32 [n 1]]}
+                                :outputs [[:matmul [:broadcast-to {:shape [n 3]} r] y] z]}
+     [[n 4 3] copy] 0]
+    ["every second column, which is copied"
+     {:inputs {x [:f32 [n 8]], y [:f32 [4 5]]}
+      :outputs [[:matmul [:slice {:axis 1 :stop 8 :step 2} x] y]]}
+     [copy [n 5 4]] 1]
     ["a transpose of what is computed" {:inputs {x [:f32 [n 3]], d [:f32 [n 4]]}
                                         :outputs [[:matmul [:transpose [:exp x]] d]]}
      [exp [3 4 n]] 1]

@@ -144,11 +144,12 @@
         (add-laid-out! writer node copy type note (layout-of-view writer op attrs copy out))))))
 
 (defn- matrix-ok?
-  "Can BLAS take a matrix with these strides? One of the last two must be 1, none of them 0, and
-  none negative."
-  [strides]
-  (let [last-two (take-last 2 strides)]
-    (and (some #{1} last-two) (not-any? #{0} last-two) (not-any? type/negative? strides))))
+  "Does a product read a matrix of that shape and these strides where it lies? One of the last two
+  is 1, or there is one row or column alone, and none is negative. Of others a copy and a product of
+  that take less time, measured."
+  [shape strides]
+  (and (not-any? type/negative? strides)
+       (boolean (some #{1} (concat (take-last 2 shape) (take-last 2 strides))))))
 
 (defn- unwidened!
   "What a matrix of floats is converted from, when that is of a storage dtype: the same views of it.
@@ -171,7 +172,8 @@
   storage dtypes are widened by the product."
   [{:keys [b layouts] :as writer} args note]
   (let [leaf? #(= :leaf (op/kind (graph/op-of (graph/node b %))))
-        usable? #(and (matrix-ok? (:strides (@layouts %))) (not (generated? b %)))
+        usable? #(and (matrix-ok? (type/shape-of (graph/node-type b %)) (:strides (@layouts %)))
+                      (not (generated? b %)))
         stored (fn [id] (let [from (unwidened! writer id note)]
                           (if (and from (usable? from)) from id)))]
     (into (mapv #(if (leaf? %) % (dense! writer % note)) (drop-last 2 args))
