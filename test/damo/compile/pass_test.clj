@@ -127,7 +127,8 @@
     [] [:matmul 'x [:transpose 'x]]
     [] [:matmul [:slice {:axis 0 :start 1 :step 2} 'x] [:transpose 'x]]
     [:slice] [:matmul [:transpose 'x] [:slice {:axis 1 :step 2} 'x]]
-    [:broadcast-to] [:matmul 'x [:broadcast-to {:shape [5 5]} 'y]]
+    [] [:matmul 'x [:broadcast-to {:shape [5 5]} 'y]]              ; a row that is read again
+    [:broadcast-to] [:matmul 'x [:broadcast-to {:shape [5 2]} 's]]
     [:iota] [:take [:iota {:shape [4] :axis 0}] 'i]                ; a gather addresses memory
     [:broadcast-to] [:take [:broadcast-to {:shape [4]} 2.0] 'i]
     [] [:take [:broadcast-to {:shape [4]} 's] 'i]
@@ -138,6 +139,21 @@
         {:keys [nodes outputs]} (pass/prepare g)]
     (is (apply distinct? outputs))
     (is (= [:exp :copy :copy :copy] (map #(first (nodes %)) outputs)))))
+
+(deftest outputs-that-show-all-of-what-is-computed-are-that
+  (let [prepared (fn [outputs]
+                   (let [{:keys [nodes outputs shown]}
+                         (pass/prepare (parse/parse {:inputs '{x [:f64 [n 4]]}, :outputs outputs}))]
+                     [(map #(first (nodes %)) outputs) shown]))]
+    (are [ops shown outputs] (= [ops shown] (prepared outputs))
+      [:exp] '{0 [:f64 [n 2 2]]} '{a [:reshape {:shape [n 2 2]} [:exp x]]}
+      [:copy] nil '{a [:transpose [:exp x]]}
+      [:copy] nil '{a [:slice {:axis 1 :stop 2} [:exp x]]}
+      [:copy] nil '{a [:reshape {:shape [n 2 2]} x]}
+      [:copy :exp] nil '{a [:reshape {:shape [n 2 2]} [:exp x]], b [:exp x]}
+      [:exp :copy] '{0 [:f64 [n 2 2]]}
+      '{a [:reshape {:shape [n 2 2]} [:exp x]], b [:reshape {:shape [2 n 2]} [:exp x]]}
+      [:copy] nil '{a [:specify-shape {:shape [n 4] :told [[:<= 3 n]]} [:exp x]]})))
 
 ;; ## Passes that change nothing
 

@@ -202,6 +202,18 @@
     ["a result in another shape" {:inputs {x [:f32 [6 3]], y [:f32 [3 4]]}
                                   :outputs [[:reshape {:shape [2 3 4]} [:matmul x y]]]}
      [[6 4 3]] 0]
+    ["what is computed, in another shape" {:inputs {x [:f32 [n 8]], y [:f32 [8 8]]}
+                                           :outputs [[:reshape {:shape [n 2 4]}
+                                                      [:tanh [:matmul x y]]]]}
+     [[n 8 8] tanh] 1]
+    ["twice, in two shapes" {:inputs {x [:f32 [n 8]]}
+                             :outputs [[:reshape {:shape [n 2 4]} [:exp x]]
+                                       [:reshape {:shape [2 [:* 4 n]]} [:exp x]]]}
+     [exp copy] 0]
+    ["a new value in another shape" {:inputs {x [:f32 [4 n]], y [:f32 [n 6]]}
+                                     :params {w [:f32 [24]]}
+                                     :new {w [:reshape {:shape [24]} [:tanh [:matmul x y]]]}}
+     [[4 6 n] tanh] 1]
     ["columns scaled" {:inputs {x [:f32 [n 3]], d [:f32 [3]]}, :outputs [[:matmul x [:diag d]]]}
      [mul] 0]
     ["rows of a stack scaled" {:inputs {x [:f32 [b 3 4]], d [:f32 [3]]}

@@ -116,8 +116,10 @@
     {:inputs (ports buffer-of input-ids inputs)
      :state (mapv #(cond-> % (contains? updates (symbol (:name %))) (assoc :written true))
                   (ports buffer-of state-ids (sort-by (comp str first) state)))
-     :outputs (mapv (fn [id output] (port (graph/type-of g id) output (buffer-of [:node id])))
-                    (:outputs g) outputs)}))
+     :outputs (vec (map-indexed (fn [k [id output]]
+                                  (port (get (:shown g) k (graph/type-of g id)) output
+                                        (buffer-of [:node id])))
+                                (map vector (:outputs g) outputs)))}))
 
 (defn- value-entries
   "What a program says of dims that are values of inputs."

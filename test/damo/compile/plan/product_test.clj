@@ -10,7 +10,8 @@
 (set! *warn-on-reflection* true)
 
 (def ^:private inputs
-  '{x [:f64 [n 3]], y [:f64 [3 5]], t [:f64 [2 n 3]], b [:f64 [7 1 n 3]], s [:f64 [2 n m 3]]})
+  '{x [:f64 [n 3]], y [:f64 [3 5]], t [:f64 [2 n 3]], b [:f64 [7 1 n 3]], s [:f64 [2 n m 3]]
+    r [:f64 [2 3 5]]})
 
 (defn- product
   "The product step of an expression: sizes, and of each operand offset and strides."
@@ -33,6 +34,8 @@
     '[:matmul x [:slice {:axis 1 :start 1 :stop 3} y]]
     '[[[:* 2 n] 5 3] ([0 [3 1]] [0 [5 1]] [0 [5 1]])]
     '[:matmul t y]
+    '[[n 5 3] ([0 [3 1]] [0 [5 1]] [0 [5 1]]) [{:extent 2 :a [:* 3 n] :b 15 :c [:* 5 n]}]]
+    '[:matmul t r]
     '[[[:* 2 m n] 5 3] ([0 [3 1]] [0 [5 1]] [0 [5 1]])]
     '[:matmul s y]
     '[[m 5 3] ([0 [3 1]] [0 [5 1]] [0 [5 1]])

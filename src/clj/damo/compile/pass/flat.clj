@@ -53,9 +53,9 @@
 
 (defn flattened
   "The graph of one table; see the namespace."
-  [{:keys [outputs dims bounds] :as g}]
+  [{:keys [outputs dims bounds shown] :as g}]
   (if (regions? g)
     (let [writer (scoped/writer dims), ids (walk! writer g (constantly nil))
           outputs (scoped/own-outputs! writer (map ids outputs))]
-      (assoc (scoped/finished writer outputs) :dims dims, :bounds bounds))
+      (assoc (scoped/finished writer outputs) :dims dims, :bounds bounds, :shown shown))
     g))

@@ -7,6 +7,7 @@
             [damo.data.graph :as graph]
             [damo.data.tuple :as tuple]
             [damo.data.type :as type]
+            [damo.meaning.failing :as failing]
             [damo.op :as op]))
 
 (set! *warn-on-reflection* true)
@@ -190,16 +191,46 @@
     (add-laid-out! writer node (if (op/on-host? op) (mapv #(dense! writer % note) args) args)
                    type note nil)))
 
+(defn- requires?
+  "Does a view, or one that it shows, require something of dims? It must stay to be checked."
+  [b id]
+  (let [[op attrs a] (graph/node b id)]
+    (and (= :view (op/kind op))
+         (or (seq (failing/requirements op attrs [(graph/node-type b a)])) (recur b a)))))
+
+(defn- shown
+  "The node of whose memory an output is another view of all, in its order; nil where it is none."
+  [{:keys [b layouts]} id]
+  (let [{:keys [base] :as layout} (@layouts id), [_ shape] (graph/node-type b id)]
+    (when (and base (not (requires? b id))
+               (= (dense b id) (select-keys layout [:offset :strides]))
+               (= (type/size shape) (type/size (type/shape-of (graph/node-type b base)))))
+      base)))
+
 (defn- own-outputs
-  "The outputs, each in memory of its own: behind leaves, views and repeated outputs comes a copy."
-  [b outputs]
-  (let [own? #(not (#{:view :leaf :generate} (op/kind (graph/op-of (graph/node b %)))))]
+  "The outputs, each in memory of its own: an output that shows all of what is computed in another
+  shape is that, behind other views, leaves and repeated outputs comes a copy."
+  [{:keys [b] :as writer} outputs]
+  (let [kind #(op/kind (graph/op-of (graph/node b %)))
+        own? #(not (#{:view :leaf :generate} (kind %)))
+        taken? (fn [done id] (some #{id} done))]
     (reduce (fn [done id]
-              (conj done (if (and (own? id) (not (some #{id} done)))
-                           id
-                           (graph/add-node! b [:copy {:output (count done)} id]
-                                            (graph/node-type b id) (graph/note b id)))))
+              (let [base (when-not (own? id) (shown writer id))]
+                (conj done (cond (and (own? id) (not (taken? done id))) id
+                                 (and base (own? base) (not= :part (kind base))
+                                      (not (taken? (into done outputs) base))) base
+                                 :else (graph/add-node! b [:copy {:output (count done)} id]
+                                                        (graph/node-type b id)
+                                                        (graph/note b id))))))
             [] outputs)))
+
+(defn- types-shown
+  "{position type} of the outputs whose nodes have another one."
+  [b outputs nodes]
+  (into {} (keep-indexed (fn [k [id node]]
+                           (let [type (graph/node-type b id)]
+                             (when (not= type (graph/node-type b node)) [k type])))
+                         (map vector outputs nodes))))
 
 (defn materialize
   "The graph with a :copy before every view that cannot address its elements (a reshape of a
@@ -209,5 +240,8 @@
   [graph]
   (let [{:keys [b] :as writer} (writer (graph/builder))
         ids (graph/sweep! graph (fn [_ node args type note]
-                                  (add-materialized! writer node args type note)))]
-    (:graph (graph/swept b graph ids (own-outputs b (map ids (:outputs graph)))))))
+                                  (add-materialized! writer node args type note)))
+        outputs (mapv ids (:outputs graph)), own (own-outputs writer outputs)
+        shown (not-empty (merge (types-shown b outputs own) (:shown graph)))
+        {done :graph} (graph/swept b graph ids own)]
+    (cond-> done (not= shown (:shown done)) (assoc :shown shown))))

@@ -122,6 +122,11 @@
     (and (or (= x memory) (not= memory (base-of sched x)))
          (not-any? #(= memory (base-of sched %)) more))))
 
+(defn- as-memory
+  "The dtype and the number of elements of a node."
+  [g id]
+  [(type/dtype-of (graph/type-of g id)) (type/size (graph/shape-at g id))])
+
 (defn- in-place?
   "May node u, made by unit i of `units`, be written over state s? No later unit reads that or may
   fail, as `lasts` tells."
@@ -129,7 +134,7 @@
   (let [{:keys [kind bases fails] :as unit} (units i)]
     (and (<= (get (:reader lasts) s -1) i)
          (<= (:failing lasts) i)
-         (= (graph/type-of g u) (graph/type-of g s))
+         (= (as-memory g u) (as-memory g s))
          (case kind
            :kernel (and (not fails)
                         (= :elementwise (op/kind (graph/op-at g u)))
