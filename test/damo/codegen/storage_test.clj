@@ -6,7 +6,7 @@
             [clojure.test :refer [deftest is testing]]
             [damo.codegen.reference :as reference]
             [damo.jit.calling :as calling])
-  (:import (damo.codegen Codegen)
+  (:import (damo.codegen Codegen LibraryUse)
            (damo.jit NativeCode)
            (java.nio.file Files)))
 
@@ -94,5 +94,5 @@
   (let [program (copying :f16 :f16), uses? #(str/includes? % "fpext half")]
     (with-open [code (calling/compile-program program)]
       (is (= (f16-instructions?) (uses? (.ir code)))))
-    (is (uses? (.text (Codegen/module (calling/read-program program) 512 true))))
+    (is (uses? (.text (Codegen/module (calling/read-program program) 512 true LibraryUse/NONE))))
     (is (not (uses? (.text (Codegen/module (calling/read-program program) 512)))))))
