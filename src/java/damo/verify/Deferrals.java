@@ -59,7 +59,8 @@ public final class Deferrals {
             number += those.size();
         }
         if (first >= 0 && last > first && all.get(first) instanceof Step.Gemm product
-                && all.get(last) instanceof Step.Gemm update && updates(update, port)) {
+                && all.get(last) instanceof Step.Gemm update && updates(update, port)
+                && product.plain() && update.plain()) {
             Deferral d = of(first, product, last, update, port);
             if (d != null && d.vectors.stream().noneMatch(Deferrals::never)) {
                 found.add(d);
@@ -98,8 +99,7 @@ public final class Deferrals {
     }
 
     private static Step.Operand turned(Step.Operand o) {
-        return new Step.Operand(o.dtype(), o.buffer(), o.offset(), o.colStride(),
-                o.rowStride());
+        return new Step.Operand(o.dtype(), o.buffer(), o.offset(), o.colStride(), o.rowStride());
     }
 
     private static boolean whole(Step.Operand o, Size rows, Size columns, Program.Port w) {
