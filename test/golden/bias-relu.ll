@@ -104,8 +104,11 @@ attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536"
 !0 = distinct !{!0, !1, !2}
 !1 = !{!"llvm.loop.vectorize.enable", i1 false}
 !2 = !{!"llvm.loop.unroll.disable"}
-!3 = distinct !{!3, !4}
 !4 = !{!"llvm.loop.vectorize.predicate.enable", i1 true}
+!5 = distinct !{!5, !6}
+!6 = !{!"llvm.loop.vectorize.width", i32 16}
+!3 = distinct !{!3, !4}
+!7 = distinct !{!7, !4, !6}
 
 declare hidden void @k.k.5848246018dc4aa6(ptr nocapture, ptr nocapture readonly, i64, i64) nounwind
 declare void @damo.ranges(ptr, i64)
@@ -153,5 +156,8 @@ attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536"
 !0 = distinct !{!0, !1, !2}
 !1 = !{!"llvm.loop.vectorize.enable", i1 false}
 !2 = !{!"llvm.loop.unroll.disable"}
-!3 = distinct !{!3, !4}
 !4 = !{!"llvm.loop.vectorize.predicate.enable", i1 true}
+!5 = distinct !{!5, !6}
+!6 = !{!"llvm.loop.vectorize.width", i32 16}
+!3 = distinct !{!3, !4}
+!7 = distinct !{!7, !4, !6}

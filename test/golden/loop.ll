@@ -21,8 +21,11 @@ attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536"
 !0 = distinct !{!0, !1, !2}
 !1 = !{!"llvm.loop.vectorize.enable", i1 false}
 !2 = !{!"llvm.loop.unroll.disable"}
-!3 = distinct !{!3, !4}
 !4 = !{!"llvm.loop.vectorize.predicate.enable", i1 true}
+!5 = distinct !{!5, !6}
+!6 = !{!"llvm.loop.vectorize.width", i32 16}
+!3 = distinct !{!3, !4}
+!7 = distinct !{!7, !4, !6}
 
 define hidden void @k.last.dc63a7b767d628b0(ptr noalias nocapture readonly %p0, ptr noalias nocapture writeonly %p1, ptr noalias nocapture writeonly %p2, i64 %d.m) #0 {
 entry:
@@ -43,8 +46,11 @@ attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536"
 !0 = distinct !{!0, !1, !2}
 !1 = !{!"llvm.loop.vectorize.enable", i1 false}
 !2 = !{!"llvm.loop.unroll.disable"}
-!3 = distinct !{!3, !4}
 !4 = !{!"llvm.loop.vectorize.predicate.enable", i1 true}
+!5 = distinct !{!5, !6}
+!6 = !{!"llvm.loop.vectorize.width", i32 16}
+!3 = distinct !{!3, !4}
+!7 = distinct !{!7, !4, !6}
 
 
 define internal void @k.next.50fd08a5d87b5b3a(ptr noalias nocapture readonly %p0, ptr noalias nocapture readonly %p1, ptr noalias nocapture writeonly %p2, ptr noalias nocapture writeonly %p3) #1 {
@@ -144,8 +150,11 @@ attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536"
 !0 = distinct !{!0, !1, !2}
 !1 = !{!"llvm.loop.vectorize.enable", i1 false}
 !2 = !{!"llvm.loop.unroll.disable"}
-!3 = distinct !{!3, !4}
 !4 = !{!"llvm.loop.vectorize.predicate.enable", i1 true}
+!5 = distinct !{!5, !6}
+!6 = !{!"llvm.loop.vectorize.width", i32 16}
+!3 = distinct !{!3, !4}
+!7 = distinct !{!7, !4, !6}
 
 declare hidden void @k.first.3a6f87aebc30e711(ptr nocapture readonly, ptr nocapture writeonly, ptr nocapture writeonly) nounwind memory(argmem: readwrite)
 declare hidden i32 @damo_loop.0(ptr, ptr, ptr, ptr, ptr, ptr)
@@ -227,5 +236,8 @@ attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536"
 !0 = distinct !{!0, !1, !2}
 !1 = !{!"llvm.loop.vectorize.enable", i1 false}
 !2 = !{!"llvm.loop.unroll.disable"}
-!3 = distinct !{!3, !4}
 !4 = !{!"llvm.loop.vectorize.predicate.enable", i1 true}
+!5 = distinct !{!5, !6}
+!6 = !{!"llvm.loop.vectorize.width", i32 16}
+!3 = distinct !{!3, !4}
+!7 = distinct !{!7, !4, !6}

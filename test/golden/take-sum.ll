@@ -201,8 +201,11 @@ attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536"
 !0 = distinct !{!0, !1, !2}
 !1 = !{!"llvm.loop.vectorize.enable", i1 false}
 !2 = !{!"llvm.loop.unroll.disable"}
-!3 = distinct !{!3, !4}
 !4 = !{!"llvm.loop.vectorize.predicate.enable", i1 true}
+!5 = distinct !{!5, !6}
+!6 = !{!"llvm.loop.vectorize.width", i32 16}
+!3 = distinct !{!3, !4}
+!7 = distinct !{!7, !4, !6}
 
 declare hidden i32 @k.k.75115d58a4043270(ptr nocapture readonly, ptr nocapture readonly, ptr nocapture writeonly, i64, i64, i64, ptr nocapture) nounwind
 declare void @damo.ranges(ptr, i64)
@@ -259,5 +262,8 @@ attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536"
 !0 = distinct !{!0, !1, !2}
 !1 = !{!"llvm.loop.vectorize.enable", i1 false}
 !2 = !{!"llvm.loop.unroll.disable"}
-!3 = distinct !{!3, !4}
 !4 = !{!"llvm.loop.vectorize.predicate.enable", i1 true}
+!5 = distinct !{!5, !6}
+!6 = !{!"llvm.loop.vectorize.width", i32 16}
+!3 = distinct !{!3, !4}
+!7 = distinct !{!7, !4, !6}

@@ -10,6 +10,12 @@ public final class Attributes {
     /** What it carries in a loop whose last vector is not full, as its rest costs much alone. */
     static final String MASKED_LOOP = ", !llvm.loop !3";
 
+    /** What it carries in a loop with as many elements in a round as a vector of floats has. */
+    static final String WIDE_LOOP = ", !llvm.loop !5";
+
+    /** What it carries in a loop that is both. */
+    static final String WIDE_MASKED_LOOP = ", !llvm.loop !7";
+
     private static final String LOOPS = """
             !0 = distinct !{!0, !1, !2}
             !1 = !{!"llvm.loop.vectorize.enable", i1 false}
@@ -17,7 +23,7 @@ public final class Attributes {
             """;
 
     /** Masks are cheap from AVX-512 on. */
-    private static final int MASKS = 512;
+    static final int MASKS = 512;
 
     /**
      * The largest frame of a generated function, in bytes. Functions of steps have far smaller
@@ -37,7 +43,10 @@ public final class Attributes {
         return "\nattributes #0 = { noinline nounwind " + width + " }\n"
                 + "attributes #1 = { alwaysinline nounwind " + width + " }\n"
                 + "attributes #2 = { nounwind " + width + " }\n" + LOOPS
-                + (vectorBits < MASKS ? "!3 = distinct !{!3}\n" : "!3 = distinct !{!3, !4}\n"
-                + "!4 = !{!\"llvm.loop.vectorize.predicate.enable\", i1 true}\n");
+                + "!4 = !{!\"llvm.loop.vectorize.predicate.enable\", i1 true}\n"
+                + "!5 = distinct !{!5, !6}\n"
+                + "!6 = !{!\"llvm.loop.vectorize.width\", i32 " + vectorBits / Float.SIZE + "}\n"
+                + (vectorBits < MASKS ? "!3 = distinct !{!3}\n!7 = distinct !{!7, !6}\n"
+                : "!3 = distinct !{!3, !4}\n!7 = distinct !{!7, !4, !6}\n");
     }
 }

@@ -163,9 +163,21 @@ final class KernelWriter {
     /** The same round by round, with what {@code body} appends in each. */
     void plainLoop(Kernel.For s, String from, String to, Runnable body) {
         String variable = Names.local("n", s.var());
+        if (depth > 0 && vectorBits >= Attributes.MASKS && Rest.apart(s)) {
+            String count = lines.value("sub nsw i64 ", to, ", ", from);
+            String whole = lines.value("and i64 ", count, ", ", Integer.toString(-Rest.ROUND));
+            String end = lines.value("add nsw i64 ", from, ", ", whole);
+            rounds(s, variable, from, end, Rest.sort(s), body);
+            rounds(s, variable + ".rest", end, to, Rest.ofEnds(s), body);
+        } else {
+            rounds(s, variable, from, to, Rest.sort(s), body);
+        }
+    }
+
+    private void rounds(Kernel.For s, String variable, String from, String to, String sort,
+                        Runnable body) {
         exprs.bind(s.var(), variable);
-        lines.loop(variable, from, to, worthwhile(s), Rest.masked(s)
-                ? Attributes.MASKED_LOOP : "", () -> {
+        lines.loop(variable, from, to, worthwhile(s), sort, () -> {
             poll(s);
             depth++;
             body.run();
