@@ -19,12 +19,12 @@
                     [:store 2 0 's]]))
 
 (deftest masks-test
-  (let [marks #(count (re-seq #", !llvm.loop !3"
+  (let [marks #(count (re-seq #", !llvm.loop ![37]"
                               (.text (Codegen/module (calling/read-program (program %)) 512))))]
     (is (= [0 2 2 0] (map marks [1 10 500 5000])))
     (testing "which machines have from some width on"
       (let [masked? #(str/includes? (.text (Codegen/module (calling/read-program (program 10)) %))
-                                    "predicate.enable")]
+                                    "!3 = distinct !{!3, !4}")]
         (is (= [false false true] (map masked? [128 256 512])))))))
 
 (deftest lengths-test
