@@ -1,16 +1,16 @@
-define hidden void @k.k.5848246018dc4aa6(ptr noalias %p0, ptr noalias readonly %p1, i64 %d.n, i64 %threads) #0 {
+define hidden void @k.k.df9c74b0ff98c518(ptr noalias %p0, ptr noalias readonly %p1, i64 %d.n, i64 %threads) #0 {
 entry:
   %t20 = alloca [13 x i64]
   %t4 = icmp sgt i64 %threads, 1
   br i1 %t4, label %look.1, label %one.3
 look.1:
   %t5 = sitofp i64 500 to double
-  %t6 = fmul double %t5, 0x3FDBA5E353F7CED9
-  %t7 = fadd double %t6, 0x3FF0000000000000
+  %t6 = fmul double %t5, 0x3FBE69AD42C3C9EE
+  %t7 = fadd double %t6, 0x3FE0000000000000
   %t8 = sitofp i64 %d.n to double
   %t9 = fmul double %t8, %t7
-  %t10 = fadd double %t9, 0x3FF0000000000000
-  %t11 = fcmp oge double %t10, 0x40D86A0000000000
+  %t10 = fadd double %t9, 0x3FE0000000000000
+  %t11 = fcmp oge double %t10, 0x40D3880000000000
   br i1 %t11, label %several.2, label %one.3
 several.2:
   %t12 = fdiv double %t10, 0x40BF400000000000
@@ -28,7 +28,7 @@ several.2:
   %t23 = getelementptr inbounds i64, ptr %t20, i64 12
   store i64 %d.n, ptr %t23
   %t24 = getelementptr inbounds i64, ptr %t20, i64 0
-  store ptr @k.k.5848246018dc4aa6.part.0, ptr %t24
+  store ptr @k.k.df9c74b0ff98c518.part.0, ptr %t24
   %t25 = getelementptr inbounds i64, ptr %t20, i64 1
   store i64 %t19, ptr %t25
   %t26 = getelementptr inbounds i64, ptr %t20, i64 2
@@ -38,13 +38,13 @@ several.2:
   call void @damo.ranges(ptr %t20, i64 %threads)
   br label %after.0
 one.3:
-  call void @k.k.5848246018dc4aa6.range.0(ptr %p0, ptr %p1, i64 %d.n, i64 0, i64 %d.n)
+  call void @k.k.df9c74b0ff98c518.range.0(ptr %p0, ptr %p1, i64 %d.n, i64 0, i64 %d.n)
   br label %after.0
 after.0:
   ret void
 }
 
-define internal void @k.k.5848246018dc4aa6.range.0(ptr noalias nocapture %p0, ptr noalias nocapture readonly %p1, i64 %d.n, i64 %from, i64 %to) #0 {
+define internal void @k.k.df9c74b0ff98c518.range.0(ptr noalias nocapture %p0, ptr noalias nocapture readonly %p1, i64 %d.n, i64 %from, i64 %to) #0 {
 entry:
   %t4 = icmp sgt i64 %to, %from
   br i1 %t4, label %loop.0, label %done.1
@@ -81,7 +81,7 @@ done.1:
   ret void
 }
 
-define internal void @k.k.5848246018dc4aa6.part.0(ptr %context, i64 %from, i64 %to) #2 {
+define internal void @k.k.df9c74b0ff98c518.part.0(ptr %context, i64 %from, i64 %to) #2 {
 entry:
   %t0 = getelementptr inbounds i64, ptr %context, i64 10
   %t1 = load ptr, ptr %t0
@@ -92,7 +92,7 @@ entry:
   %t6 = getelementptr inbounds i64, ptr %context, i64 1
   %t7 = load i64, ptr %t6
   %t8 = udiv i64 %from, %t7
-  call void @k.k.5848246018dc4aa6.range.0(ptr %t1, ptr %t3, i64 %t5, i64 %from, i64 %to)
+  call void @k.k.df9c74b0ff98c518.range.0(ptr %t1, ptr %t3, i64 %t5, i64 %from, i64 %to)
   ret void
 }
 
@@ -110,7 +110,7 @@ attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536"
 !3 = distinct !{!3, !4}
 !7 = distinct !{!7, !4, !6}
 
-declare hidden void @k.k.5848246018dc4aa6(ptr nocapture, ptr nocapture readonly, i64, i64) nounwind
+declare hidden void @k.k.df9c74b0ff98c518(ptr nocapture, ptr nocapture readonly, i64, i64) nounwind
 declare void @damo.ranges(ptr, i64)
 
 define i32 @damo_call(ptr %buffers, ptr %dims, ptr %failure) #2 {
@@ -123,7 +123,7 @@ entry:
   %t5 = load ptr, ptr %t4
   %t6 = getelementptr inbounds i64, ptr %failure, i64 37
   %t7 = load i64, ptr %t6
-  call void @k.k.5848246018dc4aa6(ptr %t3, ptr %t5, i64 %t1, i64 %t7)
+  call void @k.k.df9c74b0ff98c518(ptr %t3, ptr %t5, i64 %t1, i64 %t7)
   ret i32 0
 }
 

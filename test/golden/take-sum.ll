@@ -1,4 +1,4 @@
-define hidden i32 @k.k.75115d58a4043270(ptr noalias readonly %p0, ptr noalias readonly %p1, ptr noalias writeonly %p2, i64 %d.m, i64 %d.n, i64 %threads, ptr noalias nocapture %failure) #0 {
+define hidden i32 @k.k.1247a95554e60ede(ptr noalias readonly %p0, ptr noalias readonly %p1, ptr noalias writeonly %p2, i64 %d.m, i64 %d.n, i64 %threads, ptr noalias nocapture %failure) #0 {
 entry:
   %v.s = alloca float
   %t20 = alloca [15 x i64]
@@ -7,9 +7,9 @@ entry:
   %t70 = alloca [1 x i64]
   store float 0x0000000000000000, ptr %v.s
   %t4 = sitofp i64 %d.n to double
-  %t5 = fmul double %t4, 0x4004CCCCCCCCCCCE
-  %t6 = fadd double %t5, 0x3FF0000000000000
-  %t7 = fcmp oge double %t6, 0x40D86A0000000000
+  %t5 = fmul double %t4, 0x3FF4CCCCCCCCCCCE
+  %t6 = fadd double %t5, 0x3FE0000000000000
+  %t7 = fcmp oge double %t6, 0x40D3880000000000
   br i1 %t7, label %several.2, label %one.3
 several.2:
   %t8 = fdiv double %t6, 0x40BF400000000000
@@ -35,7 +35,7 @@ several.2:
   %t25 = getelementptr inbounds i64, ptr %t20, i64 14
   store i64 %d.n, ptr %t25
   %t26 = getelementptr inbounds i64, ptr %t20, i64 0
-  store ptr @k.k.75115d58a4043270.part.0, ptr %t26
+  store ptr @k.k.1247a95554e60ede.part.0, ptr %t26
   %t27 = getelementptr inbounds i64, ptr %t20, i64 1
   store i64 %t19, ptr %t27
   %t28 = getelementptr inbounds i64, ptr %t20, i64 2
@@ -95,7 +95,7 @@ next.60:
 done.59:
   br label %after.0
 one.3:
-  %t71 = call i32 @k.k.75115d58a4043270.range.0(ptr %p0, ptr %p1, ptr %p2, i64 %d.m, i64 %d.n, ptr %failure, ptr %failure, i64 0, i64 %d.n, ptr %t70)
+  %t71 = call i32 @k.k.1247a95554e60ede.range.0(ptr %p0, ptr %p1, ptr %p2, i64 %d.m, i64 %d.n, ptr %failure, ptr %failure, i64 0, i64 %d.n, ptr %t70)
   %t72 = icmp eq i32 %t71, 0
   br i1 %t72, label %fine.73, label %fail.74
 fail.74:
@@ -114,7 +114,7 @@ after.0:
   ret i32 0
 }
 
-define internal i32 @k.k.75115d58a4043270.range.0(ptr noalias nocapture readonly %p0, ptr noalias nocapture readonly %p1, ptr noalias nocapture writeonly %p2, i64 %d.m, i64 %d.n, ptr noalias nocapture %failure, ptr nocapture %asked, i64 %from, i64 %to, ptr noalias nocapture %partials) #0 {
+define internal i32 @k.k.1247a95554e60ede.range.0(ptr noalias nocapture readonly %p0, ptr noalias nocapture readonly %p1, ptr noalias nocapture writeonly %p2, i64 %d.m, i64 %d.n, ptr noalias nocapture %failure, ptr nocapture %asked, i64 %from, i64 %to, ptr noalias nocapture %partials) #0 {
 entry:
   %v.s = alloca float
   store float 0x8000000000000000, ptr %v.s
@@ -154,7 +154,7 @@ done.1:
   ret i32 0
 }
 
-define internal void @k.k.75115d58a4043270.part.0(ptr %context, i64 %from, i64 %to) #2 {
+define internal void @k.k.1247a95554e60ede.part.0(ptr %context, i64 %from, i64 %to) #2 {
 entry:
   %t0 = getelementptr inbounds i64, ptr %context, i64 10
   %t1 = load ptr, ptr %t0
@@ -179,7 +179,7 @@ entry:
   %t20 = load ptr, ptr %t19
   %t21 = mul i64 %t12, 1
   %t22 = getelementptr inbounds i64, ptr %t20, i64 %t21
-  %t23 = call i32 @k.k.75115d58a4043270.range.0(ptr %t1, ptr %t3, ptr %t5, i64 %t7, i64 %t9, ptr %t16, ptr %t18, i64 %from, i64 %to, ptr %t22)
+  %t23 = call i32 @k.k.1247a95554e60ede.range.0(ptr %t1, ptr %t3, ptr %t5, i64 %t7, i64 %t9, ptr %t16, ptr %t18, i64 %from, i64 %to, ptr %t22)
   %t26 = icmp eq i32 %t23, 0
   br i1 %t26, label %fine.24, label %failed.25
 failed.25:
@@ -207,7 +207,7 @@ attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536"
 !3 = distinct !{!3, !4}
 !7 = distinct !{!7, !4, !6}
 
-declare hidden i32 @k.k.75115d58a4043270(ptr nocapture readonly, ptr nocapture readonly, ptr nocapture writeonly, i64, i64, i64, ptr nocapture) nounwind
+declare hidden i32 @k.k.1247a95554e60ede(ptr nocapture readonly, ptr nocapture readonly, ptr nocapture writeonly, i64, i64, i64, ptr nocapture) nounwind
 declare void @damo.ranges(ptr, i64)
 
 define i32 @damo_call(ptr %buffers, ptr %dims, ptr %failure) #2 {
@@ -224,7 +224,7 @@ entry:
   %t9 = load ptr, ptr %t8
   %t10 = getelementptr inbounds i64, ptr %failure, i64 37
   %t11 = load i64, ptr %t10
-  %t12 = call i32 @k.k.75115d58a4043270(ptr %t5, ptr %t7, ptr %t9, i64 %t3, i64 %t1, i64 %t11, ptr %failure)
+  %t12 = call i32 @k.k.1247a95554e60ede(ptr %t5, ptr %t7, ptr %t9, i64 %t3, i64 %t1, i64 %t11, ptr %failure)
   %t13 = icmp eq i32 %t12, 0
   br i1 %t13, label %fine.14, label %fail.15
 fail.15:

@@ -85,6 +85,12 @@ final class Kernels {
         return functions.get(i).threads;
     }
 
+    /** Whether kernel number i is worth several threads, whatever the dimensions are. */
+    boolean large(int i) {
+        Function f = functions.get(i);
+        return f.threads && LoopCost.large(f.kernel);
+    }
+
     /** Tells {@code outside} of what the texts of kernels call. */
     void tell(Outside outside, int vectorBits) {
         if (functions.stream().anyMatch(Function::threads)) {

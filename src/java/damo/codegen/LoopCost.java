@@ -12,7 +12,7 @@ import java.util.Set;
  */
 final class LoopCost {
     /** Less is not worth other threads: waking one takes as long. */
-    private static final double LEAST = 25_000;
+    private static final double LEAST = 20_000;
     /** What one part of a loop takes, so that taking it counts for nothing. */
     private static final double PART = 8_000;
     /** No loop has more parts. */
@@ -20,12 +20,14 @@ final class LoopCost {
     /** Sets both to a number of nanoseconds, for tests. */
     private static final String PROPERTY = "damo.threads.grain";
 
-    private static final double BYTE = 0.03;
+    private static final double BYTE = 0.01;
+    /** One of a line that loops around read again and again: its share of that. */
+    private static final double NEAR = 0.25;
     /** A byte of an element apart from the one before. */
-    private static final double FAR = 0.25;
+    private static final double FAR = 0.1;
     /** An instruction, for each byte of the vector's elements. */
-    private static final double LANE = 0.0015;
-    private static final double INSTRUCTION = 0.2;
+    private static final double LANE = 0.0006;
+    private static final double INSTRUCTION = 0.1;
     /** What a sort takes, in walks over its elements. */
     private static final double SORT = 8;
     /** Rounds of a loop whose number the loops around it decide. */
@@ -35,6 +37,8 @@ final class LoopCost {
     private final Set<String> bound;
     private final Lines lines;
     private final SizeWriter sizes;
+    /** Whether there are loops around what is looked at. */
+    private boolean nested;
 
     /** Of the parameters; {@code bound} has the names that are known inside of the loops only. */
     LoopCost(List<Kernel.Param> params, Set<String> bound, Lines lines, SizeWriter sizes) {
@@ -63,6 +67,12 @@ final class LoopCost {
     static boolean small(Kernel.For loop, List<Kernel.Param> params) {
         double total = new LoopCost(params, Set.of(), null, null).fixed(List.of(loop));
         return total < of(LEAST);
+    }
+
+    /** Whether the loops of a kernel, all of known extents, are worth other threads. */
+    static boolean large(Kernel kernel) {
+        double total = new LoopCost(kernel.params(), Set.of(), null, null).fixed(kernel.body());
+        return total >= of(LEAST) && total < Double.POSITIVE_INFINITY;
     }
 
     private double fixed(List<Kernel.Stmt> body) {
@@ -99,7 +109,15 @@ final class LoopCost {
     }
 
     private String loop(Kernel.For f) {
-        String inside = innermost(f) ? literal(round(f)) : write(f.body());
+        boolean before = nested;
+        String inside;
+        if (innermost(f)) {
+            inside = literal(round(f));
+        } else {
+            nested = true;
+            inside = write(f.body());
+            nested = before;
+        }
         boolean known = Poly.names(f.extent()).stream().noneMatch(bound::contains);
         String rounds = known ? lines.value("sitofp i64 ", sizes.write(f.extent()), " to double")
                 : literal(SOME);
@@ -159,13 +177,16 @@ final class LoopCost {
         return memory < params.size() ? params.get(memory).dtype() : DType.U8;
     }
 
-    private static double bytes(Size index, DType t, String variable) {
-        if (!Poly.names(index).contains(variable)) {
+    private double bytes(Size index, DType t, String variable) {
+        Set<String> names = Poly.names(index);
+        if (!names.contains(variable)) {
             return 0;
         }
+        boolean again = nested && names.stream().noneMatch(n -> bound.contains(n)
+                && !n.equals(variable));
         try {
-            boolean near = Poly.of(1).equals(Poly.of(index).factor(variable));
-            return t.bytes() * (near ? BYTE : FAR);
+            boolean next = Poly.of(1).equals(Poly.of(index).factor(variable));
+            return t.bytes() * (next ? BYTE : FAR) * (again ? NEAR : 1);
         } catch (ArithmeticException e) {
             return t.bytes() * FAR;
         }

@@ -208,6 +208,7 @@ final class LoopFunction implements StepWriter.Place {
         long own = parts.kernels.length(kernel);
         boolean loops = parts.program.kernels().get(kernel).body().stream()
                 .anyMatch(Kernel.For.class::isInstance);
-        return own <= (loops ? SMALL_LOOPS : SMALL) && length + own <= MOST;
+        return own <= (loops ? SMALL_LOOPS : SMALL) && length + own <= MOST
+                && !parts.kernels.large(kernel);
     }
 }

@@ -22,6 +22,8 @@ final class RangeWriter {
     private static final int WORDS = 4;
     /** Parts of a line, or of tiles, are of so many, so that none but the last has an odd end. */
     private static final int ELEMENTS = 64;
+    /** The same where each part has a piece of each line: to begin one costs as much as 2 KiB. */
+    private static final int COLUMNS = 4096;
 
     private final Kernel kernel;
     private final Usage usage;
@@ -176,7 +178,7 @@ final class RangeWriter {
         String parts = lines.call("i64", "llvm.smax.i64", "i64", wished, "1");
         String step = ceiling(rounds, parts);
         if (lines(loop) || writers.apply(new Lines()).tiled(loop.divided().getFirst())) {
-            String elements = Integer.toString(ELEMENTS);
+            String elements = Integer.toString(loop.outer() > 0 ? COLUMNS : ELEMENTS);
             step = lines.value("mul i64 ", ceiling(step, elements), ", ", elements);
         }
         // There may be no rounds.
