@@ -1,6 +1,7 @@
 package damo.codegen;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 
 /**
@@ -16,6 +17,8 @@ import java.util.List;
 record RowTile(int rows, int width, int chains) {
     /** Vectors of a strip, which is as wide as a panel. */
     static final int STRIP = 2;
+    /** From so many bits on, a mask costs nothing. */
+    private static final int MASKS = 512;
     /** Rows of B that are asked for before they are used. */
     private static final int AHEAD = 12;
 
@@ -36,28 +39,41 @@ record RowTile(int rows, int width, int chains) {
     /** The text of the function. */
     String text(Inputs in) {
         Lines lines = new Lines();
-        new Writer(this, lines, in.c(lines), in.a(lines), in.b(lines), in.tiles().lanes()).write();
+        new Writer(this, lines, in.c(lines), in.a(lines), in.b(lines), in.tiles()).write();
         return "define internal void @" + name(in) + "("
                 + PARAMETERS.replace("{T}", in.type()) + ") #0 {\n" + lines.text() + "}\n";
     }
 
     /** A part of C: where the vectors of B and of the rows of C begin, and their masks. */
-    private record Part(List<String> b, List<List<String>> c, List<String> masks) { }
+    private record Part(List<String> b, List<List<String>> c, List<String> masks) {
+        Part whole() {
+            return new Part(b, c, Collections.nCopies(masks.size(), null));
+        }
+    }
 
     private record Writer(RowTile tile, Lines lines, Vectors v, Vectors va, Vectors vb,
-                          int lanes) {
+                          Tiles tiles) {
         void write() {
             List<String> as = starts(va, "%a", "%a.row");
             List<String> cs = starts(v, "%c", "%c.row");
-            String columns = Integer.toString(tile.width * lanes);
-            String parts = lines.value("udiv i64 ", lines.value("add nuw nsw i64 %n, ",
-                    Integer.toString(tile.width * lanes - 1)), ", ", columns);
+            int columns = tile.width * tiles.lanes();
             String part = lines.fresh();
-            lines.loop(part, parts, null, () -> {
-                Part p = part(part, cs);
-                finish(v.totals(terms(as, p), tile.rows * tile.width), p);
+            Whole w = new Whole(lines);
+            lines.loop(part, w.parts("%n", columns), null, () -> {
+                String left = w.minus("%n", w.times(part, columns));
+                Part p = part(part, left, cs);
+                if (tiles.bits() >= MASKS) {
+                    sum(as, p);
+                } else {
+                    lines.either(w.is("sge", left, Integer.toString(columns)),
+                            () -> sum(as, p.whole()), () -> sum(as, p));
+                }
             });
             lines.add("ret void");
+        }
+
+        private void sum(List<String> as, Part p) {
+            finish(v.totals(terms(as, p), tile.rows * tile.width), p);
         }
 
         /** Where rows begin. Behind the last row is the last row again. */
@@ -71,18 +87,16 @@ record RowTile(int rows, int width, int chains) {
             return starts;
         }
 
-        private Part part(String number, List<String> cs) {
-            String left = lines.value("sub nsw i64 %n, ", lines.value("mul nuw nsw i64 ", number,
-                    ", ", Integer.toString(tile.width * lanes)));
+        private Part part(String number, String left, List<String> cs) {
             Part p = new Part(new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
             cs.forEach(c -> p.c.add(new ArrayList<>()));
             for (int i = 0; i < tile.width; i++) {
                 p.masks.add(v.below(lines.value("sub nsw i64 ", left, ", ",
-                        Integer.toString(i * lanes))));
+                        Integer.toString(i * tiles.lanes()))));
                 String strip = lines.value("add nuw nsw i64 ", lines.value("mul nuw nsw i64 ",
                         number, ", ", Integer.toString(tile.width / STRIP)), ", ",
                         Integer.toString(i / STRIP));
-                String inside = Integer.toString(i % STRIP * lanes);
+                String inside = Integer.toString(i % STRIP * tiles.lanes());
                 p.b.add(vb.address(vb.address("%b", lines.value("mul nsw i64 ", strip,
                         ", %b.strip")), inside));
                 String offset = lines.value("mul nsw i64 ", strip, ", %c.strip");
