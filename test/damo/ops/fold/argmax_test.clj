@@ -1,7 +1,7 @@
 (ns damo.ops.fold.argmax-test
   "Where extremes are, and extremes themselves, in lines of all lengths and dtypes against the
   reference: ties, NaN, infinities, zeros of both signs; in kernels with others."
-  (:require [clojure.test :refer [deftest is]]
+  (:require [clojure.test :refer [deftest is testing]]
             [damo.core :as d]
             [damo.data.array :as array]
             [damo.data.type :as type]
@@ -14,8 +14,9 @@
 (def ^:private special [##NaN ##Inf ##-Inf 0.0 -0.0 1e-40 -1e-40])
 
 (defn- element
-  "A random element of a mix: 0 numbers alone, 1 ties, 2 few NaN, 3 special ones, others constant."
-  [^Random random {:keys [kind lo hi]} mix]
+  "Random element i of a mix: 0 numbers alone, 1 ties, 2 few NaN, 3 special ones, 4 and 5 constant,
+  6 negative ones, others zeros."
+  [^Random random {:keys [kind lo hi]} mix i]
   (case kind
     :bool (case (int mix) 4 false, 5 true, (.nextBoolean random))
     :int (case (int mix) 4 lo, 5 hi, (max lo (min hi (- (.nextInt random 300) 150))))
@@ -27,16 +28,20 @@
              4 ##-Inf
              5 -0.0
              6 (- (.nextDouble random) 1.0)
-             7 (if (.nextBoolean random) -0.0 -1.0))))
+             7 (if (.nextBoolean random) -0.0 -1.0)
+             8 (if (.nextBoolean random) -0.0 0.0)
+             9 (if (< (long i) 1100) -0.0 0.0)
+             10 (if (< (long i) 1100) 0.0 -0.0))))
 
 (defn- lines [dtype shape mix]
   (let [random (Random. (+ mix (* 31 (array/size shape)))), info (type/dtypes dtype)]
-    (array/build dtype shape (fn [_] (element random info mix)))))
+    (array/build dtype shape (fn [i] (element random info mix i)))))
 
-(defn- same? [a b]
+(defn- same?
+  "Are two arrays equal, zeros with their signs and NaN included?"
+  [a b]
   (and (= (array/type-of a) (array/type-of b))
-       (every? true? (map #(running/element-close? 0.0 0.0 %1 %2)
-                          (array/values a) (array/values b)))))
+       (= (map str (array/values a)) (map str (array/values b)))))
 
 (defn- check [g env what]
   (let [c (running/compile g {:rules false})]
@@ -53,11 +58,22 @@
           n (if symbolic? [1 2 17 64 65 1023 1025 2100] [1 16 64 65 1024 1500])
           :let [x (d/input 'x [dtype (if symbolic? '[n] [n])]), g (both x 0)
                 c (running/compile g {:rules false})]]
-    (doseq [mix (range (if (= :float (:kind (type/dtypes dtype))) 8 6))
+    (doseq [mix (range (if (= :float (:kind (type/dtypes dtype))) 11 6))
             :let [env {'x (lines dtype [n] mix)}]]
       (is (every? true? (map same? (eval/run g env) (running/call! c env)))
           (str dtype n " mix " mix)))
     (running/close! c)))
+
+(deftest each-by-itself
+  (testing "for what is asked for beside others is found with them"
+    (doseq [dtype [:f64 :f32 :f16 :i64 :u8 :bool], op [d/argmax d/argmin d/max d/min]
+            :let [x (d/input 'x [dtype '[n]]), g (d/graph [(op x :axis 0)])
+                  c (running/compile g {:rules false})]]
+      (doseq [n [5 64 1024 2100], mix (range (if (= :float (:kind (type/dtypes dtype))) 11 6))
+              :let [env {'x (lines dtype [n] mix)}]]
+        (is (every? true? (map same? (eval/run g env) (running/call! c env)))
+            (str dtype n " mix " mix)))
+      (running/close! c))))
 
 (deftest lines-along-any-axis
   (doseq [[shape axis] [[[3 70] 1] [[70 3] 0] [[2 60 3] 1] [[2 3 40] 0] [[5 1 4] 1] [[2 1100] 1]

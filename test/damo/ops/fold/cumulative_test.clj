@@ -99,7 +99,8 @@
 
 (defn- long-line
   "A line of n elements: 0 random, 1 with special ones, 2 far apart, 3 nothing for a while,
-  4 rising, 5 falling, 6 zeros of both signs, 7 few values."
+  4 rising, 5 falling, 6 zeros of both signs, 7 few values, 8 and 9 zeros of one sign, then of
+  both."
   [dtype n sort]
   (let [random (java.util.Random. (+ n (* 31 sort)))
         special [##NaN ##Inf ##-Inf 0.0 -0.0 1e4 -1e4]]
@@ -115,7 +116,9 @@
                      4 (* 1.0 i)
                      5 (- 0.5 i)
                      6 (nth [0.0 -0.0 -1.0] (.nextInt random 3))
-                     7 (double (.nextInt random 3)))))))
+                     7 (double (.nextInt random 3))
+                     8 (if (< i 200) -0.0 (nth [0.0 -0.0] (.nextInt random 2)))
+                     9 (if (< i 200) 0.0 (nth [0.0 -0.0] (.nextInt random 2))))))))
 
 (deftest long-lines-in-blocks
   (doseq [[dtype tolerance] {:f64 1e-12, :f32 1e-5, :f16 2e-3}, reversed [false true]
@@ -123,7 +126,7 @@
                 g (d/graph [(apply d/cumlogsumexp x at) (apply d/cummax x at)
                             (apply d/cummin x at)])
                 c (running/compile g {:rules false})]]
-    (doseq [n [0 1 127 128 129 500], sort (range 8)
+    (doseq [n [0 1 127 128 129 500], sort (range 10)
             :let [env {'x (long-line dtype n sort)}, want (eval/run g env)
                   got (running/call! c env)]]
       (is (running/close? tolerance 1.0 (first want) (first got)) (str dtype " " n ", sort " sort))

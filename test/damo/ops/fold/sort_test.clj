@@ -49,6 +49,17 @@
           (str dtype " " n)))
     (running/close! c)))
 
+(deftest each-by-itself
+  (testing "for what is asked for beside others is one sorting"
+    (doseq [dtype (keys type/dtypes), down [false true], k [nil 7], op [d/sort d/argsort]
+            :let [x (d/input 'x [dtype '[n]])
+                  g (d/graph [(apply op x :descending down (when k [:k k]))])
+                  c (running/compile g {:rules false})]]
+      (doseq [n [7 17 385 2000] :let [env {'x (elements dtype [n] n)}]]
+        (is (every? true? (map same? (eval/run g env) (running/call! c env)))
+            (str dtype " " n " " down " " k)))
+      (running/close! c))))
+
 (deftest lines-along-any-axis
   (doseq [[shape axis] [[[3 700] 1] [[700 3] 0] [[2 600 3] 1] [[2 3 4] 0]]
           dtype [:f32 :i64]
