@@ -42,7 +42,9 @@ final class Scratch {
               br i1 %more, label %look, label %fresh
 
             fresh:
+              ; Huge pages, where the system has them: advice 14 of Linux.
               %new = call ptr @aligned_alloc(i64 2097152, i64 {bytes})
+              call i32 @madvise(ptr %new, i64 {bytes}, i32 14)
               ret ptr %new
 
             give:
@@ -80,6 +82,7 @@ final class Scratch {
             Outside called = new Outside();
             called.call(LIBC, "aligned_alloc", "ptr @aligned_alloc(i64, i64)");
             called.call(LIBC, "free", "void @free(ptr)");
+            called.call(LIBC, "madvise", "i32 @madvise(ptr, i64, i32)");
             String text = TEXT.replace("{bytes}", Integer.toString(BYTES)) + called.declarations()
                     + Attributes.text(vectorBits);
             return new LlvmModule(List.of(new LlvmModule.Text(text, LlvmModule.Kind.STEPS)),
