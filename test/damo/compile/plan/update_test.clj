@@ -102,6 +102,8 @@
     ["a product with another addend" [] [w] {w [:gemm w2 1.0 0.5 x y]} #{w}]
     ["a product whose factor decays" [] [] {w [:gemm w 0.9 0.1 x y]} #{w}]
     ["a product whose factor is read from the state" [] [] {w [:gemm w [:sum w] 0.1 x y]} #{w}]
+    ["a product into a state that another new value is made of" [] []
+     {w2 [:gemm w2 0.9 -0.1 x y], w [:add w w2]} #{w w2}]
     ["a product onto the first rows of a value" []
      [[:gemm [:slice {:stop 3} [:concatenate {:axis 0} x y]] 1.0 1.0 x y]] {w [:add w 1.0]} #{w}]
     ["a product onto a view of all of the state" [] []

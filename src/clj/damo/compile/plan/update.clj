@@ -48,6 +48,20 @@
   (reduce (fn [m [i {:keys [bases]}]] (reduce #(update %1 %2 (fnil conj #{}) i) m bases))
           {} (map-indexed vector units)))
 
+(defn- readers-first
+  "Units that make new values of state alone, in an order in which each comes behind those that read
+  what it may write over, as far as there is one."
+  [updated units]
+  (let [written (fn [{:keys [nodes]}] (keep updated nodes))]
+    (loop [left (vec units), done []]
+      (if (< (count left) 2)
+        (into done left)
+        (let [free? (fn [i] (not-any? (fn [[k {:keys [bases]}]]
+                                        (and (not= i k) (some bases (written (left i)))))
+                                      (map-indexed vector left)))
+              i (or (first (filter free? (range (count left)))) 0)]
+          (recur (into (subvec left 0 i) (subvec left (inc i))) (conj done (left i))))))))
+
 (defn- settled
   "The units with those that only make new values of state moved to where they may write over the
   old one, and no further: what the last reader has brought into the cache is still there."
@@ -59,7 +73,9 @@
           late? (fn [[i unit]] (sinkable? sched updated (elsewhere? i) unit))
           numbered (map-indexed vector units)
           early (mapv second (remove late? numbered))
-          by-place (group-by #(ready-after updated early %) (map second (filter late? numbered)))]
+          by-place (update-vals (group-by #(ready-after updated early %)
+                                          (map second (filter late? numbered)))
+                                #(readers-first updated %))]
       (into (vec (by-place -1))
             (mapcat (fn [[i unit]] (cons unit (by-place i))))
             (map-indexed vector early)))))
