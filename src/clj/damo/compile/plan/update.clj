@@ -52,7 +52,7 @@
   "Units that make new values of state alone, in an order in which each comes behind those that read
   what it may write over, as far as there is one."
   [updated units]
-  (let [written (fn [{:keys [nodes]}] (keep updated nodes))]
+  (let [written (fn [unit] (keep updated (schedule/own-nodes unit)))]
     (loop [left (vec units), done []]
       (if (< (count left) 2)
         (into done left)
