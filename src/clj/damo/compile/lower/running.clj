@@ -1,8 +1,8 @@
 (ns damo.compile.lower.running
   "What runs along a line, in blocks of elements that do not wait for each other. Where an extreme
-  is not beaten by that of a block, it stays all along it. What is the sum of some function of the
-  elements is made of them all at once, as long as none lies too far below the largest. Blocks of
-  another sort run element by element.
+  is not beaten by that of a block, it stays all along it; else it is found by steps that double in
+  length. What is the sum of some function of the elements is made of them all at once, as long as
+  none lies too far below the largest; else element by element.
   (blocks line) → statements, nil where the line's step is neither."
   (:require [damo.compile.lower :as lower]
             [damo.compile.lower.blocks :as blocks]
@@ -25,15 +25,38 @@
 (defn- one-by-one [{:keys [step!] :as line} start extent]
   (over line start extent (fn [body _ at] (step! body at))))
 
-(defn- unless-all
-  "Statements for a block where a condition holds, and element by element where it does not."
-  [{:keys [fresh] :as line} condition start extent all]
+(defn- choice
+  "Statements for a block where a condition holds, and others for where it does not."
+  [{:keys [fresh]} condition all others]
   (let [fine (fresh "v")]
-    [[:let fine condition]
-     (into [:if fine] all)
-     [:if [:not fine] (one-by-one line start extent)]]))
+    [[:let fine condition] (into [:if fine] all) (into [:if [:not fine]] others)]))
 
 ;; ## Extremes
+
+(def ^:private lead
+  "Elements before a block: as far as the last step of doublings looks back."
+  (quot block 2))
+
+(defn- doublings
+  "The statements for a block in which the extreme changes: the extremes of the last 2, 4, 8 …
+  elements of each, what was before the block among them, from one array to the other."
+  [{:keys [fresh acc op value write! wide] :as line} start extent]
+  (let [arrays [(fresh "m") (fresh "m")], i (fresh "i")
+        steps (take-while #(<= % lead) (iterate #(* 2 %) 1))
+        [from to] arrays, last-one (if (odd? (count steps)) to from)
+        behind (fn [i distance] (type/signed+ i (- lead distance)))]
+    (concat
+     (for [a arrays] [:local a wide (+ lead block)])
+     [(into [:for i lead] (for [a arrays] [:store a i acc]))
+      (over line start extent (fn [body i at]
+                                (lower/emit! body [:store from (behind i 0) (value body at)])))]
+     (for [[step [from to]] (map vector steps (iterate reverse arrays))]
+       (over line start extent
+             (fn [body i _]
+               (lower/emit! body [:store to (behind i 0) [op [:load from (behind i 0)]
+                                                          [:load from (behind i step)]]]))))
+     [(over line start extent (fn [body i at] (write! body at [:load last-one (behind i 0)])))
+      [:set acc [:load last-one (type/signed+ extent (dec lead))]]])))
 
 (defn- extreme-block
   "Where the extreme of a block does not change that before it; of equal zeros one may have the
@@ -43,14 +66,14 @@
     (into [[:var best worst]
            (over line start extent (fn [body _ at]
                                      (lower/emit! body [:acc op best (value body at)])))]
-          (unless-all line
-                      (if (type/float-dtype? wide)
-                        [:or [:isnan acc]
-                         [:or [below best acc]
-                          [:and [:eq best acc] [:ne best [:const wide 0.0]]]]]
-                        [equal best acc])
-                      start extent
-                      [(over line start extent (fn [body _ at] (write! body at acc)))]))))
+          (choice line
+                  (if (type/float-dtype? wide)
+                    [:or [:isnan acc]
+                     [:or [below best acc]
+                      [:and [:eq best acc] [:ne best [:const wide 0.0]]]]]
+                    [equal best acc])
+                  [(over line start extent (fn [body _ at] (write! body at acc)))]
+                  (doublings line start extent)))))
 
 ;; ## Sums
 
@@ -83,12 +106,12 @@
                    (lower/emit! body [:acc :maximum top x])
                    (lower/emit! body [:acc :minimum low (lowest x)])))]
     (into [[:var top acc] [:var low (lowest acc)] (over line start extent looked)]
-          (unless-all line
-                      [:and [:and [:lt top inf] [:gt top least]]
-                       [:ge low [:sub top [:const wide within]]]]
-                      start extent
-                      (sums-of line start extent
-                               #(of to {'?x %, '?top top}) #(of from {'?sum %, '?top top}))))))
+          (choice line
+                  [:and [:and [:lt top inf] [:gt top least]]
+                   [:ge low [:sub top [:const wide within]]]]
+                  (sums-of line start extent
+                           #(of to {'?x %, '?top top}) #(of from {'?sum %, '?top top}))
+                  [(one-by-one line start extent)]))))
 
 ;; ## A line
 
