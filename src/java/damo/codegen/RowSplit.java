@@ -8,9 +8,9 @@ final class RowSplit {
     private final List<Integer> sizes;
     private final Part part;
 
-    /** What is done with rows {@code from} on, {@code rows} in number, by that tile. */
+    /** What is done with rows {@code from} on by so many of a tile, {@code rows} by each. */
     interface Part {
-        void write(int tile, String from, String rows);
+        void write(int tile, String count, String from, String rows);
     }
 
     private RowSplit(Lines lines, List<Integer> sizes, Part part) {
@@ -28,8 +28,7 @@ final class RowSplit {
         Whole w = new Whole(lines);
         String size = Integer.toString(sizes.getLast());
         String whole = w.over(rows, size);
-        String i = lines.fresh();
-        lines.loop(i, whole, null, () -> part.write(sizes.size() - 1, w.times(i, size), size));
+        part.write(sizes.size() - 1, whole, "0", size);
         String from = w.times(whole, size);
         String left = w.minus(rows, from);
         lines.when(w.is("sgt", left, "0"), () -> rest(0, from, left));
@@ -37,10 +36,10 @@ final class RowSplit {
 
     private void rest(int tile, String from, String left) {
         if (tile == sizes.size() - 1) {
-            part.write(tile, from, left);
+            part.write(tile, "1", from, left);
         } else {
             lines.either(new Whole(lines).is("sle", left, Integer.toString(sizes.get(tile))),
-                    () -> part.write(tile, from, left), () -> rest(tile + 1, from, left));
+                    () -> part.write(tile, "1", from, left), () -> rest(tile + 1, from, left));
         }
     }
 }

@@ -23,7 +23,8 @@ record RowTile(int rows, int width, int chains) {
     private static final int AHEAD = 12;
 
     /**
-     * The parameters of the function. It computes {@code %rows} rows of C, no more than it holds.
+     * The parameters of the function behind {@code %tiles}: so many tiles below each other are
+     * computed, of {@code %rows} rows of C each, no more than it holds.
      * B and C are strips of columns; {@code .strip} is the distance of one from the next.
      */
     static final String PARAMETERS = "i64 %rows, i64 %n, i64 %k, {T} %alpha, "
@@ -41,7 +42,8 @@ record RowTile(int rows, int width, int chains) {
         Lines lines = new Lines();
         new Writer(this, lines, in.c(lines), in.a(lines), in.b(lines), in.tiles()).write();
         return "define internal void @" + name(in) + "("
-                + PARAMETERS.replace("{T}", in.type()) + ") #0 {\n" + lines.text() + "}\n";
+                + "i64 %tiles, " + PARAMETERS.replace("{T}", in.type()) + ") #0 {\n" + lines.text()
+                + "}\n";
     }
 
     /** A part of C: where the vectors of B and of the rows of C begin, and their masks. */
@@ -54,11 +56,22 @@ record RowTile(int rows, int width, int chains) {
     private record Writer(RowTile tile, Lines lines, Vectors v, Vectors va, Vectors vb,
                           Tiles tiles) {
         void write() {
-            List<String> as = starts(va, "%a", "%a.row");
-            List<String> cs = starts(v, "%c", "%c.row");
+            List<String> aRows = offsets("%a.row");
+            List<String> cRows = offsets("%c.row");
+            Whole w = new Whole(lines);
+            String number = lines.fresh();
+            lines.loop(number, "%tiles", null, () -> {
+                String row = w.times(number, tile.rows);
+                rows(starts(va, va.address("%a", w.times(row, "%a.row")), aRows),
+                        starts(v, v.address("%c", w.times(row, "%c.row")), cRows));
+            });
+            lines.add("ret void");
+        }
+
+        private void rows(List<String> as, List<String> cs) {
+            Whole w = new Whole(lines);
             int columns = tile.width * tiles.lanes();
             String part = lines.fresh();
-            Whole w = new Whole(lines);
             lines.loop(part, w.parts("%n", columns), null, () -> {
                 String left = w.minus("%n", w.times(part, columns));
                 Part p = part(part, left, cs);
@@ -69,22 +82,25 @@ record RowTile(int rows, int width, int chains) {
                             () -> sum(as, p.whole()), () -> sum(as, p));
                 }
             });
-            lines.add("ret void");
         }
 
         private void sum(List<String> as, Part p) {
             finish(v.totals(terms(as, p), tile.rows * tile.width), p);
         }
 
-        /** Where rows begin. Behind the last row is the last row again. */
-        private List<String> starts(Vectors of, String base, String stride) {
+        /** Where rows of a tile begin. Behind the last row is the last row again. */
+        private List<String> offsets(String stride) {
             String last = lines.value("sub nsw i64 %rows, 1");
-            List<String> starts = new ArrayList<>();
+            List<String> offsets = new ArrayList<>();
             for (int r = 0; r < tile.rows; r++) {
                 String row = lines.call("i64", "llvm.smin.i64", "i64", last, Integer.toString(r));
-                starts.add(of.address(base, lines.value("mul nsw i64 ", row, ", ", stride)));
+                offsets.add(lines.value("mul nsw i64 ", row, ", ", stride));
             }
-            return starts;
+            return offsets;
+        }
+
+        private List<String> starts(Vectors of, String base, List<String> offsets) {
+            return offsets.stream().map(offset -> of.address(base, offset)).toList();
         }
 
         private Part part(String number, String left, List<String> cs) {

@@ -87,10 +87,11 @@ final class ShortTiles {
     private void tiles(List<RowTile> some) {
         some.forEach(tile -> texts.computeIfAbsent(tile.name(in), name -> tile.text(in)));
         RowSplit.write(lines, some.stream().map(RowTile::rows).toList(), "%rows",
-                (tile, from, rows) -> lines.add("call void @", some.get(tile).name(in),
-                        "(i64 ", rows, ", i64 %n, i64 %k, ", tiles.type(), " %alpha, ptr ",
-                        a(from), ", i64 %a.row, i64 %a.col, ptr %b, i64 %b.row, i64 %b.strip, ",
-                        tiles.type(), " %beta, ptr ", c(from), ", i64 %c.row, i64 %c.strip)"));
+                (tile, count, from, rows) -> lines.add("call void @", some.get(tile).name(in),
+                        "(i64 ", count, ", i64 ", rows, ", i64 %n, i64 %k, ", tiles.type(),
+                        " %alpha, ptr ", a(from), ", i64 %a.row, i64 %a.col, ptr %b, i64 %b.row, ",
+                        "i64 %b.strip, ", tiles.type(), " %beta, ptr ", c(from), ", i64 %c.row, ",
+                        "i64 %c.strip)"));
     }
 
     private String a(String from) {
@@ -127,8 +128,11 @@ final class ShortTiles {
                 String first = w.times(group, columns);
                 String width = w.least(columns, w.minus("%n", first));
                 RowSplit.write(lines, some.stream().map(DotTile::rows).toList(), height,
-                        (tile, from, rows) -> dots(some.get(tile), w.plus(start, from), rows, first,
-                                width));
+                        (tile, count, from, rows) -> {
+                            String i = lines.fresh();
+                            lines.loop(i, count, null, () -> dots(some.get(tile), w.plus(start,
+                                    w.plus(from, w.times(i, rows))), rows, first, width));
+                        });
             });
         });
     }
