@@ -1,4 +1,4 @@
-define hidden i32 @k.k.1247a95554e60ede(ptr noalias readonly %p0, ptr noalias readonly %p1, ptr noalias writeonly %p2, i64 %d.m, i64 %d.n, i64 %threads, ptr noalias nocapture %failure) #0 {
+define hidden i32 @k.k.cca85521b2b8425d(ptr noalias readonly %p0, ptr noalias readonly %p1, ptr noalias writeonly %p2, i64 %d.m, i64 %d.n, i64 %threads, ptr noalias nocapture %failure) #0 {
 entry:
   %v.s = alloca float
   %t20 = alloca [15 x i64]
@@ -35,7 +35,7 @@ several.2:
   %t25 = getelementptr inbounds i64, ptr %t20, i64 14
   store i64 %d.n, ptr %t25
   %t26 = getelementptr inbounds i64, ptr %t20, i64 0
-  store ptr @k.k.1247a95554e60ede.part.0, ptr %t26
+  store ptr @k.k.cca85521b2b8425d.part.0, ptr %t26
   %t27 = getelementptr inbounds i64, ptr %t20, i64 1
   store i64 %t19, ptr %t27
   %t28 = getelementptr inbounds i64, ptr %t20, i64 2
@@ -73,14 +73,14 @@ failed.38:
   %t53 = trunc i64 %t52 to i32
   ret i32 %t53
 fine.37:
-  %t55 = sub i64 %t19, 1
-  %t56 = add i64 %d.n, %t55
-  %t57 = udiv i64 %t56, %t19
-  %t62 = icmp sgt i64 %t57, 0
+  %t54 = sub i64 %t19, 1
+  %t55 = add i64 %d.n, %t54
+  %t56 = udiv i64 %t55, %t19
+  %t62 = icmp sgt i64 %t56, 0
   br i1 %t62, label %loop.58, label %done.59
 loop.58:
-  %t54 = phi i64 [ 0, %fine.37 ], [ %t61, %next.60 ]
-  %t63 = mul i64 %t54, 1
+  %t57 = phi i64 [ 0, %fine.37 ], [ %t61, %next.60 ]
+  %t63 = mul i64 %t57, 1
   %t64 = getelementptr inbounds i64, ptr %t33, i64 %t63
   %t65 = load float, ptr %v.s
   %t66 = getelementptr inbounds i64, ptr %t64, i64 0
@@ -89,13 +89,13 @@ loop.58:
   store float %t68, ptr %v.s
   br label %next.60
 next.60:
-  %t61 = add nuw nsw i64 %t54, 1
-  %t69 = icmp slt i64 %t61, %t57
+  %t61 = add nuw nsw i64 %t57, 1
+  %t69 = icmp slt i64 %t61, %t56
   br i1 %t69, label %loop.58, label %done.59
 done.59:
   br label %after.0
 one.3:
-  %t71 = call i32 @k.k.1247a95554e60ede.range.0(ptr %p0, ptr %p1, ptr %p2, i64 %d.m, i64 %d.n, ptr %failure, ptr %failure, i64 0, i64 %d.n, ptr %t70)
+  %t71 = call i32 @k.k.cca85521b2b8425d.range.0(ptr %p0, ptr %p1, ptr %p2, i64 %d.m, i64 %d.n, ptr %failure, ptr %failure, i64 0, i64 %d.n, ptr %t70)
   %t72 = icmp eq i32 %t71, 0
   br i1 %t72, label %fine.73, label %fail.74
 fail.74:
@@ -114,7 +114,7 @@ after.0:
   ret i32 0
 }
 
-define internal i32 @k.k.1247a95554e60ede.range.0(ptr noalias nocapture readonly %p0, ptr noalias nocapture readonly %p1, ptr noalias nocapture writeonly %p2, i64 %d.m, i64 %d.n, ptr noalias nocapture %failure, ptr nocapture %asked, i64 %from, i64 %to, ptr noalias nocapture %partials) #0 {
+define internal i32 @k.k.cca85521b2b8425d.range.0(ptr noalias nocapture readonly %p0, ptr noalias nocapture readonly %p1, ptr noalias nocapture writeonly %p2, i64 %d.m, i64 %d.n, ptr noalias nocapture %failure, ptr nocapture %asked, i64 %from, i64 %to, ptr noalias nocapture %partials) #0 {
 entry:
   %v.s = alloca float
   store float 0x8000000000000000, ptr %v.s
@@ -154,7 +154,7 @@ done.1:
   ret i32 0
 }
 
-define internal void @k.k.1247a95554e60ede.part.0(ptr %context, i64 %from, i64 %to) #2 {
+define internal void @k.k.cca85521b2b8425d.part.0(ptr %context, i64 %from, i64 %to) #2 {
 entry:
   %t0 = getelementptr inbounds i64, ptr %context, i64 10
   %t1 = load ptr, ptr %t0
@@ -179,7 +179,7 @@ entry:
   %t20 = load ptr, ptr %t19
   %t21 = mul i64 %t12, 1
   %t22 = getelementptr inbounds i64, ptr %t20, i64 %t21
-  %t23 = call i32 @k.k.1247a95554e60ede.range.0(ptr %t1, ptr %t3, ptr %t5, i64 %t7, i64 %t9, ptr %t16, ptr %t18, i64 %from, i64 %to, ptr %t22)
+  %t23 = call i32 @k.k.cca85521b2b8425d.range.0(ptr %t1, ptr %t3, ptr %t5, i64 %t7, i64 %t9, ptr %t16, ptr %t18, i64 %from, i64 %to, ptr %t22)
   %t26 = icmp eq i32 %t23, 0
   br i1 %t26, label %fine.24, label %failed.25
 failed.25:
@@ -207,7 +207,7 @@ attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536"
 !3 = distinct !{!3, !4}
 !7 = distinct !{!7, !4, !6}
 
-declare hidden i32 @k.k.1247a95554e60ede(ptr nocapture readonly, ptr nocapture readonly, ptr nocapture writeonly, i64, i64, i64, ptr nocapture) nounwind
+declare hidden i32 @k.k.cca85521b2b8425d(ptr nocapture readonly, ptr nocapture readonly, ptr nocapture writeonly, i64, i64, i64, ptr nocapture) nounwind
 declare void @damo.ranges(ptr, i64)
 
 define i32 @damo_call(ptr %buffers, ptr %dims, ptr %failure) #2 {
@@ -224,7 +224,7 @@ entry:
   %t9 = load ptr, ptr %t8
   %t10 = getelementptr inbounds i64, ptr %failure, i64 37
   %t11 = load i64, ptr %t10
-  %t12 = call i32 @k.k.1247a95554e60ede(ptr %t5, ptr %t7, ptr %t9, i64 %t3, i64 %t1, i64 %t11, ptr %failure)
+  %t12 = call i32 @k.k.cca85521b2b8425d(ptr %t5, ptr %t7, ptr %t9, i64 %t3, i64 %t1, i64 %t11, ptr %failure)
   %t13 = icmp eq i32 %t12, 0
   br i1 %t13, label %fine.14, label %fail.15
 fail.15:

@@ -172,17 +172,7 @@ final class RangeWriter {
 
     private void several(ParallelLoop loop, RangeContext context, String part, String rounds,
                          String work, String one) {
-        String wished = lines.value("fptosi double ", lines.value("call double @llvm.minnum.f64("
-                + "double ", lines.value("fdiv double ", work, ", ", LoopCost.part()),
-                ", double ", Integer.toString(LoopCost.MOST_PARTS), ".0)"), " to i64");
-        String parts = lines.call("i64", "llvm.smax.i64", "i64", wished, "1");
-        String step = ceiling(rounds, parts);
-        if (lines(loop) || writers.apply(new Lines()).tiled(loop.divided().getFirst())) {
-            String elements = Integer.toString(loop.outer() > 0 ? COLUMNS : ELEMENTS);
-            step = lines.value("mul i64 ", ceiling(step, elements), ", ", elements);
-        }
-        // There may be no rounds.
-        step = lines.call("i64", "llvm.smax.i64", "i64", step, "1");
+        String step = step(loop, rounds, work);
         String threads = THREADS;
         String slot = words("context", context.words());
         context.fill(lines, slot);
@@ -194,16 +184,12 @@ final class RangeWriter {
         RangeContext.put(lines, slot, RangeContext.STEP, "i64", step);
         RangeContext.put(lines, slot, RangeContext.ROUNDS, "i64", rounds);
         RangeContext.put(lines, slot, RangeContext.FIRST, "i64", "-1");
-        String records = null;
         if (usage.stops()) {
-            records = words("records", WORDS * LoopCost.MOST_PARTS);
-            RangeContext.put(lines, slot, RangeContext.RECORDS, "ptr", records);
+            RangeContext.put(lines, slot, RangeContext.RECORDS, "ptr", records());
             RangeContext.put(lines, slot, RangeContext.ASKED, "ptr", "%failure");
         }
-        String partials = null;
         if (!loop.sums().isEmpty()) {
-            partials = words("partials", loop.sums().size() * LoopCost.MOST_PARTS);
-            RangeContext.put(lines, slot, RangeContext.PARTIALS, "ptr", partials);
+            RangeContext.put(lines, slot, RangeContext.PARTIALS, "ptr", partials(loop));
         }
         lines.add("call void @", RANGES, "(ptr ", slot, ", i64 ", threads, ")");
         if (!loop.scratch().isEmpty()) {
@@ -211,15 +197,42 @@ final class RangeWriter {
                     "ptr"), ")");
         }
         if (usage.stops()) {
-            failure(slot, records);
+            failure(slot, records());
         }
-        if (partials != null) {
-            String all = partials;
-            String i = lines.fresh();
-            lines.loop(i, ceiling(rounds, step), null, () -> add(loop, lines.value(
-                    "getelementptr inbounds i64, ptr ", all, ", i64 ", lines.value("mul i64 ", i,
-                            ", ", Integer.toString(loop.sums().size())))));
+        if (!loop.sums().isEmpty()) {
+            addAll(loop, ceiling(rounds, step));
         }
+    }
+
+    /** How many rounds a part has: they follow from sizes alone. */
+    private String step(ParallelLoop loop, String rounds, String work) {
+        String wished = lines.value("fptosi double ", lines.value("call double @llvm.minnum.f64("
+                + "double ", lines.value("fdiv double ", work, ", ", LoopCost.part()),
+                ", double ", Integer.toString(LoopCost.MOST_PARTS), ".0)"), " to i64");
+        String parts = lines.call("i64", "llvm.smax.i64", "i64", wished, "1");
+        String step = ceiling(rounds, parts);
+        if (lines(loop) || writers.apply(new Lines()).tiled(loop.divided().getFirst())) {
+            String elements = Integer.toString(loop.outer() > 0 ? COLUMNS : ELEMENTS);
+            step = lines.value("mul i64 ", ceiling(step, elements), ", ", elements);
+        }
+        // There may be no rounds.
+        return lines.call("i64", "llvm.smax.i64", "i64", step, "1");
+    }
+
+    private String records() {
+        return words("records", WORDS * LoopCost.MOST_PARTS);
+    }
+
+    private String partials(ParallelLoop loop) {
+        return words("partials", loop.sums().size() * LoopCost.MOST_PARTS);
+    }
+
+    /** Adds what so many parts have added up to the sums, in order. */
+    private void addAll(ParallelLoop loop, String parts) {
+        String i = lines.fresh();
+        lines.loop(i, parts, null, () -> add(loop, lines.value("getelementptr inbounds i64, ptr ",
+                partials(loop), ", i64 ", lines.value("mul i64 ", i, ", ",
+                        Integer.toString(loop.sums().size())))));
     }
 
     /** Words of 64 bits of the kernel's frame. */
@@ -309,16 +322,7 @@ final class RangeWriter {
         }
         ScratchBlocks scratch = loop.scratch().isEmpty() ? null : ScratchBlocks.take(body);
         if (scratch != null) {
-            String at = "0";
-            ExprWriter there = writers.apply(body).exprs();
-            int dim = kernel.params().size();
-            for (String d : usage.dims()) {
-                there.bind(d, args.get(dim++).substring("i64 ".length()));
-            }
-            for (Map.Entry<Integer, Size> s : loop.scratch().entrySet()) {
-                args.set(s.getKey(), "ptr " + scratch.address(at, args.get(s.getKey())));
-                at = body.value("add i64 ", at, ", ", bytes(s.getValue(), s.getKey(), there, body));
-            }
+            scratch(loop, scratch, args, body);
         }
         String call = "call " + usage.resultType() + " " + range.name() + "("
                 + String.join(", ", args) + ")";
@@ -335,6 +339,20 @@ final class RangeWriter {
         body.add("ret void");
         return "\ndefine internal void " + name + "(ptr %context, i64 %from, i64 %to) #2 {\n"
                 + body.text() + "}\n";
+    }
+
+    /** Puts blocks in the place of the parameters that are scratch. */
+    private void scratch(ParallelLoop loop, ScratchBlocks scratch, List<String> args, Lines body) {
+        String at = "0";
+        ExprWriter there = writers.apply(body).exprs();
+        int dim = kernel.params().size();
+        for (String d : usage.dims()) {
+            there.bind(d, args.get(dim++).substring("i64 ".length()));
+        }
+        for (Map.Entry<Integer, Size> s : loop.scratch().entrySet()) {
+            args.set(s.getKey(), "ptr " + scratch.address(at, args.get(s.getKey())));
+            at = body.value("add i64 ", at, ", ", bytes(s.getValue(), s.getKey(), there, body));
+        }
     }
 
     private static void tell(Lines body, String part, String record, String status) {
