@@ -214,18 +214,22 @@
    :examples [[[:sub [:matmul x y] [:matmul u v]] => [:gemm [:matmul x y] 1.0 [:neg 1.0] u v]]]}
   {:name :sum-onto-state, :lhs [:add ?c [:gemm ?p 1 ?s ?x ?y]]
    :rhs (fn [m] [:gemm [:add ?c ?p] (number m 1.0) ?s ?x ?y])
-   :when #(in-state? % ?c), :share :sole, :keeps :regroup
+   :when #(and (in-state? % ?c) (as-long? % (product-shape % ?x ?y)))
+   :share :sole, :keeps :regroup
    :why "One product after the other accumulates into the state."
    :types {x [:f64 [3 2]], y [:f64 [2 4]], w [:shared [:f64 [3 4]]], z [:f64 [3 4]]}
    :examples [[[:add w [:gemm z 1.0 0.5 x y]] => [:gemm [:add w z] 1.0 0.5 x y]]]
-   :refuses [[[:add v [:gemm z 1.0 0.5 x y]] {v [:f64 [3 4]]}]]}
+   :refuses [[[:add v [:gemm z 1.0 0.5 x y]] {v [:f64 [3 4]]}]
+             [[:add w [:gemm z 1.0 0.5 x y]] {x [:f64 [1 2]], z [:f64 [1 4]]}]]}
   {:name :sum-off-state, :lhs [:sub ?c [:gemm ?p 1 ?s ?x ?y]]
    :rhs (fn [m] [:gemm [:sub ?c ?p] (number m 1.0) [:neg ?s] ?x ?y])
-   :when #(in-state? % ?c), :share :sole, :keeps :regroup
+   :when #(and (in-state? % ?c) (as-long? % (product-shape % ?x ?y)))
+   :share :sole, :keeps :regroup
    :why "One product after the other accumulates into the state."
    :types {x [:f64 [3 2]], y [:f64 [2 4]], w [:shared [:f64 [3 4]]], z [:f64 [3 4]]}
    :examples [[[:sub w [:gemm z 1.0 0.5 x y]] => [:gemm [:sub w z] 1.0 -0.5 x y]]]
-   :refuses [[[:sub v [:gemm z 1.0 0.5 x y]] {v [:f64 [3 4]]}]]}
+   :refuses [[[:sub v [:gemm z 1.0 0.5 x y]] {v [:f64 [3 4]]}]
+             [[:sub w [:gemm z 1.0 0.5 x y]] {x [:f64 [1 2]], z [:f64 [1 4]]}]]}
   {:name :scaled-sum, :lhs [:mul ?t [:gemm ?p 1 ?s ?x ?y]]
    :rhs (fn [m] [:gemm [:mul ?t ?p] (number m 1.0) [:mul ?t ?s] ?x ?y])
    :when #(and (rule/scalar? % ?t) (in-own-memory? (:builder %) (% ?p)))

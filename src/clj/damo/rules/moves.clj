@@ -58,7 +58,9 @@
         back (fn [id]
                (let [[of {p :axes} x] (graph/node builder id)]
                  (cond (empty? (type/shape-of (graph/node-type builder id))) id
-                       (and (= :transpose of) (= (range (count axes)) (map p axes))) x)))
+                       (and (= :transpose of) (= (count p) (count axes))
+                            (= (range (count axes)) (map p axes)))
+                       x)))
         below (map back operands)]
     (when (and (= :elementwise (op/kind op)) (not (op/on-host? op)) (every? some? below)
                (not= below operands))
