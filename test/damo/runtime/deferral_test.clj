@@ -112,3 +112,19 @@
         (dotimes [_ n] ((:f c) x))
         (is (near? (state a) (state c)))
         (is (near? (state b) (state c)))))))
+
+(deftest operands-of-another-dtype
+  (doseq [dtype [:bf16 :f16]
+          :let [x (data dtype 64 1)
+                made (fn []
+                       (let [w (d/shared 'w (random (Random. 11) :f32 [64 300]))
+                             given (d/input 'x [dtype [1 64]])
+                             y (d/dot (d/cast given :dtype :f32) w), loss (d/sum (d/sqr y))]
+                         {:f (d/function [given] loss
+                                         {:updates {w (d/sub w (d/mul 0.01 (d/grad loss w)))}})
+                          :states [w]}))
+                [a b] (repeatedly 2 made)]]
+    (testing dtype
+      (dotimes [_ 5] ((:f a) x))
+      (d/call-n (:f b) 5 x)
+      (is (= (state a) (state b))))))
