@@ -26,22 +26,26 @@
   [{:keys [name rules]}]
   (filter #(contains? #{nil name} (:set %)) rules))
 
+(def ^:private identified
+  "What a rule is known by: rules for derivatives, which are of no mode, may have the same names."
+  (juxt :name :lhs :rhs))
+
 (defn- families
-  "{rule-name family} of the rule sets that the namespaces of Damo's rules define."
+  "{identified-rule family} of the rule sets that the namespaces of Damo's rules define."
   []
   (into {} (for [space (sort-by str (all-ns)) :when (str/starts-with? (str space) "damo.rules.")
                  [_ v] (ns-publics space) :let [x @v]
                  :when (and (rule/rule-set? x) (:ns x))
-                 {:keys [name]} (:rules x)]
-             [name (select-keys x [:ns :name :doc])])))
+                 rule (:rules x)]
+             [(identified rule) (select-keys x [:ns :name :doc])])))
 
 (defn rules
   "[phase [[family rules] …]] of all rules, in the order in which they are tried."
   []
   (let [family-of (families)]
     (for [phase phases, :let [own (own-rules phase)] :when (seq own)]
-      [phase (for [group (partition-by #(family-of (:name %)) own)]
-               [(family-of (:name (first group))) group])])))
+      [phase (for [group (partition-by (comp family-of identified) own)]
+               [(family-of (identified (first group))) group])])))
 
 ;; ## What is said of a rule
 
