@@ -183,7 +183,7 @@
 
 (defn- onto-value
   "The template of beta·p + sign·q, written onto p, where q is a product and p lies in memory; both
-  of the type of the root. nil where they are no such nodes."
+  of the type of the root; beta is a number. nil where they are no such nodes."
   [{:keys [builder type] :as m} ?p beta ?q sign]
   (let [[op {:keys [shape]} & args] (graph/node builder (m ?q)), signed #(if (= sign -) [:neg %] %)
         [x y :as matrices] (map rule/argument (take-last 2 args))]
@@ -191,14 +191,15 @@
                (in-own-memory? builder (m ?p)))
       (case op
         :matmul (when (every? #(<= 2 (count (type/shape-of (graph/node-type builder %)))) args)
-                  [:gemm ?p beta (signed (number m 1.0)) x y])
-        :scaled-matmul [:gemm ?p beta (signed (rule/argument (first args))) x y]
+                  [:gemm ?p (number m beta) (signed (number m 1.0)) x y])
+        :scaled-matmul [:gemm ?p (number m beta)
+                        (signed (rule/argument (first args))) x y]
         nil))))
 
 (defrules sums
   "Sums of products, each onto the one before; and onto other values that lie in memory."
   {:name :sum-with-product, :lhs [:add ?p ?q]
-   :rhs (fn [m] (onto-value m ?p (number m 1.0) ?q +))
+   :rhs (fn [m] (onto-value m ?p 1.0 ?q +))
    :share :arguments, :keeps :value, :why "No second array, and no pass that adds."
    :types {y [:f64 [3 4]], u [:f64 [2 5]], v [:f64 [5 4]], s [:f64 []], z [:f64 [2 4]]}
    :examples [[[:add [:matmul x y] [:matmul u v]] => [:gemm [:matmul x y] 1.0 1.0 u v]]
@@ -207,8 +208,8 @@
               [[:add [:cumsum {:axis 0} z] [:matmul u v]]
                => [:gemm [:cumsum {:axis 0} z] 1.0 1.0 u v]]]}
   {:name :product-off-value, :lhs [:sub ?p ?q]
-   :rhs (fn [m] (or (onto-value m ?p (number m 1.0) ?q -)
-                    (onto-value m ?q (number m -1.0) ?p +)))
+   :rhs (fn [m] (or (onto-value m ?p 1.0 ?q -)
+                    (onto-value m ?q -1.0 ?p +)))
    :share :arguments, :keeps :value, :why "No second array, and no pass that subtracts."
    :types {y [:f64 [3 4]], u [:f64 [2 5]], v [:f64 [5 4]], s [:f64 []]}
    :examples [[[:sub [:matmul x y] [:matmul u v]] => [:gemm [:matmul x y] 1.0 [:neg 1.0] u v]]]}

@@ -110,7 +110,8 @@
     [(keys/loop-over line n (fn [body i] (lower/emit! body [:store keys i (in body i)])))
      (keys/loop-over line k (fn [body i] (lower/emit! body [:store seen i zero])))
      [:sort keys n k room]
-     (into [:if [:gt [:size k] zero]]
+     ;; Once where anything is wanted: a loop, so that an empty line is not looked at.
+     (into [:for (lower/fresh cx "v") [:min 1 k]]
            [[:let last-one [:load keys [:max 0 [:- k 1]]]]
             (keys/loop-over line n (fn [body i]
                                      (let [v (in body i)]
