@@ -84,6 +84,16 @@
           :let [{h :values} (running/outcome #(unrolled/unrolled g dims))] :when h]
     (is (= found (values #(eval/run h env))) (pr-str recipe dims))))
 
+(defn- as-shown
+  "A graph for the plan, whose outputs may show all of a node in another shape, with that said by
+  nodes, as the interpreter wants it."
+  [{:keys [shown outputs] :as g}]
+  (reduce (fn [{:keys [nodes] :as g} [k [_ shape :as type]]]
+            (-> (update g :nodes conj [:reshape {:shape shape} (outputs k)])
+                (update :types conj type)
+                (assoc-in [:outputs k] (count nodes))))
+          g shown))
+
 (defn- stages
   "[what graph] of all that a mode makes of a graph on its way to the plan."
   [{:keys [graph inputs states]} mode]
@@ -91,7 +101,7 @@
         with-leaves #(-> % (plan/with-leaves :input inputs) (plan/with-leaves :shared states))]
     (mapv (fn [[what g]] [what (with-leaves g)])
           (conj (mapv (juxt :what :graph) stages)
-                ["what the plan takes" (pass/prepare (:graph (peek stages)))]))))
+                ["what the plan takes" (as-shown (pass/prepare (:graph (peek stages))))]))))
 
 (deftest rules-and-passes-keep-values
   (doseq [[k recipe] (map-indexed vector (recipes 40 {:smooth false}))
