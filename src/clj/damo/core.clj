@@ -239,6 +239,7 @@
   :mode :fast-run | :fast-compile | :debug | :nan-guard | :sync | :none, or a map of it,
     {:mode :fast-run, :exclude #{rules or promises}, :include …, :regroup true, :rules [my-rules]}
   :threads – how many threads a call may use, where the process has more (see set-threads!)
+  :trust-input – a call costs less; no other thread may close its arguments meanwhile
   :name – for messages; :allow-downcast – lets :f64 data be rounded to :f32 inputs
   :on-unused-input :raise | :warn | :ignore"
   [inputs outputs & options]

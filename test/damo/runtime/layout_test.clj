@@ -109,8 +109,8 @@
         fs (users states dtype shape)
         parts (vec (for [seed (range 4)]
                      (let [r (Random. seed)]
-                       {:args [(d/tensor (matrix r 3 rows) dtype)
-                               (d/tensor (matrix r 3 columns) dtype)]
+                       {:args [(d/tensor (matrix r 33 rows) dtype)
+                               (d/tensor (matrix r 33 columns) dtype)]
                         :calls (vec (repeatedly 40 #(nth [:update :forward :rows :update :both
                                                           :gram] (.nextInt r 6))))})))
         runs (mapv (fn [{:keys [args calls]}] (future (doseq [f calls] (apply (fs f) args)) :done))
@@ -125,7 +125,7 @@
                                      (fn [j y]
                                        (+ y (* times (reduce + (map #(* (nth (nth x %) i)
                                                                         (nth (nth e %) j))
-                                                                    (range 3))))))
+                                                                    (range 33))))))
                                      row)))
                              m))))
                    before parts)
@@ -137,7 +137,7 @@
         x (d/input 'x [:f32 ['m 64]]), e (d/input 'e [:f32 ['m 128]])
         f (d/function [x e] [(d/dot x w) (d/take (d/iota [9]) at)]
                       {:updates {w (d/add w (d/dot (d/transpose x) e)), at (d/add at 1)}})
-        args [(d/ones [4 64] :f32) (d/ones [4 128] :f32)]]
+        args [(d/ones [32 64] :f32) (d/ones [32 128] :f32)]]
     (d/call-n f 8 (first args) (second args))
     (apply f args)
     (d/set-value! at 0)
@@ -158,7 +158,7 @@
         x (d/input 'x [:f32 ['m 64]])
         by-state (d/function [x] (d/dot x w))
         by-constant (d/function [x] (d/dot x (d/tensor start :f32)))
-        arg (d/tensor (matrix (Random. 8) 20 64) :f32)
+        arg (d/tensor (matrix (Random. 8) 40 64) :f32)
         row (d/tensor (matrix (Random. 8) 1 64) :f32)
         file #(let [f (java.io.File/createTempFile "layout" ".damo")]
                 (try (d/save (str f) {:by-state by-state})

@@ -62,7 +62,7 @@
     named))
 
 (defn- call-core ^objects [^Function function ^objects args]
-  (if (and (= 1 (alength args)) (map? (aget args 0)))
+  (if (and (= 1 (alength args)) (not (instance? Tensor (aget args 0))) (map? (aget args 0)))
     (.callNamed function (by-name (aget args 0)))
     (.call function args)))
 
@@ -155,9 +155,10 @@
   [^Compiled f ^objects args]
   (let [^Function function (.function f)]
     (explaining (.info f)
-      (as-asked (.form f) (if-let [around (.around f)]
-                           (around #(call-core function args) args)
-                           (call-core function args))))))
+      (if-let [around (.around f)]
+        (as-asked (.form f) (around #(call-core function args) args))
+        (let [values (call-core function args)]
+          (if (identical? :one (.form f)) (aget values 0) (as-asked (.form f) values)))))))
 
 (defn- port-type [{:keys [dtype shape]}] [dtype shape])
 
@@ -344,6 +345,7 @@
     (let [[graph spec] (settled (dissoc graph :keep) (spec-of opts inputs form n whole))
           {:keys [^Function function] :as result} (function-of graph spec)]
       (some->> (:threads opts) int (.threads function))
+      (when (:trust-input opts) (.trust function))
       (wrap function form (checked-calls graph spec)
             (-> (dissoc result :function)
                 (assoc :states states, :shared shared

@@ -15,6 +15,8 @@ final class Frame implements AutoCloseable {
     private static final int INTERRUPTED = 2;
     /** A call of less work than this, under a millisecond, is not worth an interrupt. */
     private static final double SHORT = 1e5;
+    /** One of less than this takes no longer than the way into native code and back. */
+    private static final double TINY = 1e3;
 
     private final Plan plan;
     private final Workspace work;
@@ -71,9 +73,7 @@ final class Frame implements AutoCloseable {
     private void pinStates(long n, Bound bound) {
         for (int i = 0; i < plan.states.length; i++) {
             State state = plan.states[i];
-            Tensor memory = state.memory();
-            work.put(plan.stateBuffers[i], memory.pinAddress());
-            memory.unpin();
+            work.put(plan.stateBuffers[i], state.memory().address());
             work.matrices().state(i, state, n, bound);
         }
     }
@@ -117,7 +117,7 @@ final class Frame implements AutoCloseable {
                 ? NativeCalls.repeatKeeping(plan.repeat, work.buffers(), work.dims(),
                         work.failure(), n, operands.lenders())
                 : n == 1 ? NativeCalls.call(plan.entry, work.buffers(), work.dims(),
-                        work.failure())
+                        work.failure(), work.bound().binding().work() < TINY)
                 : NativeCalls.repeat(plan.repeat, work.buffers(), work.dims(), work.failure(), n);
     }
 

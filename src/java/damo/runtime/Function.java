@@ -130,6 +130,15 @@ public final class Function implements AutoCloseable {
     }
 
     /**
+     * Takes the caller's word that no other thread closes an argument during a call, which then is
+     * not held open; arguments are checked for the rest. Returns this function.
+     */
+    public Function trust() {
+        plan.trusts = true;
+        return this;
+    }
+
+    /**
      * Lets calls that begin from now on use at most so many threads, however many the process has
      * ({@link damo.Damo#threads(int)}); results are the same for every number. Returns this
      * function. Throws "bad-threads".

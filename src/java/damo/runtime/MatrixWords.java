@@ -45,8 +45,7 @@ final class MatrixWords implements AutoCloseable {
             if (spare[k] == null || spare[k].elements() != bytes) {
                 free(k);
                 spare[k] = Tensor.uninitialized(DType.U8, bytes);
-                set(table.spare(k), spare[k].pinAddress());
-                spare[k].unpin();
+                set(table.spare(k), spare[k].address());
             }
         }
     }
@@ -54,8 +53,7 @@ final class MatrixWords implements AutoCloseable {
     private void constant(int k, Bound next) {
         int buffer = matrices.buffer(k);
         Tensor t = next.panels[k] ? plan.packed(k, next.binding()) : plan.constant(buffer);
-        words.setAtIndex(ValueLayout.JAVA_LONG, buffer, t.pinAddress());
-        t.unpin();
+        words.setAtIndex(ValueLayout.JAVA_LONG, buffer, t.address());
         set(table.layout(k), next.panels[k] ? 1 : 0);
     }
 

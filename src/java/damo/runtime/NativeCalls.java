@@ -12,20 +12,25 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Calls of {@code damo_call} and {@code damo_repeat}: addresses in, status out. Calls are not
- * "critical" in the linker's sense: they may take long, and the garbage collector must not wait.
+ * Calls of {@code damo_call} and {@code damo_repeat}: addresses in, status out. Calls that may take
+ * long are not "critical" in the linker's sense: the garbage collector must not wait for them.
  */
 final class NativeCalls {
     private static final MethodHandle CALL = handle(3, 0);
+    private static final MethodHandle TINY = handle(3, 0, Linker.Option.critical(false));
     private static final MethodHandle REPEAT = handle(4, 0);
     private static final Map<Integer, MethodHandle> KEEPING = new ConcurrentHashMap<>();
 
     private NativeCalls() { }
 
-    /** Runs the function once; returns its status. */
-    static int call(MemorySegment entry, long buffers, long dims, long failure) {
+    /**
+     * Runs the function once; returns its status. {@code tiny} tells that it takes nanoseconds,
+     * comes not back to Java, and waits for nobody.
+     */
+    static int call(MemorySegment entry, long buffers, long dims, long failure, boolean tiny) {
         try {
-            return (int) CALL.invokeExact(entry, buffers, dims, failure);
+            return tiny ? (int) TINY.invokeExact(entry, buffers, dims, failure)
+                    : (int) CALL.invokeExact(entry, buffers, dims, failure);
         } catch (Throwable e) {
             throw rethrown(e);
         }
@@ -62,12 +67,12 @@ final class NativeCalls {
     }
 
     @SuppressWarnings("restricted")
-    private static MethodHandle handle(int longs, int segments) {
+    private static MethodHandle handle(int longs, int segments, Linker.Option... options) {
         MemoryLayout[] args = new MemoryLayout[longs + segments];
         Arrays.fill(args, 0, longs, ValueLayout.JAVA_LONG);
         Arrays.fill(args, longs, args.length, ValueLayout.ADDRESS);
         return Linker.nativeLinker().downcallHandle(FunctionDescriptor.of(ValueLayout.JAVA_INT,
-                args));
+                args), options);
     }
 
     /** What a native call can throw in Java is unchecked: no exception comes out of native code. */

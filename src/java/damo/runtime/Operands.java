@@ -14,6 +14,7 @@ final class Operands {
     private final Tensor[] inputs;
     private final long[] inputAt;
     private final boolean[] converted;
+    private final boolean[] trusted;
     private final long[] outputAt;
     /** The caller's outputs, and those that native code writes, which may be copies of them. */
     private Tensor[] given;
@@ -29,6 +30,7 @@ final class Operands {
         this.inputs = new Tensor[program.inputs().size()];
         this.inputAt = new long[inputs.length];
         this.converted = new boolean[inputs.length];
+        this.trusted = new boolean[inputs.length];
         this.outputAt = new long[program.outputs().size()];
     }
 
@@ -48,7 +50,8 @@ final class Operands {
             Tensor t = args[i] instanceof Tensor tensor && tensor.dtype() == plan.inputDtypes[i]
                     ? tensor : Arguments.convert(program, i, args[i], plan.downcast());
             converted[i] = t != args[i];
-            long address = t.pinAddress();
+            trusted[i] = plan.trusts && trusted(t);
+            long address = trusted[i] ? t.address() : t.pinAddress();
             inputs[i] = t;
             pinnedInputs = i + 1;
             // Where the argument lies, copied or not: whether an output may overlap it should not
@@ -60,6 +63,11 @@ final class Operands {
             lenders += inputs[i].lender() == null ? 0 : 1;
             work.put(plan.inputBuffers[i], address);
         }
+    }
+
+    /** Whether the tensor may be used as it is by who vouches that nobody closes it meanwhile. */
+    private static boolean trusted(Tensor t) {
+        return t.lender() == null && t.address() % Arguments.ALIGNMENT == 0;
     }
 
     /** Takes an aligned copy in place of a view or a wrapped tensor that begins anywhere. */
@@ -95,8 +103,7 @@ final class Operands {
             outputs[i] = work.output(port.dtype(), plan.countedOutputs[i]
                     ? new long[] {binding.elements()[port.buffer()]}
                     : binding.outputShapes().get(i), binding.bytes()[port.buffer()]);
-            outputAt[i] = outputs[i].pinAddress();
-            outputs[i].unpin();
+            outputAt[i] = outputs[i].address();
         }
     }
 
@@ -115,8 +122,7 @@ final class Operands {
         for (int i = 0; i < given.length; i++) {
             if (outputAt[i] % Arguments.ALIGNMENT != 0) {
                 outputs[i] = given[i].copy();
-                outputAt[i] = outputs[i].pinAddress();
-                outputs[i].unpin();
+                outputAt[i] = outputs[i].address();
             }
             lenders += outputs[i].lender() == null ? 0 : 1;
         }
@@ -174,7 +180,9 @@ final class Operands {
     /** Ends the call's hold on its tensors, however it went. */
     void release() {
         for (int i = 0; i < pinnedInputs; i++) {
-            inputs[i].unpin();
+            if (!trusted[i]) {
+                inputs[i].unpin();
+            }
             if (converted[i]) {
                 inputs[i].close();
             }

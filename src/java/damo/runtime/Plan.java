@@ -51,6 +51,8 @@ final class Plan implements AutoCloseable {
     final int[] outputBuffers;
     /** Which outputs have a shape that is known after a call only. */
     final boolean[] countedOutputs;
+    /** Whether the caller vouches that nobody closes arguments during a call. */
+    volatile boolean trusts;
     /** How many threads a call may use, however many the process has. */
     volatile int threads = Threads.MOST;
 

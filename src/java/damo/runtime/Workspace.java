@@ -3,6 +3,7 @@ package damo.runtime;
 import damo.program.FailureRecord;
 import damo.program.Program;
 import damo.tensor.DType;
+import damo.tensor.Slab;
 import damo.tensor.Tensor;
 import damo.verify.Binding;
 import java.lang.foreign.MemorySegment;
@@ -39,8 +40,7 @@ final class Workspace implements AutoCloseable {
         for (int b = 0; b < dimsAt; b++) {
             if (plan.constant(b) != null) {
                 // The plan keeps constants as long as any frame lives.
-                put(b, plan.constant(b).pinAddress());
-                plan.constant(b).unpin();
+                put(b, plan.constant(b).address());
             }
         }
     }
@@ -123,8 +123,7 @@ final class Workspace implements AutoCloseable {
         bound = null;
         Binding binding = next.binding();
         reserve(binding.arenaBytes());
-        long base = arena.pinAddress();
-        arena.unpin();
+        long base = arena.address();
         for (int b = 0; b < dimsAt; b++) {
             if (binding.offsets()[b] >= 0) {
                 put(b, base + binding.offsets()[b]);

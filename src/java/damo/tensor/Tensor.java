@@ -22,7 +22,6 @@ import java.util.function.Function;
  * <pre>{@code
  * try (Tensor t = Tensor.of(new double[][] {{1, 2}, {3, 4}})) {
  *     t.get(); // [[1.0 2.0] [3.0 4.0]]
- *     t.get(1).toString(); // "#damo/tensor [:f64 [2]] [3.0 4.0]"
  * }
  * }</pre>
  */
@@ -36,7 +35,7 @@ public final class Tensor extends AbstractList<Object>
     private final boolean owner;
     private volatile boolean ended;
 
-    private Tensor(Memory memory, long address, DType dtype, long[] shape, boolean owner) {
+    Tensor(Memory memory, long address, DType dtype, long[] shape, boolean owner) {
         this.memory = memory;
         this.address = address;
         this.dtype = dtype;
@@ -57,10 +56,8 @@ public final class Tensor extends AbstractList<Object>
     /** A new tensor of zeros (false for bool). Throws as {@link #uninitialized}. */
     public static Tensor zeros(DType dtype, long... shape) {
         Tensor t = uninitialized(dtype, shape);
-        return t.with(data -> {
-            data.fill((byte) 0);
-            return t;
-        });
+        t.with(data -> data.fill((byte) 0));
+        return t;
     }
 
     /** A new tensor with that number or boolean everywhere. */
@@ -258,12 +255,7 @@ public final class Tensor extends AbstractList<Object>
     /** The number of a 0-d tensor as a double, true as 1. Throws "shape-mismatch" otherwise. */
     public double doubleValue() {
         requireScalar();
-        MemorySegment data = pin();
-        try {
-            return Elements.getDouble(data, dtype, 0);
-        } finally {
-            unpin();
-        }
+        return with(data -> Elements.getDouble(data, dtype, 0));
     }
 
     /** The integer of a 0-d tensor, true as 1. Throws "shape-mismatch", "dtype-mismatch". */
@@ -322,6 +314,14 @@ public final class Tensor extends AbstractList<Object>
             throw Memory.closed();
         }
         memory.pin();
+        return address;
+    }
+
+    /** The same without keeping the memory, for who knows that nobody closes it meanwhile. */
+    public long address() {
+        if (isClosed()) {
+            throw Memory.closed();
+        }
         return address;
     }
 

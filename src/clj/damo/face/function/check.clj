@@ -20,8 +20,8 @@
   (apply str (for [i (take 8 inputs)] (str "\n  input: " (expr/describe i)))))
 
 (def options
-  "The options of a function, as damo.data.attribute has schemas. :trust-input is there for programs
-  that come from Theano: nothing depends on it, since the checks of arguments keep memory safe."
+  "The options of a function, as damo.data.attribute has schemas. :trust-input saves what is done
+  against threads that close arguments during a call; dtypes and shapes are looked at anyway."
   {:updates {:default nil}, :givens {:default nil}, :mode {:default nil}, :name {:default nil}
    :allow-downcast {:default nil, :is :flag}, :on-unused-input {:default nil, :is :policy}
    :threads {:default nil, :is :threads}, :trust-input {:default nil, :is :flag}})

@@ -1,33 +1,34 @@
-package damo.runtime;
-
-import damo.tensor.DType;
-import damo.tensor.Tensor;
+package damo.tensor;
 
 /**
  * New tensors for outputs. Small ones live in a piece of memory that they share with their
  * neighbours: it is freed when all of them are unreachable, which costs a scalar far less than a
  * registration with the garbage collector of its own.
  */
-final class Slab {
+public final class Slab {
     /** Outputs of at most so many bytes share memory. */
     private static final long SMALL = 256;
     private static final long BYTES = 4096;
+    /** Where native code lets a buffer begin. */
+    private static final long ALIGNMENT = 64;
 
-    private Tensor memory;
+    private Memory memory;
     private long used;
 
-    /** A tensor of that dtype and shape, which has so many bytes, with any contents. */
-    Tensor cut(DType dtype, long[] shape, long bytes) {
+    /**
+     * A tensor of that dtype and shape, which has so many bytes, with any contents; the shape is
+     * never changed, by nobody.
+     */
+    public Tensor cut(DType dtype, long[] shape, long bytes) {
         if (bytes > SMALL) {
             return Tensor.uninitialized(dtype, shape);
         }
         if (memory == null || used + bytes > BYTES) {
-            memory = Tensor.uninitialized(DType.U8, BYTES);
+            memory = Memory.allocate(BYTES);
             used = 0;
         }
-        Tensor output = memory.reinterpret(used, dtype, shape);
-        used += Math.max(Arguments.ALIGNMENT, bytes
-                + Arguments.ALIGNMENT - 1 & -Arguments.ALIGNMENT);
+        Tensor output = new Tensor(memory, memory.address + used, dtype, shape, false);
+        used += Math.max(ALIGNMENT, bytes + ALIGNMENT - 1 & -ALIGNMENT);
         return output;
     }
 }
