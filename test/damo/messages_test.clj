@@ -284,7 +284,7 @@
 (deftest options-and-modes
   (says :damo.attribute/unknown-option
         [(str "there is no option :update; there are :allow-downcast, :givens, :mode, :name,"
-              " :on-unused-input, :trust-input, :updates")
+              " :on-unused-input, :threads, :trust-input, :updates")
          "  function made at: here"
          "  try: did you mean :updates?"]
         (d/function [v] (d/sum v) {:update {}}))

@@ -62,9 +62,9 @@
   (is (= [[:kernel :exp] [:kernel :lt :add :where :check-index :take]]
          (units '[:take [:exp r] i]))))
 
-(deftest searches-run-along-the-innermost-axis
+(deftest searches-across-lines-are-two-reductions
   (let [{:keys [units]} (scheduled '[:argmax {:axis 0} x])]
-    (is (= '[[m n]] (map :axes units)))))
+    (is (= '[[n m] [n m]] (map :axes units)))))
 
 (deftest loops-run-along-memory
   (testing "a kernel of columns takes no rows, whose elements would lie inside of its loop"

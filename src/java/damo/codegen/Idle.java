@@ -39,7 +39,7 @@ final class Idle {
             case Kernel.Acc a -> own.contains(a.name());
             case Kernel.If f -> idle(f.body(), own, names);
             case Kernel.Store x -> false;
-            case Kernel.Sort x -> false;
+            case Kernel.Sort x -> some(x.count(), own, names);
             case Kernel.Index x -> false;
             case Kernel.Require x -> false;
         });
@@ -48,8 +48,7 @@ final class Idle {
     private static boolean idle(Kernel.For f, Set<String> own, List<String> names) {
         int before = names.size();
         own.add(f.var());
-        if (f.extent() instanceof Size.Name n && !own.contains(n.name())) {
-            names.add(n.name());
+        if (some(f.extent(), own, names)) {
             return true;
         }
         if (f.extent() instanceof Size.Int i && i.value() == 0 || idle(f.body(), own, names)) {
@@ -57,5 +56,10 @@ final class Idle {
         }
         names.subList(before, names.size()).clear();
         return false;
+    }
+
+    /** Whether a size is one of the names, which is added. */
+    private static boolean some(Size size, Set<String> own, List<String> names) {
+        return size instanceof Size.Name n && !own.contains(n.name()) && names.add(n.name());
     }
 }

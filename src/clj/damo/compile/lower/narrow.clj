@@ -134,7 +134,8 @@
       {:lines per-line, :line [:* per-line width]
        :blocks (if (integer? per-line)
                  [:quot rows some-line]
-                 [:* [:min 1 per-line] [:quot rows some-line]])})))
+                 ;; Nor where rows are empty: of these there may be more than ever end.
+                 [:* [:min 1 [:* per-line width]] [:quot rows some-line]])})))
 
 (defn- each-row
   "The loops over the rows of a line around a statement, (f index-in-line column)."
