@@ -6,8 +6,8 @@
             [damo.bench.measure :as measure]
             [damo.bench.recurrent :as recurrent]
             [damo.bench.step :as step]
-            [damo.bench.task :as task])
-  (:import [damo.lib Blas]))
+            [damo.bench.task :as task]
+            [damo.core :as d]))
 
 (set! *warn-on-reflection* true)
 
@@ -15,7 +15,7 @@
   "{:rate examples/s (median), :best, :reps, :loss mean of the first 100 steps, :ok? is the loss the
   expected one} of a cell [task threads batch], measured for `seconds` at least."
   [[task threads batch] seconds]
-  (.setThreads (Blas/get) (int threads))
+  (d/set-threads! threads)
   (let [work {:units batch, :check-steps task/check-steps, :check-units task/check-steps}
         {:keys [loss] :as measured} (measure/measure (measure/each (step/stepper task batch))
                                                      work seconds)]
@@ -37,7 +37,7 @@
   "The same of a loop of damo.bench.loop-task, in elements or steps/s, on one thread; `how` is
   :calls, one call a window of a language model, or :native, many windows in a call."
   [task how seconds]
-  (.setThreads (Blas/get) 1)
+  (d/set-threads! 1)
   (let [[run work] (prepared task how)
         {:keys [loss] :as measured} (measure/measure run work seconds)]
     (assoc measured :ok? (task/near? (loop-task/expected task) loss))))
