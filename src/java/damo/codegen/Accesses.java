@@ -172,7 +172,8 @@ final class Accesses {
             if (size.minus(much.times(last)).atLeast(1, positive)) {
                 low = much.equals(factor) ? low : low.minus(much.times(last));
                 high = much.equals(factor) ? high.plus(much.times(last)) : high;
-            } else if (above.put(much, last) != null) {
+            } else if (!much.equals(factor) || above.put(much, last) != null) {
+                // Of two signs, two elements would lie twice as far apart as one reaches.
                 return null;
             }
         }

@@ -20,6 +20,8 @@ import java.util.Set;
  */
 record ParallelLoop(List<Kernel.For> nest, int outer, int count, Map<String, Kernel.Acc> sums,
                     Map<Integer, Size> scratch, Map<String, DType> free) {
+    /** Parts of sums lie on the stack, 2 KiB for each sum. */
+    private static final int MOST_SUMS = 4;
 
     /** Those of the loops of a kernel that may be long. */
     static Map<Kernel.For, ParallelLoop> of(Kernel kernel) {
@@ -54,7 +56,8 @@ record ParallelLoop(List<Kernel.For> nest, int outer, int count, Map<String, Ker
         }
         Names names = new Names(loop);
         Accesses accesses = new Accesses(loop);
-        if (names.foreign || !names.set.isEmpty() || !accesses.within(params)) {
+        if (names.foreign || !names.set.isEmpty() || !accesses.within(params)
+                || names.sums.size() > MOST_SUMS) {
             return null;
         }
         for (int k = 0; k < nest.size() && (k == 0 || names.sums.isEmpty()); k++) {

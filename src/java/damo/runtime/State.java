@@ -194,8 +194,16 @@ public final class State implements AutoCloseable {
             return stamp;
         }
         if (!writing) {
-            lock.unlockRead(stamp);
-            stamp = take(true);
+            long alone = lock.tryConvertToWriteLock(stamp);
+            if (alone == 0 && !rows) {
+                // Nobody waits for others only that calls to come are faster.
+                return stamp;
+            }
+            if (alone == 0) {
+                lock.unlockRead(stamp);
+                alone = take(true);
+            }
+            stamp = alone;
         }
         try {
             if (misplaced(rows)) {
@@ -292,7 +300,12 @@ public final class State implements AutoCloseable {
     public String toString() {
         long stamp = read();
         try {
-            return "#damo/state " + name + " " + (inPanels() ? copy() : value);
+            if (!inPanels() || value.isClosed()) {
+                return "#damo/state " + name + " " + value;
+            }
+            try (Tensor rows = copy()) {
+                return "#damo/state " + name + " " + rows;
+            }
         } finally {
             lock.unlockRead(stamp);
         }
