@@ -61,7 +61,13 @@
 
 (def ^:private together
   "Loops whose rounds do, or may for all that can be shown."
-  '{sum-so-far [[n] [[:f32 :inout [:+ n 1]]]
+  '{two-ways [[n] [[:f32 :inout [:+ [:* 5 n] 1]]]
+              [[:for i n
+                [:for v 2
+                 [:for w 2
+                  [:store 0 [:+ [:+ n i] [:+ [:* n v] [:* [:+ [:* 2 n] 1] w]]]
+                   [:load 0 [:+ [:- [:+ n i] [:* n v]] [:* [:+ [:* 2 n] 1] w]]]]]]]]]
+    sum-so-far [[n] [[:f32 :inout [:+ n 1]]]
                 [[:for i n [:store 0 [:+ i 1] [:add [:load 0 i] [:load 0 [:+ i 1]]]]]]]
     one-element [[n] [[:f32 :in n] [:f32 :inout 1]]
                  [[:for i n [:store 1 0 [:add [:load 1 0] [:load 0 i]]]]]]
