@@ -155,6 +155,31 @@
                  results (contents (calling/program dims params body) values before [1 2 4])]]
      (is (apply = results) (str what values)))))
 
+(deftest what-no-round-computes-is-not-computed-before
+  (fine-grained
+   (Pool/need 4)
+   (doseq [[what params body before after]
+           '[[sum [[:f32 :in [:* m n]] [:f32 :out 1]]
+              [[:var s [:const :f32 0.0]]
+               [:for r m [:for c [:quot n d] [:acc :add s [:load 0 [:+ [:* r n] c]]]]]
+               [:store 1 0 s]]
+              [[] [1.0]] [0.0]]
+             [nest [[:f32 :in 0] [:f32 :out [:* m n]]]
+              [[:for r m
+                [:for c [:quot n d]
+                 [:for e 2
+                  [:store 1 [:+ [:* r n] [:+ [:* 2 c] e]] [:const :f32 1.0]]]]]]
+              [[] []] []]
+             [turned [[:f32 :in [:* m n]] [:f32 :out [:* m n]]]
+              [[:for r m
+                [:for c [:quot n d]
+                 [:store 1 [:+ [:* r n] c] [:load 0 [:+ [:* c m] r]]]]]]
+              [[] []] []]]
+           :let [program (calling/program '[m n d] params body)
+                 results (contents program [0 5 0] (into before [[] (repeat 5 0) []])
+                                   [1 2 4])]]
+     (is (= (repeat 3 [0 after]) (map (juxt :status (comp second :buffers)) results)) what))))
+
 ;; ## Failures
 
 (def ^:private checked

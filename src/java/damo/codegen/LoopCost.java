@@ -118,7 +118,8 @@ final class LoopCost {
             inside = write(f.body());
             nested = before;
         }
-        boolean known = Poly.names(f.extent()).stream().noneMatch(bound::contains);
+        boolean known = SizeWriter.total(f.extent())
+                && Poly.names(f.extent()).stream().noneMatch(bound::contains);
         String rounds = known ? lines.value("sitofp i64 ", sizes.write(f.extent()), " to double")
                 : literal(SOME);
         return lines.value("fmul double ", rounds, ", ", inside);

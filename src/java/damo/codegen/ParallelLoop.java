@@ -71,9 +71,10 @@ record ParallelLoop(List<Kernel.For> nest, int outer, int count, Map<String, Ker
         return null;
     }
 
-    /** Whether nothing inside of the kernel decides how many rounds there are. */
+    /** Whether it is known before the kernel's loops are entered how many rounds there are. */
     private static boolean plain(Size extent, Names names) {
-        return Poly.names(extent).stream().noneMatch(names.bound::contains);
+        return SizeWriter.total(extent)
+                && Poly.names(extent).stream().noneMatch(names.bound::contains);
     }
 
     /** How many loops from number k on have rounds that share nothing, but for the innermost. */

@@ -52,14 +52,14 @@ final class RangeWriter {
     static void tell(Outside outside, int vectorBits) {
         outside.share(RANGES, "void @" + RANGES + "(ptr, i64)", () ->
                 Parallel.module(vectorBits));
-        outside.call(LIBC, "malloc");
+        outside.call(LIBC, "calloc");
         outside.call(LIBC, "free");
     }
 
     /** The declarations that a text of kernels needs. */
     static String declarations(String text) {
         return (text.contains("@" + RANGES + "(") ? "declare void @" + RANGES + "(ptr, i64)\n" : "")
-                + (text.contains("@malloc(") ? "declare ptr @malloc(i64)\n"
+                + (text.contains("@calloc(") ? "declare ptr @calloc(i64, i64)\n"
                 + "declare void @free(ptr)\n" : "");
     }
 
@@ -121,7 +121,7 @@ final class RangeWriter {
     private String rounds(ParallelLoop loop) {
         String rounds = null;
         for (Kernel.For f : loop.divided()) {
-            String extent = exprs.size(f.extent());
+            String extent = exprs.sizes().extent(f.extent());
             rounds = rounds == null ? extent : lines.value("mul i64 ", rounds, ", ", extent);
         }
         return rounds;
@@ -258,8 +258,8 @@ final class RangeWriter {
             String own = bytes(scratch.getValue(), scratch.getKey(), exprs, lines);
             bytes = bytes == null ? own : lines.value("add i64 ", bytes, ", ", own);
         }
-        String block = lines.value("call ptr @malloc(i64 ", lines.value("mul i64 ", bytes, ", ",
-                threads), ")");
+        // Cleared, as a sort of one element leaves its room as it was.
+        String block = lines.value("call ptr @calloc(i64 ", bytes, ", i64 ", threads, ")");
         String some = lines.freshLabel("some");
         lines.add("br i1 ", lines.value("icmp eq ptr ", block, ", null"), ", label %", one,
                 ", label %", some);
@@ -272,7 +272,7 @@ final class RangeWriter {
 
     /** The bytes of so many elements of a parameter, in whole cache lines. */
     private String bytes(Size extent, int param, ExprWriter exprs, Lines lines) {
-        String bytes = lines.value("mul i64 ", exprs.size(extent), ", ",
+        String bytes = lines.value("mul i64 ", exprs.sizes().extent(extent), ", ",
                 Integer.toString(kernel.params().get(param).dtype().bytes()));
         return lines.value("and i64 ", lines.value("add i64 ", bytes, ", 127"), ", -64");
     }

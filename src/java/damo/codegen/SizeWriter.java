@@ -101,4 +101,31 @@ final class SizeWriter {
             case Size.Call c -> c.op() != Size.Op.SUB && natural(c.x()) && natural(c.y());
         };
     }
+
+    /** Appends a size that is used before the loops around it are entered: 0 where it is less. */
+    String extent(Size size) {
+        String value = write(size);
+        return natural(size) ? value : lines.call("i64", "llvm.smax.i64", "i64", value, "0");
+    }
+
+    /**
+     * Whether a size has a value whatever its names are: nothing is divided by what may be 0, of
+     * which bounds are silent where the loops around it make no round.
+     */
+    static boolean total(Size size) {
+        return !(size instanceof Size.Call c) || total(c.x()) && total(c.y())
+                && switch (c.op()) {
+                    case QUOT, DIV, MOD -> positive(c.y());
+                    default -> true;
+                };
+    }
+
+    private static boolean positive(Size size) {
+        return size instanceof Size.Int i && i.value() > 0 || size instanceof Size.Call c
+                && switch (c.op()) {
+                    case MAX -> positive(c.x()) || positive(c.y());
+                    case MUL, MIN -> positive(c.x()) && positive(c.y());
+                    default -> false;
+                };
+    }
 }

@@ -55,6 +55,7 @@ final class TurnedCopy {
         Kernel.Load load = loaded(inner.body(), store.value());
         if (load == null || load.param() == store.param()
                 || memories.get(load.param()).dtype() != memories.get(store.param()).dtype()
+                || !SizeWriter.total(inner.extent())
                 || !zero(Coefficients.of(inner.extent(), outer.var()))
                 || !turned(store.index(), load.index(), inner.var(), outer.var())) {
             return null;
