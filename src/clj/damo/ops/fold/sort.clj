@@ -19,18 +19,15 @@
   {:axis {:default -1, :is :axis, :doc "the axis to sort along"}
    :descending {:default false, :doc "true: the largest first, NaN before all; equal elements keep
   their order nevertheless"}
-   :k {:default nil, :is :dim, :own-check true
+   :k {:default nil, :is :dim
        :doc "how many of the first to give, a dim, for less than all of them take; nil: all"}})
 
 (defn- check-k [{:keys [k] :as attrs} [[_ shape] :as types]]
   (let [{:keys [axis] :as attrs} (typing/normal-axis attrs types), n (nth shape axis)]
-    (when k
-      (typing/check-shape [k])
-      (when (and (integer? k) (integer? n) (< n k))
-        (fail! :damo.op.sort/too-many
-               (str "there are no " k " elements to take along axis " axis " of "
-                    (pr-str shape))
-               {:k k, :axis axis, :shape shape})))
+    (when (and k (integer? k) (integer? n) (< n k))
+      (fail! :damo.op.sort/too-many
+             (str "there are no " k " elements to take along axis " axis " of " (pr-str shape))
+             {:k k, :axis axis, :shape shape, :try (str "a :k of at most " n)}))
     (cond-> attrs k (assoc :k (type/dim+ k)))))
 
 (defn- sorted-shape [attrs [[_ shape] :as types]]
@@ -223,7 +220,7 @@
 ;; ## The largest elements
 
 (def ^:private top-attributes
-  {:k {:is :dim, :own-check true, :doc "how many elements to take, a dim"}
+  {:k {:is :dim, :doc "how many elements to take, a dim"}
    :axis {:default -1, :is :axis, :doc "the axis to search along"}
    :largest {:default true, :doc "false: the smallest elements"}})
 
