@@ -242,7 +242,8 @@ final class Nested {
         String got = leaf == null ? "nil" : "a " + leaf.getClass().getName();
         return new DamoException("bad-data",
                 "expected numbers, booleans, or nested lists or arrays of them; got " + got
-                + where(depth), Map.of("position", position(depth)));
+                + where(depth), leaf == null ? Map.of("position", position(depth))
+                : Map.of("position", position(depth), "class", leaf.getClass().getName()));
     }
 
     private String where(int depth) {
