@@ -5,10 +5,20 @@ import damo.lib.Lazy;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.Map;
+import java.util.stream.Collectors;
 
-/** The processor that this process runs on, as LLVM sees it; found out once. */
+/**
+ * The processor that this process runs on, as LLVM sees it; found out once. The property
+ * {@code damo.vector-bits}, 512, 256 or 128, bounds what is used of an x86-64: with less than it
+ * has, code is made for {@code x86-64-v3} (AVX2) or {@code x86-64-v2} (SSE4), as other processors
+ * have it.
+ */
 record Host(String triple, String cpu, String features, long target) {
+    private static final String PROPERTY = "damo.vector-bits";
+    private static final String OF_512 = "avx512.*|avx10.*|evex512|amx-avx512";
+    private static final String OF_256 = OF_512 + "|avx.*|fma4?|f16c|xop|vaes|vpclmulqdq";
     private static final int RELOCATION_PIC = 2;
     private static final int MODEL_SMALL = 3;
     private static final Lazy<Host> FOUND = new Lazy<>(Host::find);
@@ -36,8 +46,27 @@ record Host(String triple, String cpu, String features, long target) {
         String features = Llvm.takeMessage(Llvm.call("LLVMGetHostCPUFeatures"));
         // f16 is a dtype of memory, which F16C converts. With AVX512-FP16, LLVM 20 compiled a loop
         // around incomplete gamma functions of f16 to one that gives the same number everywhere.
-        return new Host(triple, cpu, features.replace("+avx512fp16", "-avx512fp16"),
+        Host whole = new Host(triple, cpu, features.replace("+avx512fp16", "-avx512fp16"),
                 target(triple));
+        return whole.within(System.getProperty(PROPERTY, "512"));
+    }
+
+    /** This processor without what it has for wider vectors. */
+    private Host within(String bits) {
+        if (!bits.matches("512|256|128")) {
+            throw new DamoException("bad-data", PROPERTY + " is 512, 256 or 128; got " + bits,
+                    Map.of("given", bits));
+        }
+        int most = Integer.parseInt(bits);
+        return most >= vectorBits() ? this
+                : new Host(triple, most == 256 ? "x86-64-v3" : "x86-64-v2",
+                        without(most == 256 ? OF_512 : OF_256), target);
+    }
+
+    private String without(String pattern) {
+        return Arrays.stream(features.split(","))
+                .map(f -> f.substring(1).matches(pattern) ? "-" + f.substring(1) : f)
+                .collect(Collectors.joining(","));
     }
 
     private static long target(String triple) {
