@@ -10,6 +10,7 @@
             [damo.compile.lower.scalar :as scalar]
             [damo.compile.lower.slots :as slots]
             [damo.compile.schedule :as schedule]
+            [damo.compile.schedule.reads :as reads]
             [damo.data.array :as array]
             [damo.data.graph :as graph]
             [damo.data.tuple :as tuple]
@@ -92,7 +93,7 @@
   "The value of node `id` at `positions` (an index for each dim) in a body: an expression or a
   name."
   [{:keys [g sched unit] :as cx} body loops id positions]
-  (let [{:keys [base map]} (schedule/reading g (:layouts sched) id)
+  (let [{:keys [base map]} (reads/reading g (:layouts sched) id)
         base-positions (when map (mapv #(if % (nth positions %) 0) map))]
     (cond (and map (contains? (:level unit) base)) (kernel-value cx body loops base)
           (and map (= :inline (nth (:roles sched) base))) (inline-value cx base base-positions)
@@ -125,7 +126,6 @@
     (bind! body id (index-var! cx body id (as-i64 cx a (operand! cx body loops id 0)) extent))))
 
 (defn- cast-to [from to e] (if (= from to) e [:cast to e]))
-
 (defn- guard-value!
   "The operand, after a check that it is none of what the guard refuses; a failure reports where its
   element lies and its bits as a double."
@@ -153,7 +153,7 @@
 
 (defn- gather-value! [cx body loops id]
   (let [[_ {:keys [axis]} x & indices] (node cx id)
-        rank (schedule/index-rank (:g cx) id)
+        rank (reads/index-rank (:g cx) id)
         values (doall (map-indexed (fn [k i]
                                      (index-of! cx body i (operand! cx body loops id (inc k))
                                                 (nth (shape cx x) (axis k))))
@@ -371,7 +371,7 @@
               :body body}
      :args order}))
 
-(defn- kernel-name [cx {:keys [nodes]}]
+(defn kernel-name "The name of the kernel of a unit: the ops of some nodes." [cx {:keys [nodes]}]
   (let [ops (distinct (map #(graph/op-of (node cx %)) nodes))]
     (apply str (interpose "-" (map name (take 6 (remove #{:part} ops)))))))
 

@@ -88,10 +88,8 @@
 
 (defn- indexed-range
   "The arguments of a gather or scatter that are indices, [from to)."
-  [op args]
-  (case (op/kind op)
-    :gather [1 (count args)]
-    :scatter [1 (dec (count args))]))
+  [{:keys [axis]}]
+  [1 (inc (count axis))])
 
 (defn- check-template [extent]
   [:check-index {:extent extent}
@@ -119,7 +117,7 @@
   (body/sweep graph
               (fn [g id] (#{:gather :scatter} (op/kind (graph/op-at g id))))
               (fn [b [op attrs :as node] args type note]
-                (let [checked (with-checked-indices! b attrs (indexed-range op args) args note)]
+                (let [checked (with-checked-indices! b attrs (indexed-range attrs) args note)]
                   (graph/keep-node! b node checked type note)))))
 
 (defn prepare

@@ -7,13 +7,12 @@
   (:require [damo.compile.pass.layout :as layout]
             [damo.compile.pass.parts :as parts]
             [damo.compile.schedule.again :as again]
+            [damo.compile.schedule.inner :as inner]
             [damo.compile.schedule.late :as late]
+            [damo.compile.schedule.reads :as reads]
             [damo.data.graph :as graph]
             [damo.data.tuple :as tuple]
-            [damo.data.type :as type]
-            [damo.meaning.counted :as counted]
-            [damo.op :as op]
-            [damo.op.indexing :as indexing]))
+            [damo.meaning.counted :as counted]))
 
 (set! *warn-on-reflection* true)
 
@@ -26,97 +25,15 @@
   "How many of the latest units a node may join; keeps scheduling linear in the size of the graph."
   12)
 
-(defn- kind [g id] (op/kind (graph/op-at g id)))
-
-(defn role
-  "What a node is to the schedule: :inline (computed where it is read), :view, :memory (a leaf),
-  :loop, :call, :own, :host (run by a kernel of the application), :part (of a node of several
-  results), or :region (a node whose body is in the same table)."
-  [g id]
-  (case (if (op/on-host? (graph/op-at g id)) :host (kind g id))
-    :host :host
-    (:elementwise :reduce :arg-reduce :check :guard :require :gather) :loop
-    :view :view
-    :part :part
-    (:loop :branch) :region
-    :generate :inline
-    :leaf (if (and (= :const (graph/op-at g id)) (empty? (graph/shape-at g id))) :inline :memory)
-    :contract (if (type/float-dtype? (type/dtype-of (graph/type-of g id))) :call :own)
-    :own))
-
-(defn domain
-  "The dims that a loop node iterates over: those of its argument for reductions, of itself
-  otherwise."
-  [g id]
-  (graph/shape-at g (if (#{:reduce :arg-reduce} (kind g id)) (first (graph/args-at g id)) id)))
-
-;; ## Reading through views
-;; A reading says how the dims of the node that holds the elements follow from the dims of the node
-;; that is read: a vector with a position, or nil for a dim of extent 1. It exists when the views
-;; between only permute, add, drop or stretch dims.
-
-(defn reading
-  "{:base id :map [position …]} for reading node `id`, through simple views; the base is `id` itself
-  when there are none. When a view is not simple the :map is nil: the elements of its base must lie
-  in memory."
-  [g layouts id]
-  (or (nth layouts id) {:base id, :map (vec (range (count (graph/shape-at g id))))}))
-
-(defn- aligned
-  "Positions in a domain of that rank for each dim of an operand, right-aligned as broadcasting has
-  it; nil for stretched dims."
-  [operand-shape domain-shape]
-  (let [shift (- (count domain-shape) (count operand-shape))]
-    (vec (map-indexed (fn [k d]
-                       (when-not (and (= d 1) (not= 1 (nth domain-shape (+ k shift)))) (+ k shift)))
-                      operand-shape))))
-
-(defn index-rank
-  "The number of axes that the index arrays of a gather broadcast to."
-  [g id]
-  (let [[_ _ _ & indices] (graph/node-at g id)]
-    (reduce max (map #(count (graph/shape-at g %)) indices))))
-
-(defn- index-positions
-  "Positions in the domain of a gather for each dim of an index array of that shape."
-  [g id own]
-  (let [{:keys [axis]} (graph/attrs-at g id), rank (index-rank g id)
-        at (indexing/place axis)]
-    (mapv #(when % (+ at %)) (aligned own (subvec (domain g id) at (+ at rank))))))
-
-(defn operand-positions
-  "For each argument of a loop node: the positions in its domain of the argument's dims, or nil when
-  it is read at random."
-  [g id]
-  (let [[_ _ & args] (graph/node-at g id)
-        dom (domain g id)]
-    (case (kind g id)
-      :part [(vec (range (count dom)))]
-      (:elementwise :check :guard :require) (mapv #(aligned (graph/shape-at g %) dom) args)
-      (:reduce :arg-reduce) [(vec (range (count dom)))]
-      :gather (into [nil] (map #(index-positions g id (graph/shape-at g %))) (rest args)))))
-
-(defn- reads
-  "What a loop node reads: a seq of {:base id :map positions-in-domain-or-nil}."
-  [g {:keys [layouts roles positions]} id]
-  (map (fn [a positions]
-         (if (= :part (nth roles id))
-           {:base a, :map positions}
-           (let [{:keys [base map]} (reading g layouts a)]
-             {:base base
-              :map (when (and map positions) (mapv #(when % (nth positions %)) map))})))
-       (graph/args-at g id)
-       (nth positions id)))
-
 (defn- asked-again
   "What is asked of nodes again and again, by id: their :layouts, :roles, and the :positions of the
   operands of loop nodes and parts; and which are computed :again, a set."
   [g]
   (let [live (graph/live g), n (count (:nodes g)), roles (object-array n)
         positions (object-array n)]
-    (doseq [id live :let [own (role g id)]]
+    (doseq [id live :let [own (reads/role g id)]]
       (aset roles (int id) own)
-      (when (#{:loop :part} own) (aset positions (int id) (operand-positions g id))))
+      (when (#{:loop :part} own) (aset positions (int id) (reads/operand-positions g id))))
     (let [asked {:layouts (layout/layouts g), :roles (vec roles), :positions (vec positions)}]
       (assoc asked :again (again/again g asked)))))
 
@@ -154,7 +71,7 @@
       {:assigned assigned, :axes axes})))
 
 (defn- result-axes [g id assigned]
-  (if (#{:reduce :arg-reduce} (kind g id))
+  (if (#{:reduce :arg-reduce} (reads/kind g id))
     (let [{:keys [axis keepdims]} (graph/attrs-at g id)
           gone (if (integer? axis) #{axis} (set axis))]
       (vec (keep-indexed (fn [i a] (cond (not (gone i)) [a], keepdims [nil])) assigned)))
@@ -168,8 +85,8 @@
         kept (mapv first (result-axes g id assigned))
         outer (count (remove nil? kept))]
     {:axes axes, :assigned assigned, :level level, :axes-of kept
-     :apart (= :arg-reduce (kind g id))
-     :known (cond (not (#{:reduce :arg-reduce} (kind g id))) level
+     :apart (= :arg-reduce (reads/kind g id))
+     :known (cond (not (#{:reduce :arg-reduce} (reads/kind g id))) level
                   (= (set (remove nil? kept)) (set (range outer))) outer)}))
 
 (defn- runs-along
@@ -199,10 +116,10 @@
              (every? (fn [{:keys [base map]}]
                       (or (not (contains? known base)) (and map (known base)))) reads))
     (when-let [forced (constrain unit reads)]
-      (when-let [assigned (assign-axes axes (domain g id) forced)]
+      (when-let [assigned (assign-axes axes (reads/domain g id) forced)]
         (let [p (place g id assigned)]
-          (when (and (or (not= :arg-reduce (kind g id)) (:known p))
-                     (along-memory? unit (domain g id) reads assigned))
+          (when (and (or (not= :arg-reduce (reads/kind g id)) (:known p))
+                     (along-memory? unit (reads/domain g id) reads assigned))
             p))))))
 
 (defn- join [unit id {:keys [axes level known axes-of assigned apart]}]
@@ -219,9 +136,9 @@
   "A kernel for one node. The axes that an arg-reduction keeps come first, so that it runs along the
   innermost."
   [g id]
-  (let [dom (domain g id)
+  (let [dom (reads/domain g id)
         {:keys [axis]} (graph/attrs-at g id)
-        order (if (= :arg-reduce (kind g id))
+        order (if (= :arg-reduce (reads/kind g id))
                 (conj (vec (remove #{axis} (range (count dom)))) axis)
                 (range (count dom)))
         looping (vec (remove #(= 1 (nth dom %)) order))
@@ -255,16 +172,16 @@
   [g {:keys [again] :as asked} unit id]
   (distinct (mapcat (fn [{:keys [base]}]
                       (when (and (again base) (not (contains? (:level unit) base))
-                                 (= (graph/shape-at g base) (domain g id))
+                                 (= (graph/shape-at g base) (reads/domain g id))
                                  (= (scope-of g base) (scope-of g id))
                                  (not (loaded? g asked unit base)))
                         (conj (vec (computed-again g asked unit base)) base)))
-                    (reads g asked id))))
+                    (reads/reads g asked id))))
 
 (defn- joined
   "The unit with a node, nil where it cannot join."
   [g asked unit id]
-  (when-let [p (joinable g unit id (reads g asked id))]
+  (when-let [p (joinable g unit id (reads/reads g asked id))]
     (join unit id p)))
 
 (defn- joined-again
@@ -290,7 +207,7 @@
 (defn- schedule-loop
   [g asked {:keys [units unit-of needs] :as state} id]
   (let [n (count units)
-        lo (first-unit units unit-of (reads g asked id) (get needs id))
+        lo (first-unit units unit-of (reads/reads g asked id) (get needs id))
         candidates (distinct (concat (when (< lo n) [lo]) (range (max lo (- n max-scanned)) n)))
         found (first (keep (fn [u] (when-let [unit (with-node g asked (units u) id)] [u unit]))
                       candidates))]
@@ -309,6 +226,16 @@
                                                :level level, :known level})
           (update-in state [:units u :nodes] conj id))
         (assoc-in [:unit-of id] u))))
+
+(defn- schedule-own
+  "The state with a unit for a node with a nest of its own: what the nest computes where it is read,
+  over the axes of its loops, and the node."
+  [g {:keys [units] :as state} id inner]
+  (let [ranks (map #(count (graph/shape-at g %)) inner), n (count units)]
+    (-> state
+        (update :units conj {:kind :own, :nodes (conj inner id), :level (zipmap inner ranks)
+                             :assigned (zipmap inner (map (comp vec range) ranks))})
+        (update :unit-of into (map #(vector % n)) (conj inner id)))))
 
 (defn- schedule-alone [{:keys [units] :as state} id kind]
   (-> state (update :units conj {:kind kind, :nodes [id]}) (assoc-in [:unit-of id] (count units))))
@@ -338,30 +265,34 @@
   (let [made? (into #{} (mapcat own-nodes) units)
         arguments #(if-let [region (get region-of %)] (:reads region) (graph/args-at g %))
         whole (fn [id] (map #(hash-map :base (:base (layouts %))) (arguments id)))
-        always (fn [{:keys [nodes known kind]}]
-                 (remove #(or (tuple/type? (graph/type-of g %)) (and (= kind :kernel) (known %)))
+        always (fn [{:keys [nodes known level kind]}]
+                 (remove #(or (tuple/type? (graph/type-of g %))
+                              (if (= kind :kernel) (known %) (contains? level %)))
                          nodes))
-        inside? (fn [{:keys [kind level]} base] (and (= kind :kernel) (contains? level base)))]
+        inside? (fn [{:keys [level]} base] (contains? level base))]
     (into (into (set (:outputs g)) (mapcat always) units)
           (mapcat (fn [{:keys [kind nodes] :as unit}]
                     (for [id nodes :when (not= :part (nth roles id))
                           {:keys [base map]} (if (= kind :kernel)
-                                               (reads g asked id)
+                                               (reads/reads g asked id)
                                                (whole id))
-                          :when (and (made? base) (or (nil? map) (not (inside? unit base))))]
+                          :when (and (made? base)
+                                     (or (and (= kind :kernel) (nil? map))
+                                         (not (inside? unit base))))]
                       base)))
           units)))
 
 (defn- scheduler
   "The function from a scope to its schedule, {:units :unit-of}."
   [g {:keys [roles] :as asked} needs]
-  (let [by-scope (group-by #(scope-of g %) (counted/order g))]
+  (let [inner (inner/inner g asked needs), inside? (into #{} (mapcat val) inner)
+        by-scope (group-by #(scope-of g %) (remove inside? (counted/order g)))]
     (fn schedule-scope [scope]
       (reduce (fn [state id]
                 (case (nth roles id)
                   :loop (schedule-loop g asked state id)
                   :call (schedule-alone state id :call)
-                  :own (schedule-alone state id :own)
+                  :own (schedule-own g state id (get inner id []))
                   :host (schedule-alone state id :host)
                   :part (schedule-part g state id)
                   :region (schedule-region g schedule-scope state id)
@@ -374,7 +305,8 @@
   :parts …} of a prepared graph in one table; :layouts, :roles and :positions are by id, :needs is
   that of damo.meaning.counted, :parts that of damo.compile.pass.parts. Units:
   {:kind :kernel :nodes ids :axes dims :level :known :axes-of :assigned (maps by id) :again #{ids
-  that it computes although another unit makes them}}, {:kind :call | :own | :host :nodes [id]}, or
+  that it computes although another unit makes them}}, {:kind :call | :host :nodes [id]}, {:kind
+  :own :nodes [what its nest computes … id] :level :assigned}, or
   {:kind :loop | :branch :nodes ids :inner [{:units [unit …]} …]}, with a schedule for
   each body. :unit-of is that of the nodes outside of bodies.
   Linear in the graph."

@@ -212,7 +212,7 @@
               (:elementwise :check) broadcasting
               (:reduce :arg-reduce :concat :cumulate) along-shifted-axis
               :gather reading
-              :scatter writing
+              :scatter (when-not batch writing)
               :contract of-matrices
               (:part :tuple) of-results
               nil)]

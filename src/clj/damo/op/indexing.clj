@@ -62,6 +62,13 @@
   (run! #(typing/check-dtype :int (type/dtype-of %)) types)
   (apply type/broadcast-shapes (map type/shape-of types)))
 
+(defn in-nest
+  "{:indices :value :factor} of the arguments of a scatter, [x & indices value], and a factor behind
+  them where there is one."
+  [{:keys [axis]} [_ & more]]
+  (let [[indices [value factor]] (split-at (count axis) more)]
+    {:indices (vec indices), :value value, :factor factor}))
+
 (defn names
   "The names in templates of `n` arguments of a variadic op from position `start` on."
   [start n]

@@ -32,6 +32,7 @@
             [damo.ops.move.mask]
             [damo.ops.move.shape]
             [damo.ops.move.slice]
+            [damo.ops.move.step]
             [damo.ops.move.view]
             [damo.ops.move.write]
             [damo.ops.nn.activation]

@@ -8,7 +8,8 @@
             [damo.op.typing :as typing]
             [damo.ops.all]
             [damo.ops.linear.blas]
-            [damo.rule :as rule :refer [defrules]]))
+            [damo.rule :as rule :refer [defrules]]
+            [damo.rules.steps :as steps]))
 
 (set! *warn-on-reflection* true)
 
@@ -244,4 +245,4 @@
 (def rules
   "The set of these rules."
   (rule/union :blas "Products that scale and accumulate by themselves."
-              [factors onto-states sums]))
+              [factors onto-states sums steps/rules]))

@@ -87,23 +87,72 @@
   (lower/param cx [:node id] (dtype cx id) :in)
   (lower/param cx [:node id] (dtype cx id) :out))
 
-(defn- scatter-body [cx id]
-  (let [[_ {:keys [axis]} & args] (nth (:nodes (:g cx)) id)
-        indices (subvec (vec args) 1 (dec (count args))), y (last args)
-        p (written cx id)
+;; ## Writing at indices
+
+(defn- at-indices
+  "The loops over what a scatter writes, around the statements (f body place at): place is where the
+  element at `at` belongs."
+  [cx id f]
+  (let [[_ {:keys [axis] :as attrs} & args] (nth (:nodes (:g cx)) id)
+        {:keys [indices value]} (indexing/in-nest attrs args)
         rank (reduce max (map #(count (shape cx %)) indices))]
+    (statements
+     cx (shape cx value)
+     (fn [body at]
+       (let [places (indexing/index-positions axis rank at)
+             index! (fn [i axis]
+                      (let [own (indexing/aligned (shape cx i) places)]
+                        (lower/index-of! cx body i (lower/read-at cx body at i own)
+                                         (nth (shape cx id) axis))))
+             values (mapv index! indices axis)]
+         (f body (indexing/source-positions axis rank at values) at))))))
+
+(defn- scatter-body [cx id]
+  (let [[_ attrs & args] (nth (:nodes (:g cx)) id), {:keys [value]} (indexing/in-nest attrs args)
+        p (written cx id)]
     (into (vec (copied-first cx p id))
-          (statements
-           cx (shape cx y)
-           (fn [body at]
-             (let [places (indexing/index-positions axis rank at)
-                   index! (fn [i axis]
-                            (let [own (indexing/aligned (shape cx i) places)]
-                              (lower/index-of! cx body i (lower/read-at cx body at i own)
-                                               (nth (shape cx id) axis))))
-                   values (mapv index! indices axis)]
-               (write! cx body id p (indexing/source-positions axis rank at values)
-                       (lower/read-at cx body at y at))))))))
+          (at-indices cx id (fn [body place at]
+                              (write! cx body id p place
+                                      (lower/read-at cx body at value at)))))))
+
+(defn- fewer-places
+  "The condition that a scatter writes to fewer places than its indexed axes have, [:if …] it holds:
+  a function of statements; and one where it does not hold."
+  [cx id]
+  (let [[_ {:keys [axis] :as attrs} & args] (nth (:nodes (:g cx)) id)
+        {:keys [indices]} (indexing/in-nest attrs args)
+        size (fn [dims] [:size (apply type/dim* dims)])
+        written (size (apply type/broadcast-shapes (map #(shape cx %) indices)))
+        few [:lt written (size (map #(nth (shape cx id) %) axis))]]
+    [(fn [stmts] [(into [:if few] stmts)]) (fn [stmts] [(into [:if [:not few]] stmts)])]))
+
+(defn- step-body
+  "[statements scratch] of x + s · sums at indices. The sums lie in an array as large as x, of which
+  the places written alone are cleared, added to, and taken from, where these are few: a place is
+  clear again once it was taken."
+  [cx id]
+  (let [[_ attrs & args] (nth (:nodes (:g cx)) id)
+        {:keys [value factor]} (indexing/in-nest attrs args)
+        d (dtype cx id), all (shape cx id), p (written cx id), sums [:scratch id]
+        q (do (lower/param cx sums d :in) (lower/param cx sums d :out))
+        index #(lower/dense-index 0 (array/strides all) %), zero [:const d 0.0]
+        clear! (fn [body place] (lower/emit! body [:store q (index place) zero]))
+        step! (fn [body place at]
+                (let [s (lower/read-at cx body at factor []), i (index place)]
+                  (lower/emit! body [:store p i [:add [:load p i] [:mul s [:load q i]]]])))
+        [few many] (fewer-places cx id)]
+    [(vec (concat
+           (copied-first cx p id)
+           (few (at-indices cx id (fn [body place _] (clear! body place))))
+           (many (statements cx all clear!))
+           (at-indices cx id (fn [body place at]
+                               (let [v (lower/read-at cx body at value at), i (index place)]
+                                 (lower/emit! body [:store q i [:add [:load q i] v]]))))
+           (few (at-indices cx id (fn [body place at]
+                                    (step! body place at)
+                                    (clear! body place))))
+           (many (statements cx all (fn [body at] (step! body at at))))))
+     {sums {:dtype d, :size (type/size all)}}]))
 
 (defn- patch-body [cx id]
   (let [[_ {:keys [start step]} _ y] (nth (:nodes (:g cx)) id)
@@ -231,27 +280,28 @@
   "[statements scratch] of a node with a loop nest of its own."
   [cx id op]
   (case (op/kind op)
-    :scatter [(scatter-body cx id) {}]
+    :scatter (if (= :step (:write (op/entry op))) (step-body cx id) [(scatter-body cx id) {}])
     :patch [(patch-body cx id) {}]
     :contract [(contract-body cx id) {}]
     :cumulate (cumulate-body cx id)))
 
 (defn- written-kernel
-  "The kernel of node `id` whose body and scratch (write cx) gives."
-  [{:keys [g] :as cx} id write]
-  (let [cx (assoc (lower/writing cx) :unit {:level {}})
+  "The kernel of a unit of one node, and of what its nest computes, whose body and scratch (write
+  cx) gives."
+  [cx unit write]
+  (let [cx (assoc (lower/writing cx) :unit unit, :paths {}, :stored #{}, :scratch {})
         [body scratch] (write cx)]
-    (assoc (lower/finished cx (name (graph/op-at g id)) (loops/arranged cx body))
+    (assoc (lower/finished cx (lower/kernel-name cx unit) (loops/arranged cx body))
            :scratch scratch)))
 
 (defn kernels
   "The kernels of a unit of kind :own, one after the other: several for a join of many parts."
-  [{:keys [g] :as cx} {[id] :nodes}]
-  (let [op (graph/op-at g id)]
+  [{:keys [g] :as cx} {:keys [nodes] :as unit}]
+  (let [id (peek nodes), op (graph/op-at g id)]
     (if (= :concat (op/kind op))
-      (mapv (fn [parts] (written-kernel cx id (fn [cx] [(join-body cx id parts) {}])))
+      (mapv (fn [parts] (written-kernel cx unit (fn [cx] [(join-body cx id parts) {}])))
             (parts-of cx id))
-      [(written-kernel cx id (fn [cx] (own-body cx id op)))])))
+      [(written-kernel cx unit (fn [cx] (own-body cx id op)))])))
 
 (defn copy-kernel
   "The kernel that copies `size` elements of one memory to another: parameter 0 to parameter 1."

@@ -1,6 +1,6 @@
 (ns damo.compile.lower.nonempty
   "What kernels ask before their loops: that reductions which must choose an element have one."
-  (:require [damo.compile.schedule :as schedule]
+  (:require [damo.compile.schedule.reads :as reads]
             [damo.data.graph :as graph]
             [damo.data.tuple :as tuple]
             [damo.data.type :as type]
@@ -14,7 +14,7 @@
   as the maxima of no rows."
   [{:keys [g note-of]} {:keys [nodes]}]
   (for [id nodes :when (:nonempty (op/entry (graph/op-at g id)))
-        :let [number (failing/reduced-count (graph/attrs-at g id) (schedule/domain g id))
+        :let [number (failing/reduced-count (graph/attrs-at g id) (reads/domain g id))
               results (type/size (type/shape-of (first (tuple/types (graph/type-of g id)))))
               some? [:gt [:size number] [:const :i64 0]]
               none? [:eq [:size results] [:const :i64 0]]]

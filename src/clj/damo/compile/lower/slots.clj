@@ -3,8 +3,8 @@
   loop, then the statements that need its results. A node's path is its slot in the body at each
   level; two nodes share a loop where their paths agree. Softmax of rows: max in slot 0, the sum of
   exponentials in slot 1, the quotient in slot 2. What has loops :apart is in a slot between two."
-  (:require [damo.compile.schedule :as schedule]
-            [damo.compile.schedule.again :as again]
+  (:require [damo.compile.schedule.again :as again]
+            [damo.compile.schedule.reads :as reads]
             [damo.data.graph :as graph]
             [damo.op :as op]))
 
@@ -14,7 +14,7 @@
   "For each node of a kernel, the nodes of the same kernel that it reads."
   [g layouts {:keys [nodes level]}]
   (into {} (for [id nodes]
-             [id (into [] (comp (map #(:base (schedule/reading g layouts %)))
+             [id (into [] (comp (map #(:base (reads/reading g layouts %)))
                            (filter #(contains? level %)) (distinct))
                        (graph/args-of (nth (:nodes g) id)))])))
 

@@ -5,7 +5,7 @@
   (:require [damo.compile.plan.note :as note]
             [damo.compile.plan.place :as place]
             [damo.compile.plan.steps :as steps]
-            [damo.compile.schedule :as schedule]
+            [damo.compile.schedule.reads :as reads]
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
             [damo.data.type :as type]
@@ -16,7 +16,7 @@
 (def ^:private leaf-kinds {:input :input, :shared :state, :const :const})
 
 (defn- leaf-kind [g id]
-  (when (= :memory (schedule/role g id)) (leaf-kinds (graph/op-at g id))))
+  (when (= :memory (reads/role g id)) (leaf-kinds (graph/op-at g id))))
 
 (defn- buffer-key
   "The key of the buffer in which a key lies."

@@ -51,8 +51,8 @@
 (defn- own-steps
   "The steps of a node with a nest of its own; :count says which dim it binds, if any, and from
   where."
-  [{:keys [g counting note-of] :as cx} {[id] :nodes :as unit}]
-  (let [{:keys [dim max]} (counting id)]
+  [{:keys [g counting note-of] :as cx} {:keys [nodes] :as unit}]
+  (let [id (peek nodes), {:keys [dim max]} (counting id)]
     (if (= :nest (op/kind (graph/op-at g id)))
       [(cond-> (assoc (permute/kernel cx unit) :do :kernel)
          dim (assoc :count {:dim dim, :max max, :from [:scratch [id :count]]

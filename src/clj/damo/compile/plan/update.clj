@@ -6,6 +6,7 @@
   (:require [damo.compile.lower.slots :as slots]
             [damo.compile.plan.product :as product]
             [damo.compile.schedule :as schedule]
+            [damo.compile.schedule.reads :as reads]
             [damo.data.graph :as graph]
             [damo.data.type :as type]
             [damo.meaning.failing :as failing]
@@ -92,8 +93,8 @@
 (defn- axes-read
   "For each way in which node c of a kernel reads state s: the axes of the dims of s, or nil."
   [g {:keys [layouts]} unit c s]
-  (for [[a positions] (map vector (graph/args-at g c) (schedule/operand-positions g c))
-        :let [{:keys [base map]} (schedule/reading g layouts a)]
+  (for [[a positions] (map vector (graph/args-at g c) (reads/operand-positions g c))
+        :let [{:keys [base map]} (reads/reading g layouts a)]
         :when (= base s)]
     (when (and map positions)
       (mapv #(when % (get-in unit [:assigned c (nth positions %)])) map))))
@@ -132,11 +133,16 @@
     (if (and base (= (size base) (size id))) base id)))
 
 (defn- over-argument?
-  "May node u write over its first argument, or memory that none of its arguments needs?"
-  [g sched u memory]
-  (let [[x & more] (graph/args-at g u), x (whole g sched x)]
+  "May the last node u of a unit write over its first argument, or memory that nothing that the
+  unit reads while it writes needs?"
+  [g sched {:keys [nodes]} memory]
+  (let [u (peek nodes), [x & more] (graph/args-at g u), x (whole g sched x)
+        first-all? (= :step (:write (op/entry (graph/op-at g u))))]
     (and (or (= x memory) (not= memory (base-of sched x)))
-         (not-any? #(= memory (base-of sched %)) more))))
+         (not-any? #(= memory (base-of sched %))
+                   (if first-all?
+                     [(last more)]
+                     (concat more (mapcat #(graph/args-at g %) (pop nodes))))))))
 
 (defn- as-memory
   "The dtype and the number of elements of a node."
@@ -157,7 +163,7 @@
                         (same-turn? g sched unit u s))
            (:host :loop :branch) false
            (:call :own) (if (writes-on? g u)
-                          (over-argument? g sched u s)
+                          (over-argument? g sched unit s)
                           (not (contains? bases s)))))))
 
 ;; ## Values that are written on
@@ -168,11 +174,12 @@
   [{:keys [places] :as g} {:keys [stored] :as sched} units lasts]
   (let [kept? (into (set (:outputs g)) (keys places)), made? (into #{} (mapcat :nodes) units)
         last-reader? (fn [i x] (<= (get (:reader lasts) x -1) i))]
-    (into {} (for [[i {:keys [kind] [u] :nodes}] (map-indexed vector units)
+    (into {} (for [[i {:keys [kind nodes] :as unit}] (map-indexed vector units)
+                   :let [u (peek nodes)]
                    :when (and (#{:own :call} kind) (writes-on? g u))
                    :let [x (whole g sched (first (graph/args-at g u)))]
                    :when (and (stored x) (made? x) (not (kept? x))
-                              (over-argument? g sched u x) (last-reader? i x))]
+                              (over-argument? g sched unit x) (last-reader? i x))]
                [x u]))))
 
 (defn- with-heirs

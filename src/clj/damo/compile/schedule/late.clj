@@ -30,7 +30,7 @@
               found))
           #{} ids))
 
-(defn- one-user
+(defn one-user
   "{id user} of these nodes, the one node that reads each, through views or not; ::several else."
   [{:keys [outputs places region-of] :as g} {:keys [roles] :as asked} ids wanted]
   (let [used (fn [users base id]

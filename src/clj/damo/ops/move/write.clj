@@ -54,7 +54,9 @@
 
 (defn- plus [dtype] (if (type/float-dtype? dtype) + unchecked-add))
 
-(defn- random-write [{:keys [dtype] :as ctx}]
+(defn random-write
+  "{:attrs :args} of a generated call of inc-at."
+  [{:keys [dtype] :as ctx}]
   (let [{:keys [attrs x indices]} (index/random-take ctx)
         [_ places] (index/taken-type attrs (map array/type-of (into [x] indices)))]
     {:attrs attrs, :args (-> [x] (into indices) (conj (gens/random-array ctx dtype places)))}))
