@@ -1,6 +1,7 @@
 package damo.codegen;
 
 import damo.program.Program;
+import damo.program.Step;
 import damo.verify.CallTable;
 import damo.verify.Lifetimes;
 import java.util.ArrayList;
@@ -16,6 +17,7 @@ final class CallParts {
     final Polls polls;
     final DimTable table;
     final CallTable words;
+    final List<Step> steps;
     final CountWriter counts;
     final Lifetimes lives;
     /** The texts of loops, each of which is compiled by itself, without attributes. */
@@ -30,6 +32,7 @@ final class CallParts {
         this.polls = polls;
         this.table = new DimTable(program);
         this.words = CallTable.of(program);
+        this.steps = program.all();
         this.counts = new CountWriter(table);
         this.lives = Lifetimes.of(program);
     }

@@ -88,7 +88,7 @@ final class CallWriter implements StepWriter.Place {
             StepWriter writer = new StepWriter(parts, outside, products, lines, this);
             for (Step step : steps) {
                 int number = parts.nextNumber();
-                if (parts.polls.before(number)) {
+                if (parts.polls.before(number) && !parts.words.done(number)) {
                     lines.stopIfAsked();
                 }
                 writer.write(number, step);

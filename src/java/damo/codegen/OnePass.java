@@ -3,47 +3,67 @@ package damo.codegen;
 import damo.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /**
- * An update W += alpha a b and a product of a vector x with the new W, each row read and written
- * once: y = factor x W + beta y, or y = factor W x + beta y. Either may be left out, and then the
- * other has the same bits. As one function, which several threads may share: its parameters are
- * the rows and columns of W, alpha, a, its stride, b, W, factor, x, its stride, beta, y, its stride
- * and how many threads. a is null for no update, y for no product; b lies dense. y has a stride
- * where the product sums over columns, x where it sums over rows. beta = 0 never reads y.
+ * An update W += alpha a b and a product of a vector x with the new W, or with the old one, each
+ * row read and written once: y = factor x W + beta y, or y = factor W x + beta y. Either may be
+ * left out, and then the other has the same bits. As one function, which several threads may share:
+ * its parameters are the rows and columns of W, alpha, a, its stride, b, W, how far its rows lie
+ * apart, factor, x, its stride, beta, y, its stride, whether the product comes first, 1 or 0, and
+ * how many threads. a is null for no update, y for no product; b lies dense. y has a stride where
+ * the product sums over columns, x where it sums over rows. beta = 0 never reads y.
  */
 final class OnePass {
-    static final String PARAMETERS = "i64, i64, {T}, ptr, i64, ptr, ptr, {T}, ptr, i64, {T}, ptr, "
-            + "i64, i64";
+    static final String PARAMETERS = "i64, i64, {T}, ptr, i64, ptr, ptr, i64, {T}, ptr, i64, {T}, "
+            + "ptr, i64, i64, i64";
     /** Bytes of W that are worth a chunk. */
     private static final int CHUNK_BYTES = 1 << 19;
     /** Rows at a time: their factors stay in registers. */
     private static final int ROWS_WIDE = 8;
     private static final int ROWS = 4;
+    /** What is left of them, in fewer at a time. */
+    private static final int[] LEFT = {2, 1};
+    /** Sums along a row that are under way at once, so that none waits for the one before. */
+    private static final int CHAINS = 8;
     /** Where the job of several threads has what the function was given, in words. */
     private static final String[] WORDS = {"i64 rows", "i64 columns", "{T} alpha", "ptr a",
-        "i64 a.step", "ptr b", "ptr w", "{T} factor", "ptr x", "i64 x.step", "{T} beta", "ptr y",
-        "i64 y.step", "i64 size", "i64 all"};
+        "i64 a.step", "ptr b", "ptr w", "i64 lead", "{T} factor", "ptr x", "i64 x.step",
+        "{T} beta", "ptr y", "i64 y.step", "i64 first", "i64 size", "i64 all"};
+
+    /** What a part of the function does with W. */
+    private enum Does {
+        /** The product with the new W. */
+        BOTH,
+        /** The product with the old W. */
+        BEFORE, UPDATE, PRODUCT;
+
+        private String suffix() {
+            return "." + name().toLowerCase(Locale.ROOT);
+        }
+    }
 
     private final DType t;
     private final int lanes;
     private final int most;
     private final boolean sums;
     private final String name;
+    private final Does does;
     private final boolean updates;
     private final boolean multiplies;
     private final Lines lines = new Lines();
     private final Vectors v;
 
-    private OnePass(DType t, int vectorBits, boolean sums, boolean updates, boolean multiplies) {
+    private OnePass(DType t, int vectorBits, boolean sums, Does does) {
         this.t = t;
         this.lanes = vectorBits / Types.bits(t);
         int rows = vectorBits >= 512 ? ROWS_WIDE : ROWS;
         this.most = sums ? rows : Math.min(rows, lanes);
         this.sums = sums;
         this.name = name(t, vectorBits, sums);
-        this.updates = updates;
-        this.multiplies = multiplies;
+        this.does = does;
+        this.updates = does != Does.PRODUCT;
+        this.multiplies = does != Does.UPDATE;
         this.v = new Vectors(lines, t, lanes);
     }
 
@@ -58,11 +78,11 @@ final class OnePass {
         Outside outside = new Outside();
         String parallel = Parallel.require(outside, vectorBits);
         StringBuilder text = new StringBuilder(outside.declarations());
-        text.append(new OnePass(t, vectorBits, sums, true, true).part(".both"))
-                .append(new OnePass(t, vectorBits, sums, true, false).part(".update"))
-                .append(new OnePass(t, vectorBits, sums, false, true).part(".product"));
-        OnePass p = new OnePass(t, vectorBits, sums, true, true);
-        text.append(p.chunk()).append(new OnePass(t, vectorBits, sums, true, true).all(parallel))
+        for (Does does : Does.values()) {
+            text.append(new OnePass(t, vectorBits, sums, does).part());
+        }
+        text.append(new OnePass(t, vectorBits, sums, Does.BOTH).chunk())
+                .append(new OnePass(t, vectorBits, sums, Does.BOTH).all(parallel))
                 .append(Attributes.text(vectorBits));
         return new LlvmModule(List.of(new LlvmModule.Text(text.toString(),
                 LlvmModule.Kind.LOOPS)), outside.externals(), outside.shared());
@@ -141,13 +161,14 @@ final class OnePass {
     private void split(String from, String to) {
         String update = lines.value("icmp ne ptr %a, null");
         String product = lines.value("icmp ne ptr %y, null");
-        lines.either(update, () -> lines.either(product, () -> call(".both", from, to),
-                () -> call(".update", from, to)),
-                () -> lines.when(product, () -> call(".product", from, to)));
+        lines.either(update, () -> lines.either(product, () -> lines.either(
+                lines.value("icmp ne i64 %first, 0"), () -> call(Does.BEFORE, from, to),
+                () -> call(Does.BOTH, from, to)), () -> call(Does.UPDATE, from, to)),
+                () -> lines.when(product, () -> call(Does.PRODUCT, from, to)));
     }
 
-    private void call(String part, String from, String to) {
-        lines.add("call void @", name, part, "(", parameters(), ", i64 ", from, ", i64 ", to, ")");
+    private void call(Does part, String from, String to) {
+        lines.add("call void @", name, part.suffix(), "(", parameters(), ", i64 ", from, ", i64 ", to, ")");
     }
 
     // ## One part
@@ -155,7 +176,7 @@ final class OnePass {
     /** Vectors of a row from %from on: whole ones, and what is left under a mask. */
     private record Row(String from, String whole, String end, String some, String mask) { }
 
-    private String part(String suffix) {
+    private String part() {
         String from = sums ? "%from" : "0";
         String length = sums ? lines.value("sub nsw i64 %to, %from") : "%columns";
         String whole = lines.value("udiv i64 ", length, ", ", Integer.toString(lanes));
@@ -170,12 +191,14 @@ final class OnePass {
         String first = sums ? "0" : "%from";
         String last = sums ? "%rows" : "%to";
         first = blocks(first, last, most, row);
-        blocks(first, last, 1, row);
+        for (int count : LEFT) {
+            first = blocks(first, last, count, row);
+        }
         lines.add("ret void");
         String text = parameters().replace("ptr %a", "ptr noalias readonly %a")
                 .replace("ptr %b", "ptr noalias readonly %b").replace("ptr %w", "ptr noalias %w")
                 .replace("ptr %x", "ptr noalias readonly %x").replace("ptr %y", "ptr noalias %y");
-        return "define internal void @" + name + suffix + "(" + text
+        return "define internal void @" + name + does.suffix() + "(" + text
                 + ", i64 %from, i64 %to) #0 {\n" + lines.text() + "}\n";
     }
 
@@ -185,10 +208,36 @@ final class OnePass {
     }
 
     private void each(Row row, Part part) {
-        String i = lines.fresh();
-        lines.loop(i, row.whole, null, () -> part.write(lines.value("add nuw nsw i64 ", row.from,
-                ", ", lines.value("mul nuw nsw i64 ", i, ", ", Integer.toString(lanes))), null));
+        vectors("0", row.whole, row, part);
         lines.loop(lines.fresh(), row.some, null, () -> part.write(row.end, row.mask));
+    }
+
+    private void vectors(String from, String count, Row row, Part part) {
+        String i = lines.fresh();
+        lines.loop(i, count, null, () -> part.write(index(row, lines.value("add nuw nsw i64 ",
+                from, ", ", i)), null));
+    }
+
+    private String index(Row row, String vector) {
+        return lines.value("add nuw nsw i64 ", row.from, ", ", lines.value("mul nuw nsw i64 ",
+                vector, ", ", Integer.toString(lanes)));
+    }
+
+    /** The same with so many parts that take turns. */
+    private void each(Row row, List<Part> parts) {
+        String chains = Integer.toString(parts.size());
+        String blocks = lines.value("udiv i64 ", row.whole, ", ", chains);
+        String block = lines.fresh();
+        lines.loop(block, blocks, null, () -> {
+            String from = lines.value("mul nuw nsw i64 ", block, ", ", chains);
+            for (int s = 0; s < parts.size(); s++) {
+                parts.get(s).write(index(row, lines.value("add nuw nsw i64 ", from, ", ",
+                        Integer.toString(s))), null);
+            }
+        });
+        String done = lines.value("mul nuw nsw i64 ", blocks, ", ", chains);
+        vectors(done, lines.value("sub nsw i64 ", row.whole, ", ", done), row, parts.getFirst());
+        lines.loop(lines.fresh(), row.some, null, () -> parts.getFirst().write(row.end, row.mask));
     }
 
     /** y before anything is added to it. */
@@ -220,7 +269,7 @@ final class OnePass {
         List<String> starts = new ArrayList<>();
         for (int r = 0; r < count; r++) {
             String l = lines.value("add nuw nsw i64 ", first, ", ", Integer.toString(r));
-            starts.add(v.address("%w", lines.value("mul nsw i64 ", l, ", %columns")));
+            starts.add(v.address("%w", lines.value("mul nsw i64 ", l, ", %lead")));
             if (updates) {
                 us.add(scaled("%alpha", "%a", l, "%a.step"));
             }
@@ -228,21 +277,35 @@ final class OnePass {
                 xs.add(scaled("%factor", "%x", l, "%x.step"));
             }
         }
-        List<String> dots = multiplies && !sums ? v.sums(count) : List.of();
+        if (multiplies && !sums) {
+            dots(first, count, row, us, starts);
+            return;
+        }
         each(row, (i, m) -> {
             List<String> ws = rows(us, starts, i, m);
-            if (multiplies && sums) {
+            if (multiplies) {
                 add(i, m, xs, ws);
-            } else if (multiplies) {
-                String x = v.load(v.address("%x", i), m);
-                for (int r = 0; r < count; r++) {
-                    v.add(dots.get(r), x, ws.get(r));
-                }
             }
         });
-        if (multiplies && !sums) {
-            finish(first, dots);
+    }
+
+    /** Rows whose products with x are summed up along them. */
+    private void dots(String first, int count, Row row, List<String> us, List<String> starts) {
+        int chains = Math.max(1, CHAINS / count);
+        List<String> dots = v.sums(count * chains);
+        List<Part> parts = new ArrayList<>();
+        for (int s = 0; s < chains; s++) {
+            List<String> some = dots.subList(s * count, (s + 1) * count);
+            parts.add((i, m) -> {
+                List<String> ws = rows(us, starts, i, m);
+                String x = v.load(v.address("%x", i), m);
+                for (int r = 0; r < count; r++) {
+                    v.add(some.get(r), x, ws.get(r));
+                }
+            });
         }
+        each(row, parts);
+        finish(first, v.totals(dots, count));
     }
 
     private String scaled(String factor, String vector, String l, String step) {
@@ -250,18 +313,18 @@ final class OnePass {
         return v.splat(lines.value("fmul ", v.element(), " ", factor, ", ", x));
     }
 
-    /** A vector of each row, updated. */
+    /** A vector of each row as the product takes it; those of W are updated. */
     private List<String> rows(List<String> us, List<String> starts, String i, String mask) {
         String b = updates ? v.load(v.address("%b", i), mask) : null;
         List<String> ws = new ArrayList<>();
         for (int r = 0; r < starts.size(); r++) {
             String address = v.address(starts.get(r), i);
             String w = v.load(address, mask);
+            String fresh = updates ? v.plus(w, v.times(us.get(r), b)) : w;
             if (updates) {
-                w = v.plus(w, v.times(us.get(r), b));
-                v.store(w, address, mask);
+                v.store(fresh, address, mask);
             }
-            ws.add(w);
+            ws.add(does == Does.BEFORE ? w : fresh);
         }
         return ws;
     }
@@ -278,12 +341,10 @@ final class OnePass {
     }
 
     /** Elements of y, of the sums of rows. */
-    private void finish(String first, List<String> dots) {
-        List<String> totals = new ArrayList<>();
-        dots.forEach(slot -> totals.add(v.sum(slot)));
+    private void finish(String first, List<String> totals) {
         String all = v.across(totals);
-        for (int r = 0; r < dots.size(); r++) {
-            String sum = lines.value("extractelement <", Integer.toString(dots.size()), " x ",
+        for (int r = 0; r < totals.size(); r++) {
+            String sum = lines.value("extractelement <", Integer.toString(totals.size()), " x ",
                     v.element(), "> ", all, ", i64 ", Integer.toString(r));
             String l = lines.value("add nuw nsw i64 ", first, ", ", Integer.toString(r));
             String y = v.address("%y", lines.value("mul nsw i64 ", l, ", %y.step"));

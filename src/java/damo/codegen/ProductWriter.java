@@ -3,6 +3,7 @@ package damo.codegen;
 import damo.program.Size;
 import damo.program.Step;
 import damo.verify.CallTable;
+import damo.verify.Deferrals;
 import java.util.List;
 import java.util.function.IntFunction;
 
@@ -14,15 +15,17 @@ final class ProductWriter {
     private final SizeWriter sizes;
     private final IntFunction<String> buffers;
     private final CallTable table;
+    private final List<Step> steps;
     private final Products products;
 
     /**
-     * Writes to {@code lines}; {@code buffers} gives the address of each buffer, {@code table} what
+     * Writes to {@code lines}; {@code buffers} gives the address of each buffer, {@code parts} what
      * a call's table tells of matrices.
      */
-    ProductWriter(Lines lines, SizeWriter sizes, IntFunction<String> buffers, CallTable table,
+    ProductWriter(Lines lines, SizeWriter sizes, IntFunction<String> buffers, CallParts parts,
                   Products products) {
-        this.table = table;
+        this.table = parts.words;
+        this.steps = parts.steps;
         this.lines = lines;
         this.sizes = sizes;
         this.buffers = buffers;
@@ -31,17 +34,30 @@ final class ProductWriter {
 
     /** The operands of one step that do not change in its batch loops. */
     record Fixed(int number, Step.Gemm g, String m, String n, String k, String alpha, String beta,
-                         String aStrides, String bRow, String bCol, String cRow) { }
+                 Strides a, Strides b, Strides c) { }
+
+    /** How far rows and columns of an operand lie apart, with their types. */
+    record Strides(String row, String column) {
+        String both() {
+            return row + ", " + column;
+        }
+
+        Strides turned() {
+            return new Strides(column, row);
+        }
+    }
+
+    private Strides strides(Step.Operand o) {
+        return new Strides("i64 " + sizes.write(o.rowStride()), "i64 "
+                + sizes.write(o.colStride()));
+    }
 
     /** Appends the step, which has that number. */
     void write(int number, Step.Gemm g) {
         String type = Types.value(g.dtype());
         Fixed f = new Fixed(number, g, "i64 " + sizes.write(g.m()), "i64 " + sizes.write(g.n()),
                 "i64 " + sizes.write(g.k()), type + " " + factor(g, g.alpha()),
-                type + " " + factor(g, g.beta()), "i64 " + sizes.write(g.a().rowStride())
-                        + ", i64 " + sizes.write(g.a().colStride()),
-                "i64 " + sizes.write(g.b().rowStride()), "i64 " + sizes.write(g.b().colStride()),
-                "i64 " + sizes.write(g.c().rowStride()));
+                type + " " + factor(g, g.beta()), strides(g.a()), strides(g.b()), strides(g.c()));
         String a = sizes.write(g.a().offset());
         String b = sizes.write(g.b().offset());
         String c = sizes.write(g.c().offset());
@@ -51,7 +67,9 @@ final class ProductWriter {
             // Addresses that are looked up once stand before both ways.
             List.of(g.a(), g.b(), g.c()).forEach(o -> buffers.apply(o.buffer()));
             String many = lines.value("icmp sgt i64 ", lines.threads(), ", 1");
-            lines.either(many, () -> side(f, a, b, c), () -> batch(f, 0, a, b, c));
+            String turned = laid(f).turned();
+            lines.either(turned == null ? many : lines.value("select i1 ", turned,
+                    ", i1 false, i1 ", many), () -> side(f, a, b, c), () -> batch(f, 0, a, b, c));
         }
     }
 
@@ -65,12 +83,17 @@ final class ProductWriter {
                 TileOperand.put(lines, table, at++, "i64", sizes.write(size));
             }
         }
-        String panels = panels(f.g);
+        LaidProduct.Now now = laid(f).now();
+        Fixed p = now.product();
         lines.when(some(f), () -> lines.add("call void ", products.requireBatch(f.g.dtype()), "(",
-                String.join(", ", f.m, f.n, f.k, f.alpha, element(f, f.g.a(), a), f.aStrides,
-                        element(f, f.g.b(), b), f.bRow, f.bCol, f.beta, element(f, f.g.c(), c),
-                        f.cRow, "i64 " + lines.threads(), "i64 " + (panels == null ? "0" : panels),
+                String.join(", ", f.m, f.n, f.k, f.alpha, element(f, f.g.a(), a), p.a.both(),
+                        element(f, f.g.b(), b), p.b.both(), f.beta, element(f, f.g.c(), c),
+                        p.c.row, "i64 " + lines.threads(), now.panels(),
                         "i64 " + f.g.batch().size(), "ptr " + table), ")"));
+    }
+
+    private LaidProduct laid(Fixed f) {
+        return new LaidProduct(lines, this.table, products, f, this::inRows);
     }
 
     private String factor(Step.Gemm g, Step.Scale s) {
@@ -109,58 +132,60 @@ final class ProductWriter {
                 Types.memory(o.dtype()), ", ptr ", start, ", i64 ", offset));
     }
 
-    /** One product, which may wait for another, or another for it. */
+    /** One product, which may be one with another. */
     private void product(Fixed f, String a, String b, String c) {
-        int deferral = table.deferralAt(f.number);
-        if (deferral < 0) {
-            either(f, a, b, c);
+        int waits = table.deferralAt(f.number);
+        int join = table.joinAt(f.number);
+        Runnable plain = () -> laid(f).write(a, b, c);
+        Runnable waiting = waits < 0 ? plain : () -> pass(f, table.deferrals().get(waits))
+                .waiting(waits, a, b, c, plain);
+        if (join < 0) {
+            waiting.run();
         } else {
-            new DeferralWriter(lines, sizes, table, deferral, f, products)
-                    .write(a, b, c, () -> either(f, a, b, c));
+            boolean update = table.joins().get(join).update() == f.number;
+            pass(f, table.joins().get(join)).joined(join, update ? waits
+                    : table.deferralOf(table.joins().get(join).update()), a, b, c, waiting);
         }
     }
 
-    /** One product, of matrices in rows or in panels. */
-    private void either(Fixed f, String a, String b, String c) {
-        String panels = panels(f.g);
-        if (panels == null) {
-            inRows(f, a, b, c);
-            return;
-        }
-        lines.either(lines.value("icmp eq i64 ", panels, ", 0"), () -> inRows(f, a, b, c), () ->
-                lines.add("call void ", products.requireProduct(f.g.dtype()), "(", String.join(", ",
-                        f.m, f.n, f.k, f.alpha, a, f.aStrides, b, f.bRow, f.bCol, f.beta, c, f.cRow,
-                        "i64 " + lines.threads(), "i64 " + panels, "ptr null, ptr null"), ")"));
+    private DeferralWriter pass(Fixed f, Deferrals.Deferral d) {
+        return new DeferralWriter(lines, sizes, table, d, f, products, new Other());
     }
 
-    /** The bits of operands that lie in panels: 1, 2, 4; null where none ever does. */
-    private String panels(Step.Gemm g) {
-        String bits = null;
-        int bit = 1;
-        for (Step.Operand o : List.of(g.a(), g.b(), g.c())) {
-            int matrix = table.matrix(o.buffer());
-            if (matrix >= 0) {
-                String word = lines.value("mul i64 ", lines.loaded("i64", "%dims",
-                        Integer.toString(table.layout(matrix))), ", ", Integer.toString(bit));
-                bits = bits == null ? word : lines.value("or i64 ", bits, ", ", word);
-            }
-            bit *= 2;
+    /** The step that is one with the one that is written. */
+    private final class Other implements DeferralWriter.Operands {
+        @Override
+        public Step.Gemm step(int number) {
+            return (Step.Gemm) steps.get(number);
         }
-        return bits;
+
+        @Override
+        public String address(Step.Operand o) {
+            return "ptr " + lines.value("getelementptr inbounds ", Types.memory(o.dtype()),
+                    ", ptr ", buffers.apply(o.buffer()), ", i64 ", sizes.write(o.offset()));
+        }
+
+        @Override
+        public String factor(Step.Gemm g) {
+            return Types.value(g.dtype()) + " " + ProductWriter.this.factor(g, g.alpha());
+        }
     }
 
+    /** One product of matrices in rows, with the strides that {@code f} has. */
     private void inRows(Fixed f, String a, String b, String c) {
         VectorProducts p = products.vector(f.g);
         if (p != null) {
             boolean first = p.vector() == f.g.a();
+            Strides matrix = first ? f.b : f.a;
             lines.add("call void ", products.requireVector(p, f.g.dtype()), "(",
                     String.join(", ", first ? f.n : f.m, f.k, f.alpha, first ? a : b,
                             "i64 " + sizes.write(p.step()), first ? b : a,
-                            "i64 " + sizes.write(p.lead()), f.beta, c, "i64 " + lines.threads()),
+                            p.lead() == (first ? f.g.b() : f.g.a()).rowStride() ? matrix.row
+                                    : matrix.column, f.beta, c, "i64 " + lines.threads()),
                     ")");
         } else {
             lines.add("call void ", products.require(f.g), "(", String.join(", ", f.m, f.n,
-                    f.k, f.alpha, a, f.aStrides, b, f.bRow, f.bCol, f.beta, c, f.cRow,
+                    f.k, f.alpha, a, f.a.both(), b, f.b.both(), f.beta, c, f.c.row(),
                     "i64 " + lines.threads()), ")");
         }
     }

@@ -46,7 +46,7 @@ final class StepWriter {
         this.parts = parts;
         this.lines = lines;
         this.sizes = new SizeWriter(lines, dims);
-        this.products = new ProductWriter(lines, sizes, this::buffer, parts.words, products);
+        this.products = new ProductWriter(lines, sizes, this::buffer, parts, products);
         this.routines = new RoutineWriter(lines, sizes, this::buffer, outside);
         this.outside = outside;
         this.place = place;

@@ -1,6 +1,7 @@
 package damo.runtime;
 
 import damo.program.Program;
+import damo.tensor.Panels;
 import damo.tensor.Tensor;
 import damo.verify.Binding;
 import damo.verify.Bindings;
@@ -14,10 +15,12 @@ import java.util.Arrays;
  * call, and nothing of a device; shared by threads.
  */
 final class Bound {
-    /** For each matrix that may lie in panels, whether that helps these calls. */
-    final boolean[] panels;
+    /** For each matrix that may lie in panels, how it lies best; null for rows. */
+    final Panels[] panels;
     /** For each update that may wait for the next call, whether that helps these calls. */
     final boolean[] meets;
+    /** For each update that may be done with the product before, whether that helps. */
+    final boolean[] joins;
     /** For each buffer, whether it may be seen before it is written; empty when nobody asks. */
     final boolean[] open;
     /** When it was last asked for, by the clock of {@link BoundShapes}. */
@@ -36,6 +39,7 @@ final class Bound {
         this.binding = binding;
         this.panels = matrices.wanted(binding);
         this.meets = matrices.meets(binding);
+        this.joins = matrices.joins(binding);
         this.open = open;
     }
 

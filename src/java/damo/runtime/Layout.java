@@ -1,11 +1,16 @@
 package damo.runtime;
 
 import damo.tensor.Panels;
+import java.util.Objects;
 
 /**
  * How the memory of a state lies at this moment, rows or panels, and whether it has been asked for
  * otherwise often enough to pay for the change. Guarded by the state's lock, but for the counts,
  * of which those who only read may lose some.
+ *
+ * <p>Sums of products by a matrix that lies in columns have other last bits than by one in rows. So
+ * it does not depend on counts: it lies in columns from the first call on until one needs rows, and
+ * never again.
  */
 final class Layout {
     /** So many calls that ask for panels save what it costs to go there and back. */
@@ -15,6 +20,8 @@ final class Layout {
     private static final long WORTH = 8;
 
     private Panels panels;
+    private Panels wanted;
+    private boolean rowsNeeded;
     private long patience = PATIENCE;
     /** Calls in a row that asked for the other layout, and all since the latest change. */
     private long against;
@@ -25,16 +32,21 @@ final class Layout {
         return panels;
     }
 
-    /** Counts calls that can do with either layout; {@code wanted} tells whether panels help. */
-    void asked(long calls, boolean wanted) {
+    /** Counts calls that can do with any layout, and like that one best, rows where it is null. */
+    void asked(long calls, Panels best) {
         served = Math.min(served, Long.MAX_VALUE - calls) + calls;
-        if (wanted == (panels != null)) {
+        if (best == panels || best != null && (best.equals(panels) || columns(best))) {
             if (against != 0) {
                 against = 0;
             }
         } else {
-            against = Math.min(against, Long.MAX_VALUE - calls) + calls;
+            against = Objects.equals(best, wanted) ? Math.min(against, Long.MAX_VALUE - calls) + calls : calls;
+            wanted = best;
         }
+    }
+
+    private static boolean columns(Panels p) {
+        return p.kind() == Panels.Kind.COLUMNS;
     }
 
     /** Counts a call that needs rows. */
@@ -44,24 +56,41 @@ final class Layout {
         }
     }
 
-    /** Whether the other layout would pay by now. */
+    /** Whether another layout would pay by now. */
     boolean due() {
         return against >= patience;
     }
 
+    /** The layout that is due. */
+    Panels wanted() {
+        return wanted;
+    }
+
+    /** A call needs rows: what might lie in columns does so no more. */
+    void needRows() {
+        rowsNeeded = true;
+    }
+
+    /** Whether some call needed rows. */
+    boolean rowsNeeded() {
+        return rowsNeeded;
+    }
+
     /** It lies in those panels from now on, or in rows where they are null. */
     void changed(Panels to) {
-        if (panels != null && to == null) {
+        if (panels != null && !columns(panels) && (to == null || !columns(to))) {
             patience = served >= WORTH * patience ? PATIENCE
                     : Math.min(MOST_PATIENCE, 2 * patience);
         }
         panels = to;
+        wanted = null;
         against = 0;
         served = 0;
     }
 
     /** The change was not possible: it is long until the next attempt. */
     void refused() {
+        rowsNeeded = true;
         patience = MOST_PATIENCE;
         against = 0;
     }

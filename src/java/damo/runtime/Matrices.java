@@ -11,6 +11,7 @@ import damo.verify.CallTable;
 import damo.verify.Deferrals;
 import damo.verify.Wholes;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * The matrices of a function that may lie in panels, and whether that helps it. A call has a word
@@ -19,18 +20,21 @@ import java.util.List;
 final class Matrices {
     /** A matrix of fewer bytes is packed in no time where that helps. */
     private static final long LEAST_BYTES = 1 << 14;
+    /** One of fewer bytes lies near enough, wherever its rows begin. */
+    private static final long LEAST_IN_LINES = 1 << 16;
     /** Panels may take so many parts of a hundred of what rows take. */
     private static final long MOST_PERCENT = 125;
     /** Products that use an element less often have forms for rows that are as fast or faster. */
     private static final long LEAST_USES = 32;
     /** A matrix of fewer bytes has functions of its own that are as fast. */
-    private static final long LEAST_MEETING = 1 << 16;
+    private static final long LEAST_MEETING = Long.getLong("meet", 1 << 12);
 
     private final Program program;
     private final CallTable table;
     private final List<Wholes.Whole> all;
     private final int[] ofState;
     private final int[] deferrals;
+    private final int[][] joins;
 
     Matrices(Program program) {
         this.program = program;
@@ -40,6 +44,14 @@ final class Matrices {
                 .toArray();
         this.deferrals = program.state().stream().mapToInt(port -> table.deferral(port.buffer()))
                 .toArray();
+        this.joins = program.state().stream().map(port -> IntStream.range(0, table.joins().size())
+                .filter(k -> table.joins().get(k).buffer() == port.buffer()).toArray())
+                .toArray(int[][]::new);
+    }
+
+    /** The numbers of the updates of a state that may be done with the product before. */
+    int[] joins(int state) {
+        return joins[state];
     }
 
     /** What stands where in a call's table. */
@@ -81,32 +93,52 @@ final class Matrices {
         return all.get(position).buffer();
     }
 
-    /** Its panels for these dimensions. */
-    Panels panels(int position, Binding binding) {
-        Wholes.Whole m = all.get(position);
-        DType t = program.buffers().get(m.buffer()).dtype();
-        return new Panels(t, value(m.rows(), binding), value(m.columns(), binding),
-                NativeCode.panelWidth(t));
+    /** How many columns one has; as {@link Panels#lead} where it lies in rows. */
+    long columns(int position, Binding binding) {
+        return value(all.get(position).columns(), binding);
     }
 
-    /** For each of them, whether calls with these dimensions are faster with panels. */
-    boolean[] wanted(Binding binding) {
-        boolean[] wanted = new boolean[all.size()];
+    /** For each of them, how it lies best for calls with these dimensions; null for rows. */
+    Panels[] wanted(Binding binding) {
+        Panels[] wanted = new Panels[all.size()];
         for (int k = 0; k < wanted.length; k++) {
-            long bytes = binding.bytes()[buffer(k)];
-            wanted[k] = bytes >= LEAST_BYTES && all.get(k).others().stream()
-                    .anyMatch(other -> value(other, binding) >= LEAST_USES)
-                    && 100 * panels(k, binding).elements()
-                    <= MOST_PERCENT * binding.elements()[buffer(k)];
+            wanted[k] = wanted(k, binding);
         }
         return wanted;
     }
 
+    private Panels wanted(int k, Binding binding) {
+        DType t = program.buffers().get(buffer(k)).dtype();
+        long rows = value(all.get(k).rows(), binding);
+        long columns = columns(k, binding);
+        Panels few = Panels.inColumns(t, rows, columns, NativeCode.panelWidth(t));
+        if (few != null) {
+            return few;
+        }
+        long bytes = binding.bytes()[buffer(k)];
+        boolean often = bytes >= LEAST_BYTES && all.get(k).others().stream()
+                .anyMatch(other -> value(other, binding) >= LEAST_USES);
+        Panels panels = new Panels(t, rows, columns, NativeCode.panelWidth(t));
+        if (often && 100 * panels.elements() <= MOST_PERCENT * binding.elements()[buffer(k)]) {
+            return panels;
+        }
+        return bytes >= LEAST_IN_LINES ? Panels.inLines(t, rows, columns) : null;
+    }
+
     /** For each update that may wait for the next call, whether that helps. */
     boolean[] meets(Binding binding) {
-        boolean[] meets = new boolean[table.deferrals().size()];
+        return meet(table.deferrals(), binding);
+    }
+
+    /** For each update that may be done with the product before, whether that helps. */
+    boolean[] joins(Binding binding) {
+        return meet(table.joins(), binding);
+    }
+
+    private boolean[] meet(List<Deferrals.Deferral> all, Binding binding) {
+        boolean[] meets = new boolean[all.size()];
         for (int k = 0; k < meets.length; k++) {
-            Deferrals.Deferral d = table.deferrals().get(k);
+            Deferrals.Deferral d = all.get(k);
             meets[k] = binding.bytes()[d.buffer()] >= LEAST_MEETING
                     && d.vectors().stream().allMatch(size -> value(size, binding) == 1);
         }

@@ -1,8 +1,10 @@
 package damo.runtime;
 
 import damo.tensor.DType;
+import damo.tensor.Panels;
 import damo.tensor.Tensor;
 import damo.verify.CallTable;
+import damo.verify.Deferrals;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
@@ -52,9 +54,19 @@ final class MatrixWords implements AutoCloseable {
 
     private void constant(int k, Bound next) {
         int buffer = matrices.buffer(k);
-        Tensor t = next.panels[k] ? plan.packed(k, next.binding()) : plan.constant(buffer);
+        Panels panels = next.panels[k];
+        Tensor t = panels != null ? plan.packed(k, panels) : plan.constant(buffer);
         words.setAtIndex(ValueLayout.JAVA_LONG, buffer, t.address());
-        set(table.layout(k), next.panels[k] ? 1 : 0);
+        layout(k, panels, next);
+    }
+
+    private void layout(int k, Panels panels, Bound bound) {
+        set(table.layout(k), panels == null ? CallTable.ROWS : switch (panels.kind()) {
+            case ROWS -> CallTable.ROWS;
+            case PANELS -> CallTable.PANELS;
+            case COLUMNS -> CallTable.COLUMNS;
+        });
+        set(table.lead(k), panels == null ? matrices.columns(k, bound.binding()) : panels.lead());
     }
 
     /** Tells {@code n} calls of state number {@code i}, whose lock the caller holds. */
@@ -64,12 +76,23 @@ final class MatrixWords implements AutoCloseable {
             state.askedRows();
         } else {
             state.asked(n, bound.panels[matrix]);
-            set(table.layout(matrix), state.inPanels() ? 1 : 0);
+            layout(matrix, state.panels(), bound);
+        }
+        for (int join : matrices.joins(i)) {
+            set(table.joined(join), bound.joins[join]
+                    && fits(state.panels(), table.joins().get(join)) ? 1 : 0);
         }
         int deferral = matrices.deferral(i);
         if (deferral >= 0) {
-            set(table.meets(deferral), bound.meets[deferral] && !state.inPanels() ? 1 : 0);
+            set(table.meets(deferral), bound.meets[deferral]
+                    && fits(state.panels(), table.deferrals().get(deferral)) ? 1 : 0);
         }
+    }
+
+    /** Whether one pass over a matrix that lies like this can do both. */
+    private static boolean fits(Panels panels, Deferrals.Deferral d) {
+        return panels == null || panels.kind() == Panels.Kind.ROWS
+                || panels.kind() == Panels.Kind.COLUMNS && d.turns();
     }
 
     /** Nothing waits any more, after a call that failed. */

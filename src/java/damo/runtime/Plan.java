@@ -6,12 +6,13 @@ import damo.lib.Threads;
 import damo.program.Needs;
 import damo.program.Program;
 import damo.tensor.DType;
+import damo.tensor.Panels;
 import damo.tensor.Tensor;
-import damo.verify.Binding;
 import damo.verify.Bindings;
 import damo.verify.Effects;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -24,7 +25,7 @@ final class Plan implements AutoCloseable {
     private final NativeCode code;
     private final boolean downcast;
     private final Tensor[] constants;
-    private final Tensor[] packed;
+    private final Map<List<Object>, Tensor> packed = new HashMap<>();
     private final Map<String, OpKernel> kernels;
 
     /** The addresses of {@code damo_call} and {@code damo_repeat}. */
@@ -85,7 +86,6 @@ final class Plan implements AutoCloseable {
             countedOutputs[i] = Bindings.counted(program, program.outputs().get(i));
         }
         this.constants = constants(program);
-        this.packed = new Tensor[matrices.size()];
     }
 
     /** The program. */
@@ -114,19 +114,16 @@ final class Plan implements AutoCloseable {
     }
 
     /** The panels of a matrix that is a constant, made once. Throws "out-of-memory". */
-    synchronized Tensor packed(int position, Binding binding) {
-        if (packed[position] == null) {
-            packed[position] = matrices.panels(position, binding)
-                    .packed(constants[matrices.buffer(position)]);
-        }
-        return packed[position];
+    synchronized Tensor packed(int position, Panels panels) {
+        return packed.computeIfAbsent(List.of(position, panels),
+                key -> panels.packed(constants[matrices.buffer(position)]));
     }
 
     /** Frees machine code and constants; no call may be in progress. */
     @Override
     public void close() {
         code.close();
-        Stream.of(constants, packed).flatMap(Arrays::stream).filter(t -> t != null)
+        Stream.concat(Arrays.stream(constants).filter(t -> t != null), packed.values().stream())
                 .forEach(Tensor::close);
     }
 

@@ -31,13 +31,15 @@ public final class State implements AutoCloseable {
     private final Layout layout = new Layout();
     /** The value in rows, or its panels, as the layout says. */
     private Tensor value;
+    /** How it lies unless some call needs rows; null for rows. */
+    private Panels columns;
 
     private State(String name, Tensor value, boolean[] free) {
         this.name = name;
         this.dtype = value.dtype();
         this.declared = value.shape();
         this.free = free;
-        this.value = value;
+        relaid(value, null);
     }
 
     /**
@@ -92,11 +94,18 @@ public final class State implements AutoCloseable {
         }
     }
 
-    /** How the memory lies at this moment, "rows" or "panels", for those who wonder. */
+    /**
+     * How the memory lies at this moment, for those who wonder: "rows", "panels", "lines" for rows
+     * that begin at lines of memory, "columns".
+     */
     public String layout() {
         long stamp = read();
         try {
-            return inPanels() ? "panels" : "rows";
+            return !inPanels() ? "rows" : switch (layout.panels().kind()) {
+                case PANELS -> "panels";
+                case ROWS -> "lines";
+                case COLUMNS -> "columns";
+            };
         } finally {
             lock.unlockRead(stamp);
         }
@@ -190,12 +199,15 @@ public final class State implements AutoCloseable {
      */
     long take(boolean writing, boolean rows) {
         long stamp = take(writing);
+        if (rows && columns != null) {
+            layout.needRows();
+        }
         if (!misplaced(rows)) {
             return stamp;
         }
         if (!writing) {
             long alone = lock.tryConvertToWriteLock(stamp);
-            if (alone == 0 && !rows) {
+            if (alone == 0 && !rows && !turns()) {
                 // Nobody waits for others only that calls to come are faster.
                 return stamp;
             }
@@ -217,20 +229,26 @@ public final class State implements AutoCloseable {
     }
 
     private boolean misplaced(boolean rows) {
-        return (rows ? layout.panels() != null : layout.due()) && !value.isClosed();
+        return (rows ? layout.panels() != null : turns() || layout.due()) && !value.isClosed();
+    }
+
+    /** Whether the columns of a matrix of few shall be what lies together, from now on. */
+    private boolean turns() {
+        return columns != null && layout.panels() == null && !layout.rowsNeeded();
     }
 
     /** Changes the layout; panels are done without where there is no memory for them. */
     private void turn(boolean needed) {
+        Panels panels = needed ? null : turns() ? columns : layout.wanted();
         if (layout.panels() != null) {
-            Tensor panels = value;
-            relaid(layout.panels().unpacked(panels), null);
-            panels.close();
+            Tensor before = value;
+            relaid(layout.panels().unpacked(before), null);
+            before.close();
+        }
+        if (panels == null) {
             return;
         }
         Tensor rows = value;
-        long[] shape = rows.shape();
-        Panels panels = new Panels(dtype, shape[0], shape[1], NativeCode.panelWidth(dtype));
         try {
             relaid(panels.packed(rows), panels);
             rows.close();
@@ -242,11 +260,16 @@ public final class State implements AutoCloseable {
     private void relaid(Tensor memory, Panels panels) {
         value = memory;
         layout.changed(panels);
+        if (panels == null) {
+            columns = memory.rank() != 2 || !dtype.floating() || dtype.storage() ? null
+                    : Panels.inColumns(dtype, memory.shape()[0], memory.shape()[1],
+                            NativeCode.panelWidth(dtype));
+        }
     }
 
-    /** Counts calls that can do with either layout; {@code wanted} tells whether panels help. */
-    void asked(long calls, boolean wanted) {
-        layout.asked(calls, wanted);
+    /** Counts calls that can do with any layout, and like that one best, rows where it is null. */
+    void asked(long calls, Panels best) {
+        layout.asked(calls, best);
     }
 
     /** Counts a call that needs rows. */
@@ -257,6 +280,11 @@ public final class State implements AutoCloseable {
     /** Whether the memory lies in panels. */
     boolean inPanels() {
         return layout.panels() != null;
+    }
+
+    /** How the memory lies; null for rows one behind the other. */
+    Panels panels() {
+        return layout.panels();
     }
 
     /** The memory itself: the value in rows, or its panels. */

@@ -29,27 +29,70 @@ public final class Deferrals {
      * @param columns N
      * @param first   whether W is operand :a of the product
      * @param sums    whether the product sums over the rows of W, else over its columns
+     * @param turns   whether all vectors lie so that W may be transposed
      */
     public record Deferral(int product, int update, int buffer, List<Size> vectors, Size rows,
-                           Size columns, boolean first, boolean sums) { }
+                           Size columns, boolean first, boolean sums, boolean turns) { }
 
     /** All of them, in the order of the states. */
     public static List<Deferral> of(Program p) {
         List<Deferral> found = new ArrayList<>();
         for (Program.Port port : p.state()) {
-            if (port.written() && port.shape().size() == 2
-                    && (port.dtype() == DType.F32 || port.dtype() == DType.F64)) {
+            if (kept(port)) {
                 find(p, port, found);
             }
         }
         return List.copyOf(found);
     }
 
+    /**
+     * Products that such an update follows at once: both can be one pass over W within a call. The
+     * update is as good as done with the product, whose result it does not use.
+     */
+    public static List<Deferral> joins(Program p) {
+        List<Deferral> found = new ArrayList<>();
+        List<Step> steps = p.steps();
+        int number = 0;
+        for (int i = 0; i + 1 < steps.size(); i++) {
+            if (steps.get(i) instanceof Step.Gemm product
+                    && steps.get(i + 1) instanceof Step.Gemm update && apart(product, update)) {
+                int at = number;
+                p.state().stream().filter(Deferrals::kept).map(w -> of(p, at, at + 1, w))
+                        .filter(d -> d != null).forEach(found::add);
+            }
+            number += Step.preorder(List.of(steps.get(i))).size();
+        }
+        return List.copyOf(found);
+    }
+
+    /** Whether nothing that the second reads is what the first writes, but for its own C. */
+    private static boolean apart(Step.Gemm product, Step.Gemm update) {
+        int c = product.c().buffer();
+        return c != update.a().buffer() && c != update.b().buffer() && c != update.c().buffer()
+                && c != update.alpha().buffer();
+    }
+
+    private static boolean kept(Program.Port port) {
+        return port.written() && port.shape().size() == 2
+                && (port.dtype() == DType.F32 || port.dtype() == DType.F64);
+    }
+
+    /** What those steps are for that state; null where they are nothing of the kind. */
+    private static Deferral of(Program p, int first, int last, Program.Port port) {
+        List<Step> all = p.all();
+        if (all.get(first) instanceof Step.Gemm product
+                && all.get(last) instanceof Step.Gemm update && updates(update, port)
+                && product.plain() && update.plain()) {
+            Deferral d = of(first, product, last, update, port);
+            return d == null || d.vectors.stream().anyMatch(Deferrals::never) ? null : d;
+        }
+        return null;
+    }
+
     private static void find(Program p, Program.Port port, List<Deferral> found) {
         int number = 0;
         int first = -1;
         int last = -1;
-        List<Step> all = p.all();
         for (Step step : p.steps()) {
             List<Step> those = Step.preorder(List.of(step));
             if (those.stream().anyMatch(s -> touches(s, port.buffer()))) {
@@ -58,13 +101,9 @@ public final class Deferrals {
             }
             number += those.size();
         }
-        if (first >= 0 && last > first && all.get(first) instanceof Step.Gemm product
-                && all.get(last) instanceof Step.Gemm update && updates(update, port)
-                && product.plain() && update.plain()) {
-            Deferral d = of(first, product, last, update, port);
-            if (d != null && d.vectors.stream().noneMatch(Deferrals::never)) {
-                found.add(d);
-            }
+        Deferral d = first >= 0 && last > first ? of(p, first, last, port) : null;
+        if (d != null) {
+            found.add(d);
         }
     }
 
@@ -93,9 +132,11 @@ public final class Deferrals {
         boolean turned = first ? whole(turned(o), g.k(), free, w) : whole(turned(o), free, g.k(),
                 w);
         boolean sums = first != straight;
-        boolean dense = sums || (first ? g.b().rowStride() : g.a().colStride()).equals(ONE);
-        return !straight && !turned || !dense ? null : new Deferral(product, update, w.buffer(),
-                List.of(one, u.k()), w.shape().get(0), w.shape().get(1), first, sums);
+        boolean x = (first ? g.b().rowStride() : g.a().colStride()).equals(ONE);
+        boolean y = !first || g.c().rowStride().equals(ONE) || g.c().rowStride().equals(g.n());
+        return !straight && !turned || !(sums ? y : x) ? null : new Deferral(product, update,
+                w.buffer(), List.of(one, u.k()), w.shape().get(0), w.shape().get(1), first, sums,
+                x && y && u.a().rowStride().equals(ONE));
     }
 
     private static Step.Operand turned(Step.Operand o) {
