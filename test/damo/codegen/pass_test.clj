@@ -73,7 +73,8 @@
       (with-open [code (NativeCode/compile (Codegen/module read-in (int width)))
                   arena (Arena/ofShared)]
         (let [spare (.address (.allocate ^Arena arena (long (* 8 (+ 16 rows columns))) 64))
-              {:keys [status] [w y] :buffers} (calling/run code p [0 columns 0 1 0 spare] all :times 3)
+              {:keys [status] [w y] :buffers}
+              (calling/run code p [0 columns 0 1 0 spare] all :times 3)
               [w' y'] (expected [rows columns] sums? beta all 3)]
           (is (zero? status))
           (is (near? w w') [t width sums? turned? rows columns])

@@ -39,23 +39,23 @@ final class LaidProduct {
 
     /** Appends what finds how operands lie. */
     Now now() {
-        Laid la = laid(f.g().a(), f.a());
-        Laid lb = laid(f.g().b(), f.b());
-        Laid lc = laid(f.g().c(), f.c());
+        Laid la = laid(f.g().a(), f.g().k(), f.a());
+        Laid lb = laid(f.g().b(), f.g().n(), f.b());
+        Laid lc = laid(f.g().c(), f.g().n(), f.c());
         return new Now(with(now(la), now(lb), lc.rows), bits(la, lb, lc));
     }
 
     /** Appends whether C lies in columns, an i1; null where it never does. */
     String turned() {
-        Laid lc = laid(f.g().c(), f.c());
+        Laid lc = laid(f.g().c(), f.g().n(), f.c());
         return lc.word == null ? null : columns(lc);
     }
 
     /** Appends it, given the addresses of operands with their types. */
     void write(String a, String b, String c) {
-        Laid la = laid(f.g().a(), f.a());
-        Laid lb = laid(f.g().b(), f.b());
-        Laid lc = laid(f.g().c(), f.c());
+        Laid la = laid(f.g().a(), f.g().k(), f.a());
+        Laid lb = laid(f.g().b(), f.g().n(), f.b());
+        Laid lc = laid(f.g().c(), f.g().n(), f.c());
         String other = any(la.word, lb.word, lc.word);
         Runnable inRows = () -> rows.write(with(la.rows, lb.rows, lc.rows), a, b, c);
         if (other == null) {
@@ -81,13 +81,13 @@ final class LaidProduct {
         return new Fixed(f.number(), f.g(), f.m(), f.n(), f.k(), f.alpha(), f.beta(), a, b, c);
     }
 
-    private Laid laid(Step.Operand o, Strides plain) {
+    private Laid laid(Step.Operand o, Size length, Strides plain) {
         int matrix = table.matrix(o.buffer());
         if (matrix < 0) {
             return new Laid(null, plain, plain);
         }
         String lead = "i64 " + lines.loaded("i64", "%dims", Integer.toString(table.lead(matrix)));
-        boolean straight = o.rowStride().equals(table.matrices().get(matrix).columns())
+        boolean straight = o.rowStride().equals(length)
                 && o.colStride().equals(new Size.Int(1));
         Strides apart = new Strides(lead, "i64 1");
         return new Laid(lines.loaded("i64", "%dims", Integer.toString(table.layout(matrix))),

@@ -168,7 +168,8 @@ final class OnePass {
     }
 
     private void call(Does part, String from, String to) {
-        lines.add("call void @", name, part.suffix(), "(", parameters(), ", i64 ", from, ", i64 ", to, ")");
+        lines.add("call void @", name, part.suffix(), "(", parameters(), ", i64 ", from,
+                ", i64 ", to, ")");
     }
 
     // ## One part

@@ -40,7 +40,8 @@ final class Layout {
                 against = 0;
             }
         } else {
-            against = Objects.equals(best, wanted) ? Math.min(against, Long.MAX_VALUE - calls) + calls : calls;
+            long before = Objects.equals(best, wanted) ? against : 0;
+            against = Math.min(before, Long.MAX_VALUE - calls) + calls;
             wanted = best;
         }
     }
