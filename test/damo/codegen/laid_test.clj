@@ -20,6 +20,11 @@
 
 ;; ## How a matrix lies
 
+(defn- kind-of
+  "How a matrix may lie: one of a single column lies in rows, as always."
+  [r columns]
+  (if (= 1 columns) :rows (one-of r [:rows :lines :columns])))
+
 (defn- laid
   "[word lead contents] of a matrix in rows, given its elements, as :rows, :lines or :columns."
   [kind rows columns elements]
@@ -92,7 +97,7 @@
                   :b (numbers r (* k n (if (= place :b) 1 batch))), :c (numbers r (* m n batch))}
         [rows columns] (cond-> ({:a [m k], :b [k n], :c [m n]} place) turned? reverse)]
     {:program (product t mnk place turned? beta batch), :place place, :elements elements
-     :shape [rows columns], :kind (one-of r [:rows :lines :columns])
+     :shape [rows columns], :kind (kind-of r columns)
      :expected (expected mnk beta batch elements place turned?)
      :what [t mnk place turned? beta batch]}))
 
@@ -163,7 +168,7 @@
             _ (range 2)
             :let [sums [first-sums? then-sums?]
                   [rows columns :as shape] (repeatedly 2 #(one-of r [1 2 5 8 10 11 17 36 50]))
-                  kind (one-of r [:rows :lines :columns]), meets (.nextInt r 2)
+                  kind (kind-of r columns), meets (.nextInt r 2)
                   joined (one-of r [0 1 1]), times (one-of r [1 2 3])
                   program (passes t rows columns sums)
                   all (mapv #(numbers r %) (:sizes program))

@@ -27,7 +27,7 @@ final class Matrices {
     /** Products that use an element less often have forms for rows that are as fast or faster. */
     private static final long LEAST_USES = 32;
     /** A matrix of fewer bytes has functions of its own that are as fast. */
-    private static final long LEAST_MEETING = Long.getLong("meet", 1 << 12);
+    private static final long LEAST_MEETING = 1 << 12;
 
     private final Program program;
     private final CallTable table;
