@@ -185,3 +185,13 @@
                  (update at-once 0 #(unlaid kind rows columns %)))
               [width t sums shape kind meets joined times])
           (is (= at-once (nth (iterate #(run % 1) (assoc all 0 contents)) times))))))))
+
+(deftest what-an-update-waits-for
+  (let [joins (fn [program]
+                (count (.joins (CallTable/of (calling/read-program (dissoc program :sizes))))))
+        program (passes :f32 7 7 [true false])
+        with (fn [path x] (assoc-in (update program :steps vec) (into [:steps 2] path) x))]
+    (is (= 1 (joins program)))
+    (is (= [0 0 0] (map joins [(with [:a :buffer] 2) (with [:b :buffer] 2)
+                               (with [:alpha] {:buffer 2})]))
+        "what the product before it writes")))
