@@ -239,6 +239,8 @@
   :mode :fast-run | :fast-compile | :debug | :nan-guard | :sync | :none, or a map of it,
     {:mode :fast-run, :exclude #{rules or promises}, :include …, :regroup true, :rules [my-rules]}
   :threads – how many threads a call may use, where the process has more (see set-threads!)
+  :keep-results – of how many calls the results stay open; those before them are closed by the next,
+    and their memory serves it, which makes results that a loop drops as cheap as call-into
   :trust-input – a call costs less; no other thread may close its arguments meanwhile
   :name – for messages; :allow-downcast – lets :f64 data be rounded to :f32 inputs
   :on-unused-input :raise | :warn | :ignore"
@@ -253,14 +255,23 @@
 
 (export copy/outputs-subset copy/copy-function)
 
-(defn call-into
-  "Calls a compiled function and writes its outputs, in order, into the tensors `buffers`, of their
-  types; returns them in the form of the outputs."
-  [f buffers & args]
+(defn- buffers-of
+  "The buffers that `call-into` was given, as an array."
+  ^objects [buffers]
   (when-not (and (sequential? buffers) (every? #(instance? Tensor %) buffers))
     (fail! ::not-tensors (str "the buffers are a vector of tensors; got " (pr-str buffers))
            {:given buffers}))
-  (function/call-into f buffers args))
+  (.toArray ^java.util.Collection buffers ^objects (make-array Tensor (count buffers))))
+
+(defn call-into
+  "Calls a compiled function and writes its outputs, in order, into the tensors `buffers`, of their
+  types; returns them in the form of the outputs."
+  {:arglists '([f buffers & args])}
+  ([f buffers] (function/call-into f (buffers-of buffers) (object-array 0)))
+  ([f buffers a] (function/call-into f (buffers-of buffers) (object-array [a])))
+  ([f buffers a b] (function/call-into f (buffers-of buffers) (object-array [a b])))
+  ([f buffers a b & more]
+   (function/call-into f (buffers-of buffers) (to-array (list* a b more)))))
 
 (defn close
   "Ends a tensor, a compiled function, or all in a vector or map of results: the memory of a tensor

@@ -105,14 +105,17 @@
 
 (deftest a-result-costs-little-more-than-the-call
   (let [x (d/input 'x [:f64 ['n]])
-        f (d/function [x] (d/add (d/mul x 2.0) 1.0))]
+        y (d/add (d/mul x 2.0) 1.0)
+        f (d/function [x] y), two (d/function [x] y {:keep-results 2})]
     (doseq [[n calls] [[1000 20000] [10000 5000] [100000 700] [1000000 70]]
             :let [a (Tensor/full 1.0 DType/F64 (long-array [n]))
                   into-buffer (best-nanos 5 calls (let [out [(f64s n)]] #(d/call-into f out a)))
                   closed (best-nanos 5 calls #(d/close (f a)))
-                  dropped (best-nanos 5 calls #(f a))]]
+                  dropped (best-nanos 5 calls #(f a))
+                  kept (best-nanos 5 calls #(two a))]]
       ;; On a quiet machine 1 and 2 to 5; fresh memory for each result would be 20 to 400.
       (is (< closed (* 3 into-buffer)) (str n ": " [into-buffer closed]))
+      (is (< kept (* 3 into-buffer)) (str n ": " [into-buffer kept]))
       (is (< dropped (* 15 into-buffer)) (str n ": " [into-buffer dropped])))))
 
 (deftest dropping-results-keeps-the-resident-size
@@ -129,6 +132,43 @@
         ;; 640 MB lie in the pool at most, and 512 MB of dropped results wait for a collection.
         (is (< (- (resident-mib) before) 1400) (str what ", another 3 GB dropped"))))
     (is (< (Tensor/outstandingBytes) (* 2 1024 1024 1024)))))
+
+(deftest small-blocks-of-chunks-are-nobody-elses
+  ;; Enough of a class for chunks, some kept, the rest given back, and the pool emptied between.
+  (let [n 9001, random (Random. 5)
+        resident (resident-mib)]
+    (loop [round 0, kept []]
+      (is (every? (fn [[t tag]] (whole? t tag)) kept) (str round))
+      (if (= round 6)
+        (is (< (- (resident-mib) resident) 900))
+        (let [more (mapv (fn [i] [(filled n (+ i (* 1000 round))) (+ i (* 1000 round))])
+                         (range 300))
+              {stay true, go false} (group-by (fn [_] (< (.nextInt random 100) 15)) more)]
+          (doseq [[^Tensor t] go] (.close t))
+          ;; What is closed at once, of another size, pushes what is not asked for out of the pool.
+          (dotimes [_ 2] (run! #(.close ^Tensor %) (mapv f64s (repeat 12 (+ 8000000 round)))))
+          (recur (inc round) (into kept stay)))))))
+
+(deftest results-of-the-last-calls-stay-open
+  (let [x (d/input 'x [:f64 ['n]])
+        outputs {:a (d/add x 1) :b (d/sum x)}
+        f (d/function [x] outputs {:keep-results 3})
+        data (d/tensor (range 1000) :f64)
+        results (mapv (fn [i] (f (d/tensor (repeat 1000 i) :f64))) (range 10))
+        closed? (fn [r] (mapv #(.isClosed ^Tensor %) (vals r)))]
+    (is (= (concat (repeat 7 [true true]) (repeat 3 [false false])) (map closed? results)))
+    (is (= [8.0 7000.0] [(first @(:a (results 7))) @(:b (results 7))]))
+    (is (= :damo/closed (:damo/error (ex-data (try (f (:a (results 2))) (catch Exception e e))))))
+    (testing "results as arguments, a call that fails, call-into, several calls in one"
+      (is (= 10.0 (first @(:a (f (:a (results 8)))))))
+      (is (thrown? Exception (f "x")))
+      (is (= 9.0 (first @(:a (results 8)))) "a call that fails closes nothing")
+      (d/call-into f [(:a (results 9)) (d/zeros [] :f64)] data)
+      (is (= [1000.0 10.0] [(last @(:a (results 9))) (first @(:a (f (:a (results 8)))))]))
+      (is (= 2.0 (second @(:a (d/call-n f 3 data))))))
+    (doseq [bad [0 -1 1025 "2" 1.5]]
+      (is (thrown? clojure.lang.ExceptionInfo (d/function [x] outputs {:keep-results bad}))
+          (str bad)))))
 
 (deftest what-is-closed
   (let [x (d/input 'x [:f64 []])

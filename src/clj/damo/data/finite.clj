@@ -32,6 +32,17 @@
     (check-length! x)
     (run! #(check-parts! % (dec depth) left) x)))
 
+(defn short?
+  "Does x have an end for sure, as one sees at once: no collection, or a short vector of such?"
+  [x]
+  (or (not (many? x))
+      (and (vector? x)
+           (let [n (count x)]
+             (and (< n 8)
+                  (loop [i 0]
+                    (or (= i n)
+                        (and (not (many? (nth x i))) (recur (inc i))))))))))
+
 (defn- refused! [function-name about kind what]
   (let [facts (fail/source-position)]
     (fail! kind (str (name function-name) ": " about ": " what (fail/facts-text facts))

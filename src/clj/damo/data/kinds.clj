@@ -41,6 +41,7 @@
    :numbers {:may-be #(and (sequential? %) (every? number? %)), :says "a vector of numbers"}
    :element {:may-be #(or (number? %) (boolean? %)), :says "a number or a boolean"}
    :threads {:may-be #(and (int? %) (<= 1 % Threads/MOST)), :says "an integer from 1 to 1024"}
+   :calls {:may-be #(and (int? %) (<= 1 % 1024)), :says "an integer from 1 to 1024"}
    :integer {:may-be int?, :says "an integer"}
    :integers {:says "an integer or a vector of integers"}
    :text {:may-be #(and (string? %) (seq %)), :says "a text that is not empty"}

@@ -150,6 +150,11 @@
   [info & body]
   `(try ~@body (catch DamoException e# (failed! ~info e#))))
 
+(defn- handed-out
+  "An array of results in the form in which f hands them out."
+  [^Compiled f ^objects values]
+  (if (identical? :one (.form f)) (aget values 0) (as-asked (.form f) values)))
+
 (defn- run-once
   "One call. `around`, when there is one, gets the call as a function, and the arguments."
   [^Compiled f ^objects args]
@@ -157,8 +162,7 @@
     (explaining (.info f)
       (if-let [around (.around f)]
         (as-asked (.form f) (around #(call-core function args) args))
-        (let [values (call-core function args)]
-          (if (identical? :one (.form f)) (aget values 0) (as-asked (.form f) values)))))))
+        (handed-out f (call-core function args))))))
 
 (defn- port-type [{:keys [dtype shape]}] [dtype shape])
 
@@ -208,12 +212,13 @@
       (call-with f (fn [_] (.callN core (long n) args))))))
 
 (defn call-into
-  "Calls f with its outputs in these tensors; checked in the mode :debug."
-  [f buffers args]
-  (let [around (.around (compiled f)), args (to-array args)]
-    (call-with f (fn [^Function core]
-                   (let [call #(.callInto core (into-array Tensor buffers) args)]
-                     (if around (around call args) (call)))))))
+  "Calls f with its outputs in the tensors of that array; checked in the mode :debug."
+  [f ^objects buffers ^objects args]
+  (let [^Compiled f (compiled f), ^Function core (.function f)]
+    (explaining (.info f)
+      (if-let [around (.around f)]
+        (as-asked (.form f) (around #(.callInto core buffers args) args))
+        (handed-out f (.callInto core buffers args))))))
 
 (defn explain
   "Prints the rules that fired while f was compiled, how often each, and the steps of its program."
@@ -328,6 +333,13 @@
   (let [{:keys [graph] :as settled} (told/settled (sizes/settled graph) (concat inputs state))]
     [graph (merge spec (dissoc settled :graph))]))
 
+(defn- configure!
+  "Tells a function of the core what its calls may do."
+  [^Function function {:keys [threads keep-results trust-input]}]
+  (some->> threads int (.threads function))
+  (some->> keep-results int (.keepResults function))
+  (when trust-input (.trust function)))
+
 (defn- made
   "The function of `function`; `src` is where the user asks for it."
   [inputs outputs {:keys [updates givens on-unused-input] :as opts} src]
@@ -344,8 +356,7 @@
     (check/check-graph! graph inputs on-unused-input)
     (let [[graph spec] (settled (dissoc graph :keep) (spec-of opts inputs form n whole))
           {:keys [^Function function] :as result} (function-of graph spec)]
-      (some->> (:threads opts) int (.threads function))
-      (when (:trust-input opts) (.trust function))
+      (configure! function opts)
       (wrap function form (checked-calls graph spec)
             (-> (dissoc result :function)
                 (assoc :states states, :shared shared

@@ -78,21 +78,44 @@
 
 (def ^:private ^:const few "Calls of fewer arguments are looked up." 16)
 
-(defn guarded
-  "The function f behind the check of its arguments by its arglists."
-  [f function-name arglists]
+(defn- checks
+  "{:check! (fn [args])}, which checks the arguments of a call, and {:free? (fn [n])}: do n of them
+  need no check but that they have an end?"
+  [function-name arglists]
   (let [forms (mapv form arglists)
         checked-of (fn [n] (:checked (first (filter #(takes? % n) forms))))
         known (object-array (map checked-of (range few)))]
-    (fn [& args]
-      (finite/check! function-name args)
-      (let [n (long (bounded-count 100 args))
-            checked (if (< n few) (aget known n) (checked-of n))]
-        (when-not checked
-          (wrong-count! function-name arglists args n))
-        (when (pos? (count checked))
-          (run! #(check-kind! function-name % args) checked)))
-      (apply f args))))
+    {:free? (fn [n] (and (aget known n) (empty? (aget known n))))
+     :check! (fn [args]
+               (finite/check! function-name args)
+               (let [n (long (bounded-count 100 args))
+                     checked (if (< n few) (aget known n) (checked-of n))]
+                 (when-not checked
+                   (wrong-count! function-name arglists args n))
+                 (when (pos? (count checked))
+                   (run! #(check-kind! function-name % args) checked))))}))
+
+(defn guarded
+  "The function f behind the check of its arguments by its arglists. A call of up to four arguments
+  that are no collections costs next to nothing."
+  [f function-name arglists]
+  (let [{:keys [free? check!]} (checks function-name arglists)
+        one (free? 1), two (free? 2), three (free? 3), four (free? 4)
+        short? finite/short?]
+    (fn
+      ([] (check! nil) (f))
+      ([a] (when-not (and one (short? a)) (check! [a])) (f a))
+      ([a b] (when-not (and two (short? a) (short? b)) (check! [a b])) (f a b))
+      ([a b c]
+       (when-not (and three (short? a) (short? b) (short? c)) (check! [a b c]))
+       (f a b c))
+      ([a b c e]
+       (when-not (and four (short? a) (short? b) (short? c) (short? e)) (check! [a b c e]))
+       (f a b c e))
+      ([a b c e & more]
+       (let [args (list* a b c e more)]
+         (check! args)
+         (apply f args))))))
 
 (defn guard!
   "Wraps the public functions of a namespace that have arglists in the check of their arguments, but

@@ -26,6 +26,8 @@ public final class Function implements AutoCloseable {
 
     private final Plan plan;
     private final FramePool frames;
+    /** Null while all results are the caller's to close or to drop. */
+    private volatile Latest latest;
 
     private Function(Plan plan) {
         this.plan = plan;
@@ -148,6 +150,17 @@ public final class Function implements AutoCloseable {
         return this;
     }
 
+    /**
+     * From now on the results of the last {@code calls} calls stay open, of all threads together:
+     * those before them are closed when a call ends. Results that are dropped then cost no more
+     * than {@link #callInto}; one that is used too late is refused with kind "closed". Returns this
+     * function. Throws "bad-data".
+     */
+    public Function keepResults(int calls) {
+        latest = new Latest(calls);
+        return this;
+    }
+
     /** The LLVM text that the code was made from, before LLVM's passes. */
     public String ir() {
         return plan.code().ir();
@@ -192,7 +205,12 @@ public final class Function implements AutoCloseable {
         }
         Frame frame = frames.acquire();
         try {
-            return frame.run(n, outputs, args);
+            Tensor[] results = frame.run(n, outputs, args);
+            Latest kept = latest;
+            if (kept != null && outputs == null) {
+                kept.add(results);
+            }
+            return results;
         } finally {
             frames.release(frame);
         }

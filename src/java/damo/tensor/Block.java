@@ -13,6 +13,7 @@ final class Block extends PhantomReference<Memory> {
     /** Blocks must be reachable to be queued: lists of them, several, as threads seldom meet so. */
     private static final Block[] LISTS = new Block[16];
     private static final long IDLE_MILLIS = 2000;
+    private static final long PAUSE_MILLIS = 20;
 
     static {
         for (int i = 0; i < LISTS.length; i++) {
@@ -87,6 +88,9 @@ final class Block extends PhantomReference<Memory> {
                 Block b = (Block) DROPPED.remove(IDLE_MILLIS);
                 if (b != null) {
                     b.release(false);
+                    // Woken for each one it would be in the way of whoever takes them at this time.
+                    Thread.sleep(PAUSE_MILLIS);
+                    reclaim();
                 } else {
                     Pool.trimIdle();
                 }

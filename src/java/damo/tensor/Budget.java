@@ -9,7 +9,9 @@ import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * Counts the bytes that tensors hold, and keeps them under a limit: the system property {@code
- * damo.memory} in bytes, or else three quarters of the machine's memory.
+ * damo.memory} in bytes, or else three quarters of the machine's memory. Memory
+ * that was given back is kept for the next tensors: an eighth of that and not more than 640 MB, or
+ * as many bytes as the property {@code damo.pool} says, 0 for nothing.
  *
  * <p>The garbage collector sees only the small Java object of a tensor, so a loop that drops large
  * tensors would never wake it. Hence it is woken when so many bytes were allocated, and not closed
@@ -19,8 +21,10 @@ import java.util.concurrent.locks.ReentrantLock;
  */
 final class Budget {
     /** Bytes not closed by hand after which a collection is worth its time, and is asked for. */
-    private static final long WORTH = 1L << 27;
+    private static final long WORTH = 1L << 25;
     private static final long QUANTUM = 1L << 29;
+    /** The pool keeps so much for a minute that nobody asks in. */
+    private static final long MOST_IDLE = 1L << 28;
     /** A collection between these is worth at most one part in so many of the time. */
     private static final int SHARE = 4;
     /**
@@ -28,7 +32,11 @@ final class Budget {
      * classes.
      */
     private static final long ALWAYS = 1L << 28;
+    /** What the pool may keep without a look at the limit. */
+    static final long ALWAYS_KEPT = Math.min(WORTH, Long.getLong("damo.pool", WORTH));
     private static final int ROUNDS = 3;
+    /** Of what was allocated since the last collection, one that found so much is done. */
+    private static final double MOST = 0.75;
 
     private static final AtomicLong OUTSTANDING = new AtomicLong();
     private static final AtomicLong PRESSURE = new AtomicLong();
@@ -45,6 +53,7 @@ final class Budget {
     /** Loaded only when a sum over {@link #ALWAYS} is asked for. */
     private static final class Limit {
         static final long BYTES = Long.getLong("damo.memory", machine());
+        static final long POOL = Long.getLong("damo.pool", BYTES / 8);
 
         private Limit() { }
 
@@ -60,10 +69,14 @@ final class Budget {
         return OUTSTANDING.get();
     }
 
-    /** Whether the pool may keep so many bytes, among them a block of that size. */
-    static boolean poolMayKeep(long bytes, long block) {
-        return bytes <= WORTH / 2
-                || bytes <= Math.min(Limit.BYTES / 8, Math.max(QUANTUM + WORTH, 2 * block));
+    /** Bytes that the pool may keep, beside a block of that size. */
+    static long poolMost(long block) {
+        return Math.min(Limit.POOL, Math.max(QUANTUM + MOST_IDLE / 2, 2 * block));
+    }
+
+    /** Bytes that it may keep while nobody asks for memory. */
+    static long poolIdle() {
+        return Math.min(Limit.POOL, MOST_IDLE);
     }
 
     /**
@@ -75,7 +88,7 @@ final class Budget {
         if (pressure > WORTH && due(pressure) && COLLECTING.tryLock()) {
             try {
                 PRESSURE.set(0);
-                collect();
+                collect(pressure);
             } finally {
                 COLLECTING.unlock();
             }
@@ -124,10 +137,11 @@ final class Budget {
         return Collector.generations() ? Math.min(QUANTUM, Limit.BYTES / 8) : 2 * QUANTUM;
     }
 
-    private static void collect() {
+    private static void collect(long pressure) {
         long start = System.nanoTime();
         if (Collector.generations()) {
-            Collector.young();
+            long goal = outstanding() - (long) (MOST * pressure);
+            Collector.young(() -> outstanding() <= goal);
         }
         long now = outstanding();
         heldAfterFull = Math.min(heldAfterFull, now);

@@ -32,12 +32,14 @@ final class CLibrary {
 
     /** Fresh memory, aligned to what the constants above say, or 0. */
     static long alloc(long bytes) {
+        return alloc(bytes, bytes < LARGE ? ALIGNMENT : HUGE_PAGE);
+    }
+
+    /** The same with that alignment; of huge pages when that is one or more. */
+    static long alloc(long bytes, long alignment) {
         try {
-            if (bytes < LARGE) {
-                return (long) ALLOC.invokeExact(ALIGNMENT, bytes);
-            }
-            long address = (long) ALLOC.invokeExact(HUGE_PAGE, bytes);
-            if (address != 0 && ADVISE != null) {
+            long address = (long) ALLOC.invokeExact(alignment, bytes);
+            if (alignment >= HUGE_PAGE && address != 0 && ADVISE != null) {
                 int ignored = (int) ADVISE.invokeExact(address, bytes, MADV_HUGEPAGE);
             }
             return address;

@@ -6,6 +6,7 @@ import java.lang.ref.Reference;
 import java.lang.ref.ReferenceQueue;
 import java.lang.ref.WeakReference;
 import java.util.Set;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
 /**
@@ -45,9 +46,12 @@ final class Collector {
         return Kind.GENERATIONS;
     }
 
-    /** Has young objects looked at, and takes back the memory of those that were dropped. */
-    static void young() {
-        takeBack(witness -> {
+    /**
+     * Has young objects looked at, and takes back the memory of those that were dropped, until that
+     * is enough: what comes later is taken back by those who ask for memory.
+     */
+    static void young(BooleanSupplier enough) {
+        takeBack(enough, witness -> {
             try {
                 for (int i = 0; i < PIECES && !witness.refersTo(null); i++) {
                     filling = new byte[PIECE];
@@ -62,14 +66,15 @@ final class Collector {
 
     /** Has the whole heap looked at, and takes back the memory of tensors that were dropped. */
     static void full() {
-        takeBack(witness -> System.gc());
+        takeBack(() -> false, witness -> System.gc());
     }
 
     /**
      * The JVM hands out what a collection found on a thread of its own, in any order: waits for an
      * object that was dropped just before, and then until nothing more has come for a while.
      */
-    private static void takeBack(Consumer<Reference<Object>> collection) {
+    private static void takeBack(BooleanSupplier enough,
+                                 Consumer<Reference<Object>> collection) {
         ReferenceQueue<Object> found = new ReferenceQueue<>();
         Reference<Object> witness = new WeakReference<>(new Object(), found);
         collection.accept(witness);
@@ -79,7 +84,7 @@ final class Collector {
             Thread.currentThread().interrupt();
         }
         long last = System.nanoTime();
-        while (System.nanoTime() - last < QUIET_NANOS) {
+        while (!enough.getAsBoolean() && System.nanoTime() - last < QUIET_NANOS) {
             if (Block.reclaim()) {
                 last = System.nanoTime();
             } else {

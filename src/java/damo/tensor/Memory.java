@@ -71,10 +71,10 @@ final class Memory {
     }
 
     private static long fresh(long rounded, long asked) {
-        long address = CLibrary.alloc(rounded);
+        long address = Pool.fresh(rounded);
         if (address == 0) {
             Budget.freeAll();
-            address = CLibrary.alloc(rounded);
+            address = Pool.fresh(rounded);
         }
         if (address == 0) {
             Budget.release(rounded, true);

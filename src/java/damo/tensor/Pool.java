@@ -1,6 +1,7 @@
 package damo.tensor;
 
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -8,53 +9,34 @@ import java.util.concurrent.atomic.AtomicLong;
  * the system clears each fresh page, which takes longer than most kernels that write it.
  *
  * <p>Sizes come in classes, eight to each doubling, so that at most an eighth is wasted and unlike
- * shapes share. What is kept is bounded, by {@link Budget#poolMayKeep}; what is beyond goes back to
- * the C library, and so does all of it when nobody took from the pool for a while.
+ * shapes share. What is kept is bounded by {@link Budget#poolMost}; what is beyond goes back to the
+ * C library, the sizes first that nobody asked for for the longest time. So does what exceeds
+ * {@link Budget#poolIdle} when nobody took from the pool for a while, and all of it later.
  */
 final class Pool {
     /** Eight classes to a doubling: the three bits below the highest one. */
     private static final int STEP_BITS = 3;
-    private static final Shelf[] SHELVES = new Shelf[64 << STEP_BITS];
+    private static final Shelf[] SHELVES = new Shelf[62 << STEP_BITS];
     private static final AtomicLong BYTES = new AtomicLong();
-    /** Changes when something is taken; tells {@link #trimIdle} whether the pool is in use. */
+    /** So many looks without a request, and nothing is kept any more. */
+    private static final int IDLE_LOOKS = 30;
+    /** Beyond its bound the pool gives back this part of it more, not to be there again at once. */
+    private static final int SLACK = 8;
+    /** The clock of requests; tells {@link #trimIdle} whether the pool is in use. */
     private static volatile long takes;
     private static long takesAtLastLook;
+    private static int idleLooks;
+    /** What was kept when no more could be given back. */
+    private static volatile long futile;
 
     static {
         for (int i = 0; i < SHELVES.length; i++) {
-            SHELVES[i] = new Shelf();
+            long base = 1L << (i >> STEP_BITS);
+            SHELVES[i] = new Shelf(base + (base >> STEP_BITS) * (i & (1 << STEP_BITS) - 1));
         }
     }
 
     private Pool() { }
-
-    /** The blocks of one size, the last one given back on top. */
-    private static final class Shelf {
-        private long[] blocks = new long[4];
-        private int count;
-        /** Whether somebody asked for this size since the last sweep. */
-        private boolean wanted;
-
-        synchronized long take() {
-            wanted = true;
-            return count == 0 ? 0 : blocks[--count];
-        }
-
-        /** All blocks, which leave the shelf, when nobody asked for one since the last sweep. */
-        synchronized long[] unwanted() {
-            long[] old = wanted ? new long[0] : Arrays.copyOf(blocks, count);
-            count -= old.length;
-            wanted = false;
-            return old;
-        }
-
-        synchronized void put(long address) {
-            if (count == blocks.length) {
-                blocks = Arrays.copyOf(blocks, 2 * count);
-            }
-            blocks[count++] = address;
-        }
-    }
 
     /** The smallest size of a class that holds so many bytes, of at least {@code block} bytes. */
     static long rounded(long bytes, long block) {
@@ -71,28 +53,32 @@ final class Pool {
 
     /** The address of a block of that size, which is one of a class, or 0 when none is kept. */
     static long take(long size) {
-        long address = shelf(size).take();
+        long address = shelf(size).take(takes++);
         if (address != 0) {
             BYTES.addAndGet(-size);
-            takes++;
         }
         return address;
     }
 
-    /**
-     * Keeps a block of that size. When enough is kept, sizes out of use give way; if that is not
-     * enough, the block is freed.
-     */
+    /** A block of that size from the system, or 0. */
+    static long fresh(long size) {
+        long[] made = shelf(size).fresh();
+        BYTES.addAndGet(made[1]);
+        return made[0];
+    }
+
+    /** Keeps a block of that size; when more is kept than should be, others go, or this one. */
     static void give(long address, long size) {
-        if (!Budget.poolMayKeep(BYTES.addAndGet(size), size)) {
-            sweep();
-            if (!Budget.poolMayKeep(BYTES.get(), size)) {
-                BYTES.addAndGet(-size);
-                CLibrary.free(address);
-                return;
+        shelf(size).put(address);
+        long kept = BYTES.addAndGet(size);
+        if (kept > Budget.ALWAYS_KEPT) {
+            long most = Budget.poolMost(size);
+            if (kept > most && kept > futile) {
+                shrink(most - most / SLACK);
+                // What is left beyond lies in chunks that are in use: not looked at each time.
+                futile = BYTES.get() > most ? BYTES.get() + most / SLACK : 0;
             }
         }
-        shelf(size).put(address);
     }
 
     /** Bytes kept. */
@@ -102,31 +88,33 @@ final class Pool {
 
     /** Frees all that is kept. */
     static void clear() {
-        sweep();
-        // What was wanted before is not, after a sweep.
-        sweep();
+        shrink(0);
         CLibrary.trim();
     }
 
-    /** Frees the blocks of sizes that nobody asked for since the last time. */
-    private static void sweep() {
-        for (int i = 0; i < SHELVES.length; i++) {
-            // The least size of the class, which is what its blocks have.
-            long base = 1L << (i >> STEP_BITS);
-            long size = base + (base >> STEP_BITS) * (i & (1 << STEP_BITS) - 1);
-            for (long block : SHELVES[i].unwanted()) {
-                BYTES.addAndGet(-size);
-                CLibrary.free(block);
+    /** Frees what exceeds so many bytes, the sizes first that were not asked for for longest. */
+    private static synchronized void shrink(long most) {
+        Shelf[] oldest = SHELVES.clone();
+        Arrays.sort(oldest, Comparator.comparingLong(Shelf::used));
+        for (Shelf shelf : oldest) {
+            long excess = BYTES.get() - most;
+            if (excess <= 0) {
+                return;
             }
+            BYTES.addAndGet(-shelf.release(excess));
         }
     }
 
-    /** Frees all when nothing was taken since the last look. */
+    /** Frees much when nothing was taken since the last look, and all after several such looks. */
     static void trimIdle() {
         long now = takes;
-        if (now == takesAtLastLook && bytes() > 0) {
-            clear();
-        }
+        idleLooks = now == takesAtLastLook ? idleLooks + 1 : 0;
         takesAtLastLook = now;
+        if (idleLooks == IDLE_LOOKS) {
+            clear();
+        } else if (idleLooks == 1 && bytes() > Budget.poolIdle()) {
+            shrink(Budget.poolIdle());
+            CLibrary.trim();
+        }
     }
 }

@@ -24,7 +24,8 @@
   against threads that close arguments during a call; dtypes and shapes are looked at anyway."
   {:updates {:default nil}, :givens {:default nil}, :mode {:default nil}, :name {:default nil}
    :allow-downcast {:default nil, :is :flag}, :on-unused-input {:default nil, :is :policy}
-   :threads {:default nil, :is :threads}, :trust-input {:default nil, :is :flag}})
+   :threads {:default nil, :is :threads}, :keep-results {:default nil, :is :calls}
+   :trust-input {:default nil, :is :flag}})
 
 (def ^:private mode-options (later/of 'damo.compile.modes/options))
 
