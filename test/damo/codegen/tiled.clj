@@ -40,14 +40,19 @@
          "declare void @" product "(i64, i64, i64, " type ", ptr, i64, i64, ptr, i64, i64, " type
          ", ptr, i64, i64, i64, ptr, ptr)\n")))
 
-(defn compile-product
-  "The machine code of a product of that dtype for vectors of so many bits; to be closed."
-  ^NativeCode [dtype bits]
+(defn module
+  "A product of that dtype for vectors of so many bits, with what calls it."
+  ^LlvmModule [dtype bits]
   (let [t (DType/of (name dtype))
         product (Codegen/productName t bits)
         text (LlvmModule$Text. (caller product ({:f32 "float", :f64 "double"} dtype))
                                LlvmModule$Kind/STEPS)]
-    (NativeCode/compile (LlvmModule. [text] {} {product (Codegen/product t bits)}))))
+    (LlvmModule. [text] {} {product (Codegen/product t bits)})))
+
+(defn compile-product
+  "The machine code of a product of that dtype for vectors of so many bits; to be closed."
+  ^NativeCode [dtype bits]
+  (NativeCode/compile (module dtype bits)))
 
 (def ^:private ^MethodHandle invoker
   (.downcallHandle (Linker/nativeLinker)

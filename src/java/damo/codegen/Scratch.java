@@ -6,15 +6,23 @@ import java.util.List;
  * The function that gives memory for the time of a product, {@code ptr @damo.scratch(ptr)}: given
  * null, a block of {@link #BYTES} bytes, aligned to a page; given a block, it takes it back, for
  * the next who asks. Free blocks stand in a table whose places are taken by one exchange each.
+ *
+ * <p>It never fails. One block is there before the function is, so where the system has no memory
+ * for another one the caller waits until one is given back. So that none waits for ever, who has a
+ * block asks for no other, and waits for nobody, before it is given back.
  */
-final class Scratch {
+public final class Scratch {
     /** The size of a block. */
-    static final int BYTES = 1 << 22;
+    public static final int BYTES = 1 << 22;
+    /** The symbol of the block that is there from the beginning, of {@link Parallel#PROCESS}. */
+    public static final String FIRST = "damo.scratch.first";
 
     private static final String NAME = "damo.scratch";
     private static final String LIBC = "libc.so.6";
+    private static final int PLACES = 64;
     private static final String TEXT = """
-            @damo.scratch.free = internal global [64 x ptr] zeroinitializer
+            @damo.scratch.first = external global i8
+            @damo.scratch.free = internal global [64 x ptr] [ptr @damo.scratch.first{none}]
 
             define ptr @damo.scratch(ptr %block) #2 {
             entry:
@@ -22,7 +30,7 @@ final class Scratch {
               br i1 %asks, label %look, label %give
 
             look:
-              %i = phi i64 [ 0, %entry ], [ %i.next, %empty ]
+              %i = phi i64 [ 0, %entry ], [ %i.next, %empty ], [ 0, %wait ]
               %place = getelementptr inbounds ptr, ptr @damo.scratch.free, i64 %i
               %seen = load atomic ptr, ptr %place monotonic, align 8
               %none = icmp eq ptr %seen, null
@@ -44,6 +52,14 @@ final class Scratch {
             fresh:
               ; Huge pages, where the system has them: advice 14 of Linux.
               %new = call ptr @aligned_alloc(i64 2097152, i64 {bytes})
+              %refused = icmp eq ptr %new, null
+              br i1 %refused, label %wait, label %made
+
+            wait:
+              call i32 @sched_yield()
+              br label %look
+
+            made:
               call i32 @madvise(ptr %new, i64 {bytes}, i32 14)
               ret ptr %new
 
@@ -83,7 +99,10 @@ final class Scratch {
             called.call(LIBC, "aligned_alloc", "ptr @aligned_alloc(i64, i64)");
             called.call(LIBC, "free", "void @free(ptr)");
             called.call(LIBC, "madvise", "i32 @madvise(ptr, i64, i32)");
-            String text = TEXT.replace("{bytes}", Integer.toString(BYTES)) + called.declarations()
+            called.call(LIBC, "sched_yield", "i32 @sched_yield()");
+            called.call(Parallel.PROCESS, FIRST);
+            String text = TEXT.replace("{bytes}", Integer.toString(BYTES))
+                    .replace("{none}", ", ptr null".repeat(PLACES - 1)) + called.declarations()
                     + Attributes.text(vectorBits);
             return new LlvmModule(List.of(new LlvmModule.Text(text, LlvmModule.Kind.STEPS)),
                     called.externals(), called.shared());

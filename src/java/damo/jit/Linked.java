@@ -3,7 +3,10 @@ package damo.jit;
 import damo.DamoException;
 import damo.codegen.LlvmModule;
 import damo.codegen.Parallel;
+import damo.codegen.Scratch;
+import damo.lib.Lazy;
 import damo.lib.Libraries;
+import damo.tensor.Lasting;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -17,6 +20,10 @@ final class Linked implements AutoCloseable {
     /** The shared functions of all programs so far; they stay until the process ends. */
     private static final Map<String, Linked> SHARED = new ConcurrentHashMap<>();
 
+    /** What products pack into where the system has no memory for them. */
+    private static final Lazy<Long> FIRST_BLOCK = new Lazy<>(() -> Lasting.allocate(Scratch.BYTES,
+            "the operands of matrix products"));
+
     private final long jit;
 
     private Linked(long jit) {
@@ -26,7 +33,8 @@ final class Linked implements AutoCloseable {
     /**
      * Compiles a module and links it with what it declares: functions of the application, whose
      * addresses are {@code given} by name, and of libraries. Throws kind {@code "codegen"} with
-     * LLVM's message, {@code "missing-library"} when a library or one of its functions is absent.
+     * LLVM's message, {@code "missing-library"} when a library or one of its functions is absent,
+     * {@code "out-of-memory"} where there is none for what products need.
      */
     static Linked link(LlvmModule module, Map<String, Long> given) {
         List<byte[]> objects = objects(module.texts());
@@ -86,7 +94,8 @@ final class Linked implements AutoCloseable {
         Map<String, Long> addresses = new LinkedHashMap<>();
         module.externals().forEach((name, library) -> addresses.put(name, switch (library) {
             case "" -> given.get(name);
-            case Parallel.PROCESS -> Pool.address();
+            case Parallel.PROCESS -> name.equals(Scratch.FIRST) ? FIRST_BLOCK.get()
+                    : Pool.address();
             default -> Libraries.address(library, name).address();
         }));
         module.shared().forEach((name, definition) ->

@@ -121,8 +121,13 @@ final class Budget {
 
     /** The exception for a request that cannot be met, naming its size. */
     static DamoException refusal(long bytes, String why) {
-        return new DamoException("out-of-memory", "cannot have " + amount(bytes) + " for a tensor: "
-                + why + "; close tensors that are no longer needed, or ask for less",
+        return refusal(bytes, "a tensor", why);
+    }
+
+    /** The same for another use. */
+    static DamoException refusal(long bytes, String use, String why) {
+        return new DamoException("out-of-memory", "cannot have " + amount(bytes) + " for " + use
+                + ": " + why + "; close tensors that are no longer needed, or ask for less",
                 Map.of("bytes", bytes, "outstanding", outstanding()));
     }
 
