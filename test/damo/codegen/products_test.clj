@@ -1,9 +1,12 @@
 (ns damo.codegen.products-test
   "Gemm steps over sizes, layouts, factors and batches, against a plain triple loop."
-  (:require [clojure.test :refer [deftest is testing]]
+  (:require [clojure.java.io :as io]
+            [clojure.string :as str]
+            [clojure.test :refer [deftest is testing]]
             [damo.jit.calling :as calling])
-  (:import (damo.codegen Codegen LibraryUse LlvmModule)
-           (damo.jit NativeCode)))
+  (:import (damo.codegen Codegen LibraryUse LlvmModule Target)
+           (damo.jit NativeCode)
+           (java.nio.file Files)))
 
 (set! *warn-on-reflection* true)
 
@@ -156,6 +159,11 @@
                 :let [env {'m m 'n n 'k k}]]
           (run code program step env [(* m k) (* k n) (* m n)] [bits dtype a env]))))))
 
+(def ^:private dots?
+  "Has this processor instructions for pairs of bf16?"
+  (let [info (io/file "/proc/cpuinfo")]
+    (and (.exists info) (str/includes? (Files/readString (.toPath info)) " avx512_bf16 "))))
+
 (defn- mixed-program
   "The same for operands of those dtypes and an :f32 C."
   [a b lengths step]
@@ -165,29 +173,66 @@
 
 (deftest storage-dtypes-test
   (testing "A and B of :f16 and :bf16 are widened where they are read; sums are those of floats"
-    (doseq [bits [128 256 512], halves [true false]
-            [da db] (if halves [[:bf16 :bf16] [:f16 :f32] [:f32 :bf16]] [[:f16 :f16]])
+    (doseq [bits [128 256 512], [halves dots] [[true false] [false false] [true dots?]]
+            [da db] (cond dots [[:bf16 :bf16]], (not halves) [[:f16 :f16]]
+                          :else [[:bf16 :bf16] [:f16 :f32] [:f32 :bf16]])
             a a-layouts, b b-layouts
             :let [step (step (assoc (operands a b) :beta 0.5))
                   step (if (= b '[1 k]) (assoc step :alpha -0.5 :beta 0.0) step)
                   program (mixed-program da db dense step)
-                  module (Codegen/module (calling/read-program program) bits halves
-                                         LibraryUse/NONE)]]
+                  module (Codegen/module (calling/read-program program)
+                                         (Target. bits halves dots) LibraryUse/NONE)]]
       (with-open [code (NativeCode/compile module)]
         (doseq [[m n k] [[1 1 1] [1 9 33] [1 40 700] [1 40 0] [5 7 0] [5 70 100] [13 1 40] [30 9 50]
                          [13 70 1] [14 33 60]]
                 :let [env {'m m 'n n 'k k}]]
-          (run code program step env (map #(value-of env %) dense) [bits halves da db a b env]
+          (run code program step env (map #(value-of env %) dense) [bits halves dots da db a b env]
             {:c (when (zero? (:beta step)) ##NaN)}))))))
 
 (deftest large-storage-dtypes-test
-  (testing "more rows, columns and terms than are widened at a time"
+  (testing "more rows, columns and terms than are packed at a time"
     (doseq [[b m n k] '[[[n 1] 520 33 3] [[1 k] 13 1030 2] [[1 k] 13 33 1030]]
             :let [step (step (assoc (operands '[1 m] b) :beta 1.0))
                   program (mixed-program :bf16 :f16 dense step)
                   env {'m m 'n n 'k k}]]
       (with-open [code (calling/compile-program program)]
         (run code program step env (map #(value-of env %) dense) env)))))
+
+(defn- floats-of-bf16
+  "n numbers that bf16 holds, of sizes around 2^exponent; some 0, and with a special one some that."
+  [seed n exponent special]
+  (let [r (java.util.Random. seed)]
+    (vec (repeatedly n #(let [x (Math/scalb (.nextGaussian r) (int (+ exponent (.nextInt r 9))))]
+                          (case (.nextInt r 40)
+                            0 0.0
+                            1 (or special 0.0)
+                            (double (calling/bf16-value (calling/bf16-bits x)))))))))
+
+(deftest pairs-of-bf16-test
+  (testing "pairs have the bits of the floats that they are, subnormal ones and sums among them"
+    (doseq [bits (if dots? [128 256 512] [])
+            [a b] (if (= bits 512) (cases a-layouts (conj b-layouts [0 1])) '[[[k 1] [n 1]]])
+            :let [step (step (assoc (operands a b) :beta 1.0))
+                  program (mixed-program :bf16 :bf16 dense step)
+                  modules (for [dots [true false]]
+                            (Codegen/module (calling/read-program program)
+                                            (Target. bits true dots) LibraryUse/NONE))
+                  codes (mapv #(NativeCode/compile ^LlvmModule %) modules)]]
+      (is (= [true false] (map #(boolean (some (fn [name] (str/ends-with? name ".pairs"))
+                                               (keys (.shared ^LlvmModule %))))
+                               modules)))
+      (doseq [[m n k] [[13 40 33] [61 70 530] [14 65 1]]
+              [exponents special] [[[0 0] nil] [[-130 0] nil] [[-60 -70] nil] [[0 -135] 1e-40]
+                                   [[-20 -100] ##Inf] [[120 10] ##NaN]]
+              :let [values [(floats-of-bf16 1 (* m k) (exponents 0) special)
+                            (floats-of-bf16 2 (* k n) (exponents 1) nil)
+                            (random-values 3 (* m n)) (repeat m 0) (repeat n 0) (repeat k 0)]
+                    [pairs floats] (for [code codes]
+                                     (mapv #(Float/floatToIntBits %)
+                                           (-> (calling/run code program [m n k] values)
+                                               :buffers (nth 2))))]]
+        (is (= floats pairs) [bits a b m n k exponents special]))
+      (run! #(.close ^NativeCode %) codes))))
 
 (deftest nan-in-c-test
   (testing "beta 0 never reads C"

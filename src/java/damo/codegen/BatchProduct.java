@@ -61,8 +61,8 @@ final class BatchProduct {
     private static LlvmModule module(Tiles tiles) {
         Outside outside = new Outside();
         String parallel = Parallel.require(outside, tiles.bits());
-        String product = new Products(outside, tiles.bits(), false, LibraryUse.NONE)
-                .requireProduct(tiles.t());
+        String product = new Products(outside, new Target(tiles.bits(), false, false),
+                LibraryUse.NONE).requireProduct(tiles.t());
         String text = outside.declarations() + new BatchProduct(tiles).chunk(product)
                 + new BatchProduct(tiles).whole(parallel) + Attributes.text(tiles.bits());
         return new LlvmModule(List.of(new LlvmModule.Text(text, LlvmModule.Kind.STEPS)),

@@ -1,20 +1,25 @@
 package damo.codegen;
 
 import damo.tensor.DType;
+import java.util.Set;
 
 /**
- * The dtypes that a product of the functions of {@link ShortTiles} has: that of C, in which sums
- * are added up, and those of A and of B in memory.
+ * The dtypes that a product has: that of C, in which sums are added up, and those of A and of B in
+ * memory.
  *
  * @param tiles the dtype of C, and the width of vectors
  * @param a the dtype of A
  * @param b the dtype of B
  * @param halves whether the machine has instructions for f16
+ * @param dots whether it has some for pairs of bf16
  */
-record Inputs(Tiles tiles, DType a, DType b, boolean halves) {
+record Inputs(Tiles tiles, DType a, DType b, boolean halves, boolean dots) {
+    /** What fits 16 bits with its sign. */
+    private static final boolean X86 = System.getProperty("os.arch").matches("amd64|x86_64");
+    private static final Set<DType> SMALL = Set.of(DType.I8, DType.U8, DType.I16);
     /** All of one dtype. */
     static Inputs same(DType t, int vectorBits) {
-        return new Inputs(new Tiles(t, vectorBits), t, t, true);
+        return new Inputs(new Tiles(t, vectorBits), t, t, true, false);
     }
 
     /** Whether all are of one dtype. */
@@ -26,6 +31,21 @@ record Inputs(Tiles tiles, DType a, DType b, boolean halves) {
     String name(String what) {
         return tiles.name(what) + (plain() ? "" : "." + a.label() + "x" + b.label()
                 + (halves ? "" : ".whole"));
+    }
+
+    /** The same of what the form of tiles decides about. */
+    String tileName(String what) {
+        return name(what) + (form() == TileForm.BF16_PAIRS ? ".pairs" : "");
+    }
+
+    /** How tiles multiply. */
+    TileForm form() {
+        if (tiles.t().floating()) {
+            return dots && a == DType.BF16 && b == DType.BF16 ? TileForm.BF16_PAIRS
+                    : TileForm.FLOATS;
+        }
+        return X86 && tiles.t() == DType.I32 && SMALL.contains(a) && SMALL.contains(b)
+                ? TileForm.I16_PAIRS : TileForm.WHOLE;
     }
 
     /** The type of what is computed. */
@@ -40,11 +60,11 @@ record Inputs(Tiles tiles, DType a, DType b, boolean halves) {
 
     /** The values of A. */
     Vectors a(Lines lines) {
-        return new Vectors(lines, a, tiles.lanes(), halves);
+        return new Vectors(lines, a, tiles.t(), tiles.lanes(), halves);
     }
 
     /** The values of B. */
     Vectors b(Lines lines) {
-        return new Vectors(lines, b, tiles.lanes(), halves);
+        return new Vectors(lines, b, tiles.t(), tiles.lanes(), halves);
     }
 }

@@ -20,8 +20,8 @@ final class Products {
     private static final String TEMPLATE = Resources.text("gemm.ll");
 
     private final Outside outside;
+    private final Target target;
     private final int vectorBits;
-    private final boolean halves;
     private final LibraryUse library;
     private final Parts parts;
 
@@ -31,26 +31,25 @@ final class Products {
         boolean take(String name, long length, Supplier<String> text);
     }
 
-    private Products(Outside outside, int vectorBits, boolean halves, LibraryUse library,
-                     Parts parts) {
+    private Products(Outside outside, Target target, LibraryUse library, Parts parts) {
         this.outside = outside;
-        this.vectorBits = vectorBits;
-        this.halves = halves;
+        this.target = target;
+        this.vectorBits = target.vectorBits();
         this.library = library;
         this.parts = parts;
     }
 
     /**
-     * For a machine with vectors of that width, with instructions for f16 or not, and products that
-     * are left to a library; {@code outside} learns what is asked for.
+     * For that machine, and products that are left to a library; {@code outside} learns what is
+     * asked for.
      */
-    Products(Outside outside, int vectorBits, boolean halves, LibraryUse library) {
-        this(outside, vectorBits, halves, library, (name, length, text) -> false);
+    Products(Outside outside, Target target, LibraryUse library) {
+        this(outside, target, library, (name, length, text) -> false);
     }
 
     /** The same for another text, of which {@code other} learns what is asked for. */
     Products in(Outside other, Parts text) {
-        return new Products(other, vectorBits, halves, library, text);
+        return new Products(other, target, library, text);
     }
 
     /**
@@ -72,18 +71,33 @@ final class Products {
     String require(Step.Gemm g) {
         DType t = g.dtype();
         if (!g.plain()) {
-            Tiles tiles = new Tiles(t, vectorBits);
-            return MixedProduct.require(outside, new Inputs(tiles, g.a().dtype(), g.b().dtype(),
-                    halves), TiledProduct.name(t, vectorBits));
+            return gemm(new Inputs(new Tiles(t, vectorBits), g.a().dtype(), g.b().dtype(),
+                    target.halves(), target.dots()), "mixed");
         }
-        return t.floating() && !t.storage() && ShortProduct.fits(g, new Tiles(t, vectorBits))
+        if (!t.floating()) {
+            return gemm(Inputs.same(t, vectorBits), "gemm");
+        }
+        return !t.storage() && ShortProduct.fits(g, new Tiles(t, vectorBits))
                 ? ShortProduct.require(outside, t, vectorBits) : require(t);
+    }
+
+    /** The name (with {@code @}) of the function for dtypes that no library has. */
+    private String gemm(Inputs in, String what) {
+        String name = in.tileName(what);
+        share(name, ShortProduct.TYPES, in.tiles().t(), called -> {
+            String product = TiledProduct.name(in);
+            called.share(product, "void @" + product + "(" + TiledProduct.PARAMETERS.replace("{T}",
+                    in.type()) + ")", () -> TiledProduct.module(in));
+            return TEMPLATE.replace("{gemm}", name).replace("{product}", product)
+                    .replace("{library}", "").replace("{T}", in.type());
+        });
+        return "@" + name;
     }
 
     private String gemm(DType t, Outside called) {
         boolean asks = !library.of(t).isEmpty();
         return TEMPLATE.replace("{gemm}", gemmName(t)).replace("{product}",
-                new Products(called, vectorBits, halves, library).requireProduct(t).substring(1))
+                new Products(called, target, library).requireProduct(t).substring(1))
                 .replace("{library}", asks ? LibraryProduct.attempt(t, library) : "")
                 .replace("{T}", Types.value(t)) + (asks ? LibraryProduct.text(t, called) : "");
     }
@@ -93,9 +107,10 @@ final class Products {
      * docs/decisions/0043-products-and-threads.md.
      */
     String requireProduct(DType t) {
-        String name = TiledProduct.name(t, vectorBits);
+        Inputs in = Inputs.same(t, vectorBits);
+        String name = TiledProduct.name(in);
         outside.share(name, "void @" + name + "(" + TiledProduct.PARAMETERS.replace("{T}",
-                Types.value(t)) + ")", () -> TiledProduct.module(t, vectorBits));
+                Types.value(t)) + ")", () -> TiledProduct.module(in));
         return "@" + name;
     }
 

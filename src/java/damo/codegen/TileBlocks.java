@@ -8,11 +8,16 @@ import java.util.List;
  * first use. Rows are shared out evenly among tiles.
  */
 final class TileBlocks {
+    /** Where packing notes how small the numbers of A and of B are. */
+    private static final List<String> LEAST = List.of("%least.a", "%least.b");
+    /** More than any. */
+    private static final String NONE = "65535";
     /** Bytes of {@link Scratch} for A; the rest is for B. */
     private static final int A_BYTES = 1 << 20;
     private static final String PANEL = "ptr %job, i64 %i, i64 %rows, i64 %tile, i64 %tile.end, "
-            + "i64 %k, ptr %a, ptr %b, i64 %b.step, i64 %j, i64 %columns, ";
+            + "i64 %k, ptr %a, ptr %b, i64 %b.step, i64 %j, i64 %columns, i1 %keeps, ";
 
+    private final Inputs in;
     private final Tiles tiles;
     private final Lines lines = new Lines();
     private final Whole w = new Whole(lines);
@@ -20,33 +25,34 @@ final class TileBlocks {
     private final TileJob job;
     private final String columns;
 
-    private TileBlocks(Tiles tiles) {
-        this.tiles = tiles;
+    private TileBlocks(Inputs in) {
+        this.in = in;
+        this.tiles = in.tiles();
         this.v = new Vectors(lines, tiles.t(), tiles.lanes());
         this.job = new TileJob(lines, tiles, "%job");
         this.columns = Integer.toString(tiles.columns());
     }
 
     /** The name of the function, without {@code @}. */
-    static String name(Tiles tiles) {
-        return tiles.name("part");
+    static String name(Inputs in) {
+        return in.tileName("part");
     }
 
     /** The text of the function: rows {@code %i} to {@code %i.end}-1 of C, columns {@code %j} to
      * {@code %j.end}-1, where {@code %j} begins a panel. {@code scratch} gives memory. */
-    static String part(Tiles tiles, String scratch) {
-        return new TileBlocks(tiles).part(scratch);
+    static String part(Inputs in, String scratch) {
+        return new TileBlocks(in).part(scratch);
     }
 
     /** The text of its innermost part. */
-    static String panel(Tiles tiles) {
-        return new TileBlocks(tiles).panel();
+    static String panel(Inputs in) {
+        return new TileBlocks(in).panel();
     }
 
     /** The declaration of that. */
-    static String declaration(Tiles tiles) {
-        return "declare hidden void @" + tiles.name("panel") + "(" + PANEL
-                + tiles.type() + " %beta)\n";
+    static String declaration(Inputs in) {
+        return "declare hidden void @" + in.tileName("panel") + "(" + PANEL
+                + in.type() + " %beta)\n";
     }
 
     // ## One panel of B
@@ -75,25 +81,35 @@ final class TileBlocks {
                     tiles.type() + " " + alpha, tiles.type() + " %beta"));
         });
         lines.add("ret void");
-        return "define hidden void @" + tiles.name("panel") + "(" + PANEL + tiles.type()
+        return "define hidden void @" + in.tileName("panel") + "(" + PANEL + tiles.type()
                 + " %beta) #0 {\n" + lines.text() + "}\n\n";
     }
 
     /** Calls the function for a tile of that height, for one vector where that is enough. */
     private void tile(String height, List<String> arguments) {
         String all = "(i64 " + height + ", " + String.join(", ", arguments) + ")";
+        Runnable usual = () -> tile(all, false);
+        if (in.form() == TileForm.BF16_PAIRS) {
+            lines.either("%keeps", () -> tile(all, true), usual);
+        } else {
+            usual.run();
+        }
+    }
+
+    private void tile(String all, boolean keeps) {
         String narrow = w.is("sle", "%columns", Integer.toString(tiles.lanes()));
-        lines.either(narrow, () -> lines.add("call void @", TileKernel.name(tiles, 1), all),
-                () -> lines.add("call void @", TileKernel.name(tiles, Tiles.WIDE), all));
+        lines.either(narrow, () -> lines.add("call void @", TileKernel.name(in, 1, keeps), all),
+                () -> lines.add("call void @", TileKernel.name(in, Tiles.WIDE, keeps), all));
     }
 
     // ## A part of C
 
     private String part(String scratch) {
         String room = lines.value("call ptr ", scratch, "(ptr null)");
+        LEAST.forEach(slot -> lines.slot(slot, "i64"));
         String terms = job.get(TileJob.Field.TERMS);
         String most = w.over(Integer.toString(Scratch.BYTES - A_BYTES - TilePacking.SLACK),
-                w.times(terms, (long) tiles.columns() * tiles.t().bytes()));
+                w.times(in.form().lines(w, terms), (long) tiles.columns() * tiles.t().bytes()));
         String panels = w.parts(w.minus("%j.end", "%j"), columns);
         String groups = w.parts(panels, most);
         String size = w.times(w.parts(panels, groups), tiles.columns());
@@ -108,7 +124,7 @@ final class TileBlocks {
         });
         lines.add("call ptr ", scratch, "(ptr ", room, ")");
         lines.add("ret void");
-        return "define internal void @" + name(tiles) + "(ptr %job, i64 %i, i64 %i.end, i64 %j, "
+        return "define internal void @" + name(in) + "(ptr %job, i64 %i, i64 %i.end, i64 %j, "
                 + "i64 %j.end) #0 {\n" + lines.text() + "}\n\n";
     }
 
@@ -121,7 +137,7 @@ final class TileBlocks {
         String from = w.times(number, terms);
         String k = w.least(terms, w.minus(job.get(TileJob.Field.K), from));
         String beta = lines.select(w.is("eq", number, "0"), tiles.type(),
-                job.get(TileJob.Field.BETA), Types.floating(1.0));
+                job.get(TileJob.Field.BETA), tiles.number(1.0));
         String count = w.minus("%i.end", "%i");
         TileRows rows = new TileRows(w, count, tiles.rows());
         String blocks = w.parts(rows.tiles(), tiles.blockTiles());
@@ -130,7 +146,8 @@ final class TileBlocks {
         lines.loop(b, blocks, null, () -> {
             String first = w.times(b, size);
             String end = w.least(rows.tiles(), w.plus(first, size));
-            Block block = new Block(group, from, k, beta, count, first, end, w.is("eq", b, "0"));
+            Block block = new Block(group, from, k, in.form().lines(w, k), beta, count, first, end,
+                    w.is("eq", b, "0"));
             String a = packed(block, rows);
             panels(block, a);
             lines.when(last, () -> tail(w.plus("%i", rows.start(first)),
@@ -139,8 +156,8 @@ final class TileBlocks {
     }
 
     /** A block of terms and of tiles; {@code opens} tells that it is the first of these terms. */
-    private record Block(Group group, String from, String k, String beta, String rows,
-                         String tile, String end, String opens) { }
+    private record Block(Group group, String from, String k, String lines, String beta,
+                         String rows, String tile, String end, String opens) { }
 
     /** Where tiles find A: packed now, or as it lies. */
     private String packed(Block block, TileRows rows) {
@@ -150,22 +167,25 @@ final class TileBlocks {
                 w.times(block.from, o.lead())));
         String direct = w.is("ne", job.get(TileJob.Field.A_LIES), "0");
         lines.either(direct, () -> { }, () -> {
+            lines.add("store i64 ", NONE, ", ptr ", LEAST.getFirst());
             String t = lines.fresh();
             lines.loop(t, w.minus(block.end, block.tile), null, () -> {
                 String number = w.plus(block.tile, t);
                 String row = rows.start(number);
                 String height = rows.height(number);
-                pack(job.a(), w.plus("%i", row), height, block, v.address(block.group.room,
-                        w.times(w.minus(row, start), block.k)), height);
+                pack(TilePacking.Side.A, w.plus("%i", row), height, block, v.address(
+                        block.group.room, w.times(w.minus(row, start), block.lines)), height);
             });
         });
         return lines.select(direct, "ptr", lies, block.group.room);
     }
 
-    private void pack(String operand, String line, String count, Block block, String to,
+    private void pack(TilePacking.Side side, String line, String count, Block block, String to,
                       String step) {
-        lines.add("call void @", tiles.name("pack"), "(ptr ", operand, ", i64 ", line, ", i64 ",
-                count, ", i64 ", block.from, ", i64 ", block.k, ", ptr ", to, ", i64 ", step, ")");
+        boolean a = side == TilePacking.Side.A;
+        lines.add("call void @", TilePacking.name(in, side), "(ptr ", a ? job.a() : job.b(),
+                ", i64 ", line, ", i64 ", count, ", i64 ", block.from, ", i64 ", block.k, ", ptr ",
+                to, ", i64 ", step, ", ptr ", LEAST.get(a ? 0 : 1), ")");
     }
 
     private void panels(Block block, String a) {
@@ -174,15 +194,16 @@ final class TileBlocks {
         String room = lines.value("getelementptr inbounds i8, ptr ", block.group.room, ", i64 ",
                 Integer.toString(A_BYTES));
         String count = w.parts(w.minus(block.group.to, block.group.from), columns);
+        lines.when(block.opens, () -> lines.add("store i64 ", NONE, ", ptr ", LEAST.getLast()));
         String p = lines.fresh();
         lines.loop(p, count, null, () -> {
             String j = w.plus(block.group.from, w.times(p, tiles.columns()));
             String width = w.least(columns, w.minus(block.group.to, j));
-            String packed = v.address(room, w.times(w.times(p, block.k), tiles.columns()));
+            String packed = v.address(room, w.times(w.times(p, block.lines), tiles.columns()));
             String lies = w.both(direct, w.either(w.is("eq", width, columns),
                     w.is("ne", o.panel(), columns)));
             String packs = w.both(block.opens, lines.value("xor i1 ", lies, ", true"));
-            lines.when(packs, () -> pack(job.b(), j, width, block, packed, columns));
+            lines.when(packs, () -> pack(TilePacking.Side.B, j, width, block, packed, columns));
             String there = v.address(o.base(), w.plus(w.times(w.over(j, columns), o.panel()),
                     w.times(block.from, o.lead())));
             call(block, a, lines.select(lies, "ptr", there, packed), w.pick(lies, o.lead(),
@@ -191,10 +212,21 @@ final class TileBlocks {
     }
 
     private void call(Block block, String a, String b, String step, String j, String width) {
-        lines.add("call void @", tiles.name("panel"), "(", String.join(", ", "ptr %job", "i64 %i",
-                "i64 " + block.rows, "i64 " + block.tile, "i64 " + block.end, "i64 " + block.k,
-                "ptr " + a, "ptr " + b, "i64 " + step, "i64 " + j, "i64 " + width,
-                tiles.type() + " " + block.beta), ")");
+        lines.add("call void @", in.tileName("panel"), "(", String.join(", ", "ptr %job", "i64 %i",
+                "i64 " + block.rows, "i64 " + block.tile, "i64 " + block.end,
+                "i64 " + block.lines, "ptr " + a, "ptr " + b, "i64 " + step, "i64 " + j,
+                "i64 " + width, "i1 " + keeps(), tiles.type() + " " + block.beta), ")");
+    }
+
+    /** Whether subnormal numbers may arise where the usual tiles take them for zeros. */
+    private String keeps() {
+        if (in.form() != TileForm.BF16_PAIRS) {
+            return "false";
+        }
+        List<String> least = LEAST.stream().map(slot -> lines.value("load i64, ptr ", slot))
+                .toList();
+        return lines.value("xor i1 ", TilePairs.normal(lines, least.getFirst(), least.getLast()),
+                ", true");
     }
 
     private void tail(String from, String to) {

@@ -19,18 +19,23 @@ final class TileKernel {
     private final int vectors;
     private final Lines lines = new Lines();
     private final Vectors v;
+    private final TileTerm term;
     /** The sums of each loop where it ends, as names. */
     private final List<List<String>> sums = new ArrayList<>();
 
-    private TileKernel(Tiles tiles, int vectors) {
-        this.tiles = tiles;
+    private TileKernel(Inputs in, int vectors, boolean keeps) {
+        this.tiles = in.tiles();
         this.vectors = vectors;
         this.v = new Vectors(lines, tiles.t(), tiles.lanes());
+        this.term = new TileTerm(lines, v, in.form(), keeps);
     }
 
-    /** The name of the function for tiles of so many vectors, without {@code @}. */
-    static String name(Tiles tiles, int vectors) {
-        return tiles.name("tile" + vectors);
+    /**
+     * The name of the function for tiles of so many vectors, without {@code @}; {@code keeps}: it
+     * keeps subnormal numbers where the usual one may take them for zeros.
+     */
+    static String name(Inputs in, int vectors, boolean keeps) {
+        return in.tileName("tile" + vectors) + (keeps ? ".keeps" : "");
     }
 
     /** Its parameters: rows, terms, A, its step from term to term, B, its step; C, its row stride,
@@ -42,11 +47,11 @@ final class TileKernel {
     }
 
     /** Its text. */
-    static String text(Tiles tiles, int vectors) {
-        TileKernel kernel = new TileKernel(tiles, vectors);
+    static String text(Inputs in, int vectors, boolean keeps) {
+        TileKernel kernel = new TileKernel(in, vectors, keeps);
         kernel.write();
-        return "define hidden void @" + name(tiles, vectors) + "(" + parameters(tiles) + ") #0 {\n"
-                + kernel.lines.text() + "}\n";
+        return "define hidden void @" + name(in, vectors, keeps) + "(" + parameters(in.tiles())
+                + ") #0 {\n" + kernel.lines.text() + "}\n";
     }
 
     private void write() {
@@ -121,14 +126,15 @@ final class TileKernel {
 
     /** A line of B times an element of each row of A. */
     private void line(String a, String b, List<String> old, List<String> now) {
-        List<String> line = new ArrayList<>();
+        List<TileTerm.Factor> line = new ArrayList<>();
         for (int i = 0; i < vectors; i++) {
-            line.add(v.load(at(b, i), null));
+            line.add(term.line(at(b, i)));
         }
         for (int i = 0; i < old.size(); i += vectors) {
-            String x = v.splat(v.scalar(i == 0 ? a : v.address(a, Integer.toString(i / vectors))));
+            TileTerm.Factor x = term.everywhere(i == 0 ? a
+                    : v.address(a, Integer.toString(i / vectors)));
             for (int j = 0; j < vectors; j++) {
-                v.fused(now.get(i + j), x, line.get(j), old.get(i + j));
+                term.add(now.get(i + j), x, line.get(j), old.get(i + j));
             }
         }
     }
@@ -157,7 +163,8 @@ final class TileKernel {
 
     /** Factors, and what is in C already; under masks at the edge. */
     private void finish(List<String> sums, String last) {
-        String reads = lines.value("fcmp une ", v.element(), " %beta, ", Types.floating(0.0));
+        String reads = lines.value(tiles.t().floating() ? "fcmp une " : "icmp ne ", v.element(),
+                " %beta, ", tiles.number(0.0));
         String full = lines.value("icmp sge i64 %columns, ", offset(vectors));
         lines.either(full, () -> ends(sums, last, reads, null),
                 () -> ends(sums, last, reads, masks()));
@@ -186,15 +193,14 @@ final class TileKernel {
         String beta = v.splat("%beta");
         return (address, sum, i) -> {
             String old = v.load(address, mask(masks, i));
-            v.store(v.fused(beta, old, lines.value("fmul ", v.type(), " ", alpha, ", ", sum)),
+            v.store(v.fused(beta, old, v.rounded(alpha, sum)),
                     address, mask(masks, i));
         };
     }
 
     private Part storing(List<String> masks) {
         String alpha = v.splat("%alpha");
-        return (address, sum, i) -> v.store(lines.value("fmul ", v.type(), " ", alpha, ", ", sum),
-                address, mask(masks, i));
+        return (address, sum, i) -> v.store(v.rounded(alpha, sum), address, mask(masks, i));
     }
 
     /** All rows that there are, the last one first. */

@@ -3,6 +3,7 @@ package damo.codegen;
 import damo.tensor.DType;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BiConsumer;
 
 /**
  * The function {@code damo.product} of docs/decisions/0043-products-and-threads.md for a dtype, all
@@ -21,19 +22,21 @@ final class TiledProduct {
     /** Up to so many terms a transposed A is read where it lies. */
     private static final int FEW_TERMS = 128;
 
+    private final Inputs in;
     private final Tiles tiles;
     private final Lines lines = new Lines();
     private final Whole w = new Whole(lines);
     private final TileJob job;
 
-    private TiledProduct(Tiles tiles) {
-        this.tiles = tiles;
+    private TiledProduct(Inputs in) {
+        this.in = in;
+        this.tiles = in.tiles();
         this.job = new TileJob(lines, tiles, "%job");
     }
 
     /** The name of the function, without {@code @}. */
-    static String name(DType t, int vectorBits) {
-        return new Tiles(t, vectorBits).name("product");
+    static String name(Inputs in) {
+        return in.tileName("product");
     }
 
     /** The types of its parameters; {@code {T}} stands for the dtype. */
@@ -41,35 +44,41 @@ final class TiledProduct {
             + "i64, i64, i64, ptr, ptr";
 
     /** The module: the tiles in texts of their own, as LLVM takes longest for them. */
-    static LlvmModule module(DType t, int vectorBits) {
-        Tiles tiles = new Tiles(t, vectorBits);
+    static LlvmModule module(Inputs in) {
+        int vectorBits = in.tiles().bits();
         Outside outside = new Outside();
         String scratch = Scratch.require(outside, vectorBits);
         String parallel = Parallel.require(outside, vectorBits);
-        String few = ShortProduct.require(outside, t, vectorBits);
+        String few = in.tiles().t().floating() ? ShortProduct.require(outside, in) : null;
         String attributes = Attributes.text(vectorBits);
-        String declared = outside.declarations() + declarations(tiles);
+        String declared = outside.declarations() + declarations(in);
         List<LlvmModule.Text> texts = new ArrayList<>();
-        texts.add(new LlvmModule.Text(declared + TilePacking.declarations(tiles)
-                + TileBlocks.declaration(tiles) + TileBlocks.part(tiles, scratch)
-                + TilePacking.pack(tiles) + new TiledProduct(tiles).chunk()
-                + new TiledProduct(tiles).tails() + new TiledProduct(tiles).product(parallel, few)
+        texts.add(new LlvmModule.Text(declared + TilePacking.declarations(in)
+                + TileBlocks.declaration(in) + TileBlocks.part(in, scratch)
+                + TilePacking.pack(in) + new TiledProduct(in).chunk()
+                + new TiledProduct(in).tails() + new TiledProduct(in).product(parallel, few)
                 + attributes, LlvmModule.Kind.STEPS));
-        texts.add(new LlvmModule.Text(declared + TilePacking.loops(tiles) + TileBlocks.panel(tiles)
+        texts.add(new LlvmModule.Text(declared + TilePacking.loops(in) + TileBlocks.panel(in)
                 + attributes, LlvmModule.Kind.FINISHED));
-        for (int vectors = 1; vectors <= Tiles.WIDE; vectors++) {
-            texts.add(new LlvmModule.Text(TileKernel.text(tiles, vectors) + attributes,
-                    LlvmModule.Kind.FINISHED));
-        }
+        kernels(in, (vectors, keeps) -> texts.add(new LlvmModule.Text(TileKernel.text(in, vectors,
+                keeps) + attributes, LlvmModule.Kind.FINISHED)));
         return new LlvmModule(texts, outside.externals(), outside.shared());
     }
 
-    private static String declarations(Tiles tiles) {
-        StringBuilder text = new StringBuilder();
+    private static void kernels(Inputs in, BiConsumer<Integer, Boolean> kernel) {
         for (int vectors = 1; vectors <= Tiles.WIDE; vectors++) {
-            text.append("declare hidden void @").append(TileKernel.name(tiles, vectors))
-                    .append('(').append(TileKernel.parameters(tiles)).append(")\n");
+            kernel.accept(vectors, false);
+            if (in.form() == TileForm.BF16_PAIRS) {
+                kernel.accept(vectors, true);
+            }
         }
+    }
+
+    private static String declarations(Inputs in) {
+        StringBuilder text = new StringBuilder();
+        kernels(in, (vectors, keeps) -> text.append("declare hidden void @")
+                .append(TileKernel.name(in, vectors, keeps)).append('(')
+                .append(TileKernel.parameters(in.tiles())).append(")\n"));
         return text.toString();
     }
 
@@ -85,7 +94,7 @@ final class TiledProduct {
         part(i, w.least(job.get(TileJob.Field.M), w.plus(i, rows)), j,
                 w.least(job.get(TileJob.Field.N), w.plus(j, columns)));
         lines.add("ret void");
-        return "define internal void @" + tiles.name("chunk") + "(ptr %job, i64 %number) #2 {\n"
+        return "define internal void @" + in.tileName("chunk") + "(ptr %job, i64 %number) #2 {\n"
                 + lines.text() + "}\n\n";
     }
 
@@ -96,12 +105,12 @@ final class TiledProduct {
         tail(job.get(TileJob.Field.TAIL), job.get(TileJob.Field.CONTEXT), i,
                 w.least(job.get(TileJob.Field.M), w.plus(i, rows)));
         lines.add("ret void");
-        return "define internal void @" + tiles.name("tails") + "(ptr %job, i64 %number) #2 {\n"
+        return "define internal void @" + in.tileName("tails") + "(ptr %job, i64 %number) #2 {\n"
                 + lines.text() + "}\n\n";
     }
 
     private void part(String i, String iEnd, String j, String jEnd) {
-        lines.add("call void @", TileBlocks.name(tiles), "(ptr %job, i64 ", i, ", i64 ", iEnd,
+        lines.add("call void @", TileBlocks.name(in), "(ptr %job, i64 ", i, ", i64 ", iEnd,
                 ", i64 ", j, ", i64 ", jEnd, ")");
     }
 
@@ -115,8 +124,8 @@ final class TiledProduct {
         lines.slot("%job", "[" + TileJob.WORDS + " x i64]");
         String some = w.both(w.is("sgt", "%m", "0"), w.is("sgt", "%n", "0"));
         String calls = lines.value("icmp ne ptr %tail, null");
-        lines.either(some, () -> lines.either(w.both(w.is("eq", "%panels", "0"),
-                ShortProduct.fits(lines, tiles, "%terms")), () -> {
+        lines.either(some, () -> lines.either(few == null ? "false" : w.both(w.is("eq", "%panels",
+                "0"), ShortProduct.fits(lines, tiles, "%terms")), () -> {
             few(few);
             lines.when(calls, () -> tail("%tail", "%context", "0", "%m"));
         }, () -> {
@@ -126,7 +135,7 @@ final class TiledProduct {
                 () -> tail("%tail", "%context", "0", "%m")));
         lines.add("ret void");
         String type = tiles.type();
-        return "define void @" + name(tiles.t(), tiles.bits()) + "(i64 %m, i64 %n, i64 %terms, "
+        return "define void @" + name(in) + "(i64 %m, i64 %n, i64 %terms, "
                 + type + " %factor, ptr %a, i64 %a.row, i64 %a.col, ptr %b, i64 %b.row, "
                 + "i64 %b.col, " + type + " %beta, ptr %c, i64 %c.row, i64 %threads, "
                 + "i64 %panels, ptr %tail, ptr %context) #0 {\n" + lines.text() + "}\n\n";
@@ -147,7 +156,7 @@ final class TiledProduct {
     /** Fills in the job, but for chunks. A sum of nothing is one of a zero, times no factor. */
     private void describe() {
         String zero = lines.slot("%zero", tiles.type());
-        lines.add("store ", tiles.type(), " ", Types.floating(0.0), ", ptr ", zero);
+        lines.add("store ", tiles.type(), " ", tiles.number(0.0), ", ptr ", zero);
         String none = w.is("slt", "%terms", "1");
         String k = w.most("%terms", "1");
         TileOperand a = TileOperand.of(lines, tiles, "%a", "%m", k, "%a.row", "%a.col", bit(1))
@@ -156,15 +165,15 @@ final class TiledProduct {
                 .unless(lines, none, zero);
         a.store(lines, job.a());
         b.store(lines, job.b());
-        job.put(TileJob.Field.A_LIES, lies(a, w.both(w.is("sle", k, Integer.toString(FEW_TERMS)),
+        job.put(TileJob.Field.A_LIES, lies(in.a(), a, w.both(w.is("sle", k, Integer.toString(FEW_TERMS)),
                 w.is("eq", a.panel(), Integer.toString(tiles.columns())))));
-        job.put(TileJob.Field.B_LIES, lies(b, w.either(bit(2), w.is("sle", "%m",
+        job.put(TileJob.Field.B_LIES, lies(in.b(), b, w.either(bit(2), w.is("sle", "%m",
                 Integer.toString(FEW_TILES * tiles.rows())))));
         job.put(TileJob.Field.M, "%m");
         job.put(TileJob.Field.N, "%n");
         job.put(TileJob.Field.K, k);
         job.put(TileJob.Field.TERMS, terms(k));
-        job.put(TileJob.Field.ALPHA, lines.select(none, tiles.type(), Types.floating(0.0),
+        job.put(TileJob.Field.ALPHA, lines.select(none, tiles.type(), tiles.number(0.0),
                 "%factor"));
         job.put(TileJob.Field.BETA, "%beta");
         String width = Integer.toString(tiles.columns());
@@ -175,7 +184,11 @@ final class TiledProduct {
         job.put(TileJob.Field.CONTEXT, "%context");
     }
 
-    private String lies(TileOperand o, String wanted) {
+    /** Whether tiles read an operand where it lies, as 1 or 0. */
+    private String lies(DType t, TileOperand o, String wanted) {
+        if (t != tiles.t()) {
+            return "0";
+        }
         String lines1 = w.both(w.is("eq", o.unit(), "1"), lines.value("xor i1 ", o.along(),
                 ", true"));
         return w.count(w.both(lines1, wanted));
@@ -232,7 +245,7 @@ final class TiledProduct {
     }
 
     private void run(String parallel, String body, String chunks) {
-        lines.add("call void ", parallel, "(ptr @", tiles.name(body), ", ptr %job, i64 ", chunks,
+        lines.add("call void ", parallel, "(ptr @", in.tileName(body), ", ptr %job, i64 ", chunks,
                 ", i64 %threads)");
     }
 }

@@ -56,4 +56,9 @@ record Tiles(DType t, int bits) {
     String type() {
         return Types.value(t);
     }
+
+    /** A literal of it. */
+    String number(double x) {
+        return Types.number(t, x);
+    }
 }

@@ -51,6 +51,11 @@ final class Types {
         };
     }
 
+    /** A number, whole where the dtype is one of whole numbers. */
+    static String number(DType t, double x) {
+        return t.floating() ? literal(t, Double.doubleToRawLongBits(x)) : Long.toString((long) x);
+    }
+
     /** LLVM writes floats of either width by the bits of the double. */
     static String floating(double x) {
         return "0x" + HexFormat.of().toHexDigits(Double.doubleToLongBits(x));

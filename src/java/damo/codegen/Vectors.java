@@ -30,8 +30,13 @@ final class Vectors {
      * loaded; {@code halves} tells that the machine has instructions for f16.
      */
     Vectors(Lines lines, DType memory, int lanes, boolean halves) {
+        this(lines, memory, memory.computed(), lanes, halves);
+    }
+
+    /** The same where memory may hold smaller integers. */
+    Vectors(Lines lines, DType memory, DType t, int lanes, boolean halves) {
         this.lines = lines;
-        this.t = memory.computed();
+        this.t = t;
         this.lanes = lanes;
         this.memory = memory;
         this.halves = halves;
@@ -64,8 +69,7 @@ final class Vectors {
 
     /** An element, given its address. */
     String scalar(String address) {
-        String x = lines.value("load ", Types.memory(memory), ", ptr ", address);
-        return memory.storage() ? new Widening(lines, 0).floats(memory, x, halves) : x;
+        return widened(lines.value("load ", Types.memory(memory), ", ptr ", address), 0);
     }
 
     /** An element in all lanes. */
@@ -93,10 +97,25 @@ final class Vectors {
         String x = mask == null
                 ? lines.value("load ", type, ", ptr ", address, ", align ", bytes())
                 : lines.value("call ", type, " @llvm.masked.load.v", Integer.toString(lanes),
-                        memory.storage() ? "i16" : memory.label(), ".p0(ptr ", address, ", i32 ",
+                        memory.storage() ? "i16" : Types.suffix(memory), ".p0(ptr ", address,
+                        ", i32 ",
                         bytes(), ", <", Integer.toString(lanes), " x i1> ", mask, ", ", type,
                         " zeroinitializer)");
-        return memory.storage() ? new Widening(lines, lanes).floats(memory, x, halves) : x;
+        return widened(x, lanes);
+    }
+
+    /** What was loaded, in so many lanes or, where these are 0, alone. */
+    private String widened(String x, int lanes) {
+        if (memory.storage() && t.floating()) {
+            return new Widening(lines, lanes).floats(memory, x, halves);
+        }
+        if (Types.memory(memory).equals(element())) {
+            return x;
+        }
+        String head = lanes == 0 ? "" : "<" + lanes + " x ";
+        String tail = lanes == 0 ? "" : ">";
+        return lines.value(Types.unsigned(memory) ? "zext " : "sext ", head, Types.memory(memory),
+                tail, " ", x, " to ", head, element(), tail);
     }
 
     /** Stores the elements, those under the mask unless it is null. */
@@ -131,12 +150,17 @@ final class Vectors {
     }
 
     private String suffix() {
-        return lanes + t.label();
+        return lanes + Types.suffix(t);
     }
 
     /** The product of two. */
     String times(String x, String y) {
         return lines.value("fmul contract ", type(), " ", x, ", ", y);
+    }
+
+    /** The product of two, rounded. */
+    String rounded(String x, String y) {
+        return lines.value(t.floating() ? "fmul " : "mul ", type(), " ", x, ", ", y);
     }
 
     /** The sum of two, of which one may be a product that is not rounded before. */
@@ -153,6 +177,11 @@ final class Vectors {
 
     /** The same as a value of that name. */
     void fused(String name, String x, String y, String z) {
+        if (!t.floating()) {
+            lines.add(name, " = add ", type(), " ", lines.value("mul ", type(), " ", x, ", ", y),
+                    ", ", z);
+            return;
+        }
         lines.add(name, " = call ", type(), " @llvm.fmuladd.v", suffix(), "(", type(), " ", x,
                 ", ", type(), " ", y, ", ", type(), " ", z, ")");
     }

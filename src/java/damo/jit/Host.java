@@ -1,6 +1,7 @@
 package damo.jit;
 
 import damo.DamoException;
+import damo.codegen.Target;
 import damo.lib.Lazy;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -102,6 +103,16 @@ record Host(String triple, String cpu, String features, long target) {
     boolean halves() {
         return features.contains("+f16c") || triple.startsWith("aarch64")
                 || triple.startsWith("arm64");
+    }
+
+    /** Whether it multiplies pairs of bf16, in vectors of any width. */
+    private boolean dots() {
+        return features.contains("+avx512bf16") && features.contains("+avx512vl");
+    }
+
+    /** What the code generator is told of it. */
+    Target forCode() {
+        return new Target(vectorBits(), halves(), dots());
     }
 
     /** Width in bits of the vectors that loops should use. */

@@ -56,7 +56,7 @@ public final class NativeCode implements AutoCloseable {
             Blas.preload();
         }
         Host host = Host.get();
-        LlvmModule module = Codegen.module(program, host.vectorBits(), host.halves(),
+        LlvmModule module = Codegen.module(program, host.forCode(),
                 multiplies(program) ? ProductChoice.get().library() : LibraryUse.NONE);
         return link(quick ? module.quick() : module, addresses);
     }
