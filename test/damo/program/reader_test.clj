@@ -167,7 +167,7 @@
    [(at [:steps 1 :args] [4 2 3]) #"argument 0, buffer 4, is read before any step has written it"]
    [#(update % :steps subvec 1) #"step 0: argument 0, buffer 3, is read before any step"]
    [#(update % :steps subvec 0 2) #"buffer 6: no step writes this output"]
-   [(at [:steps 0 :dtype] :i64) #"a :gemm is of :f32 or :f64, found :i64"]
+   [(at [:steps 0 :dtype] :i16) #"a :gemm is of :f32, :f64, :i32 or :i64, found :i16"]
    [(at [:steps 0 :dtype] :f64) #":a, buffer 0, is of :f32, expected :f64"]
    [(at [:steps 0 :beta] 1.0) #"operand :c \(:beta is not 0\), buffer 3, is read before"]
    [(at [:steps 0 :c :buffer] 0) #"operand :c, buffer 0, is written, but it is of kind :input"]

@@ -97,7 +97,7 @@ final class ProductWriter {
     }
 
     private String factor(Step.Gemm g, Step.Scale s) {
-        return s.buffer() < 0 ? Types.literal(g.dtype(), Double.doubleToRawLongBits(s.value()))
+        return s.buffer() < 0 ? Types.number(g.dtype(), s.value())
                 : lines.value("load ", Types.memory(g.dtype()), ", ptr ",
                         buffers.apply(s.buffer()));
     }

@@ -58,7 +58,7 @@ final class Products {
      */
     String require(DType t) {
         if (!t.floating() || t.storage()) {
-            throw new DamoException("codegen", "a :gemm step takes :f32 or :f64, not :" + t.label(),
+            throw new DamoException("codegen", "BLAS has :f32 and :f64, not :" + t.label(),
                     Map.of("dtype", t.label()));
         }
         String name = gemmName(t);

@@ -143,6 +143,20 @@ public sealed interface Step permits Step.RunKernel, Step.Gemm, Step.Count, Step
     record Gemm(DType dtype, Size m, Size n, Size k, Scale alpha, Scale beta,
                 Operand a, Operand b, Operand c, List<Batch> batch, List<Access> accesses)
             implements Step {
+        /** What sums may be of. */
+        static final Set<DType> DTYPES = Set.of(DType.F32, DType.F64, DType.I32, DType.I64);
+        private static final Set<DType> SMALL = Set.of(DType.I8, DType.U8, DType.I16);
+
+        /** Whether elements of A and B may be of that dtype, and are made one of the other. */
+        static boolean widens(DType dtype, DType from) {
+            return switch (dtype) {
+                case F32 -> from.storage();
+                case I32 -> SMALL.contains(from);
+                case I64 -> SMALL.contains(from) || from == DType.I32;
+                default -> false;
+            };
+        }
+
         /** The same; its accesses follow from the rest. */
         public Gemm(DType dtype, Size m, Size n, Size k, Scale alpha, Scale beta,
                     Operand a, Operand b, Operand c, List<Batch> batch) {

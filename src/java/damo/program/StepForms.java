@@ -205,8 +205,8 @@ final class StepForms {
 
     private Step gemm(Fields f, Where where) {
         DType dtype = f.dtype("dtype");
-        if (!dtype.floating() || dtype.storage()) {
-            throw where.bad("a :gemm is of :f32 or :f64, found :" + dtype.label());
+        if (!Step.Gemm.DTYPES.contains(dtype)) {
+            throw where.bad("a :gemm is of :f32, :f64, :i32 or :i64, found :" + dtype.label());
         }
         Step.Operand a = operand(f.required("a"), "a", dtype, where);
         Step.Operand b = operand(f.required("b"), "b", dtype, where);
@@ -226,7 +226,7 @@ final class StepForms {
     private Step.Operand operand(Object form, String name, DType dtype, Where where) {
         Fields f = new Fields(form, where, Set.of("buffer", "offset", "strides"));
         DType found = parts.dtype(f, "buffer");
-        boolean widened = dtype == DType.F32 && found.storage() && !name.equals("c");
+        boolean widened = Step.Gemm.widens(dtype, found) && !name.equals("c");
         int id = parts.buffer(f, "buffer", ":" + name, widened ? found : dtype, where);
         List<?> strides = f.list("strides");
         if (strides.size() != 2) {

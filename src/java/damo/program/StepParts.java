@@ -26,10 +26,20 @@ record StepParts(List<Program.Buffer> buffers, BiConsumer<String, Where> bounds,
     /** A number, or element 0 of a buffer. */
     Step.Scale scale(Object form, String name, DType dtype, Where where) {
         if (form instanceof Number) {
-            return new Step.Scale(Literals.floating(dtype, form, where), -1);
+            return new Step.Scale(dtype.floating() ? Literals.floating(dtype, form, where)
+                    : whole(dtype, form, where), -1);
         }
         return new Step.Scale(0, buffer(new Fields(form, where, Set.of("buffer")), "buffer",
                 ":" + name, dtype, where));
+    }
+
+    /** A whole number that a double holds. */
+    private static double whole(DType dtype, Object form, Where where) {
+        long n = Literals.integral(dtype, form, where);
+        if ((long) (double) n != n || n == Long.MAX_VALUE) {
+            throw where.bad("a factor of whole numbers is at most 2^53, found " + n);
+        }
+        return n;
     }
 
     /** The buffer, or with {@code :offset} and {@code :size} a window of it. */

@@ -82,7 +82,7 @@ public final class Deferrals {
         List<Step> all = p.all();
         if (all.get(first) instanceof Step.Gemm product
                 && all.get(last) instanceof Step.Gemm update && updates(update, port)
-                && product.plain() && update.plain()) {
+                && product.plain() && update.plain() && product.dtype().floating()) {
             Deferral d = of(first, product, last, update, port);
             return d == null || d.vectors.stream().anyMatch(Deferrals::never) ? null : d;
         }

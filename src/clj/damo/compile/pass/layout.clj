@@ -3,7 +3,8 @@
   strides.
   And the pass that puts copies where a view cannot address its elements. (layouts g) by id,
   (materialize g) is a graph again."
-  (:require [damo.data.array :as array]
+  (:require [damo.compile.pass.products :as products]
+            [damo.data.array :as array]
             [damo.data.graph :as graph]
             [damo.data.tuple :as tuple]
             [damo.data.type :as type]
@@ -153,14 +154,12 @@
        (boolean (some #{1} (concat (take-last 2 shape) (take-last 2 strides))))))
 
 (defn- unwidened!
-  "What a matrix of floats is converted from, when that is of a storage dtype: the same views of it.
-  Else nil."
+  "What a matrix is converted from, when a product takes that: the same views of it. Else nil."
   [{:keys [b] :as writer} id note]
   (let [[op attrs & args] (graph/node b id)
         type (graph/node-type b id)
         from (when (= 1 (count args)) (graph/node-type b (first args)))]
-    (cond (and (= :cast op) (= :f32 (type/dtype-of type))
-               (type/storage-dtype? (type/dtype-of from)))
+    (cond (and (= :cast op) (products/widens? (type/dtype-of type) (type/dtype-of from)))
           (first args)
           (= :view (op/kind op))
           (when-let [source (unwidened! writer (first args) note)]
@@ -170,7 +169,7 @@
 (defn- product-operands
   "The arguments of a product, copied where it cannot take them: matrices by their strides; factors
   and the addend where they do not lie densely from the beginning of their memory. Elements of
-  storage dtypes are widened by the product."
+  smaller dtypes are widened by the product."
   [{:keys [b layouts] :as writer} args note]
   (let [leaf? #(= :leaf (op/kind (graph/op-of (graph/node b %))))
         usable? #(and (matrix-ok? (type/shape-of (graph/node-type b %)) (:strides (@layouts %)))
@@ -186,7 +185,12 @@
   [writer [op :as node] args type note]
   (case (op/kind op)
     :view (add-view! writer node args type note)
-    :contract (add-laid-out! writer node (product-operands writer args note) type note nil)
+    :contract (add-laid-out! writer node
+                             (if (apply products/step? type (map #(graph/node-type (:b writer) %)
+                                                                 args))
+                               (product-operands writer args note)
+                               args)
+                             type note nil)
     :gather (add-laid-out! writer node (update args 0 #(in-memory! writer % note)) type note nil)
     (add-laid-out! writer node (if (op/on-host? op) (mapv #(dense! writer % note) args) args)
                    type note nil)))

@@ -76,9 +76,11 @@
         lead (type/broadcast-shapes (vec (drop-last 2 (graph/shape-at g x)))
                                     (vec (drop-last 2 (graph/shape-at g y))))
         dense (array/strides (conj lead m n)), rank (count lead)
-        alpha (scale g sched alpha 1.0), beta (scale g sched beta 0.0)]
+        dtype (type/dtype-of (graph/type-of g id))
+        [one zero] (if (type/float-dtype? dtype) [1.0 0.0] [1 0])
+        alpha (scale g sched alpha one), beta (scale g sched beta zero)]
     (merged
-     {:do :gemm, :dtype (type/dtype-of (graph/type-of g id)), :m m, :n n, :k k
+     {:do :gemm, :dtype dtype, :m m, :n n, :k k
       :alpha alpha, :beta beta, :a (operand sched x), :b (operand sched y)
       :c {:memory [:node id], :offset 0, :strides (vec (take-last 2 dense))}
       :args (into [[:node (:base (layouts x))] [:node (:base (layouts y))] [:node id]]

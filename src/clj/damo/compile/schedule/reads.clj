@@ -2,8 +2,8 @@
   "What the nodes of a prepared graph are to the schedule, which dims they iterate over, and what
   they read, through views or not. (domain g id) = [n 3]; (reading g layouts id) = {:base id :map
   [1 0]}."
-  (:require [damo.data.graph :as graph]
-            [damo.data.type :as type]
+  (:require [damo.compile.pass.products :as products]
+            [damo.data.graph :as graph]
             [damo.op :as op]
             [damo.op.indexing :as indexing]))
 
@@ -24,7 +24,7 @@
     (:loop :branch) :region
     :generate :inline
     :leaf (if (and (= :const (graph/op-at g id)) (empty? (graph/shape-at g id))) :inline :memory)
-    :contract (if (type/float-dtype? (type/dtype-of (graph/type-of g id))) :call :own)
+    :contract (if (products/call? g id) :call :own)
     :own))
 
 (defn domain
