@@ -67,7 +67,7 @@ def numbers(stream, n, dtype, lo, hi):
     return out
 
 
-NUMPY_DTYPES = {"f32": "f4", "f64": "f8", "i64": "i8", "i32": "i4", "bf16": "f4", "f16": "f2"}
+NUMPY_DTYPES = {"f32": "f4", "f64": "f8", "i64": "i8", "i32": "i4", "i8": "i1", "bf16": "f4", "f16": "f2"}
 
 
 def argument(stream, text):
@@ -258,6 +258,8 @@ for name in ("incat", "incat-rows"):
 
 for name in ("gemm", "vecmat", "matvec"):
     same(name, lambda x, y: x @ y)
+lib("gemm-i8", lambda x, y: x.astype("i4") @ y.astype("i4"),
+    lambda x, y: jax.lax.dot(x, y, preferred_element_type=J.int32), lambda x, y: torch._int_mm(x, y))
 same("gemm-bt", lambda x, y: x @ y.T)
 same("gemm-at", lambda x, y: x.T @ y)
 lib("update", lambda w, x, d: w - np.float32(0.01) * (x.T @ d) if w.dtype == np.float32 else w - 0.01 * (x.T @ d),

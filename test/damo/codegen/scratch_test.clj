@@ -25,8 +25,9 @@
   (let [dry (fn [^String text]
               (-> (renamed names text)
                   (str/replace #"call ptr @aligned_alloc\([^)]*\)" "inttoptr i64 0 to ptr")
-                  (str/replace #"@damo.scratch.first = external global i8"
-                               "@damo.scratch.first = internal global [4194304 x i8] zeroinitializer, align 4096")))]
+                  (str/replace "first = external global i8"
+                               (str "first = internal global [4194304 x i8] zeroinitializer, "
+                                    "align 4096"))))]
     (LlvmModule. (for [^LlvmModule$Text t (.texts module)]
                    (LlvmModule$Text. (dry (.ir t)) (.kind t)))
                  (.externals module)

@@ -119,6 +119,8 @@
     {"gemm"    (product '[[m k] [k n]] d/dot)
      "gemm-bt" (product '[[m k] [n k]] #(d/dot %1 (d/transpose %2)))
      "gemm-at" (product '[[k m] [k n]] #(d/dot (d/transpose %1) %2))
+     "gemm-i8" (product '[[:i8 [m k] -100 100] [:i8 [k n] -100 100]]
+                        #(d/dot (d/cast %1 :i32) (d/cast %2 :i32)))
      "update"  (product '[[m n] [k m] [k n]]
                         #(d/sub %1 (d/mul 0.01 (d/dot (d/transpose %2) %3))))
      "dense"   (product '[[m k] [k n] [n]] #(d/tanh (d/add (d/dot %1 %2) %3)))

@@ -58,7 +58,7 @@
    [["dense"] ["60x500x784" "10x500x784" "1024x1024x256"]]
    [["vecmat" "matvec"] ["1000x1000x1000" "500x500x784"]]
    [["ger"] ["1000x1000x1" "784x500x1"]]
-   [["batched"] ["1000x8x8x8" "32x128x64x128"]]
+   [["batched"] ["10000x2x2x2" "1000x4x4x4" "1000x8x8x8" "1000x16x16x16" "32x128x64x128"]]
    [["batched-bt" "scores"] ["32x128x128x64"]]])
 
 (def ^:private double-table
@@ -94,6 +94,8 @@
                (crossed product-table :f32 1)
                (crossed double-table :f64 1)
                (for [[dtype kernels] integer-table, kernel kernels] (row kernel "1e6" dtype 1))
+               (for [[dtype kernel] [[:i32 "gemm"] [:i64 "gemm"] [:i32 "gemm-i8"]]]
+                 (row kernel "500x500x500" dtype 1))
                (for [[dtype kernel tag] short-table] (row kernel tag dtype 1))
                (crossed thread-table :f32 2))))
 

@@ -165,7 +165,8 @@ final class TiledProduct {
                 .unless(lines, none, zero);
         a.store(lines, job.a());
         b.store(lines, job.b());
-        job.put(TileJob.Field.A_LIES, lies(in.a(), a, w.both(w.is("sle", k, Integer.toString(FEW_TERMS)),
+        job.put(TileJob.Field.A_LIES, lies(in.a(), a, w.both(
+                w.is("sle", k, Integer.toString(FEW_TERMS)),
                 w.is("eq", a.panel(), Integer.toString(tiles.columns())))));
         job.put(TileJob.Field.B_LIES, lies(in.b(), b, w.either(bit(2), w.is("sle", "%m",
                 Integer.toString(FEW_TILES * tiles.rows())))));

@@ -1,6 +1,7 @@
 (ns damo.compile.pass.products
   "Which matrix products are :gemm steps of a program, and what dtypes their operands may have."
-  (:require [damo.data.type :as type]))
+  (:require [damo.data.graph :as graph]
+            [damo.data.type :as type]))
 
 (set! *warn-on-reflection* true)
 
@@ -27,3 +28,8 @@
           (and (every? #(< 1 (count %)) [x y])
                (not-any? #(and (integer? %) (< (long %) least-size))
                          [(peek (pop x)) (peek x) (peek y)])))))
+
+(defn call?
+  "Is a node of a graph, a product, a step?"
+  [g id]
+  (apply step? (map #(graph/type-of g %) (cons id (graph/args-at g id)))))
