@@ -149,6 +149,11 @@ final class KernelWriter {
                     () -> poll(s));
             return;
         }
+        LineCopy line = depth == 0 ? null : LineCopy.of(lines, exprs, memories, s, vectorBits);
+        if (line != null) {
+            line.write(from, to);
+            return;
+        }
         Map<String, Kernel.Acc> found = extremes.found(s);
         found.forEach(extremes::begin);
         plainLoop(s, from, to, () -> statements(s.body()));

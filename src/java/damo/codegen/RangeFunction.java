@@ -127,20 +127,40 @@ final class RangeFunction {
         } else if (loop.count() == 1) {
             writer.loop(f, "%from", "%to");
         } else {
-            String round = lines.fresh();
-            lines.loop(round, "%from", "%to", writer.worthwhile(f), "", () -> {
-                writer.poll(f);
-                rounds(round);
-                writer.statements(loop.body());
-            });
+            divided(f);
         }
     }
 
-    /** Binds the variables of the divided loops, of which this is the round. */
+    /**
+     * Appends the rounds of several divided loops: of the innermost one those that lie between the
+     * first and the last, in each round of the others.
+     */
+    private void divided(Kernel.For f) {
+        Kernel.For last = loop.divided().getLast();
+        String extent = exprs.size(last.extent());
+        String some = bound("smax", extent, "1");
+        String first = lines.value("udiv i64 %from, ", some);
+        String end = lines.value("udiv i64 ", lines.value("add i64 %to, ", lines.value(
+                "sub i64 ", some, ", 1")), ", ", some);
+        String round = lines.fresh();
+        lines.loop(round, first, end, writer.worthwhile(f), "", () -> {
+            writer.poll(f);
+            rounds(round);
+            String start = lines.value("mul i64 ", round, ", ", extent);
+            writer.loop(last, bound("smax", lines.value("sub i64 %from, ", start), "0"),
+                    bound("smin", lines.value("sub i64 %to, ", start), extent));
+        });
+    }
+
+    private String bound(String which, String x, String y) {
+        return lines.call("i64", "llvm." + which + ".i64", "i64", x, y);
+    }
+
+    /** Binds the variables of the divided loops but the innermost, of which this is the round. */
     private void rounds(String round) {
         List<Kernel.For> divided = loop.divided();
         String left = round;
-        for (int k = divided.size() - 1; k > 0; k--) {
+        for (int k = divided.size() - 2; k > 0; k--) {
             String extent = exprs.size(divided.get(k).extent());
             exprs.bind(divided.get(k).var(), lines.value("urem i64 ", left, ", ", extent));
             left = lines.value("udiv i64 ", left, ", ", extent);

@@ -10,8 +10,8 @@ import java.util.List;
  * Two loops that copy a matrix which lies transposed: the inner one stores along memory, the outer
  * one loads along it. Tiles, as wide as a vector, are turned in registers, block after block, so
  * that each line of the cache is read and written once. A matrix with fewer rows or columns than a
- * vector has elements is turned by tiles that are as long and as high as the largest power of 2 that
- * fits. The last tiles of a line overlap those before.
+ * vector has elements is turned by tiles that are as long and as high as the largest power of 2
+ * that fits. The last tiles of a line overlap those before.
  */
 final class TurnedCopy {
     /** Tiles of a block: few lines that are stored, longer ones, so that few pages are at hand. */
@@ -50,7 +50,7 @@ final class TurnedCopy {
                 || !(inner.body().getLast() instanceof Kernel.Store store)) {
             return null;
         }
-        Kernel.Load load = loaded(inner.body(), store.value());
+        Kernel.Load load = LineCopy.loaded(inner.body(), store.value());
         if (load == null || load.param() == store.param()
                 || memories.get(load.param()).dtype() != memories.get(store.param()).dtype()
                 || !SizeWriter.total(inner.extent())
@@ -60,16 +60,6 @@ final class TurnedCopy {
         }
         return new TurnedCopy(lines, exprs, outer, inner, store, load,
                 memories.get(store.param()).dtype(), vectorBits);
-    }
-
-    /** What the only statements of a body load and store. */
-    private static Kernel.Load loaded(List<Kernel.Stmt> body, Kernel.Expr value) {
-        if (body.size() == 1) {
-            return value instanceof Kernel.Load l ? l : null;
-        }
-        return body.size() == 2 && body.getFirst() instanceof Kernel.Let let
-                && let.value() instanceof Kernel.Load l && value instanceof Kernel.Ref r
-                && r.name().equals(let.name()) ? l : null;
     }
 
     private static boolean zero(Size x) {
@@ -110,7 +100,7 @@ final class TurnedCopy {
         lines.label(done);
     }
 
-    /** The rows and columns of tiles, the largest first; one of both is a vector's, or both less. */
+    /** The rows and columns of tiles, the largest first: one is that of a vector, or both are less. */
     private List<int[]> sides() {
         List<int[]> all = new ArrayList<>();
         all.add(new int[] {side, side});

@@ -5,9 +5,9 @@ import java.util.List;
 import java.util.function.IntUnaryOperator;
 
 /**
- * A tile of a matrix that is turned in registers. The longer of its sides is that of a vector. Where
- * the other one is shorter a vector holds several short lines, those that stand as far apart as such
- * a line is long, and the blocks of that width in all vectors are turned side by side.
+ * A tile of a matrix that is turned in registers. The longer of its sides is that of a vector.
+ * Where the other one is shorter a vector holds several short lines, those that stand as far apart
+ * as such a line is long, and the blocks of that width in all vectors are turned side by side.
  */
 final class TurnedTile {
     /** Bytes of the lanes in which instructions shuffle elements. */

@@ -50,3 +50,17 @@
   (is (= '[[:f32 [n]] [:f32 [n]]]
          (map d/type-of (d/split (d/input 'x '[:f32 [[:* 2 n]]]) 2))))
   (is (= :damo.op.arrange/bad-parts (error (d/split m 2 :axis 1)))))
+
+(deftest rolled-along-any-extent-test
+  (let [x (d/input 'x [:i64 ['m 'n]])]
+    (doseq [shift [-7 -2 -1 0 1 3 12], axis [0 1 nil]
+            :let [f (d/function [x] (d/roll x :shift shift :axis axis))
+                  moved (fn [v] (let [n (count v)] (map #(nth v (mod (- % shift) n)) (range n))))]
+            [m n] [[1 1] [1 2] [2 1] [3 4] [4 3] [5 0] [0 5]]
+            :let [rows (mapv vec (partition-all (max 1 n) (range (* m n)))), all (flatten rows)]]
+      (is (= (cond (nil? axis) (map vec (partition-all (max 1 n) (moved all)))
+                   (zero? axis) (moved rows)
+                   :else (map moved rows))
+             (let [y @(f (if (zero? (* m n)) (d/zeros [m n] :i64) (d/tensor rows :i64)))]
+               (if (zero? (* m n)) () y)))
+          [shift axis m n]))))

@@ -1,7 +1,9 @@
 (ns damo.compile.lower.loops
-  "What is done to the loops of a kernel once they are written, in order: merged, sums over short
-  rows made long, what does not change moved out of loops. Kernel body in, kernel body out."
+  "What is done to the loops of a kernel once they are written, in order: merged, those of copies
+  put in order, sums over short rows made long, what does not change moved out of loops. Kernel body
+  in, kernel body out."
   (:require [damo.compile.lower.collapse :as collapse]
+            [damo.compile.lower.facing :as facing]
             [damo.compile.lower.hoist :as hoist]
             [damo.compile.lower.narrow :as narrow]
             [damo.data.type :as type]))
@@ -17,4 +19,5 @@
 (defn arranged
   "The body of a kernel that is being written with its loops as the machine likes them."
   [{:keys [g params]} body]
-  (->> body collapse/collapse (narrow/lines (:dtype @params) (known-in g)) hoist/hoist))
+  (->> body collapse/collapse facing/facing (narrow/lines (:dtype @params) (known-in g))
+       hoist/hoist))

@@ -135,18 +135,22 @@
         (assoc attrs :axis (vec (keys by-axis)), :shift (vec (vals by-axis))))
       (assoc attrs :shift (vec shifts)))))
 
+(defn- remainder
+  "What is left of a number, not below 0, when an extent is taken from it as often as it can be."
+  [x extent]
+  (let [some (type/dim-max 1 extent)]
+    (type/dim- x (type/dim* some (type/dim-quot x some)))))
+
 (defn- rolled-along
-  "The template t, of an array with that extent along the axis, rolled by an integer."
+  "The template t, of an array with that extent along the axis, rolled by an integer: two parts of
+  it change places."
   [t axis extent shift]
-  (cond (= 0 extent) t
-        (integer? extent)
-        (let [s (mod shift extent)]
-          (if (zero? s)
-            t
-            [:concatenate {:axis axis} [:slice {:axis axis, :start (- extent s)} t]
-             [:slice {:axis axis, :stop (- extent s)} t]]))
-        :else [:take {:axis axis} t
-               [:mod [:add (- shift) [:iota {:shape [extent], :axis 0}]] [:dim {:dim extent}]]]))
+  (let [moved (remainder (abs shift) extent)
+        cut (if (pos? shift) (type/dim- extent moved) moved)]
+    (if (= 0 moved)
+      t
+      [:concatenate {:axis axis} [:slice {:axis axis, :start cut} t]
+       [:slice {:axis axis, :start 0, :stop cut} t]])))
 
 (defop roll
   "The elements moved on by :shift places along an axis or several, from the end back to the start;
