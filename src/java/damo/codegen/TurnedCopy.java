@@ -100,7 +100,7 @@ final class TurnedCopy {
         lines.label(done);
     }
 
-    /** The rows and columns of tiles, the largest first: one is that of a vector, or both are less. */
+    /** The rows and columns of tiles, the largest first: one is a vector long, or both are less. */
     private List<int[]> sides() {
         List<int[]> all = new ArrayList<>();
         all.add(new int[] {side, side});
