@@ -41,9 +41,10 @@ try:
 except ImportError:
     jax = None
 try:
+    from scipy import special
     from scipy.special import erf, expit
 except ImportError:
-    erf = expit = None
+    special = erf = expit = None
 
 # ---- data and checks
 
@@ -67,13 +68,14 @@ def numbers(stream, n, dtype, lo, hi):
     return out
 
 
-NUMPY_DTYPES = {"f32": "f4", "f64": "f8", "i64": "i8", "i32": "i4", "i8": "i1", "bf16": "f4", "f16": "f2"}
+NUMPY_DTYPES = {"f32": "f4", "f64": "f8", "i64": "i8", "i32": "i4", "i8": "i1", "u8": "u1",
+                "bf16": "f4", "f16": "f2"}
 
 
 def argument(stream, text):
     dtype, shape, lo, hi = text.split(":")
     shape = [int(k) for k in shape.split("x") if k]
-    lo, hi = (int(lo), int(hi)) if dtype[0] == "i" else (float(lo), float(hi))
+    lo, hi = (int(lo), int(hi)) if dtype[0] in "iu" else (float(lo), float(hi))
     n = int(np.prod(shape)) if shape else 1
     return dtype, numbers(stream, n, NUMPY_DTYPES[dtype], lo, hi).reshape(shape)
 
@@ -136,7 +138,58 @@ same("mixed", lambda x, y, i: x * y + i)
 same("arith", lambda x, y: x * y + (x - 3))
 same("bits", lambda x, y: (x & y) ^ (x >> 3))
 same("mod7", lambda x: x % 7)
+same("quot7", lambda x: x // 7)
+same("modn", lambda x, y: x % y)
+same("quotn", lambda x, y: x // y)
+same("mods", lambda x, y: x % y)
+same("shifts", lambda x, y: x >> y)
 same("outeradd", lambda x, y: x + y)
+
+
+# names of functions in NumPy or SciPy, in jax.numpy or another module, in PyTorch
+NAMES = {name: name for name in ("exp2 expm1 log2 log10 log1p sin cos tan sinh cosh hypot reciprocal floor round trunc "
+                                 "sign abs maximum isnan").split()}
+NAMES.update(asin="arcsin", acos="arccos", atan="arctan", asinh="arcsinh", acosh="arccosh", atanh="arctanh",
+             atan2="arctan2")
+for name, theirs in NAMES.items():
+    lib(name, getattr(np, theirs), lambda *x, n=theirs: getattr(J, n)(*x), lambda *x, n=name: getattr(T, n)(*x))
+for name in ("erf", "erfc", "erfinv", "gammaln", "digamma"):
+    lib(name, special and getattr(special, name), lambda x, n=name: getattr(jax.scipy.special, n)(x),
+        lambda x, n=name: getattr(torch.special, n)(x))
+for name in ("softplus", "silu", "elu", "selu", "relu"):
+    lib(name, None, lambda x, n=name: getattr(jax.nn, n)(x), lambda x, n=name: getattr(F, n)(x))
+K["relu"] = (lambda x: np.maximum(x, 0), *K["relu"][1:])
+lib("gelutanh", None, lambda x: jax.nn.gelu(x), lambda x: F.gelu(x, approximate="tanh"))
+
+
+def torch_gelugrad(x):
+    x = x.detach().requires_grad_()
+    y = F.gelu(x)
+    return y, torch.autograd.grad(y.sum(), x)[0]
+
+
+def jax_gelugrad(x):
+    y, back = jax.vjp(lambda x: jax.nn.gelu(x, approximate=False), x)
+    return y, back(J.ones_like(y))[0]
+
+
+lib("gelugrad", None, jax_gelugrad, torch_gelugrad)
+lib("rsqrt", lambda x: 1 / np.sqrt(x), lambda x: jax.lax.rsqrt(x), lambda x: torch.rsqrt(x))
+same("div", lambda x, y: x / y)
+lib("clip", lambda x: x.clip(-1, 1), lambda x: J.clip(x, -1, 1), lambda x: torch.clamp(x, -1, 1))
+lib("iclip", lambda x: x.clip(-7, 1000), lambda x: J.clip(x, -7, 1000), lambda x: torch.clamp(x, -7, 1000))
+for name in ("lt", "ilt"):
+    same(name, lambda x, y: x < y)
+same("eq0", lambda x: x == 0)
+lib("where01", lambda x: np.where(x > 0, x.dtype.type(1), x.dtype.type(0.5)), lambda x: J.where(x > 0, 1.0, 0.5).astype(x.dtype),
+    lambda x: torch.where(x > 0, 1.0, 0.5).to(x.dtype))
+same("fmod", lambda x, y: x % y)
+same("fmod1", lambda x: x % 0.7)
+for name, theirs in (("cast32", "float32"), ("casti32", "int32"), ("casti64", "int64"), ("castu8", "uint8"),
+                     ("castbool", "bool"), ("castbf16", "bfloat16"), ("castf16", "float16"), ("icast32", "float32"),
+                     ("icast64", "float64"), ("icasti32", "int32"), ("icasti64", "int64")):
+    lib(name, theirs != "bfloat16" and (lambda x, t=theirs: x.astype(t)), lambda x, t=theirs: x.astype(t),
+        lambda x, t=theirs: x.to(getattr(torch, t)))
 
 for name in ("sum", "mean"):
     lib(name, getattr(np, name), lambda x, n=name: getattr(J, n)(x), lambda x, n=name: getattr(T, n)(x))

@@ -79,9 +79,19 @@
         (reference/check-all [op dtype] tuples
                              (map #(reference/apply-instruction op dtype %) tuples) computed)))))
 
+;; Floats where whole numbers of a dtype end.
+(def ^:private ends
+  (let [around (fn [x] [x (Math/nextUp (double x)) (Math/nextDown (double x))])
+        floats (fn [x] (let [x (float x)] [x (Math/nextUp x) (Math/nextDown x)]))
+        edges (for [x [0.5 1.0 127.0 127.5 128.0 129.0 255.0 255.5 256.0 32767.5 32768.0 32769.0
+                       2147483647.0 2147483648.0 2147483649.0 9.223372036854775807e18 1.8e19]
+                    sign [1 -1]]
+                (* sign x))]
+    {:f64 (vec (mapcat around edges)), :f32 (vec (mapcat floats edges))}))
+
 (deftest casts-test
   (doseq [from (map dtype-key (DType/values))
-          :let [values (reference/special from)
+          :let [values (into (reference/special from) (ends from))
                 tos (map dtype-key (DType/values))
                 units (for [to tos]
                         {:op :cast :args 1 :gives to :dtypes [from] :tuples (map vector values)

@@ -4,55 +4,10 @@
   :flops [:in|:out k]}: the dtype :t is the row's, dims are symbols that its sizes name, numbers are
   uniform from lo to hi (-1 to 1 unless said), and the flops are k for each element of the first
   argument or of the first result. Peers know a kernel by its name (bench/micro_peer.py)."
-  (:require [damo.core :as d]))
+  (:require [damo.bench.micro.maps :as maps :refer [flops-of kernel unary]]
+            [damo.core :as d]))
 
 (set! *warn-on-reflection* true)
-
-;; What a function takes at least, in flops an element: reduction of the argument, a polynomial that
-;; is good for 2 units in the last place of f32, what puts the parts together.
-(def ^:private flops-of
-  {:exp 14, :log 16, :tanh 18, :sigmoid 18, :pow 34, :sqrt 4, :erf 20})
-
-(defn- kernel
-  "A kernel of arguments, which are dims or [dtype dims lo hi], with its flops."
-  [arguments flops f]
-  {:arguments (mapv #(if (keyword? (first %)) % [:t %]) arguments), :flops flops, :f f})
-
-(defn- unary [f flops & [lo hi]]
-  (kernel [[:t '[n] (or lo -3) (or hi 3)]] [:in flops] f))
-
-(defn- binary [f flops & range]
-  (kernel (repeat 2 (into [:t '[n]] range)) [:in flops] f))
-
-(defn- ten
-  "Ten elementwise ops of two arrays."
-  [x y]
-  (-> (d/add x y) (d/mul 0.5) (d/sub y) (d/add 1.0) (d/mul x) (d/maximum 0.1) (d/add y)
-      (d/mul 0.25) (d/sub x)))
-
-(def ^:private elementwise
-  {"add"     (binary d/add 1)
-   "chain10" (binary ten 9)
-   "where"   (binary #(d/where (d/gt %1 0) %1 %2) 1)
-   "mask"    (binary #(d/logical-and (d/gt %1 0) (d/lt %2 0.5)) 3)
-   "pow"     (binary d/pow (flops-of :pow) 0.1 3)
-   "plus1"   (unary #(d/add % 1) 1)
-   "tanh"    (unary d/tanh (flops-of :tanh))
-   "exp"     (unary d/exp (flops-of :exp))
-   "log"     (unary d/log (flops-of :log) 0.1 3)
-   "sigmoid" (unary d/sigmoid (flops-of :sigmoid))
-   "sqrt"    (unary d/sqrt (flops-of :sqrt) 0.1 3)
-   "gelu"    (unary d/gelu (+ 4 (flops-of :erf)))
-   "cast64"  (unary #(d/cast % :dtype :f64) 1)
-   "three"   (kernel '[[n] [n] [n]] [:in 2] #(d/add (d/mul %1 %2) %3))
-   "scalar"  (kernel '[[]] [:in 1] #(d/add % 1))
-   "mixed"   (kernel '[[n] [:f64 [n]] [:i64 [n] 0 1000]] [:in 2] #(d/add (d/mul %1 %2) %3))
-   "arith"   (kernel '[[:t [n] 0 1000] [:t [n] 0 1000]] [:in 3]
-                     #(d/add (d/mul %1 %2) (d/sub %1 3)))
-   "bits"    (kernel '[[:t [n] 0 100000] [:t [n] 0 100000]] [:in 3]
-                     #(d/bit-xor (d/bit-and %1 %2) (d/right-shift %1 3)))
-   "mod7"    (kernel '[[:t [n] 0 100000]] [:in 4] #(d/mod % 7))
-   "outeradd" (kernel '[[m 1] [1 n]] [:out 1] d/add)})
 
 (def ^:private folds
   {"sum"    (unary d/sum 1 -0.5 1)
@@ -138,4 +93,4 @@
 
 (def kernels
   "All kernels, by name."
-  (merge elementwise folds orders rows moves products))
+  (merge maps/kernels folds orders rows moves products))

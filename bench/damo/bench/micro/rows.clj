@@ -76,6 +76,20 @@
   [[:bf16 "add" "1e6"] [:bf16 "tanh" "1e6"] [:bf16 "sum" "1e6"] [:bf16 "softmax" "1000x1000"]
    [:bf16 "gemm" "500x500x500"] [:f16 "add" "1e6"]])
 
+;; Elementwise kernels of one number or two, by dtype.
+(def ^:private map-table
+  [[:f32 ["exp2" "expm1" "log2" "log10" "log1p" "sin" "cos" "tan" "asin" "acos" "atan" "sinh"
+          "cosh" "asinh" "acosh" "atanh" "erf" "erfc" "erfinv" "gammaln" "digamma" "atan2" "hypot"
+          "softplus" "silu" "elu" "selu" "gelutanh" "gelugrad" "rsqrt" "reciprocal" "div" "floor"
+          "round" "trunc" "sign" "abs" "clip" "relu" "maximum" "lt" "eq0" "isnan" "where01" "fmod"
+          "fmod1" "casti32" "casti64" "castu8" "castbool" "castbf16" "castf16"]]
+   [:f64 ["pow" "log1p" "log2" "log10" "sin" "tan" "asin" "sinh" "acosh" "erf" "atan2" "fmod"
+          "cast32" "casti32" "casti64" "castbf16" "castf16"]]
+   [:i64 ["quot7" "modn" "quotn" "mods" "shifts" "ilt" "iclip" "icast32" "icast64"]]
+   [:i32 ["mod7" "quot7" "modn" "quotn" "mods" "shifts" "ilt" "iclip" "icast32" "icasti64"]]
+   [:u8 ["icast32" "icasti32"]]
+   [:bf16 ["exp" "relu" "chain10" "casti32"]]])
+
 (def ^:private thread-table
   [[["add" "exp" "sum" "chain10"] ["1e6" "1e7"]]
    [["argmax" "sort"] ["1e6"]]
@@ -97,6 +111,7 @@
                (for [[dtype kernel] [[:i32 "gemm"] [:i64 "gemm"] [:i32 "gemm-i8"]]]
                  (row kernel "500x500x500" dtype 1))
                (for [[dtype kernel tag] short-table] (row kernel tag dtype 1))
+               (for [[dtype kernels] map-table, kernel kernels] (row kernel "1e6" dtype 1))
                (crossed thread-table :f32 2))))
 
 ;; ## One row

@@ -100,7 +100,7 @@ final class Arithmetic {
                     : lines.value("call ", type, " @llvm.abs.", type, "(", type, " ", x.get(0),
                             ", i1 false)");
             case "div", "mod" -> t == DType.BOOL ? null
-                    : division(lines, op, t, x.get(0), x.get(1));
+                    : Division.write(lines, op, t, x.get(0), x.get(1));
             case "maximum", "minimum" -> lines.call(type, "llvm." + (Types.unsigned(t) ? "u" : "s")
                     + op.substring(0, 3) + "." + type, type, x.get(0), x.get(1));
             case "shl" -> shift(lines, "shl", t, x.get(0), x.get(1));
@@ -123,59 +123,5 @@ final class Arithmetic {
                 Integer.toString(Types.bits(t)));
         String shifted = lines.value(op, " ", type, " ", x, ", ", count);
         return lines.select(fits, type, shifted, "0");
-    }
-
-    private static String division(Lines lines, String op, DType t, String x, String y) {
-        String type = Types.value(t);
-        String zero = lines.value("icmp eq ", type, " ", y, ", 0");
-        if (Types.unsigned(t)) {
-            String divisor = lines.select(zero, type, "1", y);
-            String raw = lines.value(op.equals("div") ? "udiv " : "urem ", type, " ", x, ", ",
-                    divisor);
-            return lines.select(zero, type, "0", raw);
-        }
-        return op.equals("div") ? floorDiv(lines, type, zero, x, y)
-                : floorMod(lines, type, zero, x, y);
-    }
-
-    /**
-     * Division by 1 stands in where the machine's would trap: by 0, and by -1, which is negation.
-     */
-    private static String safeDivisor(Lines lines, String type, String zero, String minus,
-                                      String y) {
-        String either = lines.value("or i1 ", zero, ", ", minus);
-        return lines.select(either, type, "1", y);
-    }
-
-    private static String floorDiv(Lines lines, String type, String zero, String x, String y) {
-        String minus = lines.value("icmp eq ", type, " ", y, ", -1");
-        String divisor = safeDivisor(lines, type, zero, minus, y);
-        String q = lines.value("sdiv ", type, " ", x, ", ", divisor);
-        String r = lines.value("srem ", type, " ", x, ", ", divisor);
-        String down = roundsUp(lines, type, r, divisor);
-        String less = lines.value("sub ", type, " ", q, ", 1");
-        String floor = lines.select(down, type, less, q);
-        String negated = lines.value("sub ", type, " 0, ", x);
-        String sign = lines.select(minus, type, negated, floor);
-        return lines.select(zero, type, "0", sign);
-    }
-
-    private static String floorMod(Lines lines, String type, String zero, String x, String y) {
-        String minus = lines.value("icmp eq ", type, " ", y, ", -1");
-        String divisor = safeDivisor(lines, type, zero, minus, y);
-        String r = lines.value("srem ", type, " ", x, ", ", divisor);
-        String moved = lines.value("add ", type, " ", r, ", ", divisor);
-        String other = roundsUp(lines, type, r, divisor);
-        return lines.select(other, type, moved, r);
-    }
-
-    /**
-     * Whether division with that remainder rounded towards zero, and zero lies above the quotient.
-     */
-    private static String roundsUp(Lines lines, String type, String r, String divisor) {
-        String inexact = lines.value("icmp ne ", type, " ", r, ", 0");
-        String signs = lines.value("xor ", type, " ", r, ", ", divisor);
-        String differ = lines.value("icmp slt ", type, " ", signs, ", 0");
-        return lines.value("and i1 ", inexact, ", ", differ);
     }
 }

@@ -20,9 +20,10 @@ final class Casts {
         DType wide = from.floating() ? from
                 : Types.bits(from) <= EXACT_IN_F32 ? DType.F32 : DType.F64;
         String number = write(lines, from, wide, x);
-        String single = wide == DType.F32 ? number
-                : lines.call("float", library.storage(StorageFloats.ODD), "double", number);
-        String bits = lines.call("i16", library.storage(StorageFloats.store(to)), "float", single);
+        if (wide == DType.F64) {
+            return lines.call("float", library.storage(StorageFloats.near(to)), "double", number);
+        }
+        String bits = lines.call("i16", library.storage(StorageFloats.store(to)), "float", number);
         return lines.call("float", library.storage(StorageFloats.load(to)), "i16", bits);
     }
 
@@ -48,11 +49,48 @@ final class Casts {
         return convert(lines, to == DType.F64 ? "fpext" : "fptrunc", from, to, x);
     }
 
-    /** Saturates, and turns NaN into 0; the plain instructions would be undefined there. */
+    /**
+     * Saturates, and turns NaN into 0. What lies outside becomes 0 before the machine's conversion,
+     * which is undefined there, and the bound behind it; or the bound before it, where that is a
+     * float. All by selects, as LLVM has no vectors for its own saturating conversions.
+     */
     private static String toInteger(Lines lines, DType from, DType to, String x) {
-        String name = "llvm." + (to == DType.U8 ? "fptoui" : "fptosi") + ".sat." + Types.suffix(to)
-                + "." + Types.suffix(from);
-        return lines.call(Types.value(to), name, Types.value(from), x);
+        int bits = Types.bits(to);
+        if (bits < Integer.SIZE) {
+            String bounded = bounded(lines, from, to, x);
+            return integer(lines, DType.I32, to,
+                    convert(lines, "fptosi", from, DType.I32, bounded));
+        }
+        String type = Types.value(from);
+        double beyond = Math.scalb(1.0, bits - 1);
+        String size = lines.call(type, "llvm.fabs." + Types.suffix(from), type, x);
+        String inside = lines.value("fcmp olt ", type, " ", size, ", ", Types.floating(beyond));
+        String safe = lines.select(inside, type, x, Types.floating(0.0));
+        String whole = convert(lines, "fptosi", from, to, safe);
+        String small = lines.value("fcmp ole ", type, " ", x, ", ", Types.floating(-beyond));
+        String large = lines.value("fcmp oge ", type, " ", x, ", ", Types.floating(beyond));
+        String least = lines.select(small, Types.value(to), bound(bits, true), whole);
+        return lines.select(large, Types.value(to), bound(bits, false), least);
+    }
+
+    private static String bound(int bits, boolean least) {
+        long lowest = -1L << (bits - 1);
+        return Long.toString(least ? lowest : ~lowest);
+    }
+
+    /** A float between the bounds of an integer dtype whose bounds are floats; 0 for NaN. */
+    private static String bounded(Lines lines, DType from, DType to, String x) {
+        String type = Types.value(from);
+        int bits = Types.bits(to);
+        boolean unsigned = Types.unsigned(to);
+        String low = Types.floating(unsigned ? 0 : -(1L << (bits - 1)));
+        String high = Types.floating((1L << (unsigned ? bits : bits - 1)) - 1);
+        String nan = lines.value("fcmp uno ", type, " ", x, ", ", x);
+        String number = lines.select(nan, type, Types.floating(0.0), x);
+        String less = lines.value("fcmp olt ", type, " ", number, ", ", high);
+        String most = lines.select(less, type, number, high);
+        String more = lines.value("fcmp ogt ", type, " ", most, ", ", low);
+        return lines.select(more, type, most, low);
     }
 
     private static String integer(Lines lines, DType from, DType to, String x) {

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Expressions of one kernel (or one math function) as LLVM values, with what its names stand for.
@@ -15,12 +16,17 @@ final class ExprWriter {
     /** Allowed inside a reduction only, whose order and rounding are free: see docs/program.md. */
     static final String REDUCTION_FLAGS = "reassoc contract ";
     private static final String NO_FLAGS = "";
+    /** What gives one of its operands, perhaps with another sign. */
+    private static final Set<String> CHOICES =
+            Set.of("neg", "abs", "maximum", "minimum", "select");
 
     private final Lines lines;
     private final List<Kernel.Param> params;
     private final MathLibrary library;
     private final Map<String, String> values = new HashMap<>();
     private final Map<String, String> slots = new HashMap<>();
+    /** By name the values that are known to be ones of f16 or bf16. */
+    private final Map<String, DType> stored = new HashMap<>();
     private final SizeWriter sizes;
 
     ExprWriter(Lines lines, List<Kernel.Param> params, MathLibrary library) {
@@ -33,6 +39,16 @@ final class ExprWriter {
     /** From now on the name stands for this operand. */
     void bind(String name, String operand) {
         values.put(name, operand);
+    }
+
+    /** From now on the name stands for the value of an expression. */
+    void bind(Kernel.Let let) {
+        values.put(let.name(), write(let.value()));
+        for (DType t : List.of(DType.F16, DType.BF16)) {
+            if (isOf(t, let.value())) {
+                stored.put(let.name(), t);
+            }
+        }
     }
 
     /** From now on the name is a mutable scalar at this address. */
@@ -100,13 +116,30 @@ final class ExprWriter {
         return t == DType.BOOL ? lines.value("icmp ne i8 ", element, ", 0") : element;
     }
 
-    /** Appends what makes an operand, of the computed dtype, an element in memory of dtype t. */
-    String element(DType t, String operand) {
+    /** Appends what makes a value, as it is computed, an element in memory of dtype t. */
+    String element(DType t, Kernel.Expr value) {
+        String operand = write(value);
         if (t.storage()) {
-            return lines.call(Types.memory(t), library.storage(StorageFloats.store(t)), "float",
-                    operand);
+            String way = isOf(t, value) ? StorageFloats.cut(t) : StorageFloats.store(t);
+            return lines.call(Types.memory(t), library.storage(way), "float", operand);
         }
         return t == DType.BOOL ? lines.value("zext i1 ", operand, " to i8") : operand;
+    }
+
+    /** Whether a float is certainly one of f16 or bf16, which need not be rounded again. */
+    private boolean isOf(DType t, Kernel.Expr e) {
+        return switch (e) {
+            case Kernel.Load l -> params.get(l.param()).dtype() == t;
+            case Kernel.Cast c -> c.to() == t;
+            case Kernel.Ref r -> stored.get(r.name()) == t;
+            case Kernel.Apply a -> CHOICES.contains(a.op()) && a.args().stream()
+                    .allMatch(x -> x.dtype() == DType.BOOL || isOf(t, x));
+            case Kernel.Const c -> t == DType.BF16 && c.dtype() == DType.F32
+                    && (Float.floatToIntBits((float) Double.longBitsToDouble(c.bits())) & 0xFFFF)
+                    == 0;
+            case Kernel.SizeOf s -> false;
+            case Kernel.Native n -> false;
+        };
     }
 
     private String foreign(Kernel.Native n) {

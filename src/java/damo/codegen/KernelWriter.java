@@ -123,7 +123,7 @@ final class KernelWriter {
         for (Kernel.Stmt statement : body) {
             switch (statement) {
                 case Kernel.For s -> loop(s);
-                case Kernel.Let s -> exprs.bind(s.name(), exprs.write(s.value()));
+                case Kernel.Let s -> exprs.bind(s);
                 case Kernel.Var s -> declare(s);
                 case Kernel.Local s -> array(s);
                 case Kernel.Set s -> assign(s.name(), s.value().dtype(), exprs.write(s.value()));
@@ -251,7 +251,7 @@ final class KernelWriter {
 
     private void store(Kernel.Store s) {
         DType t = memories.get(s.param()).dtype();
-        String element = exprs.element(t, exprs.write(s.value()));
+        String element = exprs.element(t, s.value());
         lines.add("store ", Types.memory(t), " ", element, ", ptr ",
                 exprs.address(s.param(), s.index()));
     }

@@ -9,24 +9,24 @@ import damo.tensor.DType;
  * to even; what is too large becomes infinite, NaN stays NaN, subnormals are exact.
  */
 final class StorageFloats {
-    /** f64 to f32 rounded to odd: rounding that again, to fewer bits, rounds the double. */
-    static final String ODD = "damo.odd";
-
-    private static final String ROUND_TO_ODD = """
-            define internal float @damo.odd(double %x) #1 {
+    /**
+     * The double nearest to a double among those of fewer bits, as a float. Adding 1.5 times as
+     * much as makes the last place of the sum that of the result rounds; what is added has the
+     * exponent of x, at least that of the least normal number, plus a number.
+     */
+    private static final String NEAR = """
+            define internal float @damo.NAME.near(double %x) #1 {
             entry:
-              %near = fptrunc double %x to float
-              %bits = bitcast float %near to i32
-              %wide = fpext float %near to double
-              %exact = fcmp ueq double %wide, %x
-              %size = call double @llvm.fabs.f64(double %x)
-              %near.size = call double @llvm.fabs.f64(double %wide)
-              %larger = fcmp ogt double %near.size, %size
-              %one = zext i1 %larger to i32
-              %down = sub i32 %bits, %one
-              %odd = or i32 %down, 1
-              %result = select i1 %exact, i32 %bits, i32 %odd
-              %float = bitcast i32 %result to float
+              %b = bitcast double %x to i64
+              %e = and i64 %b, 9218868437227405312
+              %more = call i64 @llvm.smax.i64(i64 %e, i64 LEAST)
+              %exponent = call i64 @llvm.smin.i64(i64 %more, i64 MOST)
+              %bits = add i64 %exponent, STEP
+              %step = bitcast i64 %bits to double
+              %moved = fadd double %x, %step
+              %back = fsub double %moved, %step
+              %signed = call double @llvm.copysign.f64(double %back, double %x)
+              %float = fptrunc double %signed to float
               ret float %float
             }
             """;
@@ -136,6 +136,16 @@ final class StorageFloats {
             }
             """;
 
+    private static final String BF16_CUT = """
+            define internal i16 @damo.bf16.cut(float %x) #1 {
+            entry:
+              %b = bitcast float %x to i32
+              %kept = lshr i32 %b, 16
+              %bits = trunc i32 %kept to i16
+              ret i16 %bits
+            }
+            """;
+
     private StorageFloats() { }
 
     /** The name (without {@code @}) of the function from the bits in memory to a float. */
@@ -148,14 +158,36 @@ final class StorageFloats {
         return "damo." + t.label() + ".store";
     }
 
+    /** The name (without {@code @}) of the function to the bits of a float that is of the dtype. */
+    static String cut(DType t) {
+        return t == DType.BF16 ? "damo.bf16.cut" : store(t);
+    }
+
+    /** The name (without {@code @}) of the function from a double to the nearest one, a float. */
+    static String near(DType t) {
+        return "damo." + t.label() + ".near";
+    }
+
+    /** That function for floats of so many bits whose least normal one is a power of 2. */
+    private static String near(DType t, int precision, int least) {
+        long up = Double.PRECISION - precision;
+        long step = up << 52 | 1L << 51;
+        return NEAR.replace("NAME", t.label())
+                .replace("LEAST", Long.toString((long) (least + Double.MAX_EXPONENT) << 52))
+                .replace("MOST", Long.toString((2L * Double.MAX_EXPONENT - up) << 52))
+                .replace("STEP", Long.toString(step));
+    }
+
     /** The function of that name; {@code halves}: with the machine's instructions for f16. */
     static String text(String name, boolean halves) {
         return switch (name) {
-            case ODD -> ROUND_TO_ODD;
+            case "damo.f16.near" -> near(DType.F16, 11, -14);
+            case "damo.bf16.near" -> near(DType.BF16, 8, -126);
             case "damo.f16.load" -> halves ? F16_LOAD : F16_LOAD_PORTABLE;
             case "damo.f16.store" -> halves ? F16_STORE : F16_STORE_PORTABLE;
             case "damo.bf16.load" -> BF16_LOAD;
             case "damo.bf16.store" -> BF16_STORE;
+            case "damo.bf16.cut" -> BF16_CUT;
             default -> throw new IllegalArgumentException("no function " + name);
         };
     }
