@@ -174,7 +174,20 @@
               [[:for r m
                 [:for c [:quot n d]
                  [:store 1 [:+ [:* r n] c] [:load 0 [:+ [:* c m] r]]]]]]
-              [[] []] []]]
+              [[] []] []]
+             [long-lines [[:f32 :in 0] [:f32 :out 1]]
+              [[:store 1 0 [:const :f32 1.0]]
+               [:for r m
+                [:for c [:* 4611686018427387904 4]
+                 [:for e 2
+                  [:store 1 [:+ r [:+ c e]] [:const :f32 2.0]]]]]]
+              [[] [0.0]] [1.0]]
+             [turned-long-lines [[:f32 :in 0] [:f32 :out 1]]
+              [[:store 1 0 [:const :f32 1.0]]
+               [:for r m
+                [:for c [:* 4611686018427387904 4]
+                 [:store 1 [:+ [:* r n] c] [:load 0 [:+ [:* c m] r]]]]]]
+              [[] [0.0]] [1.0]]]
            :let [program (calling/program '[m n d] params body)
                  results (contents program [0 5 0] (into before [[] (repeat 5 0) []])
                                    [1 2 4])]]

@@ -56,6 +56,23 @@
   (doseq [dtype [:f64 :f32 :f16 :bf16 :i64 :i32 :i16 :i8 :u8 :bool], more [0 3]]
     (checked (calling/compile-program (copying dtype more (= more 0))) dtype more)))
 
+(deftest lines-that-overlap-are-written-in-order
+  (doseq [[m n by] [[40 50 3] [50 40 39] [16 16 1] [33 40 40]], sign [1 -1]
+          :let [base (if (pos? sign) 0 (* by (dec m)))
+                size (+ n (* by (dec m)))
+                program (calling/program
+                         '[m n] [[:f32 :in '[:* n m]] [:f32 :inout size]]
+                         [[:for 'r 'm
+                           [:for 'c 'n
+                            [:store 1 [:+ 'c (if (pos? sign) [:* by 'r] [:- base [:* by 'r]])]
+                             [:load 0 [:+ [:* 'c 'm] 'r]]]]]])
+                x (mapv double (range 1 (inc (* n m))))
+                expected (reduce (fn [y [r c]] (assoc y (+ c base (* sign by r)) (x (+ (* c m) r))))
+                                 (vec (repeat size 0.0)) (for [r (range m), c (range n)] [r c]))]]
+    (is (= expected (second (:buffers (calling/call program [m n] [x (repeat size 0.0)
+                                                                   (repeat m 0) (repeat n 0)]))))
+        [m n by sign])))
+
 (deftest bits-are-kept-test
   (let [program (copying :f32 0 true)
         odd [Float/NaN -0.0 0.0 Float/POSITIVE_INFINITY Float/MIN_VALUE]

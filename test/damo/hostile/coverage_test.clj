@@ -24,7 +24,7 @@
   ([form] (open form [3 2]))
   ([form dims]
    (let [p (Programs/read (pr-str form))]
-     (set (keep-indexed #(when %2 %1) (Coverage/open p (Bindings/bind p (long-array dims))))))))
+     (set (keep-indexed #(when %2 %1) (.open (Bindings/bind p (long-array dims))))))))
 
 (def ^:private through-a-temporary
   '[{:do :kernel :kernel 0 :args [0 2]} {:do :kernel :kernel 1 :args [2 3]}])
@@ -68,6 +68,21 @@
     (testing "nothing to see is nothing to clear"
       (is (= #{} (open (program :out '[[:for i n [:store 1 i [:load 0 i]]]] through-a-temporary)
                        [0 2]))))))
+
+(deftest sizes-in-what-cannot-run-have-no-values
+  (let [huge [:* Long/MAX_VALUE 4]
+        dead [:for 'z [:- 'n 3] [:for 'y huge [:store 1 'y [:const :f32 0]]]]
+        dense '[:for k [:* n m] [:store 1 k [:const :f32 1]]]
+        skipped (fn [step] {:do :loop :var 't :extent [:- 'n 3] :steps [step]})]
+    (is (= #{} (open (program :out [dense dead] through-a-temporary))))
+    (is (= #{} (open (program :out [dead dense] through-a-temporary))))
+    (is (= #{2} (open (program :out [dead] through-a-temporary))))
+    (is (= #{} (open (program :out [dense]
+                              (conj through-a-temporary
+                                    (skipped {:do :kernel :kernel 0
+                                              :args [0 {:buffer 2 :offset huge :size huge}]})
+                                    (skipped {:do :loop :var 's :extent huge :steps
+                                              '[{:do :kernel :kernel 0 :args [0 2]}]}))))))))
 
 (deftest what-a-host-kernel-writes
   (let [form (fn [shape size]

@@ -7,7 +7,7 @@
             [clojure.string :as str]
             [clojure.test :refer [deftest is testing]]
             [clojure.walk :as walk]
-            [damo.hostile.guard :as guard]
+            [damo.hostile.attack :as attack]
             [damo.hostile.mutate :as mutate]
             [damo.program.loops :as loops]
             [damo.program.sample :as sample]
@@ -15,18 +15,15 @@
   (:import [damo DamoException Limits]
            [damo.codegen Attributes LlvmModule LlvmModule$Kind LlvmModule$Text]
            [damo.jit NativeCode]
-           [damo.program Program Program$Port Programs]
-           [damo.verify Binding Bindings]
-           [damo.runtime Function State]
+           [damo.runtime Function]
            [damo.tensor Tensor]
-           [java.io Closeable]
            [java.util Random]))
 
 (set! *warn-on-reflection* true)
 
 ;; ## Changed programs
 
-(def ^:private attacks (or (some-> (System/getenv "DAMO_ATTACKS") parse-long) 1000))
+(def ^:private attacks (or (some-> (System/getenv "DAMO_ATTACKS") parse-long) 700))
 
 (def ^:private root (System/getProperty "damo.root" "."))
 
@@ -37,57 +34,13 @@
         (map #(edn/read-string (slurp (io/file root "test/golden" %))))
         ["layer-norm.edn" "mlp-step.edn"]))
 
-(defn- guarded-all [ports shapes]
-  (mapv (fn [^Program$Port p shape] (guard/guarded (.dtype p) (vec shape))) ports shapes))
-
-(defn- states [^Program p ^Binding b]
-  (into {} (map (fn [^Program$Port port shape]
-                  [(.name port) (State/of (.name port) (Tensor/zeros (.dtype port) shape)
-                                          (boolean-array 0))])
-                (.state p) (.stateShapes b))))
-
-(defn- outcome
-  "What f returns, :refused for a DamoException, or :hung. A loop may go on for ever: after a while
-  the thread is interrupted."
-  [f]
-  (let [result (promise)
-        thread (Thread. #(deliver result (try (f) (catch DamoException _ :refused)
-                                              (catch Throwable e e))))]
-    (.start thread)
-    (when (= :late (deref result 500 :late))
-      (.interrupt thread))
-    (deref result 60000 :hung)))
-
-(defn- run-guarded
-  "Runs a program on memory with guards: :ran, :refused, :broken when bytes next to a tensor have
-  changed, :hung."
-  [^Program p ^Binding b]
-  (with-open [f (Function/compile p (states p b) false)]
-    (let [ins (guarded-all (.inputs p) (.inputShapes b))
-          outs (guarded-all (.outputs p) (.outputShapes b))
-          result (outcome #(do (.callInto f (into-array Tensor (map guard/tensor outs))
-                                          (to-array (map guard/tensor ins)))
-                               :ran))
-          whole (every? guard/intact? (into ins outs))]
-      (when-not (= :hung result)
-        (run! #(.close ^Closeable %) (into ins outs)))
-      (if whole result :broken))))
-
-(defn- attack
-  "What becomes of a program for these values of its dimensions."
-  [form dims]
-  (try
-    (let [p (Programs/read (pr-str form))
-          b (Bindings/bind p (long-array (take (count (.dims p)) (cycle dims))))]
-      (if (< 1e8 (reduce + (.bytes b))) :large (run-guarded p b)))
-    (catch DamoException _ :refused)))
-
 (deftest changed-programs-are-refused-or-stay-in-their-memory
   (let [found (for [seed (range attacks)
                     :let [random (Random. seed)
                           form (mutate/mutated random (nth corpus (mod seed (count corpus))))
                           dims (vec (repeatedly 2 #(nth [0 1 3 17] (.nextInt random 4))))
-                          result (try (attack form dims) (catch Throwable e e))]]
+                          result (try (attack/attack form {:dims dims, :seed seed})
+                                      (catch Throwable e e))]]
                 (do (when-not (#{:ran :refused :large} result)
                       (is (nil? result) (str "seed " seed ": " (pr-str form) " " dims)))
                     result))
@@ -134,7 +87,8 @@
                           base (nth loops/all (mod seed (count loops/all)))
                           form (resized random 8 (names (:name base)) base)
                           dims (vec (repeatedly 2 #(nth [0 1 3 17] (.nextInt random 4))))
-                          result (try (attack form dims) (catch Throwable e e))]]
+                          result (try (attack/attack form {:dims dims, :seed seed})
+                                      (catch Throwable e e))]]
                 (do (when-not (#{:ran :refused :large} result)
                       (is (nil? result) (str "seed " seed ": " (pr-str form) " " dims)))
                     result))]

@@ -67,13 +67,18 @@
                              (map (fn [s] {:dtype :i8 :size s :kind :temp})) sizes)
               :inputs [{:name "x" :dtype :i8 :shape '[n] :buffer 0}]
               :consts [{:buffer 1 :data [0]}]
-              :kernels [{:name "write" :params [[:i8 :out]] :body []}
+              :kernels [{:name "write" :params [[:i8 :out]]
+                         :body '[[:for i 100 [:store 0 i [:const :i8 0]]]]}
                         {:name "copy" :params [[:i8 :in] [:i8 :out]] :body []}
-                        {:name "read" :params [[:i8 :in]] :body []}]
+                        {:name "read" :params [[:i8 :in]] :body []}
+                        {:name "some" :params [[:i8 :out]]
+                         :body '[[:for i 50 [:store 0 i [:const :i8 0]]]]}
+                        {:name "one" :params [[:i8 :out]] :body '[[:store 0 0 [:const :i8 0]]]}]
               :notes [{:op "switch"}], :steps steps}]
     (vec (drop 2 (.offsets (Bindings/bind (Programs/read (pr-str form)) (long-array [3])))))))
 
-(defn- run [kernel & args] {:do :kernel :kernel ({:write 0 :copy 1 :read 2} kernel) :args args})
+(defn- run [kernel & args]
+  {:do :kernel :kernel ({:write 0 :copy 1 :read 2 :some 3 :one 4} kernel) :args args})
 (defn- rounds [& steps] {:do :loop :var (gensym "t") :extent 'n :steps (vec steps)})
 (defn- either [& cases] {:do :branch :test 1 :note 0 :cases (vec cases)})
 
@@ -94,8 +99,15 @@
              [false [(rounds (rounds (run :write 2)) (rounds (run :write 3) (run :read 3))
                              (run :read 2))]]
              ;; A part is written, the rest stays.
-             [false [(rounds (run :write {:buffer 2 :offset 'n :size 1}) (run :read 2)
+             [false [(rounds (run :one {:buffer 2 :offset 'n :size 1}) (run :read 2)
                              (run :write 3) (run :read 3))]]
+             [false [(rounds (run :some {:buffer 2 :offset 0 :size 50}) (run :read 2)
+                             (run :write 3) (run :read 3))]]
+             [false [(rounds (run :some 2) (run :read 2) (run :write 3) (run :read 3))]]
+             [true [(rounds (run :write {:buffer 2 :offset 0 :size 100}) (run :read 2)
+                            (run :write 3) (run :read 3))]]
+             [false [(rounds (rounds (run :some 2)) (run :read 2) (run :write 3) (run :read 3))]]
+             [true [(run :some 2) (run :read 2) (run :write 3) (run :read 3)]]
              ;; Written in one case only.
              [false [(run :write 2)
                      (rounds (either [(run :write 2)] [(run :read 2)])

@@ -38,6 +38,29 @@
     (is (= [[784 10] [10]] (map vec (.stateShapes b))))
     (is (= [[60 10] [3 10]] (map vec (.outputShapes b))))))
 
+(deftest rounds-that-do-nothing-may-take-long-all-the-same
+  (let [run {:do :kernel :kernel 0 :args [0 1]}
+        form (fn [kernel step]
+               {:damo/program 1 :name "idle" :dims '[n]
+                :buffers '[{:dtype :f32 :size n :kind :input} {:dtype :f32 :size 1 :kind :output}]
+                :inputs '[{:name "x" :dtype :f32 :shape [n] :buffer 0}]
+                :outputs '[{:name "y" :dtype :f32 :shape [] :buffer 1}]
+                :kernels [{:name "k" :params [[:f32 :in] [:f32 :out]] :body [kernel]}]
+                :steps [step]})
+        work (fn [extent]
+               (for [[kernel step] [[[:for 'i extent [:for 'j '[:* n 2]
+                                                      [:store 1 0 [:load 0 0]]]] run]
+                                    [[:for 'i extent] run]
+                                    [[:store 1 0 [:const :f32 0]]
+                                     {:do :gemm :dtype :f32 :m 1 :n 1 :k 0 :alpha 1.0 :beta 0.0
+                                      :a {:buffer 0 :offset 0 :strides [1 1]}
+                                      :b {:buffer 0 :offset 0 :strides [1 1]}
+                                      :c {:buffer 1 :offset 0 :strides [1 1]}
+                                      :batch [{:extent extent :a 0 :b 0 :c 0}]}]]]
+                 (.work (bind (form kernel step) 0))))]
+    (is (every? #(<= 1e6 % 1e17) (work 1000000000000000)) "no call that the collector waits for")
+    (is (every? #(< % 20) (work 10)))))
+
 (deftest the-sample-binds-for-every-batch
   (doseq [n [0 1 2 3 64 1025]]
     (is (some? (bind sample/program n)) (str "n = " n))))

@@ -215,7 +215,7 @@
                                          (call "dgesv" '{n n nrhs 1 a {:buffer 0} lda [:max 1 n]
                                                          pivots {:buffer 2} b {:buffer 1}
                                                          ldb [:max 1 n]}))))]
-                 (vec (Coverage/open p (Bindings/bind p (long-array [3]))))))]
+                 (vec (.open (Bindings/bind p (long-array [3]))))))]
     (is (= [false false false false] (open 'n)))
     (is (= [false false true false] (open '[:+ n 1])) "an element more than the routine writes")))
 

@@ -113,6 +113,21 @@
         (is (near? (state a) (state c)))
         (is (near? (state b) (state c)))))))
 
+(deftest one-pass-is-over-one-matrix
+  (let [n 9000, ones (vec (repeat n 1.0))
+        made (fn []
+               (let [[v w] (for [[s data] [['v [ones]] ['w (mapv vector ones)]]]
+                             (d/shared s (d/tensor data :f64)))
+                     x (d/input 'x [:f64 [1 n]])]
+                 {:f (d/function [x] (d/dot v w)
+                                 {:updates {v (d/add v (d/dot (d/ones [1 1] :f64) x))
+                                            w (d/add w (d/dot (d/transpose x)
+                                                              (d/ones [1 1] :f64)))}})
+                  :states [v w]}))
+        [a b] (repeatedly 2 made), x (d/tensor [ones] :f64)]
+    (is (= (seen (last (repeatedly 4 #((:f a) x)))) (seen (d/call-n (:f b) 4 x))))
+    (is (= (state a) (state b)))))
+
 (deftest operands-of-another-dtype
   (doseq [dtype [:bf16 :f16]
           :let [x (data dtype 64 1)

@@ -120,7 +120,7 @@ final class LoopCost {
         }
         boolean known = SizeWriter.total(f.extent())
                 && Poly.names(f.extent()).stream().noneMatch(bound::contains);
-        String rounds = known ? lines.value("sitofp i64 ", sizes.write(f.extent()), " to double")
+        String rounds = known ? lines.value("sitofp i64 ", sizes.ahead(f.extent()), " to double")
                 : literal(SOME);
         return lines.value("fmul double ", rounds, ", ", inside);
     }

@@ -104,8 +104,18 @@ final class SizeWriter {
 
     /** Appends a size that is used before the loops around it are entered: 0 where it is less. */
     String extent(Size size) {
+        String value = ahead(size);
+        return size instanceof Size.Call
+                ? lines.call("i64", "llvm.smax.i64", "i64", value, "0") : value;
+    }
+
+    /**
+     * Appends a {@link #total} size that is used before the loops around it are entered. Where
+     * these make no round nobody has shown that no step of it overflows: it is some number then.
+     */
+    String ahead(Size size) {
         String value = write(size);
-        return natural(size) ? value : lines.call("i64", "llvm.smax.i64", "i64", value, "0");
+        return size instanceof Size.Call ? lines.value("freeze i64 ", value) : value;
     }
 
     /**

@@ -74,21 +74,24 @@ final class TurnedCopy {
         Size step = Coefficients.of(load, along);
         Size line = Coefficients.of(store, across);
         return one(Coefficients.of(store, along)) && one(Coefficients.of(load, across))
-                && step != null && line != null && !zero(step) && !one(step) && !zero(line);
+                && step != null && line != null && !zero(step) && !one(step) && !zero(line)
+                && SizeWriter.total(line);
     }
 
     /**
      * Appends the copy of rounds {@code from} to {@code end}-1 of the outer loop, by the largest
-     * tiles of which there is a whole one, else as {@code plain} appends it; {@code poll} is
-     * appended to rounds around tiles.
+     * tiles of which there is a whole one, else as {@code plain} appends it, and also where lines
+     * overlap, so that it matters which is written first; {@code poll} is appended to rounds around
+     * tiles.
      */
     void write(String from, String end, Runnable plain, Runnable poll) {
         String rows = from.equals("0") ? end : lines.value("sub nsw i64 ", end, ", ", from);
-        String columns = exprs.size(inner.extent());
+        String columns = exprs.sizes().ahead(inner.extent());
+        String apart = apart(columns);
         String done = lines.freshLabel("turned");
         for (int[] sides : sides()) {
-            String fits = lines.value("and i1 ", atLeast(rows, sides[0]), ", ",
-                    atLeast(columns, sides[1]));
+            String fits = lines.value("and i1 ", apart, ", ", lines.value("and i1 ",
+                    atLeast(rows, sides[0]), ", ", atLeast(columns, sides[1])));
             lines.when(fits, () -> {
                 tiles(from, rows, columns, sides[0], sides[1], poll);
                 lines.add("br label %", done);
@@ -98,6 +101,13 @@ final class TurnedCopy {
         plain.run();
         lines.add("br label %", done);
         lines.label(done);
+    }
+
+    /** Whether lines that are stored, of so many elements, share none. */
+    private String apart(String columns) {
+        String line = exprs.sizes().ahead(Coefficients.of(store.index(), outer.var()));
+        return lines.value("or i1 ", lines.value("icmp sge i64 ", line, ", ", columns), ", ",
+                lines.value("icmp sle i64 ", line, ", ", lines.value("sub i64 0, ", columns)));
     }
 
     /** The rows and columns of tiles, the largest first: one is a vector long, or both are less. */

@@ -5,7 +5,6 @@ import damo.tensor.Panels;
 import damo.tensor.Tensor;
 import damo.verify.Binding;
 import damo.verify.Bindings;
-import damo.verify.Coverage;
 import java.util.Arrays;
 
 /**
@@ -21,8 +20,6 @@ final class Bound {
     final boolean[] meets;
     /** For each update that may be done with the product before, whether that helps. */
     final boolean[] joins;
-    /** For each buffer, whether it may be seen before it is written; empty when nobody asks. */
-    final boolean[] open;
     /** When it was last asked for, by the clock of {@link BoundShapes}. */
     long used;
     private final Binding binding;
@@ -32,7 +29,7 @@ final class Bound {
     private final long[] values;
 
     private Bound(long[][] shapes, int[] valued, long[] values, Binding binding,
-                  Matrices matrices, boolean[] open) {
+                  Matrices matrices) {
         this.shapes = shapes;
         this.valued = valued;
         this.values = values;
@@ -40,7 +37,6 @@ final class Bound {
         this.panels = matrices.wanted(binding);
         this.meets = matrices.meets(binding);
         this.joins = matrices.joins(binding);
-        this.open = open;
     }
 
     /**
@@ -59,9 +55,8 @@ final class Bound {
         int[] valued = program.valued().stream().mapToInt(Program.Valued::input).toArray();
         long[] values = Arrays.stream(valued).mapToLong(i -> inputs[i].rank() == 0
                 ? inputs[i].longValue() : 0).toArray();
-        Binding binding = Bindings.bind(program, Bindings.dimsOf(program, shapes, values));
-        return new Bound(shapes, valued, values, binding, matrices,
-                vouched ? new boolean[0] : Coverage.open(program, binding));
+        return new Bound(shapes, valued, values, Bindings.bind(program,
+                Bindings.dimsOf(program, shapes, values), vouched), matrices);
     }
 
     /** Sizes, layout and work. */

@@ -159,8 +159,8 @@ final class Workspace implements AutoCloseable {
      * before it has written them: their memory held values of others.
      */
     void clear(Tensor[] outputs) {
-        boolean[] open = bound.open;
         Binding binding = bound.binding();
+        boolean[] open = binding.open();
         for (int b = 0; b < open.length; b++) {
             if (open[b] && binding.offsets()[b] >= 0) {
                 arena.segment().asSlice(binding.offsets()[b], binding.bytes()[b]).fill((byte) 0);

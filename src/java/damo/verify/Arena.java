@@ -22,10 +22,10 @@ public final class Arena {
     private final int[] placed;
     private int count;
 
-    private Arena(Program p, long[] bytes) {
+    private Arena(Lifetimes lives, Program p, long[] bytes) {
         int n = bytes.length;
         offsets = new long[n];
-        lives = Lifetimes.of(p);
+        this.lives = lives;
         room = new long[n];
         placed = new int[n];
         Arrays.fill(offsets, -1);
@@ -43,11 +43,12 @@ public final class Arena {
     }
 
     /**
-     * The layout for buffers of these sizes. Throws ArithmeticException when the total overflows 64
-     * bits.
+     * The layout for buffers of these sizes; {@code coverage} is null for a program that is trusted
+     * to write what it reads. Throws ArithmeticException when the total overflows 64 bits.
      */
-    static Arena layOut(Program p, long[] bytes) {
-        return new Arena(p, bytes);
+    static Arena layOut(Program p, long[] bytes, Coverage coverage) {
+        return new Arena(coverage == null ? Lifetimes.of(p) : Lifetimes.of(p, coverage::whole), p,
+                bytes);
     }
 
     /** The offset in bytes of each temporary; -1 for other buffers. */

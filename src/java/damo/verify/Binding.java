@@ -16,9 +16,11 @@ import java.util.List;
  * @param inputShapes  axis lengths of each input
  * @param stateShapes  axis lengths of each state variable
  * @param outputShapes axis lengths of each output
+ * @param open         for each buffer, whether it may be seen before it is written whole; empty
+ *                     for a program that is trusted to write what it reads
  * @param work         how many statements and multiplications run, at most; infinite where
  *                     the application's own code runs
  */
 public record Binding(long[] dims, long[] elements, long[] bytes, long[] offsets, long arenaBytes,
                       List<long[]> inputShapes, List<long[]> stateShapes,
-                      List<long[]> outputShapes, double work) { }
+                      List<long[]> outputShapes, boolean[] open, double work) { }

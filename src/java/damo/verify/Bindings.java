@@ -30,6 +30,11 @@ public final class Bindings {
      * program's text, except that the layout is quadratic in the number of temporaries.
      */
     public static Binding bind(Program p, long[] dims) {
+        return bind(p, dims, false);
+    }
+
+    /** The same for a program that is trusted, when {@code vouched}, to write what it reads. */
+    public static Binding bind(Program p, long[] dims, boolean vouched) {
         checkDims(p, dims);
         Ranges ranges = new Ranges(p, dims);
         SizeValues sizes = new SizeValues(p.dims(), dims, ranges);
@@ -53,9 +58,10 @@ public final class Bindings {
                     + " does in months, for the dimensions " + p.dims() + " = "
                     + Arrays.toString(dims));
         }
-        Arena arena = arena(p, bytes);
+        Coverage coverage = vouched ? null : Coverage.of(p, dims, elements);
+        Arena arena = arena(p, bytes, coverage);
         return new Binding(dims.clone(), elements, bytes, arena.offsets(), arena.total(), inputs,
-                state, outputs, work);
+                state, outputs, vouched ? new boolean[0] : coverage.open(), work);
     }
 
     /**
@@ -203,9 +209,9 @@ public final class Bindings {
                 + " elements, but its buffer " + port.buffer() + " has " + elements);
     }
 
-    private static Arena arena(Program p, long[] bytes) {
+    private static Arena arena(Program p, long[] bytes, Coverage coverage) {
         try {
-            return Arena.layOut(p, bytes);
+            return Arena.layOut(p, bytes, coverage);
         } catch (ArithmeticException e) {
             throw new DamoException("size-overflow", "the temporaries of program "
                     + Edn.write(p.name())

@@ -28,7 +28,7 @@ public record CallTable(int dims, List<Wholes.Whole> matrices,
     public static CallTable of(Program p) {
         List<Deferrals.Deferral> deferrals = Deferrals.of(p);
         return new CallTable(p.names().size(), Wholes.of(p), deferrals, Deferrals.joins(p).stream()
-                .filter(j -> deferrals.stream().noneMatch(d -> d.product() == j.product()))
+                .filter(j -> deferrals.stream().noneMatch(j::meets))
                 .toList());
     }
 

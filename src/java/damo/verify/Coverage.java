@@ -9,6 +9,7 @@ import damo.program.Size;
 import damo.program.Step;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,18 +19,22 @@ import java.util.Map;
  * written. What is shown to be written whole is a buffer whose first use is a dense store in plain
  * loops, or what another step writes densely.
  */
-public final class Coverage {
-    private final Program program;
+final class Coverage {
     private final long[] elements;
     private final Ranges ranges;
+    private final Stops stops;
     private final boolean[] settled;
     private final boolean[] open;
     private final PerKernel<Written> known;
+    /** For each step, its accesses that write all of a buffer before they read any; or null. */
+    private final BitSet[] whole;
+    private int number;
 
     private Coverage(Program program, long[] dims, long[] elements) {
-        this.program = program;
         this.elements = elements;
         this.ranges = new Ranges(program, dims);
+        this.stops = new Stops(ranges);
+        this.whole = new BitSet[program.all().size()];
         int n = program.buffers().size();
         this.settled = new boolean[n];
         this.open = new boolean[n];
@@ -41,16 +46,29 @@ public final class Coverage {
     }
 
     /**
-     * For each buffer of a bound program, whether it may be seen before it is written whole. Linear
-     * in the program's text.
+     * That of a program, for dimensions with which it stays inside its buffers, of so many
+     * elements. Linear in the program's text.
      */
-    public static boolean[] open(Program program, Binding binding) {
-        Coverage c = new Coverage(program, binding.dims(), binding.elements());
+    static Coverage of(Program program, long[] dims, long[] elements) {
+        Coverage c = new Coverage(program, dims, elements);
         c.list(program.steps());
         for (int id = 0; id < c.settled.length; id++) {
             c.read(id);
         }
-        return c.open;
+        return c;
+    }
+
+    /** For each buffer, whether it may be seen before it is written whole. */
+    boolean[] open() {
+        return open;
+    }
+
+    /**
+     * Whether that access, one of {@link Step#accesses}, of that step is shown to write every
+     * element of its buffer before any is read.
+     */
+    boolean whole(int step, int access) {
+        return whole[step] != null && whole[step].get(access);
     }
 
     private void read(int id) {
@@ -68,14 +86,24 @@ public final class Coverage {
     }
 
     private void list(List<Step> steps) {
-        for (Step step : steps) {
-            step(step);
+        for (int i = 0; i < steps.size(); i++) {
+            Step step = steps.get(i);
+            step(number++, step);
             switch (step) {
                 case Loop loop -> loop(loop);
                 case Branch branch -> cases(branch);
                 default -> list(step.inner());
             }
+            if (stops.surely(step)) {
+                skip(steps.subList(i + 1, steps.size()));
+                break;
+            }
         }
+    }
+
+    /** Passes what does not run, whose sizes may have no values. */
+    private void skip(List<Step> steps) {
+        number += Step.preorder(steps).size();
     }
 
     /** What a loop writes is written behind it where it makes a round. */
@@ -83,7 +111,11 @@ public final class Coverage {
         boolean[] before = settled.clone();
         int mark = ranges.mark();
         Affine extent = ranges.enter(loop);
-        list(loop.steps());
+        if (ranges.max(extent) > 0) {
+            list(loop.steps());
+        } else {
+            skip(loop.steps());
+        }
         loop.closing().forEach(a -> read(a.buffer()));
         ranges.release(mark);
         known.forget(loop.var());
@@ -115,7 +147,7 @@ public final class Coverage {
         }
     }
 
-    private void step(Step step) {
+    private void step(int mine, Step step) {
         List<Access> accesses = step.accesses();
         for (Access a : accesses) {
             if (!a.mode().writes()) {
@@ -127,7 +159,12 @@ public final class Coverage {
             if (a.mode().writes()) {
                 long first = step instanceof Step.RunKernel k ? kernel(k).first[i]
                         : a.mode() == Access.Mode.WRITE ? dense(a.region()) : 0;
-                written(a.buffer(), a.leading() && first >= elements[a.buffer()]);
+                boolean all = a.leading() && first >= elements[a.buffer()];
+                written(a.buffer(), all);
+                if (all) {
+                    whole[mine] = whole[mine] == null ? new BitSet() : whole[mine];
+                    whole[mine].set(i);
+                }
             }
         }
     }
@@ -182,7 +219,12 @@ public final class Coverage {
             int mark = ranges.mark();
             for (Kernel.Stmt s : kernel.body()) {
                 loads(s);
-                stores(s, true);
+                try {
+                    stores(s, true);
+                } catch (ArithmeticException e) {
+                    // Sizes in what cannot run have no values, and bounds do not look there.
+                    loops.clear();
+                }
             }
             ranges.release(mark);
             for (int p = 0; p < first.length; p++) {

@@ -32,7 +32,13 @@ public final class Deferrals {
      * @param turns   whether all vectors lie so that W may be transposed
      */
     public record Deferral(int product, int update, int buffer, List<Size> vectors, Size rows,
-                           Size columns, boolean first, boolean sums, boolean turns) { }
+                           Size columns, boolean first, boolean sums, boolean turns) {
+        /** Whether a step of this one is another one of that: a pass is over one matrix. */
+        boolean meets(Deferral other) {
+            return other.product == product || other.product == update
+                    || other.update == product;
+        }
+    }
 
     /** All of them, in the order of the states. */
     public static List<Deferral> of(Program p) {
@@ -58,7 +64,8 @@ public final class Deferrals {
                     && steps.get(i + 1) instanceof Step.Gemm update && apart(product, update)) {
                 int at = number;
                 p.state().stream().filter(Deferrals::kept).map(w -> of(p, at, at + 1, w))
-                        .filter(d -> d != null).forEach(found::add);
+                        .filter(d -> d != null && found.stream().noneMatch(d::meets))
+                        .forEach(found::add);
             }
             number += Step.preorder(List.of(steps.get(i))).size();
         }
@@ -102,7 +109,7 @@ public final class Deferrals {
             number += those.size();
         }
         Deferral d = first >= 0 && last > first ? of(p, first, last, port) : null;
-        if (d != null) {
+        if (d != null && found.stream().noneMatch(d::meets)) {
             found.add(d);
         }
     }

@@ -41,7 +41,8 @@ final class GemmBounds {
     private double check() {
         long m = size(gemm.m(), ":m");
         long n = size(gemm.n(), ":n");
-        double work = (double) m * n * size(gemm.k(), ":k");
+        // Without terms each element is written all the same.
+        double work = (double) m * n * Math.max(1, size(gemm.k(), ":k"));
         for (Step.Batch b : gemm.batch()) {
             long extent = size(b.extent(), ":batch extent");
             runs &= extent > 0;

@@ -21,6 +21,9 @@ final class KernelBounds {
         int[] path;
     }
 
+    /** Rounds that do nothing are so much work at most: they may take long, or no time. */
+    private static final double IDLE = 1e6;
+
     private final int id;
     private final Kernel kernel;
     private final Ranges ranges;
@@ -111,11 +114,7 @@ final class KernelBounds {
                         : extent(f.extent());
                 long most = max(extent, f.extent());
                 if (most > 0) {
-                    double before = around;
-                    around *= most;
-                    ranges.bind(f.var(), extent);
-                    body(f.body());
-                    around = before;
+                    rounds(f, extent, most);
                 }
             }
             case Kernel.Index i -> {
@@ -149,6 +148,16 @@ final class KernelBounds {
             }
         }
         return true;
+    }
+
+    private void rounds(Kernel.For f, Affine extent, long most) {
+        double before = around;
+        double until = work;
+        around *= most;
+        ranges.bind(f.var(), extent);
+        body(f.body());
+        work = work == until ? until + Math.min(around, IDLE) : work;
+        around = before;
     }
 
     private void expr(Kernel.Expr expr) {

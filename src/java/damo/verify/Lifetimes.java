@@ -19,18 +19,34 @@ public final class Lifetimes {
     private final int[] first;
     private final int[] last;
     private final List<Body> bodies = new ArrayList<>();
+    private final Writes writes;
     private int number;
 
-    private Lifetimes(int buffers) {
+    /** Which accesses write all of a buffer before they read any of it. */
+    interface Writes {
+        /** Whether access number {@code i} of that step does, which is one that writes. */
+        boolean whole(int step, int i);
+    }
+
+    private Lifetimes(int buffers, Writes writes) {
+        this.writes = writes;
         first = new int[buffers];
         last = new int[buffers];
         Arrays.fill(first, Integer.MAX_VALUE);
         Arrays.fill(last, -1);
     }
 
-    /** Those of a program's buffers. */
+    /**
+     * Those of a program's buffers, at least: where a step writes from the beginning of a buffer
+     * on, what loops read behind it is taken for what it wrote.
+     */
     public static Lifetimes of(Program p) {
-        Lifetimes l = new Lifetimes(p.buffers().size());
+        return of(p, (step, i) -> true);
+    }
+
+    /** Those of a program's buffers, where that tells which accesses write all of one. */
+    static Lifetimes of(Program p, Writes writes) {
+        Lifetimes l = new Lifetimes(p.buffers().size(), writes);
         l.list(p.steps(), null);
         // Inner bodies stand before those around them.
         l.bodies.forEach(l::extend);
@@ -63,9 +79,9 @@ public final class Lifetimes {
             this.from = from;
         }
 
-        void use(Access a) {
+        void use(Access a, boolean whole) {
             mentioned.set(a.buffer());
-            if (!overwrites(a) && !written.get(a.buffer())) {
+            if (!whole && !written.get(a.buffer())) {
                 kept.set(a.buffer());
             }
         }
@@ -81,8 +97,8 @@ public final class Lifetimes {
         }
     }
 
-    private static boolean overwrites(Access a) {
-        return a.mode() == Access.Mode.WRITE && a.leading();
+    private boolean overwrites(int step, int i, Access a) {
+        return a.mode() == Access.Mode.WRITE && a.leading() && writes.whole(step, i);
     }
 
     private void list(List<Step> steps, Body around) {
@@ -103,9 +119,14 @@ public final class Lifetimes {
             last[a.buffer()] = Math.max(last[a.buffer()], step);
         }
         if (around != null) {
-            accesses.forEach(around::use);
-            accesses.stream().filter(Lifetimes::overwrites)
-                    .forEach(a -> around.written.set(a.buffer()));
+            BitSet written = new BitSet();
+            for (int i = 0; i < accesses.size(); i++) {
+                Access a = accesses.get(i);
+                boolean whole = overwrites(step, i, a);
+                around.use(a, whole);
+                written.set(a.buffer(), whole || written.get(a.buffer()));
+            }
+            around.written.or(written);
         }
     }
 

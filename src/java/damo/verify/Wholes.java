@@ -85,12 +85,17 @@ public final class Wholes {
                 && use.columns.equals(first.columns)) && has(p, first);
     }
 
+    /** -1 where it does not fit: a step that is not run may tell of any matrix. */
+    private static long product(long x, long y) {
+        return Math.multiplyHigh(x, y) == 0 ? Math.max(x * y, -1) : -1;
+    }
+
     /** Whether the matrix is all that its buffer holds. */
     private static boolean has(Program p, Use use) {
         Program.Buffer b = p.buffers().get(use.buffer);
         return b.kind() == Program.Kind.CONST
                 ? b.size() instanceof Size.Int n && use.rows instanceof Size.Int r
-                && use.columns instanceof Size.Int c && r.value() * c.value() == n.value()
+                && use.columns instanceof Size.Int c && product(r.value(), c.value()) == n.value()
                 : p.state().stream().anyMatch(port -> port.buffer() == use.buffer
                         && port.shape().equals(List.of(use.rows, use.columns)));
     }

@@ -1,0 +1,148 @@
+(ns damo.hostile.products-test
+  "Products of any strides, offsets and batches, dense, turned, repeated, overlapping or far apart,
+  against three loops: on memory that ends at a guard, on one thread and several.
+  DAMO_ATTACKS sets their number."
+  (:require [clojure.test :refer [deftest is]]
+            [damo.hostile.guard :as guard]
+            [damo.jit.calling :as calling])
+  (:import [damo.jit NativeCode Pool]
+           [damo.program FailureRecord]
+           [damo.tensor DType Tensor]
+           [java.io Closeable]
+           [java.lang.foreign Arena ValueLayout]
+           [java.util Random]))
+
+(set! *warn-on-reflection* true)
+
+(def ^:private attacks (or (some-> (System/getenv "DAMO_ATTACKS") parse-long) 50))
+
+;; ## Drawing
+
+(defn- pick [^Random random xs] (nth xs (.nextInt random (count xs))))
+
+(def ^:private far
+  "A stride that no address can be computed with."
+  4611686018427387904)
+
+(defn- strides
+  "Those of an operand of r rows and c columns, of which one is 1 unless it is C's: dense, with
+  gaps, turned, a row again and again, rows that overlap; anything where an axis is short."
+  [random r c output?]
+  (let [lead (fn [n] (pick random (if output? [n n (inc n) (+ 5 n)]
+                                      [n n (+ 3 n) 0 1 (max 0 (dec n))])))
+        free (fn [n stride] (if (and (<= n 1) (zero? (.nextInt ^Random random 3)))
+                              (pick random [0 7 far]) stride))
+        turned? (and (not output?) (zero? (.nextInt ^Random random 2)))]
+    (if turned?
+      [(free r 1) (free c (lead r))]
+      [(free r (lead c)) (free c 1)])))
+
+(defn- reach
+  "How many elements from 0 on axes of [extent stride] lie in; 0 when one is empty."
+  [axes offset]
+  (if (some (comp zero? first) axes)
+    0
+    (+ 1 offset (reduce + (for [[extent stride] axes :when (< 1 extent)]
+                            (* (dec extent) stride))))))
+
+(defn- drawn
+  "A gemm step and the sizes of its buffers."
+  [^Random random]
+  (let [size #(pick random [0 1 1 2 3 7 8 13 16 17 31 33 64 65 100])
+        [m n k] (if (zero? (.nextInt random 12)) [130 (pick random [90 200]) 170]
+                    [(size) (size) (size)])
+        batch (vec (for [extent (repeatedly (pick random [0 0 0 1 2])
+                                            #(pick random [0 1 2 3 5]))]
+                     {:extent extent}))
+        dtype (pick random [:f32 :f64])
+        operand (fn [buffer r c output?]
+                  {:buffer buffer, :offset (pick random [0 0 0 3])
+                   :strides (strides random r c output?)})
+        [a b c] [(operand 0 m k false) (operand 1 k n false) (operand 2 m n true)]
+        step (fn [{:keys [strides]} r c]
+               (let [dense (reach [[r (first strides)] [c (second strides)]] -1)]
+                 (pick random [0 dense (inc dense) 1])))
+        batch (mapv #(assoc % :a (step a m k) :b (step b k n) :c (step c m n)) batch)
+        room (fn [{:keys [offset strides]} r c at]
+               (reach (into (mapv vector [r c] strides) (map (juxt :extent at)) batch) offset))]
+    {:step {:do :gemm, :dtype dtype, :m m, :n n, :k k, :a a, :b b, :c c, :batch batch
+            :alpha (pick random [1.0 1.0 -0.5 0.0]), :beta (pick random [0.0 0.0 1.0 -0.5])}
+     :dtypes [(pick random (if (= dtype :f32) [:f32 :f32 :f32 :f16 :bf16] [:f64]))
+              (pick random (if (= dtype :f32) [:f32 :f32 :f32 :f16 :bf16] [:f64])) dtype]
+     :sizes [(room a m k :a) (room b k n :b) (room c m n :c)]}))
+
+(defn- program [{:keys [step dtypes sizes]}]
+  (-> (calling/program [] (mapv vector dtypes [:in :in :inout] sizes) [])
+      (assoc :steps [step])))
+
+;; ## Meaning
+
+(defn- by-loops
+  "C after the step; what C holds is not looked at where beta is 0."
+  [{:keys [m n k alpha beta a b c batch]} [^doubles av ^doubles bv cv]]
+  (let [cv (double-array cv), alpha (double alpha), beta (double beta), k (long k)
+        shifts (reduce (fn [shifts {:keys [extent] :as loop}]
+                         (for [shift shifts, e (range extent)]
+                           (mapv (fn [x s] (+ x (* e s))) shift (map loop [:a :b :c]))))
+                       [(mapv :offset [a b c])] batch)
+        [[ar ac] [br bc] [cr cc]] (map :strides [a b c])
+        far (fn [i stride] (if (zero? (long i)) 0 (* (long i) (long stride))))]
+    (doseq [[sa sb sc] shifts, i (range m), j (range n)
+            :let [from (+ (long sa) (long (far i ar))), to (+ (long sb) (long (far j bc)))
+                  at (int (+ (long sc) (long (far i cr)) (long (far j cc))))
+                  sum (loop [l 0, sum 0.0]
+                        (if (< l k)
+                          (recur (inc l) (+ sum (* (aget av (+ from (long (far l ac))))
+                                                   (aget bv (+ to (long (far l br)))))))
+                          sum))]]
+      (aset cv at (+ (* alpha (double sum))
+                     (if (zero? beta) 0.0 (* beta (aget cv at))))))
+    (vec cv)))
+
+;; ## Running
+
+(defn- write! [t values]
+  (with-open [from (Tensor/of (double-array values) (.dtype ^Tensor t) true)]
+    (.copyFrom (.segment ^Tensor t) (.segment from))))
+
+(defn- called
+  "The status of a call on these tensors with so many threads."
+  [^NativeCode code tensors threads]
+  (with-open [arena (Arena/ofConfined)]
+    (let [table (.allocate arena 64 8), dims (.allocate arena 64 8)
+          failure (.allocate arena (long (* 8 FailureRecord/WORDS)) 8)]
+      (doseq [[i ^Tensor t] (map-indexed vector tensors)]
+        (.setAtIndex table ValueLayout/JAVA_LONG (long i) (.address t)))
+      (Pool/need threads)
+      (.setAtIndex failure ValueLayout/JAVA_LONG FailureRecord/THREADS (long threads))
+      (calling/invoke (.entry code) table dims failure 1))))
+
+(defn- numbers [^Random random n] (double-array (repeatedly n #(- (.nextInt random 9) 4))))
+
+(defn- failure
+  "What is wrong with the products of that seed; nil when nothing is."
+  [seed]
+  (let [random (Random. seed), {:keys [step dtypes sizes] :as form} (drawn random)
+        values (mapv #(numbers random %) sizes)
+        before (if (zero? (double (:beta step))) (repeat (sizes 2) ##NaN) (values 2))
+        expected (by-loops step (assoc values 2 before))
+        memory (mapv #(guard/guarded (DType/of (name %1)) [%2]) dtypes sizes)
+        tensors (mapv guard/tensor memory)]
+    (try
+      (with-open [code (calling/compile-program (program form))]
+        (dorun (map write! tensors values))
+        (first (for [threads [1 2 3]
+                     :let [_ (write! (tensors 2) before)
+                           status (called code tensors threads)
+                           got (mapv double (flatten @(tensors 2)))]
+                     :when (not (and (= 0 status) (every? guard/intact? memory)
+                                     (every? true? (map #(or (== %1 %2) (= (str %1) (str %2)))
+                                                        expected got))))]
+                 [seed threads form (first (remove (fn [[_ x y]] (or (== x y)
+                                                                     (= (str x) (str y))))
+                                                   (map vector (range) expected got)))])))
+      (finally (run! #(.close ^Closeable %) memory)))))
+
+(deftest products-of-all-strides-agree-with-loops
+  (doseq [seed (range attacks)]
+    (is (nil? (failure seed)))))
