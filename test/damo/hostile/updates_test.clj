@@ -192,3 +192,48 @@
 (deftest updates-and-products-agree-however-often-they-are-called
   (doseq [seed (range attacks)]
     (is (nil? (failure seed)))))
+
+;; ## Steps that are products with one state and updates of another
+
+(defn- added
+  "A step c = one b + beta c, of rows of 9000 elements: a product with b, an update of c."
+  [b c beta]
+  (let [row (fn [buffer] {:buffer buffer :offset 0 :strides [9000 1]})]
+    {:do :gemm, :dtype :f64, :m 1, :n 9000, :k 1, :alpha 1.0, :beta beta
+     :a {:buffer 4 :offset 0 :strides [1 1]}, :b (row b), :c (row c)}))
+
+(defn- of-rows
+  "A program of an input, two states, an output and a 1, with these steps."
+  [steps]
+  {:damo/program 1, :name "rows", :dims [], :kernels [], :steps steps
+   :buffers (mapv (fn [[kind size]] {:dtype :f64, :size size, :kind kind})
+                  [[:input 9000] [:state 9000] [:state 9000] [:output 9000] [:const 1]])
+   :inputs [{:name "x" :dtype :f64 :shape [9000] :buffer 0}]
+   :state [{:name "v" :dtype :f64 :shape [1 9000] :buffer 1 :written true}
+           {:name "w" :dtype :f64 :shape [1 9000] :buffer 2 :written true}]
+   :outputs [{:name "y" :dtype :f64 :shape [9000] :buffer 3}]
+   :consts [{:buffer 4 :data [1.0]}]})
+
+(defn- sums
+  "The first elements of the output and the states after three calls, by plain additions."
+  [steps]
+  (let [call #(reduce (fn [m {:keys [b c beta]}]
+                        (update m (:buffer c) (fn [z] (+ (m (:buffer b)) (* beta z)))))
+                      % steps)]
+    (mapv (nth (iterate call [1.0 1.0 1.0 0.0]) 3) [3 1 2])))
+
+(defn- sums-of-calls [steps many]
+  (let [ones (vec (repeat 9000 1.0))
+        [^State v ^State w] (map #(programs/state % [ones]) ["v" "w"])]
+    (with-open [f (programs/compiled (of-rows steps) {"v" v "w" w})]
+      (let [[y] (last (repeatedly (quot 3 (long many))
+                                  #(vec (.callN ^Function f (long many) (to-array [ones])))))]
+        (mapv (comp first flatten deref) [y (.value v) (.value w)])))))
+
+(deftest a-step-belongs-to-one-pass
+  (let [[y v+w w+x] [(added 1 3 0.0) (added 2 1 1.0) (added 0 2 1.0)]
+        [z w+v v+x] [(added 2 3 0.0) (added 1 2 1.0) (added 0 1 1.0)]]
+    (doseq [steps [[y v+w w+x] [z w+v v+x] [y v+x w+v] [z y v+w w+x] [y w+v v+x] [y w+x v+w]
+                   [z v+w w+x] [y v+x z w+x] [y v+w w+v]]
+            many [1 3]]
+      (is (= (sums steps) (sums-of-calls steps many)) (str (pr-str steps) many)))))
