@@ -228,4 +228,4 @@
                                   :a {:buffer 0 :offset 0 :strides [2 1]}
                                   :b {:buffer 1 :offset 0 :strides [2 1]}
                                   :c {:buffer 2 :offset 0 :strides [2 1]}}]))]
-    (is (thrown? DamoException (Codegen/module (calling/read-program (program :i64)) 512)))))
+    (is (thrown? DamoException (Codegen/module (calling/read-program (program :bool)) 512)))))
