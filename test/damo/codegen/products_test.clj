@@ -273,6 +273,34 @@
                         [{:extent e :a (* f 12) :b 0 :c (* f 15)} {:extent f :a 12 :b 20 :c 15}])]]
     (check :f64 (step {:batch loops}) [(* e f 12) (* f 20) (* e f 15)] (envs [3] [5] [4]) extents)))
 
+(defn- stack
+  "Batch loops over stacks of matrices that lie one behind the other; A or B may be shared, and all
+  may be added to one C."
+  [kind]
+  (case kind
+    :all '[{:extent 5 :a [:* m k] :b [:* k n] :c [:* m n]}]
+    :nested '[{:extent 2 :a [:* 3 m k] :b 0 :c [:* 3 m n]}
+              {:extent 3 :a [:* m k] :b [:* k n] :c [:* m n]}]
+    :shared '[{:extent 4 :a 0 :b [:* k n] :c [:* m n]}]
+    :onto-one '[{:extent 3 :a [:* m k] :b [:* k n] :c 0}]))
+
+(deftest tiny-batches-test
+  (testing "stacks of matrices of a few rows, columns and terms"
+    (doseq [[i [bits dtype b]] (map-indexed vector (cases [128 256 512] [:f32 :f64] b-layouts))
+            :let [kind (nth [:all :nested :shared :onto-one] (mod (* 3 (long i)) 4))
+                  r (java.util.Random. (long i))
+                  beta (if (= kind :onto-one) 1.0 (nth [0.0 0.5] (mod (long i) 2)))
+                  step (step (assoc (operands '[k 1] b) :alpha 0.5 :beta beta
+                                    :batch (stack kind)))
+                  lengths '[[:* 6 m k] [:* 6 k n] [:* 6 m n]]
+                  program (program dtype lengths step)]]
+      (with-open [code (NativeCode/compile
+                        ^LlvmModule (Codegen/module (calling/read-program program) bits))]
+        (doseq [_ (range 8)
+                :let [env {'m (+ 1 (.nextInt r 17)), 'n (+ 1 (.nextInt r 37)), 'k (.nextInt r 36)}]]
+          (run code program step env (map #(value-of env %) lengths)
+            [bits dtype b kind beta env]))))))
+
 (deftest batch-by-threads-test
   (testing "whole products side by side, or one after the other where they add to one matrix"
     (doseq [[c-step beta] [[768 0.0] [0 1.0]]

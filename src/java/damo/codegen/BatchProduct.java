@@ -9,6 +9,7 @@ import java.util.List;
  * tail, then the number of loops and their table: for each, the outermost first, its extent and the
  * steps of A, B and C. Chunks of whole products run side by side where there are enough of them,
  * and where none writes what another writes; else one product after the other, each by all threads.
+ * Tiny ones are {@link TinyProducts}.
  */
 final class BatchProduct {
     /** Multiplications of a chunk at least. */
@@ -36,6 +37,8 @@ final class BatchProduct {
 
     private static final List<Word> PRODUCT =
             List.of(Word.values()).subList(0, Word.LOOPS.ordinal());
+    private static final List<Word> TINY =
+            List.of(Word.values()).subList(0, Word.THREADS.ordinal());
     private static final List<Word> PARAMETERS =
             List.of(Word.values()).subList(0, Word.SHARE.ordinal());
 
@@ -63,10 +66,19 @@ final class BatchProduct {
         String parallel = Parallel.require(outside, tiles.bits());
         String product = new Products(outside, new Target(tiles.bits(), false, false),
                 LibraryUse.NONE).requireProduct(tiles.t());
-        String text = outside.declarations() + new BatchProduct(tiles).chunk(product)
-                + new BatchProduct(tiles).whole(parallel) + Attributes.text(tiles.bits());
-        return new LlvmModule(List.of(new LlvmModule.Text(text, LlvmModule.Kind.STEPS)),
-                outside.externals(), outside.shared());
+        Inputs in = Inputs.same(tiles.t(), tiles.bits());
+        boolean tiny = tiles.t().floating();
+        String attributes = Attributes.text(tiles.bits());
+        List<LlvmModule.Text> texts = new ArrayList<>();
+        texts.add(new LlvmModule.Text(outside.declarations()
+                + (tiny ? TinyProducts.declaration(in) : "") + new BatchProduct(tiles).chunk(
+                product, tiny ? TinyProducts.name(in) : null)
+                + new BatchProduct(tiles).whole(parallel) + attributes, LlvmModule.Kind.STEPS));
+        if (tiny) {
+            texts.add(new LlvmModule.Text(TinyProducts.text(in) + attributes,
+                    LlvmModule.Kind.LOOPS));
+        }
+        return new LlvmModule(texts, outside.externals(), outside.shared());
     }
 
     // ## All products
@@ -115,21 +127,57 @@ final class BatchProduct {
 
     // ## Some of them
 
-    private String chunk(String product) {
+    private String chunk(String product, String tiny) {
         String share = get(Word.SHARE);
         String from = w.times("%number", share);
         String count = w.least(share, w.minus(get(Word.COUNT), from));
         List<String> offsets = List.of(lines.slot("%a.at", "i64"), lines.slot("%b.at", "i64"),
                 lines.slot("%c.at", "i64"));
         String left = lines.slot("%left", "i64");
-        String p = lines.fresh();
-        lines.loop(p, count, null, () -> {
-            place(w.plus(from, p), left, offsets);
-            call(product, offsets);
-        });
+        lines.add("%table = getelementptr inbounds i8, ptr ", get(Word.TABLE), ", i64 0");
+        Runnable each = () -> {
+            String p = lines.fresh();
+            lines.loop(p, count, null, () -> {
+                place(w.plus(from, p), left, offsets);
+                call(product, offsets, null, ", ptr null, ptr null");
+            });
+        };
+        if (tiny == null) {
+            each.run();
+        } else {
+            lines.either(tiny(), () -> runs(tiny, from, count, left, offsets), each);
+        }
         lines.add("ret void");
         return "define internal void @" + tiles.name("batch.chunk")
                 + "(ptr %job, i64 %number) #2 {\n" + lines.text() + "}\n\n";
+    }
+
+    private String tiny() {
+        return w.both(w.is("eq", get(Word.PANELS), "0"), TinyProducts.fits(lines, tiles,
+                new TinyProducts.Sizes(get(Word.M), get(Word.N), get(Word.K), get(Word.B_ROW),
+                        get(Word.B_COL))));
+    }
+
+    /** Products in runs of the innermost loop, each run by one call. */
+    private void runs(String tiny, String from, String count, String left, List<String> offsets) {
+        String done = lines.slot("%done", "i64");
+        set(done, "i64", "0");
+        String run = lines.freshLabel("run");
+        String after = lines.freshLabel("after");
+        lines.add("br label %", run);
+        lines.label(run);
+        String number = w.plus(from, get(done, "i64"));
+        place(number, left, offsets);
+        String inner = loop(w.minus(get(Word.LOOPS), "1"));
+        String extent = word(inner, 0);
+        String length = w.least(w.minus(count, get(done, "i64")), w.minus(extent, w.rest(number,
+                extent)));
+        call(tiny, offsets, "i64 " + length + ", i64 " + word(inner, 1) + ", i64 " + word(inner, 2)
+                + ", i64 " + word(inner, 3) + ", ", "");
+        set(done, "i64", w.plus(get(done, "i64"), length));
+        lines.add("br i1 ", w.is("slt", get(done, "i64"), count), ", label %", run, ", label %",
+                after);
+        lines.label(after);
     }
 
     /** Finds where the matrices of a product begin: its number has a digit for each loop. */
@@ -137,8 +185,6 @@ final class BatchProduct {
         set(left, "i64", number);
         offsets.forEach(offset -> set(offset, "i64", "0"));
         String loops = get(Word.LOOPS);
-        String table = get(Word.TABLE);
-        lines.add("%table = getelementptr inbounds i8, ptr ", table, ", i64 0");
         String loop = lines.fresh();
         lines.loop(loop, loops, null, () -> {
             String words = loop(w.minus(w.minus(loops, "1"), loop));
@@ -153,17 +199,17 @@ final class BatchProduct {
         });
     }
 
-    private void call(String product, List<String> offsets) {
+    private void call(String function, List<String> offsets, String before, String after) {
         List<String> arguments = new ArrayList<>();
-        for (Word word : PRODUCT) {
+        for (Word word : before == null ? PRODUCT : TINY) {
             String value = get(word);
             int matrix = List.of(Word.A, Word.B, Word.C).indexOf(word);
             arguments.add(type(word, tiles) + " " + (matrix < 0 ? value
                     : lines.value("getelementptr inbounds ", tiles.type(), ", ptr ", value,
                             ", i64 ", get(offsets.get(matrix), "i64"))));
         }
-        lines.add("call void ", product, "(", String.join(", ", arguments),
-                ", ptr null, ptr null)");
+        lines.add("call void ", function, "(", before == null ? "" : before,
+                String.join(", ", arguments), after, ")");
     }
 
     // ## Words

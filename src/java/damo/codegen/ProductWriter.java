@@ -66,14 +66,20 @@ final class ProductWriter {
         } else {
             // Addresses that are looked up once stand before both ways.
             List.of(g.a(), g.b(), g.c()).forEach(o -> buffers.apply(o.buffer()));
-            String many = lines.value("icmp sgt i64 ", lines.threads(), ", 1");
+            boolean always = products.own(g.dtype()) && products.vector(g) == null;
+            String many = always ? "true" : lines.value("icmp sgt i64 ", lines.threads(), ", 1");
             String turned = laid(f).turned();
-            lines.either(turned == null ? many : lines.value("select i1 ", turned,
-                    ", i1 false, i1 ", many), () -> side(f, a, b, c), () -> batch(f, 0, a, b, c));
+            if (always && turned == null) {
+                side(f, a, b, c);
+            } else {
+                lines.either(turned == null ? many : lines.value("select i1 ", turned,
+                        ", i1 false, i1 ", many), () -> side(f, a, b, c),
+                        () -> batch(f, 0, a, b, c));
+            }
         }
     }
 
-    /** All products of the batch in one call, for several threads. */
+    /** All products of the batch in one call. */
     private void side(Fixed f, String a, String b, String c) {
         int words = 4;
         String table = lines.slot(lines.fresh(), "[" + words * f.g.batch().size() + " x i64]");

@@ -114,6 +114,11 @@ final class Products {
         return "@" + name;
     }
 
+    /** Whether no library computes products of that dtype. */
+    boolean own(DType t) {
+        return !t.floating() || library.of(t).isEmpty();
+    }
+
     /** The name (with {@code @}) of the function for many matrices: see {@link BatchProduct}. */
     String requireBatch(DType t) {
         return BatchProduct.require(outside, t, vectorBits);

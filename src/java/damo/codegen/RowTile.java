@@ -23,14 +23,17 @@ record RowTile(int rows, int width, int chains) {
     private static final int AHEAD = 12;
 
     /**
-     * The parameters of the function behind {@code %tiles}: so many tiles below each other are
-     * computed, of {@code %rows} rows of C each, no more than it holds.
+     * The parameters of the function behind {@link #TILES}: so many tiles are computed, of
+     * {@code %rows} rows of C each, no more than it holds.
      * B and C are strips of columns; {@code .strip} is the distance of one from the next.
      */
     static final String PARAMETERS = "i64 %rows, i64 %n, i64 %k, {T} %alpha, "
             + "ptr noalias nocapture readonly %a, i64 %a.row, i64 %a.col, "
             + "ptr noalias nocapture readonly %b, i64 %b.row, i64 %b.strip, {T} %beta, "
             + "ptr noalias nocapture %c, i64 %c.row, i64 %c.strip";
+
+    /** How many tiles, and the steps of A, B and C from one to the next. */
+    static final String TILES = "i64 %tiles, i64 %a.step, i64 %b.step, i64 %c.step, ";
 
     /** The function's name, without {@code @}. */
     String name(Inputs in) {
@@ -42,7 +45,7 @@ record RowTile(int rows, int width, int chains) {
         Lines lines = new Lines();
         new Writer(this, lines, in.c(lines), in.a(lines), in.b(lines), in.tiles()).write();
         return "define internal void @" + name(in) + "("
-                + "i64 %tiles, " + PARAMETERS.replace("{T}", in.type()) + ") #0 {\n" + lines.text()
+                + TILES + PARAMETERS.replace("{T}", in.type()) + ") #0 {\n" + lines.text()
                 + "}\n";
     }
 
@@ -61,20 +64,20 @@ record RowTile(int rows, int width, int chains) {
             Whole w = new Whole(lines);
             String number = lines.fresh();
             lines.loop(number, "%tiles", null, () -> {
-                String row = w.times(number, tile.rows);
-                rows(starts(va, va.address("%a", w.times(row, "%a.row")), aRows),
-                        starts(v, v.address("%c", w.times(row, "%c.row")), cRows));
+                rows(starts(va, va.address("%a", w.times(number, "%a.step")), aRows),
+                        vb.address("%b", w.times(number, "%b.step")),
+                        starts(v, v.address("%c", w.times(number, "%c.step")), cRows));
             });
             lines.add("ret void");
         }
 
-        private void rows(List<String> as, List<String> cs) {
+        private void rows(List<String> as, String b, List<String> cs) {
             Whole w = new Whole(lines);
             int columns = tile.width * tiles.lanes();
             String part = lines.fresh();
             lines.loop(part, w.parts("%n", columns), null, () -> {
                 String left = w.minus("%n", w.times(part, columns));
-                Part p = part(part, left, cs);
+                Part p = part(part, left, b, cs);
                 if (tiles.bits() >= MASKS) {
                     sum(as, p);
                 } else {
@@ -103,7 +106,7 @@ record RowTile(int rows, int width, int chains) {
             return offsets.stream().map(offset -> of.address(base, offset)).toList();
         }
 
-        private Part part(String number, String left, List<String> cs) {
+        private Part part(String number, String left, String b, List<String> cs) {
             Part p = new Part(new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
             cs.forEach(c -> p.c.add(new ArrayList<>()));
             for (int i = 0; i < tile.width; i++) {
@@ -113,7 +116,7 @@ record RowTile(int rows, int width, int chains) {
                         number, ", ", Integer.toString(tile.width / STRIP)), ", ",
                         Integer.toString(i / STRIP));
                 String inside = Integer.toString(i % STRIP * tiles.lanes());
-                p.b.add(vb.address(vb.address("%b", lines.value("mul nsw i64 ", strip,
+                p.b.add(vb.address(vb.address(b, lines.value("mul nsw i64 ", strip,
                         ", %b.strip")), inside));
                 String offset = lines.value("mul nsw i64 ", strip, ", %c.strip");
                 for (int r = 0; r < cs.size(); r++) {

@@ -88,7 +88,8 @@ final class ShortTiles {
         some.forEach(tile -> texts.computeIfAbsent(tile.name(in), name -> tile.text(in)));
         RowSplit.write(lines, some.stream().map(RowTile::rows).toList(), "%rows",
                 (tile, count, from, rows) -> lines.add("call void @", some.get(tile).name(in),
-                        "(i64 ", count, ", i64 ", rows, ", i64 %n, i64 %k, ", tiles.type(),
+                        "(i64 ", count, ", i64 ", w.times(rows, "%a.row"), ", i64 0, i64 ",
+                        w.times(rows, "%c.row"), ", i64 ", rows, ", i64 %n, i64 %k, ", tiles.type(),
                         " %alpha, ptr ", a(from), ", i64 %a.row, i64 %a.col, ptr %b, i64 %b.row, ",
                         "i64 %b.strip, ", tiles.type(), " %beta, ptr ", c(from), ", i64 %c.row, ",
                         "i64 %c.strip)"));

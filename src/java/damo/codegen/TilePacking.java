@@ -58,6 +58,16 @@ final class TilePacking {
                 + new TilePacking(in, s).gather());
     }
 
+    /** The text of the one that turns lines along k, of operands of one dtype. */
+    static String turn(Inputs in) {
+        return new TilePacking(in, Side.BOTH).turn();
+    }
+
+    /** The name of that. */
+    static String turnName(Inputs in) {
+        return name(in, "turn", Side.BOTH);
+    }
+
     /** Declarations of these. */
     static String declarations(Inputs in) {
         return all(in, s -> "declare hidden void @" + name(in, "turn", s) + "(" + TURN + ")\n"
