@@ -27,6 +27,8 @@ final class Budget {
     private static final long MOST_IDLE = 1L << 28;
     /** A collection between these is worth at most one part in so many of the time. */
     private static final int SHARE = 4;
+    /** The first ones touch memory of the heap that was never used, which others do not. */
+    private static final long MOST_COST = 20_000_000;
     /**
      * Below this sum the limit is not even looked up: reading the machine's memory loads management
      * classes.
@@ -156,7 +158,7 @@ final class Budget {
         }
         held = outstanding();
         lastEnd = System.nanoTime();
-        lastCost = lastEnd - start;
+        lastCost = Math.min(lastEnd - start, MOST_COST);
     }
 
     /** Several rounds, because other threads may take what one round has freed. */

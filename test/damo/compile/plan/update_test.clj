@@ -1,6 +1,7 @@
 (ns damo.compile.plan.update-test
   "Updates in place: the legal cases, each illegal one, and that both give the right values."
   (:require [clojure.test :refer [deftest is testing]]
+            [clojure.walk :as walk]
             [damo.compile.pass :as pass]
             [damo.compile.plan.update :as update]
             [damo.compile.schedule :as schedule]
@@ -12,7 +13,8 @@
             [damo.laws.running :as running]
             [damo.meaning.eval :as eval]
             [damo.ops.all]
-            [damo.ops.linear.blas]))
+            [damo.ops.linear.blas])
+  (:import (java.util Random)))
 
 (set! *warn-on-reflection* true)
 
@@ -91,7 +93,12 @@
     ["transposed reading in the same loop" [] [] {w [:add w [:transpose w]]} #{}]
     ["a row of the state in every row" [] [] {w [:add w [:slice {:axis 0 :start 0 :stop 1} w]]} #{}]
     ["a sum of the row beside the row" [] []
-     {w [:sub w [:sum {:axis 1 :keepdims true} w]]} #{}]
+     {w [:sub w [:sum {:axis 1 :keepdims true} w]]} #{w}]
+    ["the largest of all beside each" [] [] {w [:sub w [:max w]]} #{w}]
+    ["sums of columns beside the rows" [] []
+     {w [:sub w [:sum {:axis 0 :keepdims true} w]]} nil]
+    ["softmax of rows of the state" [] [] {w [:softmax {:axis 1} w]} #{w}]
+    ["the sum of what was written" [u [:mul 2 w]] [[:sum u]] {w u} nil]
     ["states swapped, one transposed" [] [] {w w2, w2 [:transpose w]} nil]
     ["a later product reads the old value" [u [:mul 2 w]] [[:matmul u w]] {w u} #{}]
     ["a later check may fail" [u [:mul 2 w]]
@@ -134,6 +141,73 @@
                     :when (and (seq updates) (every? leaf? (keys updates)))]
                 (count (in-place {:graph graph, :updates updates})))]
     (is (< 10 (reduce + found)) "so the laws of random graphs test them")))
+
+;; ## Values that die
+
+(defn- handed-on
+  "How many values of a graph lie in the memory of one that is made of them."
+  [{:keys [graph]}]
+  (let [g (pass/prepare graph)]
+    (count (:alias (update/arrange g (schedule/schedule g) {})))))
+
+(def ^:private dying
+  "[what lets outputs values-written-over]"
+  '[["an activation" [] [[:matmul [:tanh [:matmul x y]] y]] 1]
+    ["a softmax of scores" [] [[:matmul [:softmax {:axis 1} [:matmul x y]] y]] 1]
+    ["rows less their largest" [p [:matmul x y]]
+     [[:matmul [:sub p [:max {:axis 1 :keepdims true} p]] y]] 1]
+    ["into an output" [] [[:exp [:matmul x y]]] 1]
+    ["one after the other" [] [[:exp [:matmul [:tanh [:matmul x y]] y]]] 2]
+    ["two values, one result" [] [[:mul [:matmul x y] [:matmul y x]]] 1]
+    ["two values, two results" [p [:matmul x y], q [:matmul y x]]
+     [[:matmul [:add p q] x] [:matmul [:sub p q] y]] 2]
+    ["a value that is needed later" [p [:matmul x y]] [[:matmul [:exp p] y] [:matmul p x]] 0]
+    ["a value that is returned" [p [:matmul x y]] [p [:matmul [:exp p] y]] 0]
+    ["read across" [p [:matmul x y]] [[:add p [:transpose p]]] 0]
+    ["a row in all rows" [p [:matmul x y]]
+     [[:add p [:slice {:axis 0 :start 0 :stop 1} p]]] 0]
+    ["of another dtype" [] [[:cast {:dtype :f32} [:matmul x y]]] 0]
+    ["of an argument" [] [[:exp x]] 0]
+    ["what a view shows" [p [:matmul x y]] [[:exp [:reshape {:shape [9]} p]]] nil]
+    ["sums of columns beside the rows" [p [:matmul x y]]
+     [[:sub p [:sum {:axis 0 :keepdims true} p]]] nil]])
+
+(deftest values-that-die-are-written-over
+  (doseq [[what lets outputs expected] dying, :let [g (built lets outputs {})]]
+    (testing what
+      (when expected (is (= expected (handed-on g))))
+      (is (right? g)))))
+
+(defn- random-steps
+  "A :let form of n nodes, each of one or two of the latest values, many of which lie in memory."
+  [^Random random n]
+  (let [pick (fn [xs] (nth xs (.nextInt random (count xs))))
+        form (fn [a b]
+               (walk/postwalk-replace
+                {'a a, 'b b}
+                (pick '[[:matmul a b] [:matmul a b] [:mul 0.5 [:add a b]] [:tanh a] [:tanh a]
+                        [:sub a [:max {:axis 1 :keepdims true} a]] [:softmax {:axis 1} a]
+                        [:softmax {:axis 0} a] [:sub a [:mean {:axis 0 :keepdims true} b]]
+                        [:add a [:transpose a]] [:mul 0.5 [:sub a [:transpose b]]]
+                        [:sub a [:mean a]] [:add a [:slice {:axis 0 :start 2 :stop 3} b]]
+                        [:concatenate {:axis 0} [:slice {:stop 1} a] [:slice {:start 1} b]]
+                        [:inc-slice {:start [1 0]} a [:slice {:stop 2} b]]])))]
+    (loop [k 0, lets [], values '[x y w]]
+      (if (= k n)
+        [lets values]
+        (let [value (symbol (str "v" k)), latest (vec (take-last 4 values))]
+          (recur (inc k) (conj lets value (form (pick latest) (pick latest)))
+                 (conj values value)))))))
+
+(deftest random-values-that-die
+  (let [random (Random. 11)
+        found (for [_ (range 40)
+                    :let [[lets values] (random-steps random 9)
+                          g (built lets [(peek values) [:matmul (nth values 7) 'x]]
+                                   {'w (nth values 6)})]]
+                (do (is (right? g) (pr-str lets))
+                    (handed-on g)))]
+    (is (< 60 (reduce + found)))))
 
 ;; ## What it costs
 

@@ -3,8 +3,8 @@
   one when every reader of the old one has run before, or reads the same element in the same turn of
   the same loop; otherwise it goes to memory of its own and is copied at the end. Nothing is written
   over while a later step may still fail, so that a failing call changes nothing."
-  (:require [damo.compile.lower.slots :as slots]
-            [damo.compile.plan.product :as product]
+  (:require [damo.compile.plan.product :as product]
+            [damo.compile.plan.turn :as turn]
             [damo.compile.schedule :as schedule]
             [damo.compile.schedule.reads :as reads]
             [damo.data.graph :as graph]
@@ -90,30 +90,6 @@
    :failing (reduce (fn [last-one [i {:keys [fails]}]] (if fails i last-one))
                     -1 (map-indexed vector units))})
 
-(defn- axes-read
-  "For each way in which node c of a kernel reads state s: the axes of the dims of s, or nil."
-  [g {:keys [layouts]} unit c s]
-  (for [[a positions] (map vector (graph/args-at g c) (reads/operand-positions g c))
-        :let [{:keys [base map]} (reads/reading g layouts a)]
-        :when (= base s)]
-    (when (and map positions)
-      (mapv #(when % (get-in unit [:assigned c (nth positions %)])) map))))
-
-(defn- same-turn?
-  "Inside a kernel: does every reader of state s read, in the very turn that writes u, just the
-  element that u replaces?"
-  [g {:keys [layouts stored] :as sched} {:keys [nodes axes-of level again] :as unit} u s]
-  (let [deps (slots/kernel-deps g layouts unit)
-        paths (slots/paths unit deps)
-        root? #(or (and (stored %) (not (contains? again %)))
-                   (not= :elementwise (op/kind (graph/op-at g %))))
-        needed (slots/evaluations unit deps paths root?)
-        reads? (fn [c] (some #(= s (:base (layouts %))) (graph/args-at g c)))]
-    (every? (fn [c] (and (= (level c) (level u))
-                         (every? #{(axes-of u)} (axes-read g sched unit c s))
-                         (every? #{(paths u)} (cond-> (needed c) (root? c) (conj (paths c))))))
-            (filter reads? nodes))))
-
 (defn- base-of [{:keys [layouts]} id] (:base (layouts id)))
 
 (defn- leaf? [g id] (= :leaf (op/kind (graph/op-at g id))))
@@ -160,7 +136,7 @@
          (case kind
            :kernel (and (not fails)
                         (= :elementwise (op/kind (graph/op-at g u)))
-                        (same-turn? g sched unit u s))
+                        (turn/over? g sched unit u s))
            (:host :loop :branch) false
            (:call :own) (if (writes-on? g u)
                           (over-argument? g sched unit s)
@@ -168,18 +144,49 @@
 
 ;; ## Values that are written on
 
+(defn- last-reader?
+  "Does no unit behind number i read value x, or what lies in its memory?"
+  [{:keys [places]} {:keys [reader]} i x]
+  (let [parts (keep (fn [[id {:keys [of]}]] (when (= of x) id)) places)]
+    (every? #(<= (get reader % -1) i) (cons x parts))))
+
+(defn- given-up
+  "[[x u]] for the value x on which u writes, a product, a scatter or the like; else nil."
+  [g sched {:keys [nodes] :as unit}]
+  (let [u (peek nodes)]
+    (when (writes-on? g u)
+      (let [x (whole g sched (first (graph/args-at g u)))]
+        (when (over-argument? g sched unit x) [[x u]])))))
+
+(defn- written-over
+  "[[x u] …]: the values that elementwise nodes u of a kernel may write over, each element where
+  they read it; the latest first, as it is still in the cache."
+  [{:keys [places] :as g} {:keys [stored] :as sched} {:keys [bases] :as unit} free?]
+  (let [candidates (sort > (filter free? bases))]
+    (second
+     (reduce (fn [[left pairs] u]
+               (if-let [x (first (filter #(and (= (as-memory g u) (as-memory g %))
+                                               (turn/over? g sched unit u %))
+                                         left))]
+                 [(remove #{x} left) (conj pairs [x u])]
+                 [left pairs]))
+             [candidates []]
+             (filter #(and (stored %) (= :elementwise (op/kind (graph/op-at g %)))
+                           (not (contains? places %)))
+                     (schedule/own-nodes unit))))))
+
 (defn- heirs
   "{x u} for each value x, made by these units, that is needed no more once node u has written parts
-  of it, or added to it."
+  of it, added to it, or written over it."
   [{:keys [places] :as g} {:keys [stored] :as sched} units lasts]
   (let [kept? (into (set (:outputs g)) (keys places)), made? (into #{} (mapcat :nodes) units)
-        last-reader? (fn [i x] (<= (get (:reader lasts) x -1) i))]
-    (into {} (for [[i {:keys [kind nodes] :as unit}] (map-indexed vector units)
-                   :let [u (peek nodes)]
-                   :when (and (#{:own :call} kind) (writes-on? g u))
-                   :let [x (whole g sched (first (graph/args-at g u)))]
-                   :when (and (stored x) (made? x) (not (kept? x))
-                              (over-argument? g sched unit x) (last-reader? i x))]
+        free? (fn [i x] (and (stored x) (made? x) (not (kept? x)) (last-reader? g lasts i x)))]
+    (into {} (for [[i {:keys [kind] :as unit}] (map-indexed vector units)
+                   [x u] (case kind
+                           :kernel (written-over g sched unit #(free? i %))
+                           (:own :call) (given-up g sched unit)
+                           nil)
+                   :when (free? i x)]
                [x u]))))
 
 (defn- with-heirs
