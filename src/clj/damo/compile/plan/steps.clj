@@ -52,8 +52,10 @@
   "The steps of a node with a nest of its own; :count says which dim it binds, if any, and from
   where."
   [{:keys [g counting note-of] :as cx} {:keys [nodes] :as unit}]
-  (let [id (peek nodes), {:keys [dim max]} (counting id)]
-    (if (= :nest (op/kind (graph/op-at g id)))
+  (let [nest? #(= :nest (op/kind (graph/op-at g %)))
+        ;; Behind a nest of several results come its parts; before others what they compute.
+        id (or (first (filter nest? nodes)) (peek nodes)), {:keys [dim max]} (counting id)]
+    (if (nest? id)
       [(cond-> (assoc (permute/kernel cx unit) :do :kernel)
          dim (assoc :count {:dim dim, :max max, :from [:scratch [id :count]]
                             :note (note-of id)}))]
