@@ -239,6 +239,7 @@ def np_logsumexp(x):
     return np.log(np.exp(x - m).sum(1)) + m[:, 0]
 
 
+lib("softmax0", lambda x: np_softmax(x.T).T, lambda x: jax.nn.softmax(x, 0), lambda x: torch.softmax(x, 0))
 lib("softmax", np_softmax, lambda x: jax.nn.softmax(x, -1), lambda x: torch.softmax(x, -1))
 lib("logsoftmax", lambda x: x - np_logsumexp(x)[:, None], lambda x: jax.nn.log_softmax(x, 1),
     lambda x: torch.log_softmax(x, 1))
@@ -290,6 +291,10 @@ lib("ln", np_ln, jax_ln, torch_ln)
 lib("lngrad", None, lambda x, g, b, u: jax.grad(lambda *p: J.sum(u * jax_ln(*p)), (0, 1, 2))(x, g, b), torch_lngrad)
 
 lib("transpose", lambda x: np.ascontiguousarray(x.T), lambda x: x.T, lambda x: x.t().contiguous())
+lib("addt", lambda x, y: x + y.T, lambda x, y: x + y.T, lambda x, y: x + y.t())
+lib("expt", lambda x: np.exp(x.T, order="C"), lambda x: J.exp(x.T), lambda x: torch.exp(x.t().contiguous()))
+lib("multsum", lambda x, y: (x * y.T).sum(), lambda x, y: (x * y.T).sum(), lambda x, y: (x * y.t()).sum())
+lib("multsum1", lambda x, y: (x * y.T).sum(1), lambda x, y: (x * y.T).sum(1), lambda x, y: (x * y.t()).sum(1))
 for axis in (0, 1):
     lib("concat%d" % axis, lambda x, y, a=axis: np.concatenate([x, y], a),
         lambda x, y, a=axis: J.concatenate([x, y], a), lambda x, y, a=axis: torch.cat([x, y], a))
@@ -304,6 +309,18 @@ def np_inc(x, i, v):
     return y
 
 
+lib("bag", lambda x, i: x[i].sum(1), lambda x, i: x[i].sum(1),
+    lambda x, i: F.embedding_bag(i, x, mode="sum"))
+
+
+def np_embed(w, i, v):
+    y = w.copy()
+    np.add.at(y, i, np.float32(-0.02) * (w[i] - v))
+    return y
+
+
+lib("embed-step", np_embed, lambda w, i, v: w.at[i].add(-0.02 * (w[i] - v)),
+    lambda w, i, v: w.index_add(0, i, torch.index_select(w, 0, i) - v, alpha=-0.02))
 for name in ("incat", "incat-rows"):
     lib(name, np_inc, lambda x, i, v: x.at[i].add(v), lambda x, i, v: x.index_add(0, i, v))
 

@@ -52,6 +52,15 @@
                      [[:for i m
                        [:for j n
                         [:store 1 j [:add [:load 1 j] [:load 0 [:+ [:* i n] j]]]]]]]]
+    blocks [[m n] [[:f32 :out [:* m n]]]
+            [[:for i [:quot m 16]
+              [:for r 16
+               [:for j [:quot n 16]
+                [:for c 16 [:store 0 [:+ [:* [:+ [:* 16 i] r] n] [:+ [:* 16 j] c]]
+                            [:const :f32 1.0]]]]
+               [:for k [:mod n 16] [:store 0 [:+ [:* [:+ [:* 16 i] r] n]
+                                              [:+ [:* 16 [:quot n 16]] k]]
+                                    [:const :f32 1.0]]]]]]]
     sum [[n] [[:f32 :in n] [:f32 :out 1]]
          [[:var s [:const :f32 0.0]] [:for i n [:acc :add s [:load 0 i]]] [:store 1 0 s]]]
     scratch [[m n] [[:f32 :in [:* m n]] [:f32 :inout n] [:f32 :out [:* m n]]]
@@ -73,6 +82,10 @@
                  [[:for i n [:store 1 0 [:add [:load 1 0] [:load 0 i]]]]]]
     overlapping-rows [[m n] [[:f32 :out [:+ [:* m n] 1]]]
                       [[:for i m [:for j [:+ n 1] [:store 0 [:+ [:* i n] j] [:const :f32 1.0]]]]]]
+    overlapping-blocks [[n] [[:f32 :out [:* 2 n]]]
+                        [[:for i [:quot n 16]
+                          [:for k [:mod n 8] [:store 0 [:+ i [:* [:quot n 8] k]]
+                                              [:const :f32 1.0]]]]]]
     scattered [[m n] [[:i64 :in m] [:f32 :out n]]
                [[:for i m
                  [:index at [:load 0 i] n 0]

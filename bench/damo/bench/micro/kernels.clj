@@ -50,20 +50,34 @@
 
 (def ^:private rows
   (let [labelled '[[m n] [:i64 [m] 0 n]]]
-    {"softmax"    (kernel '[[m n]] [:in (+ 3 (flops-of :exp))] d/softmax)
+    {"softmax0"   (kernel '[[m n]] [:in (+ 3 (flops-of :exp))] #(d/softmax % :axis 0))
+     "softmax"    (kernel '[[m n]] [:in (+ 3 (flops-of :exp))] d/softmax)
      "logsoftmax" (kernel '[[m n]] [:in (+ 3 (flops-of :exp))] d/log-softmax)
      "logsumexp"  (kernel '[[m n]] [:in (+ 2 (flops-of :exp))] #(d/logsumexp % :axis 1))
      "cegrad"     (kernel labelled [:in (+ 4 (flops-of :exp))] loss-and-gradient)
      "ln"         (kernel '[[m n] [n] [n]] [:in 8] #(d/layer-norm %1 :scale %2 :shift %3))
      "lngrad"     (kernel '[[m n] [n] [n] [m n]] [:in 14] norm-gradient)}))
 
+(defn- embedding-step
+  "A table of rows after a step along the gradient of the squared distance of some of them."
+  [table rows targets]
+  (let [loss (d/sum (d/sqr (d/sub (d/take table rows :axis 0) targets)))]
+    (d/sub table (d/mul 0.01 (d/grad loss table)))))
+
 (def ^:private moves
   {"transpose" (kernel '[[m n]] [:in 0] d/transpose)
+   "addt"      (kernel '[[m n] [n m]] [:in 1] #(d/add %1 (d/transpose %2)))
+   "expt"      (kernel '[[m n]] [:in (flops-of :exp)] #(d/exp (d/transpose %)))
+   "multsum"   (kernel '[[m n] [n m]] [:in 2] #(d/sum (d/mul %1 (d/transpose %2))))
+   "multsum1"  (kernel '[[m n] [n m]] [:in 2] #(d/sum (d/mul %1 (d/transpose %2)) :axis 1))
    "concat0"   (kernel '[[m k] [n k]] [:out 0] #(d/concatenate [%1 %2] :axis 0))
    "concat1"   (kernel '[[k m] [k n]] [:out 0] #(d/concatenate [%1 %2] :axis 1))
    "take"      (kernel '[[m n] [:i64 [k] 0 m]] [:out 0] #(d/take %1 %2 :axis 0))
    "takedot"   (kernel '[[m n] [:i64 [k] 0 m] [k n]] [:out 2]
                        #(d/sum (d/mul (d/take %1 %2 :axis 0) %3) :axis 1))
+   "bag"       (kernel '[[m n] [:i64 [k b] 0 m]] [:in 0]
+                       #(d/sum (d/take %1 %2 :axis 0) :axis 1))
+   "embed-step" (kernel '[[m n] [:i64 [k] 0 m] [k n]] [:out 1] embedding-step)
    "incat"     (kernel '[[m] [:i64 [k] 0 m] [k]] [:out 0] d/inc-at)
    "incat-rows" (kernel '[[m n] [:i64 [k] 0 m] [k n]] [:out 0] d/inc-at)})
 

@@ -1,11 +1,12 @@
 (ns damo.compile.lower.loops
   "What is done to the loops of a kernel once they are written, in order: merged, those of copies
-  put in order, sums over short rows made long, what does not change moved out of loops. Kernel body
-  in, kernel body out."
+  put in order, sums over short rows made long, blocks of what lies across turned, what does not
+  change moved out of loops. Kernel body in, kernel body out."
   (:require [damo.compile.lower.collapse :as collapse]
             [damo.compile.lower.facing :as facing]
             [damo.compile.lower.hoist :as hoist]
             [damo.compile.lower.narrow :as narrow]
+            [damo.compile.lower.turned :as turned]
             [damo.data.type :as type]))
 
 (set! *warn-on-reflection* true)
@@ -19,5 +20,6 @@
 (defn arranged
   "The body of a kernel that is being written with its loops as the machine likes them."
   [{:keys [g params]} body]
-  (->> body collapse/collapse facing/facing (narrow/lines (:dtype @params) (known-in g))
-       hoist/hoist))
+  (let [dtypes (:dtype @params), known? (known-in g)]
+    (->> body collapse/collapse facing/facing (narrow/lines dtypes known?)
+         (turned/blocks dtypes known?) hoist/hoist)))
