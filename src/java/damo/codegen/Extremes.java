@@ -11,16 +11,34 @@ import java.util.stream.Stream;
 
 /**
  * Scalars that loops make the largest or smallest float of all. What {@code llvm.maximum} says of
- * zeros takes more for each element than all the rest; so the loop finds the extreme whatever the
- * sign of a zero is, and beside it which signs there were, which say it in the end. That holds for
- * scalars that the loop does not look at.
+ * zeros and NaN takes more for each element than all the rest, and again where the lanes of a
+ * vector are put together; so the loop finds the extreme of integers that lie in the order of the
+ * floats, NaN beyond all of them. That holds for scalars that the loop does not look at.
  */
 final class Extremes {
     private final Lines lines;
     private final Map<String, Parts> active = new LinkedHashMap<>();
 
-    /** The slots of what is known of the elements so far: a float and an integer. */
-    private record Parts(DType t, boolean largest, String number, String signs) { }
+    /** The slot of the extreme so far, an integer. */
+    private record Parts(DType t, boolean largest, String number) {
+        String type() {
+            return "i" + Types.bits(t);
+        }
+
+        /** Of a float with a sign all bits but that one are turned, to and from integers. */
+        long turned() {
+            return (1L << Types.bits(t) - 1) - 1;
+        }
+
+        /**
+         * What NaN is, more than infinity is, or less: that of the quiet ones, as LLVM would make
+         * another choice of the largest integer.
+         */
+        String beyond() {
+            long quiet = t == DType.F32 ? 0x7fc00000L : 0x7ff8000000000000L;
+            return Long.toString(largest ? quiet : -quiet - 1);
+        }
+    }
 
     Extremes(Lines lines) {
         this.lines = lines;
@@ -71,52 +89,44 @@ final class Extremes {
     void begin(String name, Kernel.Acc a) {
         DType t = a.value().dtype();
         boolean largest = a.op().equals("maximum");
-        Parts p = new Parts(t, largest, slot(Types.value(t)), slot(bits(t)));
-        set(p.number, Types.value(t), Types.floating(largest ? Double.NEGATIVE_INFINITY
-                : Double.POSITIVE_INFINITY));
-        set(p.signs, bits(t), largest ? "-1" : "0");
+        Parts p = new Parts(t, largest, lines.slot(lines.fresh(), "i" + Types.bits(t)));
+        set(p, turned(p, bits(p, Types.floating(largest ? Double.NEGATIVE_INFINITY
+                : Double.POSITIVE_INFINITY))));
         active.put(name, p);
     }
 
-    private static String bits(DType t) {
-        return "i" + Types.bits(t);
+    private String bits(Parts p, String x) {
+        return lines.value("bitcast ", Types.value(p.t), " ", x, " to ", p.type());
     }
 
-    private String slot(String type) {
-        return lines.slot(lines.fresh(), type);
+    private String turned(Parts p, String bits) {
+        String sign = lines.value("ashr ", p.type(), " ", bits, ", "
+                + (Types.bits(p.t) - 1));
+        String mask = lines.value("and ", p.type(), " ", sign, ", ", Long.toString(p.turned()));
+        return lines.value("xor ", p.type(), " ", bits, ", ", mask);
     }
 
-    private void set(String slot, String type, String value) {
-        lines.add("store ", type, " ", value, ", ptr ", slot);
+    private void set(Parts p, String value) {
+        lines.add("store ", p.type(), " ", value, ", ptr ", p.number);
     }
 
-    private String get(String slot, String type) {
-        return lines.value("load ", type, ", ptr ", slot);
+    private String get(Parts p) {
+        return lines.value("load ", p.type(), ", ptr ", p.number);
     }
 
     /** One more element. */
     void add(String name, String x) {
         Parts p = active.get(name);
-        String type = Types.value(p.t);
-        String word = lines.value("bitcast ", type, " ", x, " to ", bits(p.t));
-        set(p.signs, bits(p.t), lines.value(p.largest ? "and " : "or ", bits(p.t), " ",
-                get(p.signs, bits(p.t)), ", ", word));
-        set(p.number, type, lines.value("call nsz ", type, " @llvm.",
-                p.largest ? "maximum." : "minimum.", Types.suffix(p.t), "(", type, " ",
-                get(p.number, type), ", ", type, " ", x, ")"));
+        String nan = lines.value("fcmp uno ", Types.value(p.t), " ", x, ", ", x);
+        String number = lines.select(nan, p.type(), p.beyond(), turned(p, bits(p, x)));
+        set(p, lines.call(p.type(), "llvm." + (p.largest ? "smax." : "smin.") + p.type(),
+                p.type(), get(p), number));
     }
 
-    /**
-     * Behind the loop: the extreme of its elements. Of zeros the largest is negative when all
-     * elements have a sign, the smallest when one has.
-     */
+    /** Behind the loop: the extreme of its elements. */
     String end(String name) {
         Parts p = active.remove(name);
-        String type = Types.value(p.t);
-        String number = get(p.number, type);
-        String zero = lines.value("fcmp oeq ", type, " ", number, ", ", Types.floating(0.0));
-        String negative = lines.value("icmp slt ", bits(p.t), " ", get(p.signs, bits(p.t)), ", 0");
-        String signed = lines.select(negative, type, Types.floating(-0.0), Types.floating(0.0));
-        return lines.select(zero, type, signed, number);
+        return lines.value("bitcast ", p.type(), " ", turned(p, get(p)), " to ",
+                Types.value(p.t));
     }
 }

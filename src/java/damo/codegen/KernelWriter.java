@@ -143,7 +143,8 @@ final class KernelWriter {
 
     /** Appends the rounds of a loop from {@code from} to {@code to}-1. */
     void loop(Kernel.For s, String from, String to) {
-        TurnedCopy copy = TurnedCopy.of(lines, exprs, memories, s, vectorBits);
+        TurnedCopy copy = TurnedCopy.of(lines, exprs, memories, kernel.params().size(), s,
+                vectorBits);
         if (copy != null) {
             copy.write(from, to, () -> plainLoop(s, from, to, () -> statements(s.body())),
                     () -> poll(s));
@@ -162,7 +163,8 @@ final class KernelWriter {
 
     /** Whether a loop is a copy by tiles. */
     boolean tiled(Kernel.For s) {
-        return TurnedCopy.of(lines, exprs, memories, s, vectorBits) != null;
+        return TurnedCopy.of(lines, exprs, memories, kernel.params().size(), s,
+                vectorBits) != null;
     }
 
     /** The same round by round, with what {@code body} appends in each. */

@@ -30,9 +30,12 @@ final class TurnedCopy {
     private final Kernel.Load load;
     private final DType type;
     private final int side;
+    /** Whether what is written is a local array: then the order in which it is read counts. */
+    private final boolean near;
 
     private TurnedCopy(Lines lines, ExprWriter exprs, Kernel.For outer, Kernel.For inner,
-                       Kernel.Store store, Kernel.Load load, DType t, int vectorBits) {
+                       Kernel.Store store, Kernel.Load load, DType t, boolean near,
+                       int vectorBits) {
         this.lines = lines;
         this.exprs = exprs;
         this.outer = outer;
@@ -41,10 +44,14 @@ final class TurnedCopy {
         this.load = load;
         this.side = Math.min(MOST, vectorBits / 8 / t.bytes());
         this.type = t;
+        this.near = near;
     }
 
-    /** The copy that loops are; null when they are none, or not turned. */
-    static TurnedCopy of(Lines lines, ExprWriter exprs, List<Kernel.Param> memories,
+    /**
+     * The copy that loops are; null when they are none, or not turned. Of the memories
+     * {@code params} are parameters, others local arrays.
+     */
+    static TurnedCopy of(Lines lines, ExprWriter exprs, List<Kernel.Param> memories, int params,
                          Kernel.For outer, int vectorBits) {
         if (outer.body().size() != 1 || !(outer.body().getFirst() instanceof Kernel.For inner)
                 || !(inner.body().getLast() instanceof Kernel.Store store)) {
@@ -59,7 +66,7 @@ final class TurnedCopy {
             return null;
         }
         return new TurnedCopy(lines, exprs, outer, inner, store, load,
-                memories.get(store.param()).dtype(), vectorBits);
+                memories.get(store.param()).dtype(), store.param() >= params, vectorBits);
     }
 
     private static boolean zero(Size x) {
@@ -121,8 +128,14 @@ final class TurnedCopy {
         for (int few = side / 2; few >= 2 * LEAST; few /= 2) {
             all.add(new int[] {few, few});
         }
-        all.removeIf(s -> smaller(outer.extent(), s[0]) || smaller(inner.extent(), s[1]));
+        all.removeIf(s -> never(outer.extent(), s[0]) || never(inner.extent(), s[1]));
         return all;
+    }
+
+    /** Whether there is no tile with such a side: none that fits, or always a larger one. */
+    private boolean never(Size extent, int length) {
+        return smaller(extent, length) || length < side && extent instanceof Size.Int n
+                && n.value() >= side;
     }
 
     private static boolean smaller(Size extent, int least) {
@@ -144,16 +157,26 @@ final class TurnedCopy {
         TurnedTile tile = new TurnedTile(lines, Types.memory(type), type.bytes(), high, wide);
         blocks(rows, HIGH, high, (firstRow, moreRows) -> {
             poll.run();
-            blocks(columns, WIDE, wide, (firstColumn, moreColumns) ->
+            blocks(columns, WIDE, wide, (firstColumn, moreColumns) -> {
+                Pairs pairs = (i, j) -> tile.write(tile.at(from, i, j, step), step,
+                        tile.at(to, j, i, line), line);
+                if (near) {
+                    each(firstColumn, moreColumns, columns, wide, j ->
+                            each(firstRow, moreRows, rows, high, i -> pairs.write(i, j)));
+                } else {
                     each(firstRow, moreRows, rows, high, i ->
-                            each(firstColumn, moreColumns, columns, wide, j ->
-                                    tile.write(tile.at(from, i, j, step), step,
-                                            tile.at(to, j, i, line), line))));
+                            each(firstColumn, moreColumns, columns, wide, j -> pairs.write(i, j)));
+                }
+            });
         });
     }
 
     private interface Blocks {
         void write(String first, String count);
+    }
+
+    private interface Pairs {
+        void write(String row, String column);
     }
 
     private interface Tiles {

@@ -96,6 +96,18 @@
                                              [:size n]]]]))
      [:set index place]]))
 
+(defn- by-element
+  "The statements that look at one element after the other."
+  [{:keys [n fresh better both value] :as line} best index]
+  (let [i (fresh "i"), at (fresh "a"), wins? (fresh "v"), [stmts v] (value i)]
+    [[:var at [:const :i32 0]]
+     (-> [:for i n]
+         (into stmts)
+         (into [[:let wins? (wins line v best)]
+                [:set best (if both [(extreme better) best v] [:select wins? v best])]
+                [:set at [:select wins? [:cast :i32 [:size i]] at]]]))
+     [:set index [:cast :i64 at]]]))
+
 (defn- in-blocks
   "The statements for a long line: the best of the extremes of its blocks, then its place."
   [{:keys [n fresh] :as line} best index]
@@ -114,7 +126,10 @@
   (let [best (fresh "a"), index (fresh "a"), found [[:var best worst] [:var index [:const :i64 0]]]
         short? [:le [:size n] [:const :i64 few]]]
     {:best {:best best, :index index}
-     :stmts (cond (not (integer? n)) (conj found (into [:if short?] (plain line best index))
-                                           (into [:if [:not short?]] (in-blocks line best index)))
-                  (<= (long n) (long few)) (into found (plain line best index))
-                  :else (into found (in-blocks line best index)))}))
+     :stmts (conj found
+                  [:abreast
+                   (by-element line best index)
+                   (cond (not (integer? n)) [(into [:if short?] (plain line best index))
+                                             (into [:if [:not short?]] (in-blocks line best index))]
+                         (<= (long n) (long few)) (plain line best index)
+                         :else (in-blocks line best index))])}))

@@ -1,8 +1,9 @@
 (ns damo.compile.lower.loops
   "What is done to the loops of a kernel once they are written, in order: merged, those of copies
-  put in order, sums over short rows made long, blocks of what lies across turned, what does not
-  change moved out of loops. Kernel body in, kernel body out."
-  (:require [damo.compile.lower.collapse :as collapse]
+  put in order, sums over short rows made long, blocks of what lies across turned, short rows done
+  side by side, what does not change moved out of loops. Kernel body in, kernel body out."
+  (:require [damo.compile.lower.abreast :as abreast]
+            [damo.compile.lower.collapse :as collapse]
             [damo.compile.lower.facing :as facing]
             [damo.compile.lower.hoist :as hoist]
             [damo.compile.lower.narrow :as narrow]
@@ -22,4 +23,4 @@
   [{:keys [g params]} body]
   (let [dtypes (:dtype @params), known? (known-in g)]
     (->> body collapse/collapse facing/facing (narrow/lines dtypes known?)
-         (turned/blocks dtypes known?) hoist/hoist)))
+         (turned/blocks dtypes known?) (abreast/abreast dtypes known?) hoist/hoist)))
