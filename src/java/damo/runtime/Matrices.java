@@ -1,6 +1,7 @@
 package damo.runtime;
 
 import damo.jit.NativeCode;
+import damo.program.Access;
 import damo.program.Program;
 import damo.program.Size;
 import damo.program.Sizes;
@@ -11,7 +12,10 @@ import damo.verify.CallTable;
 import damo.verify.Deferrals;
 import damo.verify.Wholes;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * The matrices of a function that may lie in panels, and whether that helps it. A call has a word
@@ -33,6 +37,7 @@ final class Matrices {
     private final CallTable table;
     private final List<Wholes.Whole> all;
     private final int[] ofState;
+    private final boolean[] either;
     private final int[] deferrals;
     private final int[][] joins;
 
@@ -42,6 +47,13 @@ final class Matrices {
         this.all = table.matrices();
         this.ofState = program.state().stream().mapToInt(port -> table.matrix(port.buffer()))
                 .toArray();
+        Set<Integer> used = program.all().stream().flatMap(step -> Stream.of(step.accesses(),
+                step.closing())).flatMap(List::stream).map(Access::buffer)
+                .collect(Collectors.toSet());
+        this.either = new boolean[ofState.length];
+        for (int i = 0; i < either.length; i++) {
+            either[i] = ofState[i] >= 0 || !used.contains(program.state().get(i).buffer());
+        }
         this.deferrals = program.state().stream().mapToInt(port -> table.deferral(port.buffer()))
                 .toArray();
         this.joins = program.state().stream().map(port -> IntStream.range(0, table.joins().size())
@@ -74,13 +86,14 @@ final class Matrices {
         return deferrals[state];
     }
 
-    /** For each state of the program, whether it may lie in panels. */
+    /** For each state of the program, whether it may lie in any layout. */
     boolean[] states() {
-        boolean[] either = new boolean[ofState.length];
-        for (int i = 0; i < either.length; i++) {
-            either[i] = ofState[i] >= 0;
-        }
-        return either;
+        return either.clone();
+    }
+
+    /** Whether a state may lie in any layout: products use it whole, or nobody uses it. */
+    boolean either(int state) {
+        return either[state];
     }
 
     /** Whether it is a constant. */

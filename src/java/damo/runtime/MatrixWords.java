@@ -1,5 +1,6 @@
 package damo.runtime;
 
+import damo.jit.NativeCode;
 import damo.tensor.DType;
 import damo.tensor.Panels;
 import damo.tensor.Tensor;
@@ -73,26 +74,33 @@ final class MatrixWords implements AutoCloseable {
     void state(int i, State state, long n, Bound bound) {
         int matrix = matrices.ofState(i);
         if (matrix < 0) {
-            state.askedRows();
+            if (!matrices.either(i)) {
+                state.askedRows();
+            }
         } else {
             state.asked(n, bound.panels[matrix]);
             layout(matrix, state.panels(), bound);
         }
         for (int join : matrices.joins(i)) {
             set(table.joined(join), bound.joins[join]
-                    && fits(state.panels(), table.joins().get(join)) ? 1 : 0);
+                    && fits(state, table.joins().get(join)) ? 1 : 0);
         }
         int deferral = matrices.deferral(i);
         if (deferral >= 0) {
             set(table.meets(deferral), bound.meets[deferral]
-                    && fits(state.panels(), table.deferrals().get(deferral)) ? 1 : 0);
+                    && fits(state, table.deferrals().get(deferral)) ? 1 : 0);
         }
     }
 
-    /** Whether one pass over a matrix that lies like this can do both. */
-    private static boolean fits(Panels panels, Deferrals.Deferral d) {
-        return panels == null || panels.kind() == Panels.Kind.ROWS
-                || panels.kind() == Panels.Kind.COLUMNS && d.turns();
+    /**
+     * Whether one pass over a matrix that lies like this can do both. Rows that are shorter than
+     * vectors would be read while the ones before are on their way to memory.
+     */
+    private static boolean fits(State state, Deferrals.Deferral d) {
+        Panels panels = state.panels();
+        boolean rows = panels == null || panels.kind() == Panels.Kind.ROWS;
+        return rows ? state.columns() >= NativeCode.panelWidth(state.dtype())
+                : panels.kind() == Panels.Kind.COLUMNS && d.turns();
     }
 
     /** Nothing waits any more, after a call that failed. */

@@ -33,6 +33,7 @@ public final class State implements AutoCloseable {
     private Tensor value;
     /** How it lies unless some call needs rows; null for rows. */
     private Panels columns;
+    private long across;
 
     private State(String name, Tensor value, boolean[] free) {
         this.name = name;
@@ -261,6 +262,7 @@ public final class State implements AutoCloseable {
         value = memory;
         layout.changed(panels);
         if (panels == null) {
+            across = memory.rank() == 2 ? memory.shape()[1] : 0;
             columns = memory.rank() != 2 || !dtype.floating() || dtype.storage() ? null
                     : Panels.inColumns(dtype, memory.shape()[0], memory.shape()[1],
                             NativeCode.panelWidth(dtype));
@@ -300,6 +302,11 @@ public final class State implements AutoCloseable {
     /** The shape of the value. */
     long[] currentShape() {
         return inPanels() ? layout.panels().shape() : value.shape();
+    }
+
+    /** How many columns the matrix has that the value is. */
+    long columns() {
+        return across;
     }
 
     /** Whether that is the shape of the value; makes no copy. */
