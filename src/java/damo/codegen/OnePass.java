@@ -26,6 +26,9 @@ final class OnePass {
     private static final int[] LEFT = {2, 1};
     /** Sums along a row that are under way at once, so that none waits for the one before. */
     private static final int CHAINS = 8;
+    /** Bytes of a line of memory, and how many of x are asked for before they are needed. */
+    private static final int LINE = 64;
+    private static final int ASKED = 64;
     /** Where the job of several threads has what the function was given, in words. */
     private static final String[] WORDS = {"i64 rows", "i64 columns", "{T} alpha", "ptr a",
         "i64 a.step", "ptr b", "ptr w", "i64 lead", "{T} factor", "ptr x", "i64 x.step",
@@ -188,6 +191,8 @@ final class OnePass {
                 v.below(left));
         if (sums && multiplies) {
             begin(row);
+        } else if (multiplies) {
+            ask();
         }
         String first = sums ? "0" : "%from";
         String last = sums ? "%rows" : "%to";
@@ -201,6 +206,20 @@ final class OnePass {
                 .replace("ptr %x", "ptr noalias readonly %x").replace("ptr %y", "ptr noalias %y");
         return "define internal void @" + name + does.suffix() + "(" + text
                 + ", i64 %from, i64 %to) #0 {\n" + lines.text() + "}\n";
+    }
+
+    /**
+     * Asks for the first lines of x, which may be an example that nobody has seen: all at once, as
+     * a row of W would have their sum wait for each of them.
+     */
+    private void ask() {
+        int line = LINE / t.bytes();
+        String most = lines.call("i64", "llvm.smin.i64", "i64", "%columns",
+                Integer.toString(ASKED * line));
+        String i = lines.fresh();
+        lines.loop(i, lines.value("udiv i64 ", most, ", ", Integer.toString(line)), null, () ->
+                v.prefetch(v.address("%x", lines.value("mul nuw nsw i64 ", i, ", ",
+                        Integer.toString(line)))));
     }
 
     /** What is done with the vector at an index, under a mask that may be null. */

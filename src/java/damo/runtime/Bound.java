@@ -1,6 +1,7 @@
 package damo.runtime;
 
 import damo.program.Program;
+import damo.tensor.KnownShapes;
 import damo.tensor.Panels;
 import damo.tensor.Tensor;
 import damo.verify.Binding;
@@ -47,10 +48,10 @@ final class Bound {
                     boolean vouched) {
         long[][] shapes = new long[inputs.length + states.length][];
         for (int i = 0; i < inputs.length; i++) {
-            shapes[i] = inputs[i].shape();
+            shapes[i] = KnownShapes.of(inputs[i].shape());
         }
         for (int i = 0; i < states.length; i++) {
-            shapes[inputs.length + i] = states[i].currentShape();
+            shapes[inputs.length + i] = KnownShapes.of(states[i].currentShape());
         }
         int[] valued = program.valued().stream().mapToInt(Program.Valued::input).toArray();
         long[] values = Arrays.stream(valued).mapToLong(i -> inputs[i].rank() == 0
@@ -64,13 +65,20 @@ final class Bound {
         return binding;
     }
 
-    /** Whether it holds for these arguments, and the values of these states at this moment. */
-    boolean fits(Tensor[] inputs, State[] states) {
-        for (int i = 0; i < inputs.length; i++) {
-            if (!inputs[i].hasShape(shapes[i])) {
-                return false;
-            }
+    /** Whether it is for arguments of these shapes, which all are tensors. */
+    boolean shaped(Object[] args) {
+        boolean all = true;
+        for (int i = 0; i < args.length; i++) {
+            all &= args[i] instanceof Tensor t && t.hasShape(shapes[i]);
         }
+        return all;
+    }
+
+    /**
+     * Whether it holds for these arguments, of such shapes, and the values of these states at this
+     * moment.
+     */
+    boolean fits(Tensor[] inputs, State[] states) {
         for (int i = 0; i < states.length; i++) {
             if (!states[i].hasShape(shapes[inputs.length + i])) {
                 return false;

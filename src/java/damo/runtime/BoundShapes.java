@@ -33,11 +33,12 @@ final class BoundShapes {
 
     /**
      * What is known for these arguments and the values of the states at this moment, whose locks
-     * the caller holds; {@code last}, which may be null, is what served its last call. Throws as
+     * the caller holds; {@code last}, which may be null, is what served its last call, and {@code
+     * shaped} tells that it is known to be for inputs of these shapes. Throws as
      * {@link damo.verify.Bindings#bind} where such a call is not safe.
      */
-    Bound of(Tensor[] inputs, Bound last) {
-        if (last != null && last.fits(inputs, states)) {
+    Bound of(Tensor[] inputs, Bound last, boolean shaped) {
+        if (last != null && (shaped || last.shaped(inputs)) && last.fits(inputs, states)) {
             return last;
         }
         Bound found = find(inputs);
@@ -59,7 +60,7 @@ final class BoundShapes {
 
     private Bound find(Tensor[] inputs) {
         for (Bound b : known) {
-            if (b.fits(inputs, states)) {
+            if (b.shaped(inputs) && b.fits(inputs, states)) {
                 return b;
             }
         }

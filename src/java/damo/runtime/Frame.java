@@ -15,12 +15,12 @@ final class Frame implements AutoCloseable {
     private static final int INTERRUPTED = 2;
     /** A call of less work than this, under a millisecond, is not worth an interrupt. */
     private static final double SHORT = 1e5;
-    /** One of less than this takes no longer than the way into native code and back. */
-    private static final double TINY = 1e3;
+    /** One of less than this, microseconds, may have a collection of garbage wait for it. */
+    private static final double TINY = 2e4;
 
     private final Plan plan;
     private final Workspace work;
-    private final Operands operands;
+    private final Operands.Room room;
     private final Rollback rollback;
     private final Interruption interruption;
     /** Null for a program without host steps. */
@@ -28,11 +28,13 @@ final class Frame implements AutoCloseable {
     private final long[] stamps;
     /** What the workspace has been told of threads. */
     private int threads;
+    /** Where it stands in the pool; -1 before it does. */
+    int place = -1;
 
     Frame(Plan plan) {
         this.plan = plan;
         this.work = new Workspace(plan);
-        this.operands = new Operands(plan, work);
+        this.room = new Operands.Room(plan, work);
         this.rollback = new Rollback(plan.states, plan.written);
         this.interruption = new Interruption(work.stop());
         this.hosts = plan.hosts ? new HostRun(plan, work.words(), interruption) : null;
@@ -46,15 +48,19 @@ final class Frame implements AutoCloseable {
     Tensor[] run(long n, Tensor[] given, Object[] args) {
         Arguments.checkCount(plan.program(), args.length);
         Interruption.check(plan.program().name());
+        // Arguments may be far away: all are looked at before the first is held, as who holds one
+        // waits for it, and only then looks at the next.
+        Operands operands = new Operands(room, args);
+        boolean shaped = operands.shaped(work.bound());
         try {
-            operands.pin(args);
+            operands.pin();
             plan.locks.lock(stamps);
-            Bound bound = plan.shapes.of(operands.inputs(), work.bound());
+            Bound bound = plan.shapes.of(operands.inputs(), work.bound(), shaped);
             pinStates(n, bound);
             work.take(bound);
             allow(Math.min(Threads.get(), plan.threads));
             operands.prepare(given, work.bound().binding());
-            execute(n);
+            execute(n, operands);
             return operands.results();
         } finally {
             plan.locks.unlock(stamps);
@@ -78,14 +84,14 @@ final class Frame implements AutoCloseable {
         }
     }
 
-    private void execute(long n) {
+    private void execute(long n, Operands operands) {
         work.clear(operands.outputs());
         boolean saves = n == 1 ? plan.savesOne : plan.savesMany;
         if (saves) {
             rollback.save();
         }
-        int status = n == 1 && work.bound().binding().work() < SHORT ? call(n)
-                : callInterruptibly(n);
+        int status = n == 1 && work.bound().binding().work() < SHORT
+                ? call(n, operands) : callInterruptibly(n, operands);
         if (status != 0) {
             work.matrices().settle();
             if (saves) {
@@ -97,13 +103,13 @@ final class Frame implements AutoCloseable {
         }
     }
 
-    private int callInterruptibly(long n) {
+    private int callInterruptibly(long n, Operands operands) {
         if (hosts != null) {
             hosts.enter(work.bound().binding());
         }
         interruption.enter();
         try {
-            return call(n);
+            return call(n, operands);
         } finally {
             interruption.leave();
             if (hosts != null) {
@@ -112,7 +118,7 @@ final class Frame implements AutoCloseable {
         }
     }
 
-    private int call(long n) {
+    private int call(long n, Operands operands) {
         return operands.lent()
                 ? NativeCalls.repeatKeeping(plan.repeat, work.buffers(), work.dims(),
                         work.failure(), n, operands.lenders())
@@ -131,6 +137,7 @@ final class Frame implements AutoCloseable {
     @Override
     public void close() {
         work.close();
+        room.close();
         rollback.close();
     }
 }

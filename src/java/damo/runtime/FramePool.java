@@ -2,7 +2,7 @@ package damo.runtime;
 
 import damo.DamoException;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicReferenceArray;
+import java.util.concurrent.atomic.AtomicIntegerArray;
 
 /**
  * The frames of a function that are not in use, and the lifetime of its machine code: each frame
@@ -10,9 +10,17 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
  * it.
  */
 final class FramePool implements AutoCloseable {
+    /** What a place holds: no frame, one that waits, one that is in use. */
+    private static final int EMPTY = 0;
+    private static final int IDLE = 1;
+    private static final int BUSY = 2;
+
     private final Plan plan;
-    private final AtomicReferenceArray<Frame> idle =
-            new AtomicReferenceArray<>(Math.max(8, 2 * Runtime.getRuntime().availableProcessors()));
+    private final Frame[] frames =
+            new Frame[Math.max(8, 2 * Runtime.getRuntime().availableProcessors())];
+    // Frames stay in their places: for the collector a reference that is written costs as much as
+    // a lock.
+    private final AtomicIntegerArray places = new AtomicIntegerArray(frames.length);
     private final AtomicInteger users = new AtomicInteger(1);
     private volatile boolean closed;
 
@@ -25,10 +33,9 @@ final class FramePool implements AutoCloseable {
         if (closed) {
             throw closed();
         }
-        for (int i = 0; i < idle.length(); i++) {
-            Frame frame = idle.get(i);
-            if (frame != null && idle.compareAndSet(i, frame, null)) {
-                return frame;
+        for (int i = 0; i < frames.length; i++) {
+            if (places.get(i) == IDLE && places.compareAndSet(i, IDLE, BUSY)) {
+                return frames[i];
             }
         }
         if (users.getAndUpdate(n -> n == 0 ? 0 : n + 1) == 0) {
@@ -44,16 +51,26 @@ final class FramePool implements AutoCloseable {
 
     /** Takes a frame back; frees it when the pool is full or closed. */
     void release(Frame frame) {
-        for (int i = 0; i < idle.length(); i++) {
-            if (idle.get(i) == null && idle.compareAndSet(i, null, frame)) {
-                if (closed) {
-                    drain();
-                }
-                return;
+        if (frame.place < 0 && !placed(frame)) {
+            frame.close();
+            drop();
+            return;
+        }
+        places.set(frame.place, IDLE);
+        if (closed) {
+            drain();
+        }
+    }
+
+    private boolean placed(Frame frame) {
+        for (int i = 0; i < frames.length; i++) {
+            if (places.get(i) == EMPTY && places.compareAndSet(i, EMPTY, BUSY)) {
+                frames[i] = frame;
+                frame.place = i;
+                return true;
             }
         }
-        frame.close();
-        drop();
+        return false;
     }
 
     /** Ends the use of the function: calls in progress finish, new ones are refused. */
@@ -67,9 +84,11 @@ final class FramePool implements AutoCloseable {
     }
 
     private void drain() {
-        for (int i = 0; i < idle.length(); i++) {
-            Frame frame = idle.getAndSet(i, null);
-            if (frame != null) {
+        for (int i = 0; i < frames.length; i++) {
+            if (places.compareAndSet(i, IDLE, BUSY)) {
+                Frame frame = frames[i];
+                frames[i] = null;
+                places.set(i, EMPTY);
                 frame.close();
                 drop();
             }

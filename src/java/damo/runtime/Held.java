@@ -32,6 +32,11 @@ final class Held {
         outer = null;
     }
 
+    /** Whether a call around this one, on this thread, may hold states. */
+    static boolean some() {
+        return INNERMOST.get() != null;
+    }
+
     /** Throws "state-in-use" when a call around this one, on this thread, holds the state. */
     static void checkFree(Object state, String name) {
         for (Held held = INNERMOST.get(); held != null; held = held.outer) {

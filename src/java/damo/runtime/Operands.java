@@ -1,21 +1,58 @@
 package damo.runtime;
 
 import damo.program.Program;
+import damo.tensor.SmallCopy;
 import damo.tensor.Tensor;
 import damo.verify.Binding;
 import damo.verify.Bindings;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.stream.Stream;
 
-/** The tensors of one call at a time: its arguments, pinned for its length, and its results. */
+/** The tensors of one call: its arguments, pinned for its length, and its results. */
 final class Operands {
+    private final Room room;
     private final Plan plan;
     private final Program program;
     private final Workspace work;
+    private final Object[] arguments;
     private final Tensor[] inputs;
     private final long[] inputAt;
     private final boolean[] converted;
     private final boolean[] trusted;
     private final long[] outputAt;
+
+    /**
+     * What the operands of one call after the other use. It has no references to them: for the
+     * collector one that is written into what is old costs as much as a lock.
+     */
+    static final class Room implements AutoCloseable {
+        private final Plan plan;
+        private final Workspace work;
+        private final long[] inputAt;
+        private final boolean[] converted;
+        private final boolean[] trusted;
+        private final long[] outputAt;
+        private final SmallCopy[] copies;
+
+        Room(Plan plan, Workspace work) {
+            this.plan = plan;
+            this.work = work;
+            this.inputAt = new long[plan.inputBuffers.length];
+            this.converted = new boolean[inputAt.length];
+            this.trusted = new boolean[inputAt.length];
+            this.outputAt = new long[plan.outputBuffers.length];
+            this.copies = new SmallCopy[inputAt.length];
+            Arrays.setAll(copies, i -> new SmallCopy());
+        }
+
+        /** Frees that memory; no call may be in progress. */
+        @Override
+        public void close() {
+            Stream.of(copies).forEach(SmallCopy::close);
+        }
+    }
+
     /** The caller's outputs, and those that native code writes, which may be copies of them. */
     private Tensor[] given;
     private Tensor[] outputs;
@@ -23,15 +60,18 @@ final class Operands {
     private int pinnedInputs;
     private int pinnedOutputs;
 
-    Operands(Plan plan, Workspace work) {
-        this.plan = plan;
+    /** Takes the arguments, as many as there are inputs. */
+    Operands(Room room, Object[] args) {
+        this.room = room;
+        this.plan = room.plan;
         this.program = plan.program();
-        this.work = work;
-        this.inputs = new Tensor[program.inputs().size()];
-        this.inputAt = new long[inputs.length];
-        this.converted = new boolean[inputs.length];
-        this.trusted = new boolean[inputs.length];
-        this.outputAt = new long[program.outputs().size()];
+        this.work = room.work;
+        this.inputs = new Tensor[args.length];
+        this.arguments = args.clone();
+        this.inputAt = room.inputAt;
+        this.converted = room.converted;
+        this.trusted = room.trusted;
+        this.outputAt = room.outputAt;
     }
 
     /** The arguments, as tensors of the inputs' dtypes. */
@@ -44,12 +84,18 @@ final class Operands {
         return outputs;
     }
 
-    /** Takes the arguments, and puts their addresses into the workspace. */
-    void pin(Object[] args) {
-        for (int i = 0; i < args.length; i++) {
-            Tensor t = args[i] instanceof Tensor tensor && tensor.dtype() == plan.inputDtypes[i]
-                    ? tensor : Arguments.convert(program, i, args[i], plan.downcast());
-            converted[i] = t != args[i];
+    /** Whether {@code last}, which may be null, is for arguments of such shapes. */
+    boolean shaped(Bound last) {
+        return last != null && last.shaped(arguments);
+    }
+
+    /** Holds what was taken, and puts the addresses into the workspace. */
+    void pin() {
+        for (int i = 0; i < arguments.length; i++) {
+            Object arg = arguments[i];
+            Tensor t = arg instanceof Tensor tensor && tensor.dtype() == plan.inputDtypes[i]
+                    ? tensor : Arguments.convert(program, i, arg, plan.downcast());
+            converted[i] = t != arg;
             trusted[i] = plan.trusts && trusted(t);
             long address = trusted[i] ? t.address() : t.pinAddress();
             inputs[i] = t;
@@ -58,7 +104,7 @@ final class Operands {
             // depend on how it happens to be aligned.
             inputAt[i] = address;
             if (address % Arguments.ALIGNMENT != 0) {
-                address = align(i, t);
+                address = aligned(i, t);
             }
             lenders += inputs[i].lender() == null ? 0 : 1;
             work.put(plan.inputBuffers[i], address);
@@ -68,6 +114,14 @@ final class Operands {
     /** Whether the tensor may be used as it is by who vouches that nobody closes it meanwhile. */
     private static boolean trusted(Tensor t) {
         return t.lender() == null && t.address() % Arguments.ALIGNMENT == 0;
+    }
+
+    /**
+     * The address of an aligned copy of a view or a wrapped tensor that begins anywhere. Small ones
+     * are copied to where the call before had its own.
+     */
+    private long aligned(int i, Tensor t) {
+        return SmallCopy.fits(t) ? room.copies[i].of(t) : align(i, t);
     }
 
     /** Takes an aligned copy in place of a view or a wrapped tensor that begins anywhere. */
@@ -186,7 +240,6 @@ final class Operands {
             if (converted[i]) {
                 inputs[i].close();
             }
-            inputs[i] = null;
         }
         for (int i = 0; i < pinnedOutputs; i++) {
             given[i].unpin();
@@ -196,10 +249,5 @@ final class Operands {
                 outputs[i].close();
             }
         }
-        pinnedInputs = 0;
-        pinnedOutputs = 0;
-        lenders = 0;
-        given = null;
-        outputs = null;
     }
 }

@@ -35,8 +35,11 @@ final class StateLocks {
      * "out-of-memory" where a state has to be laid out anew.
      */
     void lock(long[] stamps) {
+        boolean inside = Held.some();
         for (int k = 0; k < states.length; k++) {
-            Held.checkFree(states[k], states[k].name());
+            if (inside) {
+                Held.checkFree(states[k], states[k].name());
+            }
             stamps[k] = states[k].take(writes[k], rows[k]);
         }
     }

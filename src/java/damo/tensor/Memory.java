@@ -2,6 +2,7 @@ package damo.tensor;
 
 import damo.DamoException;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 
@@ -16,6 +17,9 @@ import java.lang.invoke.VarHandle;
  * is unreachable. Lent memory belongs to a segment that somebody else made.
  */
 final class Memory {
+    @SuppressWarnings("restricted")
+    private static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+
     private static final VarHandle USE;
     private static final int CLOSED = Integer.MIN_VALUE;
 
@@ -81,6 +85,16 @@ final class Memory {
             throw Budget.refusal(asked, "the operating system refuses it");
         }
         return address;
+    }
+
+    /** Copies bytes between memories that somebody holds, by their addresses. */
+    static void copy(long from, long to, long bytes) {
+        if (bytes == Long.BYTES) {
+            ALL.set(ValueLayout.JAVA_LONG_UNALIGNED, to,
+                    ALL.get(ValueLayout.JAVA_LONG_UNALIGNED, from));
+        } else {
+            MemorySegment.copy(ALL, from, ALL, to, bytes);
+        }
     }
 
     /** Memory that lives as long as that native segment does. */

@@ -207,7 +207,7 @@ public final class Tensor extends AbstractList<Object>
         if (isClosed()) {
             throw Memory.closed();
         }
-        return new Tensor(memory, address + offset, as, viewed, false);
+        return new Tensor(memory, address + offset, as, KnownShapes.of(viewed), false);
     }
 
     /** This tensor, or a converted copy. Throws "dtype-mismatch" when not lossless. */
