@@ -191,7 +191,7 @@ final class OnePass {
                 v.below(left));
         if (sums && multiplies) {
             begin(row);
-        } else if (multiplies) {
+        } else if (does == Does.PRODUCT) {
             ask();
         }
         String first = sums ? "0" : "%from";
