@@ -50,9 +50,10 @@
                 ((:normalize (op/entry :inc-at)) attrs (written-types types)))
    :type step-type
    :eval (fn [attrs {:keys [dtype shape] :as x} & more]
-           (let [s (array/element (last more) 0), nothing (array/full dtype shape 0.0)
-                 sums (apply (:eval (op/entry :inc-at)) attrs nothing (butlast more))]
-             (array/map-elements dtype (fn [a b] (+ a (* s b))) [x sums])))
+           (let [[v s] (take-last 2 more), wide (array/full :f64 shape 0.0)
+                 written (conj (vec (drop-last 2 more)) (array/cast :f64 v))
+                 sums (apply (:eval (op/entry :inc-at)) attrs wide written)]
+             (array/map-elements dtype (fn [a b] (+ a (* (array/element s 0) b))) [x sums])))
    :lop (fn [{:keys [types] :as node}]
           (let [[v s] (named "?" types)]
             (-> [?g] (into (repeat (- (count types) 3) 0))
