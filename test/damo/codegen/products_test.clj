@@ -4,8 +4,10 @@
             [clojure.string :as str]
             [clojure.test :refer [deftest is testing]]
             [damo.jit.calling :as calling])
-  (:import (damo.codegen Codegen LibraryUse LlvmModule Target)
+  (:import (damo DamoException)
+           (damo.codegen Codegen LibraryUse LlvmModule Target)
            (damo.jit NativeCode)
+           (damo.verify Bindings)
            (java.nio.file Files)))
 
 (set! *warn-on-reflection* true)
@@ -252,6 +254,33 @@
   (testing "strides that BLAS refuses: a row or column used again and again"
     (doseq [[a b] '[[[0 1] [n 1]] [[k 1] [0 1]] [[1 0] [n 1]] [[k 1] [1 0]]]]
       (check :f64 (step (operands a b)) dense (envs [1 3] [1 4] [1 5]) [a b]))))
+
+(deftest windows-test
+  (testing "the rows of A are windows of a line, which overlap"
+    (doseq [[dtype step-size b] (cases [:f64 :f32] [1 2] b-layouts)]
+      (check dtype (step {:a {:buffer 0 :offset 1 :strides [step-size 1]}
+                          :b {:buffer 1 :offset 0 :strides b}})
+             [[:+ [:* step-size 'm] 'k] '[:* k n] '[:* m n]]
+             (envs [1 14 30] [3 40] [0 5 40]) [dtype step-size b])))
+  (testing "a convolution: for each row of the image and of the filters, windows by channels"
+    ;; The image is [9 m+2 3], the filters [2·3 n], the result [8 m n].
+    (check :f32 (step {:k 6 :beta 1.0
+                       :a '{:buffer 0 :offset 0 :strides [3 1]}
+                       :b '{:buffer 1 :offset 0 :strides [n 1]}
+                       :batch '[{:extent 2 :a [:* 3 [:+ m 1]] :b [:* 6 n] :c 0}
+                                {:extent 8 :a [:* 3 [:+ m 1]] :b 0 :c [:* m n]}]})
+           '[[:* 27 [:+ m 1]] [:* 12 n] [:* 8 [:* m n]]] (envs [1 5 20] [1 4 33] [1]) []))
+  (testing "windows end with the buffer"
+    (let [whole (program :f64 '[[:+ m k] [:* k n] [:* m n]]
+                         (step {:a '{:buffer 0 :offset 1 :strides [1 1]}}))
+          short (assoc-in (assoc-in whole [:buffers 0 :size] '[:+ m [:- k 1]])
+                          [:inputs 0 :shape] '[[:+ m [:- k 1]]])
+          given #(concat (mapv random-values [1 2 3] [%1 12 12])
+                         [(repeat 3 0) (repeat 4 0) (repeat 3 0)])]
+      (is (= 0 (:status (calling/call whole [3 4 3] (given 6)))))
+      (is (some? (Bindings/bind (calling/read-program whole) (long-array [3 4 3]))))
+      (is (thrown-with-msg? DamoException #"a :gemm: :a reaches"
+                            (Bindings/bind (calling/read-program short) (long-array [3 4 3])))))))
 
 (deftest factors-in-buffers-test
   (let [p (-> (calling/program '[m n k] [[:f64 :in 6] [:f64 :in 6] [:f64 :inout 4] [:f64 :in 1]

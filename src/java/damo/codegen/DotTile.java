@@ -16,11 +16,12 @@ record DotTile(int rows, int columns) {
 
     /**
      * The parameters of the function. It computes {@code %rows} rows and {@code %columns} columns
-     * of C, no more than it holds of each.
+     * of C, no more than it holds of each. From a panel of k to the next B has {@code %b.jump} more
+     * elements than that panel has columns.
      */
     static final String PARAMETERS = "i64 %rows, i64 %columns, i64 %k, {T} %alpha, "
             + "ptr noalias nocapture readonly %a, i64 %a.row, "
-            + "ptr noalias nocapture readonly %b, i64 %b.col, {T} %beta, "
+            + "ptr noalias nocapture readonly %b, i64 %b.col, i64 %b.jump, {T} %beta, "
             + "ptr noalias nocapture %c, i64 %c.row";
 
     /** The function's name, without {@code @}. */
@@ -66,8 +67,11 @@ record DotTile(int rows, int columns) {
         private void term(String index, List<String> as, List<String> bs, String mask,
                           List<String> sums) {
             List<String> ys = new ArrayList<>();
+            Whole w = new Whole(lines);
+            String there = w.plus(index, w.times(w.over(index, Integer.toString(RowTile.STRIP
+                    * lanes)), "%b.jump"));
             for (String b : bs) {
-                String address = vb.address(b, index);
+                String address = vb.address(b, there);
                 ys.add(vb.load(address, mask));
                 vb.prefetch(vb.address(address, Integer.toString(AHEAD * lanes)));
             }

@@ -26,6 +26,7 @@ final class ShortProduct {
     /** Rows, and strips of columns, of which a chunk has a multiple. */
     private static final int CHUNK_ROWS = 48;
     private static final int CHUNK_STRIPS = 4;
+    private static final String PANELS = "short.panels";
 
     private final Inputs in;
     private final Tiles tiles;
@@ -52,6 +53,17 @@ final class ShortProduct {
     static String require(Outside outside, Inputs in) {
         String name = in.name("short");
         outside.share(name, "void @" + name + "(" + TYPES.replace("{T}", in.type()) + ")",
+                () -> module(in));
+        return "@" + name;
+    }
+
+    /**
+     * The name of one that multiplies by a matrix in panels, or by its transposed one: its strides
+     * are those in a panel, and the parameters end with the step from a panel to the next.
+     */
+    static String requirePanels(Outside outside, Inputs in) {
+        String name = in.name(PANELS);
+        outside.share(name, "void @" + name + "(" + TYPES.replace("{T}", in.type()) + ", i64)",
                 () -> module(in));
         return "@" + name;
     }
@@ -87,7 +99,9 @@ final class ShortProduct {
         Outside outside = new Outside();
         String parallel = Parallel.require(outside, in.tiles().bits());
         String text = outside.declarations() + new ShortProduct(in).chunk()
-                + new ShortProduct(in).whole(parallel) + ShortTiles.text(in)
+                + new ShortProduct(in).whole(parallel, false)
+                + (in.plain() ? new ShortProduct(in).whole(parallel, true) : "")
+                + ShortTiles.text(in)
                 + Attributes.text(in.tiles().bits());
         return new LlvmModule(List.of(new LlvmModule.Text(text, LlvmModule.Kind.LOOPS)),
                 outside.externals(), outside.shared());
@@ -95,10 +109,10 @@ final class ShortProduct {
 
     // ## The function
 
-    private String whole(String parallel) {
+    private String whole(String parallel, boolean panels) {
         lines.slot("%job", "[" + Word.values().length + " x i64]");
         lines.when(w.both(w.is("sgt", "%m", "0"), w.is("sgt", "%n", "0")), () -> {
-            Map<Word, String> all = arguments();
+            Map<Word, String> all = arguments(panels);
             String many = w.both(w.is("sgt", "%threads", "1"), w.is("sgt", w.times("%m",
                     w.times("%n", w.most("%k", "1"))), Integer.toString(LINE_GRAIN)));
             lines.either(many, () -> {
@@ -110,15 +124,16 @@ final class ShortProduct {
             }, () -> call(all));
         });
         lines.add("ret void");
-        return "define void @" + in.name("short") + "(" + parameters(in) + ") #0 {\n"
-                + lines.text() + "}\n\n";
+        return "define void @" + in.name(panels ? PANELS : "short") + "(" + parameters(in)
+                + (panels ? ", i64 %b.panel" : "") + ") #0 {\n" + lines.text() + "}\n\n";
     }
 
     /** What the form is told that computes it. */
-    private Map<Word, String> arguments() {
+    private Map<Word, String> arguments(boolean panels) {
         String rows = w.is("eq", "%b.col", "1");
         Map<Word, String> all = new EnumMap<>(Word.class);
-        all.put(Word.FORM, form(rows));
+        all.put(Word.FORM, panels ? pick(rows, function("rows"), function("dots"))
+                : form(rows));
         all.put(Word.M, "%m");
         all.put(Word.N, "%n");
         all.put(Word.K, "%k");
@@ -130,11 +145,12 @@ final class ShortProduct {
         all.put(Word.A_COL, "%a.col");
         all.put(Word.B, "%b");
         all.put(Word.B_ROW, w.pick(rows, "%b.row", "%b.col"));
-        all.put(Word.B_STRIP, w.pick(rows, Integer.toString(tiles.columns()),
+        all.put(Word.B_STRIP, w.pick(rows, panels ? "%b.panel" : Integer.toString(tiles.columns()),
                 w.times("%b.col", tiles.columns())));
         all.put(Word.BETA, "%beta");
         all.put(Word.C, "%c");
         all.put(Word.C_ROW, "%c.row");
+        all.put(Word.JUMP, panels ? w.minus("%b.panel", Integer.toString(tiles.columns())) : "0");
         return all;
     }
 
@@ -193,6 +209,8 @@ final class ShortProduct {
     /** What a chunk is told: a form, its arguments in their order, and how large chunks are. */
     private enum Word {
         FORM, M, N, K, ALPHA, A, A_ROW, A_COL, B, B_ROW, B_STRIP, BETA, C, C_ROW,
+        /** What a panel of B is apart from the next, less its columns. */
+        JUMP,
         /** Rows and columns of a chunk. */
         ROWS, COLUMNS
     }
@@ -226,10 +244,10 @@ final class ShortProduct {
 
     private void call(Map<Word, String> all) {
         String arguments = all.keySet().stream().filter(word -> word != Word.FORM
-                && word.compareTo(Word.ROWS) < 0).map(word -> type(word) + " " + all.get(word))
+                && word.compareTo(Word.JUMP) < 0).map(word -> type(word) + " " + all.get(word))
                 .collect(Collectors.joining(", "));
         lines.add("call void ", all.get(Word.FORM), "(", arguments, ", i64 ",
-                Integer.toString(tiles.columns()), ")");
+                Integer.toString(tiles.columns()), ", i64 ", all.get(Word.JUMP), ")");
     }
 
     private String address(Word word) {

@@ -10,7 +10,7 @@ import java.util.Map;
  * {@link RowTile}: {@code rows} where the rows of B lie along C, {@code few} the same for very few
  * elements, {@code line} for one row, {@code outer} for one term; {@code dots} where the rows of B
  * lie along k, {@code line.dots} the same for one row; there {@code b.row} is the step from one to
- * the next.
+ * the next, and {@code b.jump} is for panels, see {@link DotTile}.
  */
 final class ShortTiles {
     /** Rows of A that are read for some rows of B before others are: they stay near. */
@@ -53,8 +53,8 @@ final class ShortTiles {
         body.run();
         lines.add("ret void");
         texts.put(name, "define internal void @" + in.name(name) + "("
-                + RowTile.PARAMETERS.replace("{T}", tiles.type()) + ") #0 {\n" + lines.text()
-                + "}\n");
+                + RowTile.PARAMETERS.replace("{T}", tiles.type()) + ", i64 %b.jump) #0 {\n"
+                + lines.text() + "}\n");
     }
 
     // ## Rows
@@ -141,7 +141,7 @@ final class ShortTiles {
     private void dots(DotTile tile, String from, String rows, String first, String columns) {
         lines.add("call void @", tile.name(in), "(i64 ", rows, ", i64 ", columns,
                 ", i64 %k, ", tiles.type(), " %alpha, ptr ", a(from), ", i64 %a.row, ptr ",
-                in.b(lines).address("%b", w.times(first, "%b.row")), ", i64 %b.row, ",
+                in.b(lines).address("%b", w.times(first, "%b.row")), ", i64 %b.row, i64 %b.jump, ",
                 tiles.type(), " %beta, ptr ", in.c(lines).address(c(from), first), ", i64 %c.row)");
     }
 }

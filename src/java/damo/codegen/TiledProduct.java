@@ -17,6 +17,8 @@ final class TiledProduct {
     private static final int CHUNKS = 2;
     /** So many tiles of rows are many for a chunk. */
     private static final int MANY = 4;
+    /** Up to so many rows B in panels is read along k where it lies. */
+    private static final int FEW_ROWS = 8;
     /** Up to so many tiles above each other, B is read where it lies. */
     private static final int FEW_TILES = 1;
     /** Up to so many terms a transposed A is read where it lies. */
@@ -50,13 +52,15 @@ final class TiledProduct {
         String scratch = Scratch.require(outside, vectorBits);
         String parallel = Parallel.require(outside, vectorBits);
         String few = in.tiles().t().floating() ? ShortProduct.require(outside, in) : null;
+        String panels = in.tiles().t().floating() && in.plain()
+                ? ShortProduct.requirePanels(outside, in) : null;
         String attributes = Attributes.text(vectorBits);
         String declared = outside.declarations() + declarations(in);
         List<LlvmModule.Text> texts = new ArrayList<>();
         texts.add(new LlvmModule.Text(declared + TilePacking.declarations(in)
                 + TileBlocks.declaration(in) + TileBlocks.part(in, scratch)
                 + TilePacking.pack(in) + new TiledProduct(in).chunk()
-                + new TiledProduct(in).tails() + new TiledProduct(in).product(parallel, few)
+                + new TiledProduct(in).tails() + new TiledProduct(in).product(parallel, few, panels)
                 + attributes, LlvmModule.Kind.STEPS));
         texts.add(new LlvmModule.Text(declared + TilePacking.loops(in) + TileBlocks.panel(in)
                 + attributes, LlvmModule.Kind.FINISHED));
@@ -120,17 +124,32 @@ final class TiledProduct {
 
     // ## The product
 
-    private String product(String parallel, String few) {
+    private String product(String parallel, String few, String panels) {
         lines.slot("%job", "[" + TileJob.WORDS + " x i64]");
         String some = w.both(w.is("sgt", "%m", "0"), w.is("sgt", "%n", "0"));
         String calls = lines.value("icmp ne ptr %tail, null");
-        lines.either(some, () -> lines.either(few == null ? "false" : w.both(w.is("eq", "%panels",
-                "0"), ShortProduct.fits(lines, tiles, "%terms")), () -> {
-            few(few);
-            lines.when(calls, () -> tail("%tail", "%context", "0", "%m"));
-        }, () -> {
+        Runnable finished = () -> lines.when(calls, () -> tail("%tail", "%context", "0", "%m"));
+        Runnable large = () -> {
             describe();
             split(parallel, calls);
+        };
+        lines.either(some, () -> lines.either(few == null ? "false" : w.both(w.is("eq", "%panels",
+                "0"), ShortProduct.fits(lines, tiles, "%terms")), () -> {
+            few(few, "%b.row, i64 %b.col", "");
+            finished.run();
+        }, () -> {
+            if (panels == null) {
+                large.run();
+            } else {
+                lines.either(fewInPanels(), () -> {
+                    String turned = w.is("eq", "%b.row", "1");
+                    String columns = Integer.toString(tiles.columns());
+                    few(panels, w.pick(turned, "1", columns) + ", i64 "
+                            + w.pick(turned, columns, "1"), ", i64 " + w.times(w.pick(turned, "%n",
+                            "%terms"), columns));
+                    finished.run();
+                }, large);
+            }
         }), () -> lines.when(w.both(calls, w.is("sgt", "%m", "0")),
                 () -> tail("%tail", "%context", "0", "%m")));
         lines.add("ret void");
@@ -142,11 +161,24 @@ final class TiledProduct {
     }
 
     /** What has few rows or columns is not worth packing. */
-    private void few(String function) {
+    private void few(String function, String bStrides, String more) {
         String type = tiles.type();
         lines.add("call void ", function, "(i64 %m, i64 %n, i64 %terms, ", type, " %factor, ptr %a,"
-                + " i64 %a.row, i64 %a.col, ptr %b, i64 %b.row, i64 %b.col, ", type,
-                " %beta, ptr %c, i64 %c.row, i64 %threads)");
+                + " i64 %a.row, i64 %a.col, ptr %b, i64 ", bStrides, ", ", type,
+                " %beta, ptr %c, i64 %c.row, i64 %threads", more, ")");
+    }
+
+    /**
+     * Whether B alone lies in panels, and rows are too few: to turn it for them, or for the sums of
+     * a tile to wait for each other.
+     */
+    private String fewInPanels() {
+        String dots = w.both(w.both(w.is("eq", "%b.row", "1"), w.is("eq", "%a.col", "1")),
+                w.both(w.is("sle", "%m", Integer.toString(FEW_ROWS)),
+                        w.is("sgt", "%terms", Integer.toString(tiles.columns()))));
+        String one = w.both(w.is("eq", "%b.col", "1"), w.is("eq", "%m", "1"));
+        String line = w.both(one, w.is("ne", "%b.row", "1"));
+        return w.both(w.is("eq", "%panels", "2"), w.either(dots, line));
     }
 
     private String bit(int number) {
