@@ -1,6 +1,6 @@
 (ns damo.hostile.products-test
-  "Products of any strides, offsets and batches, dense, turned, repeated, overlapping or far apart,
-  against three loops: on memory that ends at a guard, on one thread and several.
+  "Products of any dtypes, strides, offsets and batches, dense, turned, repeated, overlapping or far
+  apart, against three loops: on memory that ends at a guard, on one thread and several.
   DAMO_ATTACKS sets their number."
   (:require [clojure.test :refer [deftest is]]
             [damo.hostile.guard :as guard]
@@ -45,6 +45,13 @@
     (+ 1 offset (reduce + (for [[extent stride] axes :when (< 1 extent)]
                             (* (dec extent) stride))))))
 
+(def ^:private operands
+  "The dtypes that A and B of a product may have."
+  {:f64 [:f64], :f32 [:f32 :f32 :f32 :f16 :bf16], :i32 [:i32 :i32 :i16 :i8 :u8]
+   :i64 [:i64 :i64 :i32 :i16 :i8 :u8]})
+
+(defn- whole? [dtype] (contains? #{:i32 :i64} dtype))
+
 (defn- drawn
   "A gemm step and the sizes of its buffers."
   [^Random random]
@@ -54,7 +61,8 @@
         batch (vec (for [extent (repeatedly (pick random [0 0 0 1 2])
                                             #(pick random [0 1 2 3 5]))]
                      {:extent extent}))
-        dtype (pick random [:f32 :f64])
+        dtype (pick random [:f32 :f32 :f64 :i32 :i64])
+        factor #(if (whole? dtype) (long (* 2 (double %))) %)
         operand (fn [buffer r c output?]
                   {:buffer buffer, :offset (pick random [0 0 0 3])
                    :strides (strides random r c output?)})
@@ -66,9 +74,9 @@
         room (fn [{:keys [offset strides]} r c at]
                (reach (into (mapv vector [r c] strides) (map (juxt :extent at)) batch) offset))]
     {:step {:do :gemm, :dtype dtype, :m m, :n n, :k k, :a a, :b b, :c c, :batch batch
-            :alpha (pick random [1.0 1.0 -0.5 0.0]), :beta (pick random [0.0 0.0 1.0 -0.5])}
-     :dtypes [(pick random (if (= dtype :f32) [:f32 :f32 :f32 :f16 :bf16] [:f64]))
-              (pick random (if (= dtype :f32) [:f32 :f32 :f32 :f16 :bf16] [:f64])) dtype]
+            :alpha (factor (pick random [1.0 0.5 -0.5 0.0]))
+            :beta (factor (pick random [0.0 0.0 0.5 1.0 -0.5]))}
+     :dtypes [(pick random (operands dtype)) (pick random (operands dtype)) dtype]
      :sizes [(room a m k :a) (room b k n :b) (room c m n :c)]}))
 
 (defn- program [{:keys [step dtypes sizes]}]
@@ -77,32 +85,55 @@
 
 ;; ## Meaning
 
+(defn- at
+  "Where element (i, j) of an operand lies, behind a shift: an axis of one element has any stride."
+  ^long [shift [row col] i j]
+  (let [along (fn [i stride] (if (zero? (long i)) 0 (* (long i) (long stride))))]
+    (+ (long shift) (long (along i row)) (long (along j col)))))
+
+(defn- shifts
+  "Where A, B and C of each product of the batch begin, in order."
+  [{:keys [a b c batch]}]
+  (reduce (fn [shifts {:keys [extent] :as loop}]
+            (for [shift shifts, e (range extent)]
+              (mapv (fn [x s] (+ x (* e s))) shift (map loop [:a :b :c]))))
+          [(mapv :offset [a b c])] batch))
+
 (defn- by-loops
-  "C after the step; what C holds is not looked at where beta is 0."
-  [{:keys [m n k alpha beta a b c batch]} [^doubles av ^doubles bv cv]]
+  "C after the step, of floats; what C holds is not looked at where beta is 0."
+  [{:keys [m n k alpha beta a b c] :as step} [^doubles av ^doubles bv cv]]
   (let [cv (double-array cv), alpha (double alpha), beta (double beta), k (long k)
-        shifts (reduce (fn [shifts {:keys [extent] :as loop}]
-                         (for [shift shifts, e (range extent)]
-                           (mapv (fn [x s] (+ x (* e s))) shift (map loop [:a :b :c]))))
-                       [(mapv :offset [a b c])] batch)
-        [[ar ac] [br bc] [cr cc]] (map :strides [a b c])
-        far (fn [i stride] (if (zero? (long i)) 0 (* (long i) (long stride))))]
-    (doseq [[sa sb sc] shifts, i (range m), j (range n)
-            :let [from (+ (long sa) (long (far i ar))), to (+ (long sb) (long (far j bc)))
-                  at (int (+ (long sc) (long (far i cr)) (long (far j cc))))
+        [a b c] (map :strides [a b c])]
+    (doseq [[sa sb sc] (shifts step), i (range m), j (range n)
+            :let [p (int (at sc c i j))
                   sum (loop [l 0, sum 0.0]
                         (if (< l k)
-                          (recur (inc l) (+ sum (* (aget av (+ from (long (far l ac))))
-                                                   (aget bv (+ to (long (far l br)))))))
+                          (recur (inc l) (+ sum (* (aget av (at sa a i l)) (aget bv (at sb b l j)))))
                           sum))]]
-      (aset cv at (+ (* alpha (double sum))
-                     (if (zero? beta) 0.0 (* beta (aget cv at))))))
+      (aset cv p (+ (* alpha (double sum)) (if (zero? beta) 0.0 (* beta (aget cv p))))))
+    (vec cv)))
+
+(defn- by-whole-loops
+  "The same of whole numbers, whose sums wrap."
+  [{:keys [dtype m n k alpha beta a b c] :as step} [^longs av ^longs bv cv]]
+  (let [cv (long-array cv), k (long k), [a b c] (map :strides [a b c])
+        wrap (if (= dtype :i32) #(long (unchecked-int %)) long)]
+    (doseq [[sa sb sc] (shifts step), i (range m), j (range n)
+            :let [p (int (at sc c i j))
+                  sum (loop [l 0, sum 0]
+                        (if (< l k)
+                          (recur (inc l)
+                                 (unchecked-add sum (unchecked-multiply (aget av (at sa a i l))
+                                                                        (aget bv (at sb b l j)))))
+                          sum))]]
+      (aset cv p (long (wrap (unchecked-add (unchecked-multiply (long alpha) (long sum))
+                                            (unchecked-multiply (long beta) (aget cv p)))))))
     (vec cv)))
 
 ;; ## Running
 
 (defn- write! [t values]
-  (with-open [from (Tensor/of (double-array values) (.dtype ^Tensor t) true)]
+  (with-open [from (Tensor/of values (.dtype ^Tensor t) true)]
     (.copyFrom (.segment ^Tensor t) (.segment from))))
 
 (defn- called
@@ -117,15 +148,24 @@
       (.setAtIndex failure ValueLayout/JAVA_LONG FailureRecord/THREADS (long threads))
       (calling/invoke (.entry code) table dims failure 1))))
 
-(defn- numbers [^Random random n] (double-array (repeatedly n #(- (.nextInt random 9) 4))))
+(defn- numbers
+  "n numbers of a dtype: any whole ones, or small ones as floats, whose products are exact."
+  [^Random random dtype n]
+  (case dtype
+    (:i64 :i32 :i16 :i8 :u8)
+    (long-array (repeatedly n #(let [x (.nextLong random)]
+                                 (case dtype :i64 x, :i32 (unchecked-int x), :i16 (unchecked-short x)
+                                       :i8 (unchecked-byte x), :u8 (bit-and 255 x)))))
+    (double-array (repeatedly n #(- (.nextInt random 9) 4)))))
 
 (defn- failure
   "What is wrong with the products of that seed; nil when nothing is."
   [seed]
   (let [random (Random. seed), {:keys [step dtypes sizes] :as form} (drawn random)
-        values (mapv #(numbers random %) sizes)
-        before (if (zero? (double (:beta step))) (repeat (sizes 2) ##NaN) (values 2))
-        expected (by-loops step (assoc values 2 before))
+        values (mapv #(numbers random %1 %2) dtypes sizes), whole (whole? (:dtype step))
+        before (if (or whole (not (zero? (double (:beta step))))) (values 2)
+                   (double-array (sizes 2) ##NaN))
+        expected ((if whole by-whole-loops by-loops) step (assoc values 2 before))
         memory (mapv #(guard/guarded (DType/of (name %1)) [%2]) dtypes sizes)
         tensors (mapv guard/tensor memory)]
     (try
@@ -134,7 +174,7 @@
         (first (for [threads [1 2 3]
                      :let [_ (write! (tensors 2) before)
                            status (called code tensors threads)
-                           got (mapv double (flatten @(tensors 2)))]
+                           got (vec (flatten @(tensors 2)))]
                      :when (not (and (= 0 status) (every? guard/intact? memory)
                                      (every? true? (map #(or (== %1 %2) (= (str %1) (str %2)))
                                                         expected got))))]
