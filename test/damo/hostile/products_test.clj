@@ -75,7 +75,7 @@
                (reach (into (mapv vector [r c] strides) (map (juxt :extent at)) batch) offset))]
     {:step {:do :gemm, :dtype dtype, :m m, :n n, :k k, :a a, :b b, :c c, :batch batch
             :alpha (factor (pick random [1.0 0.5 -0.5 0.0]))
-            :beta (factor (pick random [0.0 0.0 0.5 1.0 -0.5]))}
+            :beta (factor (pick random [0.0 0.0 1.0 1.0 -1.0]))}
      :dtypes [(pick random (operands dtype)) (pick random (operands dtype)) dtype]
      :sizes [(room a m k :a) (room b k n :b) (room c m n :c)]}))
 
@@ -108,7 +108,8 @@
             :let [p (int (at sc c i j))
                   sum (loop [l 0, sum 0.0]
                         (if (< l k)
-                          (recur (inc l) (+ sum (* (aget av (at sa a i l)) (aget bv (at sb b l j)))))
+                          (recur (inc l) (+ sum (* (aget av (at sa a i l))
+                                                   (aget bv (at sb b l j)))))
                           sum))]]
       (aset cv p (+ (* alpha (double sum)) (if (zero? beta) 0.0 (* beta (aget cv p))))))
     (vec cv)))
@@ -154,8 +155,9 @@
   (case dtype
     (:i64 :i32 :i16 :i8 :u8)
     (long-array (repeatedly n #(let [x (.nextLong random)]
-                                 (case dtype :i64 x, :i32 (unchecked-int x), :i16 (unchecked-short x)
-                                       :i8 (unchecked-byte x), :u8 (bit-and 255 x)))))
+                                 (case dtype
+                                   :i64 x, :i32 (unchecked-int x), :i16 (unchecked-short x)
+                                   :i8 (unchecked-byte x), :u8 (bit-and 255 x)))))
     (double-array (repeatedly n #(- (.nextInt random 9) 4)))))
 
 (defn- failure

@@ -3,10 +3,10 @@
   that is not finite, 0 · ∞ is NaN, although the value that was not chosen has no influence: the
   gradient of where(x < 7, x, sqrt(x - 7)) at 5. So a contribution to what lies below a choice is
   computed from u and masked afterwards: [:where c [:mul u slope] 0]. What reads some elements of an
-  array, as slice and take do, has a gradient among zeros, [:inc-at zeros i u]: of it u is multiplied
-  by the slopes at these elements, [:inc-at zeros i [:mul u [:take slope i]]]. In: a node, its
-  gradient, the template of its contribution. Out: the id of the contribution. Forward mode needs
-  none of this: there the choice comes last."
+  array, as slice and take do, has a gradient among zeros, [:inc-at zeros i u]: of it u is
+  multiplied by the slopes at these elements, [:inc-at zeros i [:mul u [:take slope i]]]. In: a
+  node, its gradient, the template of its contribution. Out: the id of the contribution. Forward
+  mode needs none of this: there the choice comes last."
   (:require [damo.data.graph :as graph]
             [damo.data.type :as type]
             [damo.diff.node :as node]
@@ -40,7 +40,7 @@
     (node/emit-template! b from {'?y y} [:broadcast-to {:shape shape} '?y])))
 
 (defn- both
-  "What two summands are, when f says that they are the same but for the gradients: that of the sum."
+  "What two summands are, when f says that it is the same but for the gradients: that of the sum."
   [b id f]
   (let [[op _ x y] (graph/node b id)]
     (when (= op :add)
