@@ -291,6 +291,17 @@ lib("ln", np_ln, jax_ln, torch_ln)
 lib("lngrad", None, lambda x, g, b, u: jax.grad(lambda *p: J.sum(u * jax_ln(*p)), (0, 1, 2))(x, g, b), torch_lngrad)
 
 lib("transpose", lambda x: np.ascontiguousarray(x.T), lambda x: x.T, lambda x: x.t().contiguous())
+for name, axes in (("permute021", (0, 2, 1)), ("permute210", (2, 1, 0))):
+    lib(name, lambda x, a=axes: np.ascontiguousarray(x.transpose(a)), lambda x, a=axes: x.transpose(a),
+        lambda x, a=axes: x.permute(a).contiguous())
+lib("roll1", lambda x: np.roll(x, 3, 1), lambda x: J.roll(x, 3, 1), lambda x: torch.roll(x, 3, 1))
+lib("pad", lambda x: np.pad(x, ((1, 2), (3, 4))), lambda x: J.pad(x, ((1, 2), (3, 4))),
+    lambda x: F.pad(x, (3, 4, 1, 2)))
+lib("repeat0", lambda x: np.repeat(x, 3, 0), lambda x: J.repeat(x, 3, 0),
+    lambda x: torch.repeat_interleave(x, 3, 0))
+lib("tile", lambda x: np.tile(x, (2, 3)), lambda x: J.tile(x, (2, 3)), lambda x: torch.tile(x, (2, 3)))
+lib("any1", lambda x: (x > 0.9).any(1), lambda x: (x > 0.9).any(1), lambda x: (x > 0.9).any(1))
+lib("prod1", lambda x: x.prod(1), lambda x: x.prod(1), lambda x: x.prod(1))
 lib("addt", lambda x, y: x + y.T, lambda x, y: x + y.T, lambda x, y: x + y.t())
 lib("expt", lambda x: np.exp(x.T, order="C"), lambda x: J.exp(x.T), lambda x: torch.exp(x.t().contiguous()))
 lib("multsum", lambda x, y: (x * y.T).sum(), lambda x, y: (x * y.T).sum(), lambda x, y: (x * y.t()).sum())

@@ -26,6 +26,8 @@
    "max1"   (kernel '[[m n]] [:in 1] #(d/max % :axis 1))
    "argmax0" (kernel '[[m n]] [:in 1] #(d/argmax % :axis 0))
    "argmax1" (kernel '[[m n]] [:in 1] #(d/argmax % :axis 1))
+   "any1"   (kernel '[[m n]] [:in 1] #(d/any (d/gt % 0.9) :axis 1))
+   "prod1"  (kernel '[[m n]] [:in 1] #(d/prod % :axis 1))
    "var0"   (kernel '[[m n]] [:in 4] #(d/var % :axis 0))
    "var1"   (kernel '[[m n]] [:in 4] #(d/var % :axis 1))})
 
@@ -65,7 +67,13 @@
     (d/sub table (d/mul 0.01 (d/grad loss table)))))
 
 (def ^:private moves
-  {"transpose" (kernel '[[m n]] [:in 0] d/transpose)
+  {"transpose" (kernel '[[:t [m n]]] [:in 0] d/transpose)
+   "permute021" (kernel '[[m n k]] [:in 0] #(d/transpose % :axes [0 2 1]))
+   "permute210" (kernel '[[m n k]] [:in 0] #(d/transpose % :axes [2 1 0]))
+   "roll1"     (kernel '[[m n]] [:in 0] #(d/roll % :shift 3 :axis 1))
+   "pad"       (kernel '[[m n]] [:out 0] #(d/pad % [[1 2] [3 4]]))
+   "repeat0"   (kernel '[[m n]] [:out 0] #(d/repeat % 3 :axis 0))
+   "tile"      (kernel '[[m n]] [:out 0] #(d/tile % [2 3]))
    "addt"      (kernel '[[m n] [n m]] [:in 1] #(d/add %1 (d/transpose %2)))
    "expt"      (kernel '[[m n]] [:in (flops-of :exp)] #(d/exp (d/transpose %)))
    "multsum"   (kernel '[[m n] [n m]] [:in 2] #(d/sum (d/mul %1 (d/transpose %2))))

@@ -8,7 +8,9 @@
 (set! *warn-on-reflection* true)
 
 (def ^:private extents
-  (for [n [0 1 2 3 10 31 32 33 64 65], m [1 31 32 64 193 700] :when (< (* m n) 9000)] [m n]))
+  (concat
+   [[1 2048] [4 2049] [3 5000]]
+   (for [n [0 1 2 3 10 31 32 33 64 65], m [1 31 32 64 193 700] :when (< (* m n) 9000)] [m n])))
 
 (defn- matrix [dtype m n]
   (let [x (fn [k] (case dtype

@@ -1,8 +1,9 @@
 (ns damo.compile.lower.narrow
   "Reductions over the rows of a matrix whose rows are short: a loop over ten columns has no whole
   vector. Many rows at once are one long line, accumulated into as long a local array, which is
-  added up at the end; rows that are left over are done as before. How many rows, the extents say
-  when the kernel runs, so that wide rows are left alone. Kernel body in, kernel body out."
+  added up at the end; rows that are left over are done one by one. How many rows, the extents say
+  when the kernel runs. Rows that are so wide that their sums do not stay in the nearest cache are
+  done by blocks of columns, each for all rows. Kernel body in, kernel body out."
   (:require [damo.compile.lower.collapse :as collapse]
             [damo.data.type :as type])
   (:import [damo Limits]))
@@ -12,6 +13,8 @@
 (def ^:private unit "The rows of a line are a multiple of so many, and its elements too." 32)
 
 (def ^:private longest "The elements of a line at most." 2048)
+
+(def ^:private block "The columns of a block: as many sums in :f64 are a part of the cache." 2048)
 
 (def ^:private combines #{:add :mul :maximum :minimum :and :or})
 
@@ -111,15 +114,74 @@
              :let [:let p (rewritten load index)]
              :store [:store p (put nest index 0 at) (rewritten load value)])))))
 
-(defn- of-rest
-  "The statements of an element of the rows from `done` on."
-  [{:keys [row column body] :as nest} done]
-  (let [index #(put nest % [:+ done row] column)]
-    (vec (for [[head p i value] body
-               :let [load (fn [[_ q i]] [:load q (index i)])]]
-           (case head
-             :let [:let p (rewritten load i)]
-             :store [:store p (index i) (rewritten load value)])))))
+(defn- of-row
+  "{:lets :stores :sums} of an element at a row and a column: statements, and {[p index op] value}."
+  [{:keys [body] :as nest} at-row at-column suffix]
+  (let [at #(put nest % at-row at-column), load (fn [[_ q i]] [:load q (at i)])]
+    (reduce (fn [parts [head p i value :as s]]
+              (if-let [[p index op value] (sum nest s)]
+                (assoc-in parts [:sums [p (at index) op]] (rewritten load value))
+                (case head
+                  :let (update parts :lets conj [:let p (rewritten load i)])
+                  :store (update parts :stores conj [:store p (at i) (rewritten load value)]))))
+            {:lets [], :stores [], :sums {}} (renamed suffix body))))
+
+(defn- of-rows
+  "The statements of the elements at some rows and a column; `suffix` makes their names."
+  [nest at-rows at-column suffix]
+  (let [all (map-indexed #(of-row nest %2 at-column (str suffix (when (< 0 %1) %1))) at-rows)]
+    (-> (into [] (mapcat :lets) all)
+        (into (mapcat :stores) all)
+        (into (for [[[p at op :as k]] (:sums (first all))]
+                [:store p at (reduce #(vector op %1 (get-in %2 [:sums k])) [:load p at] all)])))))
+
+(def ^:private together "The rows that are added up before the sum is written." 4)
+
+(defn- by-rows
+  "The loops over the rows from `done` on around one over columns, (f rows suffix) its statements."
+  [{:keys [row rows]} done column extent suffix f]
+  (let [r (symbol (str row suffix)), from #(if (= 0 done) % [:+ done %])
+        rows (if (= 0 done) rows [:- rows done])
+        full (if (integer? rows) (quot rows together) [:quot rows together])
+        left (if (integer? rows) (mod rows together) [:mod rows together])
+        c #(symbol (str column suffix %))]
+    (cond-> []
+      (not= 0 full)
+      (conj [:for r full
+             (into [:for (c ".f") extent]
+                   (f (map #(from [:+ [:* together r] %]) (range together)) (c ".f")
+                      (str suffix ".f")))])
+      (not= 0 left)
+      (conj [:for (symbol (str r ".o")) left
+             (into [:for (c ".o") extent]
+                   (f [(from [:+ (if (integer? full) (* together full) [:* together full])
+                              (symbol (str r ".o"))])]
+                      (c ".o") (str suffix ".o")))]))))
+
+(def ^:private most-near
+  "The elements of a matrix that is done by columns: of more, which lie in no cache, each row is
+  read in one go."
+  (bit-shift-left 1 22))
+
+(defn- by-columns
+  "The loops over the rows from `done` on: by blocks of columns, then for columns that are left."
+  [{:keys [column rows width] :as nest} done]
+  (let [near (if (every? integer? [rows width])
+               (if (<= (* rows width) most-near) 1 0)
+               [:min 1 [:max 0 [:- (inc most-near) (type/dim* rows width)]]])
+        all (type/dim-quot width block), b (symbol (str column ".c"))
+        count (cond (or (= 0 all) (= 0 near)) 0, (= 1 near) all, :else [:* near all])
+        first-left (if (= 0 count) 0 [:* block count])]
+    (cond-> []
+      (not= 0 count)
+      (conj (into [:for b count]
+                  (by-rows nest done column block ".d"
+                           (fn [rows c suffix]
+                             (of-rows nest rows [:+ [:* block b] c] suffix)))))
+      true
+      (into (by-rows nest done column (if (= 0 count) width [:- width first-left]) ""
+                     (fn [rows c suffix]
+                       (of-rows nest rows (if (= 0 count) c [:+ first-left c]) suffix)))))))
 
 (defn- sizes
   "{:lines rows of a line, :line its elements, :blocks so many lines}, of a room of so many
@@ -170,17 +232,17 @@
 (defn- by-lines
   "The statements in the place of a nest: lines where there is a whole one, then the rows that are
   left."
-  [{:keys [row column width sums rows] :as nest} dtypes init {:keys [lines line blocks] :as sizes}]
+  [{:keys [column sums] :as nest} dtypes init {:keys [lines line blocks] :as sizes}]
   (let [named #(symbol (str column %)), b (named ".b"), j (named ".j")
         loads (concat (map (fn [[p index]] [:load p index]) sums) (repeated nest))
         locals (zipmap loads (map #(named (str ".t" %)) (range)))
         done [:* blocks lines]]
-    [(-> [:if [:gt [:size blocks] [:const :i64 0]]]
-         (into (prepared nest dtypes init sizes locals))
-         (conj [:for b blocks
-                (into [:for j line] (of-line nest locals [:+ [:* b line] j] j))])
-         (into (added-up nest sizes locals)))
-     [:for row [:- rows done] (into [:for column width] (of-rest nest done))]]))
+    (into [(-> [:if [:gt [:size blocks] [:const :i64 0]]]
+               (into (prepared nest dtypes init sizes locals))
+               (conj [:for b blocks
+                      (into [:for j line] (of-line nest locals [:+ [:* b line] j] j))])
+               (into (added-up nest sizes locals)))]
+          (by-columns nest done))))
 
 (defn- room
   "How many elements of each local array fit: a power of two."
@@ -202,9 +264,10 @@
   (let [{:keys [sums rows width] :as nest} (nest-of s)
         loads (when nest (concat (map (fn [[p]] [:load p]) sums) (repeated nest)))
         room (when nest (room dtypes loads)), sizes (when room (sizes nest room))]
-    (if (and sizes (known? rows) (known? width) (every? init (map first sums)))
-      (by-lines nest dtypes init (assoc sizes :room room))
-      [s])))
+    (cond (not (and nest (known? rows) (known? width))) [s]
+          (and sizes (every? init (map first sums)))
+          (by-lines nest dtypes init (assoc sizes :room room))
+          :else (by-columns nest 0))))
 
 (defn lines
   "A kernel body in which sums over short rows run along many of them. `dtypes` gives that of a
