@@ -112,7 +112,7 @@
             bound (into (vec args) (map first bindings))
             used (reduce into (names return) (map (comp names second) bindings))]
         (is (= (:args (instructions f)) (count args)))
-        (is (set/subset? (set (keys definition)) #{:args :let :return :ulp :why}))
+        (is (set/subset? (set (keys definition)) #{:args :let :near :return :ulp :why}))
         (is (apply distinct? bound) "a name is bound once")
         (is (= (set bound) used) "every name is bound, and used")
         (is (<= 0.5 ulp (highest-ulp f)))
@@ -141,6 +141,11 @@
    :circular [[0.0 0.0 0.0 0.0] [-0.0 0.0 0.0 -0.0] [0.0 1.0 0.0 1.0] [0.0 3.0 0.0 -1.0]
               [0.0 -1.0 0.0 -1.0] [inf 0.0 0.0 nan] [1e-30 0.0 0.0 1e-30] [-0.0 0.0 1.0 -0.0]
               [inf 0.0 1.0 nan]]
+   :circular-near [[0.0 0.0 0.0 0.0] [-0.0 0.0 0.0 -0.0] [0.0 1.0 0.0 1.0] [0.0 3.0 0.0 -1.0]
+                   [inf 0.0 0.0 nan] [1e-30 0.0 0.0 1e-30] [-0.0 0.0 1.0 -0.0] [nan 1.0 1.0 nan]]
+   :float-mod [[7.5 2.0 1.5] [-7.5 2.0 0.5] [7.5 -2.0 -0.5] [0.0 -1.0 -0.0] [-0.0 1.0 0.0]
+               [1.0 0.0 nan] [inf 1.0 nan] [5.0 inf 5.0] [-5.0 inf inf] [nan 1.0 nan] [1.0 nan nan]
+               [-6.0 3.0 0.0]]
    :log1p-sum [[0.0 0.0 0.0] [-1.0 0.0 (- inf)] [inf 0.0 inf] [-2.0 0.0 nan] [1e-30 0.0 1e-30]]
    :erf (odd-rows [inf 1.0] [30.0 1.0])
    :erfc [[0.0 1.0] [-0.0 1.0] [inf 0.0] [(- inf) 2.0] [30.0 0.0] [-30.0 2.0]]
@@ -213,7 +218,7 @@
 (def ^:private random-domain
   "The half-width of the interval about 0 from which a third of a function's samples come."
   {:exp 110.0 :exp2 155.0 :expm1 95.0 :sigmoid 110.0 :softplus 110.0 :sinh 92.0 :cosh 92.0
-   :tanh 12.0 :asin 1.0 :acos 1.0 :atanh 1.0 :sin 50.0 :cos 50.0 :tan 50.0
+   :tanh 12.0 :asin 1.0 :acos 1.0 :atanh 1.0 :circular-near 3e4 :sin 50.0 :cos 50.0 :tan 50.0
    :gamma 180.0 :gammaln 10.0 :psi 10.0 :trigamma 10.0 :j0 12.0 :j1 12.0 :i0 90.0 :i1 90.0
    :i0e 12.0 :i1e 12.0 :erf 6.0 :erfc 27.5 :erfcx 27.0 :erfinv 1.0
    :erfcinv 2.0 :ndtr 38.0 :log-ndtr 38.0})
@@ -244,7 +249,10 @@
 
 (defn- second-argument [^SplittableRandom random dtype f x]
   (case f
-    :circular (double (.nextInt random -5 6))
+    (:circular :circular-near) (double (.nextInt random -5 6))
+    :float-mod (let [y (* (double x) (Math/scalb (.nextDouble random -1.0 1.0)
+                                                 (.nextInt random -60 4)))]
+                 (if (< 1e-37 (abs y) 1e37) y 3.0))
     :log1p-sum (* (- (.nextDouble random) 0.5) (min (abs x) (abs (+ 1.0 x)))
                   (Math/scalb 1.0 (int (if (= dtype :f32) -23 -52))))
     :pow (let [limit (if (= dtype :f32) 104.0 746.0)
@@ -278,6 +286,8 @@
        (let [random (SplittableRandom. 42)]
          (cond (parts-of-incomplete f) (repeatedly 100 #(samples/incomplete random f))
                (betas f) (repeatedly 40 #(samples/beta random f))
+               (= f :circular-near) (filter #(< (abs (double (first %))) 30000.0)
+                                            (general-samples f dtype))
                (= f :erfinv-slope) (repeatedly 100 (fn [] [(.nextDouble random 0.01 15.0)]))
                :else (general-samples f dtype)))))
 

@@ -109,6 +109,8 @@ attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536"
 !6 = !{!"llvm.loop.vectorize.width", i32 16}
 !3 = distinct !{!3, !4}
 !7 = distinct !{!7, !4, !6}
+!8 = distinct !{!8, !9}
+!9 = !{!"llvm.loop.interleave.count", i32 2}
 
 declare hidden void @k.k.df9c74b0ff98c518(ptr nocapture, ptr nocapture readonly, i64, i64) nounwind
 declare void @damo.ranges(ptr, i64)
@@ -161,3 +163,5 @@ attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536"
 !6 = !{!"llvm.loop.vectorize.width", i32 16}
 !3 = distinct !{!3, !4}
 !7 = distinct !{!7, !4, !6}
+!8 = distinct !{!8, !9}
+!9 = !{!"llvm.loop.interleave.count", i32 2}

@@ -26,6 +26,8 @@ attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536"
 !6 = !{!"llvm.loop.vectorize.width", i32 16}
 !3 = distinct !{!3, !4}
 !7 = distinct !{!7, !4, !6}
+!8 = distinct !{!8, !9}
+!9 = !{!"llvm.loop.interleave.count", i32 2}
 
 define hidden void @k.last.dc63a7b767d628b0(ptr noalias nocapture readonly %p0, ptr noalias nocapture writeonly %p1, ptr noalias nocapture writeonly %p2, i64 %d.m) #0 {
 entry:
@@ -51,6 +53,8 @@ attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536"
 !6 = !{!"llvm.loop.vectorize.width", i32 16}
 !3 = distinct !{!3, !4}
 !7 = distinct !{!7, !4, !6}
+!8 = distinct !{!8, !9}
+!9 = !{!"llvm.loop.interleave.count", i32 2}
 
 
 define internal void @k.next.50fd08a5d87b5b3a(ptr noalias nocapture readonly %p0, ptr noalias nocapture readonly %p1, ptr noalias nocapture writeonly %p2, ptr noalias nocapture writeonly %p3) #1 {
@@ -155,6 +159,8 @@ attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536"
 !6 = !{!"llvm.loop.vectorize.width", i32 16}
 !3 = distinct !{!3, !4}
 !7 = distinct !{!7, !4, !6}
+!8 = distinct !{!8, !9}
+!9 = !{!"llvm.loop.interleave.count", i32 2}
 
 declare hidden void @k.first.3a6f87aebc30e711(ptr nocapture readonly, ptr nocapture writeonly, ptr nocapture writeonly) nounwind memory(argmem: readwrite)
 declare hidden i32 @damo_loop.0(ptr, ptr, ptr, ptr, ptr, ptr)
@@ -241,3 +247,5 @@ attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536"
 !6 = !{!"llvm.loop.vectorize.width", i32 16}
 !3 = distinct !{!3, !4}
 !7 = distinct !{!7, !4, !6}
+!8 = distinct !{!8, !9}
+!9 = !{!"llvm.loop.interleave.count", i32 2}

@@ -50,3 +50,5 @@ attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536"
 !6 = !{!"llvm.loop.vectorize.width", i32 16}
 !3 = distinct !{!3, !4}
 !7 = distinct !{!7, !4, !6}
+!8 = distinct !{!8, !9}
+!9 = !{!"llvm.loop.interleave.count", i32 2}

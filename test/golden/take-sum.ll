@@ -206,6 +206,8 @@ attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536"
 !6 = !{!"llvm.loop.vectorize.width", i32 16}
 !3 = distinct !{!3, !4}
 !7 = distinct !{!7, !4, !6}
+!8 = distinct !{!8, !9}
+!9 = !{!"llvm.loop.interleave.count", i32 2}
 
 declare hidden i32 @k.k.cca85521b2b8425d(ptr nocapture readonly, ptr nocapture readonly, ptr nocapture writeonly, i64, i64, i64, ptr nocapture) nounwind
 declare void @damo.ranges(ptr, i64)
@@ -267,3 +269,5 @@ attributes #2 = { nounwind "prefer-vector-width"="512" "warn-stack-size"="65536"
 !6 = !{!"llvm.loop.vectorize.width", i32 16}
 !3 = distinct !{!3, !4}
 !7 = distinct !{!7, !4, !6}
+!8 = distinct !{!8, !9}
+!9 = !{!"llvm.loop.interleave.count", i32 2}

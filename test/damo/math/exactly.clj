@@ -12,11 +12,6 @@
 
 (set! *warn-on-reflection* true)
 
-(def functions
-  "The oracle of each math function, by its keyword: it takes BigDecimals or floats."
-  (merge decimal/functions decimal-gamma/functions decimal-bessel/functions
-         decimal-incomplete/functions decimal-beta/functions))
-
 (def ^:private ^MathContext digits (MathContext. 60))
 
 (defn- whole [^BigDecimal x mode] (.setScale x 0 ^RoundingMode mode))
@@ -26,6 +21,13 @@
 (defn- floor-mod [^BigDecimal x ^BigDecimal y]
   (let [r (.remainder x y)]
     (if (or (zero? (.signum r)) (= (.signum r) (.signum y))) r (+ r y))))
+
+(def functions
+  "The oracle of each math function, by its keyword: it takes BigDecimals or floats."
+  (merge decimal/functions decimal-gamma/functions decimal-bessel/functions
+         decimal-incomplete/functions decimal-beta/functions
+         {:circular-near (:circular decimal/functions)
+          :float-mod (fn [x y] (floor-mod (BigDecimal. (double x)) (BigDecimal. (double y))))}))
 
 (def ^:private primitives
   {:add + :sub - :mul * :neg - :div quotient :mod floor-mod :abs abs

@@ -16,6 +16,9 @@ public final class Attributes {
     /** What it carries in a loop that is both. */
     static final String WIDE_MASKED_LOOP = ", !llvm.loop !7";
 
+    /** What it carries in a loop that has two of the widest vectors a round, as each waits long. */
+    static final String PAIRED_LOOP = ", !llvm.loop !8";
+
     private static final String LOOPS = """
             !0 = distinct !{!0, !1, !2}
             !1 = !{!"llvm.loop.vectorize.enable", i1 false}
@@ -47,6 +50,9 @@ public final class Attributes {
                 + "!5 = distinct !{!5, !6}\n"
                 + "!6 = !{!\"llvm.loop.vectorize.width\", i32 " + vectorBits / Float.SIZE + "}\n"
                 + (vectorBits < MASKS ? "!3 = distinct !{!3}\n!7 = distinct !{!7, !6}\n"
-                : "!3 = distinct !{!3, !4}\n!7 = distinct !{!7, !4, !6}\n");
+                + "!8 = distinct !{!8}\n"
+                : "!3 = distinct !{!3, !4}\n!7 = distinct !{!7, !4, !6}\n"
+                + "!8 = distinct !{!8, !9}\n"
+                + "!9 = !{!\"llvm.loop.interleave.count\", i32 2}\n");
     }
 }

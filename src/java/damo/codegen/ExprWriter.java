@@ -3,7 +3,6 @@ package damo.codegen;
 import damo.program.Instructions;
 import damo.program.Kernel;
 import damo.tensor.DType;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -28,6 +27,8 @@ final class ExprWriter {
     /** By name the values that are known to be ones of f16 or bf16. */
     private final Map<String, DType> stored = new HashMap<>();
     private final SizeWriter sizes;
+    /** The functions whose arguments are known to be near. */
+    private Set<Kernel.Apply> near = Set.of();
 
     ExprWriter(Lines lines, List<Kernel.Param> params, MathLibrary library) {
         this.lines = lines;
@@ -152,17 +153,33 @@ final class ExprWriter {
                 operands.toString(), ")");
     }
 
+    /** From now on the arguments of these functions, and of no others, are known to be near. */
+    void nearby(Set<Kernel.Apply> calls) {
+        near = calls;
+    }
+
+    /** Appends what gives an i1: whether the arguments of a function are near. */
+    String near(Kernel.Apply a) {
+        DType t = a.args().getFirst().dtype();
+        return lines.call("i1", library.when(NearLoop.function(a), t), Types.value(t), operands(a));
+    }
+
+    private String[] operands(Kernel.Apply a) {
+        return a.args().stream().map(this::write).toArray(String[]::new);
+    }
+
     private String apply(Kernel.Apply a, String flags) {
-        List<String> operands = new ArrayList<>(a.args().size());
-        for (Kernel.Expr arg : a.args()) {
-            operands.add(write(arg));
-        }
         DType t = a.args().get(a.op().equals("select") ? 1 : 0).dtype();
+        String[] operands = operands(a);
+        if (near.contains(a)) {
+            return lines.call(Types.value(t), library.near(NearLoop.function(a), t),
+                    Types.value(t), operands);
+        }
         if (Instructions.row(a.op()).math()) {
             return lines.call(Types.value(t), library.require(a.op(), t), Types.value(t),
-                    operands.toArray(String[]::new));
+                    operands);
         }
-        return Arithmetic.write(lines, a.op(), t, operands, flags);
+        return Arithmetic.write(lines, a.op(), t, List.of(operands), flags);
     }
 
     /** Appends the computation of an element's address; returns it. */

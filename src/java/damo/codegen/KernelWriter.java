@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * One kernel as a hidden LLVM function: a pointer for each parameter, an i64 for each dimension
@@ -174,11 +175,50 @@ final class KernelWriter {
             String count = lines.value("sub nsw i64 ", to, ", ", from);
             String whole = lines.value("and i64 ", count, ", ", Integer.toString(-Rest.ROUND));
             String end = lines.value("add nsw i64 ", from, ", ", whole);
-            rounds(s, variable, from, end, Rest.sort(s), body);
+            blocks(s, variable, from, end, body);
             rounds(s, variable + ".rest", end, to, Rest.ofEnds(s), body);
         } else {
-            rounds(s, variable, from, to, Rest.sort(s), body);
+            blocks(s, variable, from, to, body);
         }
+    }
+
+    /** Appends the rounds of a loop: those of each block as its arguments are. */
+    private void blocks(Kernel.For s, String variable, String from, String to, Runnable body) {
+        NearLoop near = NearLoop.of(s);
+        if (near == null) {
+            rounds(s, variable, from, to, Rest.sort(s), body);
+            return;
+        }
+        String last = Integer.toString(NearLoop.BLOCK - 1);
+        String count = lines.value("sub nsw i64 ", lines.value("add nsw i64 ", to, ", ", last),
+                ", ", from);
+        String blocks = lines.value("sdiv i64 ", count, ", ", Integer.toString(NearLoop.BLOCK));
+        String block = variable + ".block";
+        lines.loop(block, "0", blocks, worthwhile(s), "", () -> {
+            String start = lines.value("add nsw i64 ", from, ", ", lines.value("mul nsw i64 ",
+                    block, ", ", Integer.toString(NearLoop.BLOCK)));
+            String end = lines.call("i64", "llvm.smin.i64", "i64", to, lines.value(
+                    "add nsw i64 ", start, ", ", Integer.toString(NearLoop.BLOCK)));
+            lines.either(far(s, near, variable + ".look", start, end),
+                    () -> rounds(s, variable, start, end, Rest.sort(s), body), () -> {
+                exprs.nearby(near.calls());
+                rounds(s, variable + ".near", start, end, Rest.sort(s), body);
+                exprs.nearby(Set.of());
+            });
+        });
+    }
+
+    /** Appends what gives an i1: whether arguments of a block are not near. */
+    private String far(Kernel.For s, NearLoop near, String variable, String start, String end) {
+        String far = lines.slot(lines.fresh(), "i32");
+        lines.add("store i32 0, ptr ", far);
+        exprs.bind(s.var(), variable);
+        lines.loop(variable, start, end, null, "", () -> {
+            String one = lines.value("zext i1 ", near.far(lines, exprs), " to i32");
+            lines.add("store i32 ", lines.value("or i32 ", lines.value("load i32, ptr ", far),
+                    ", ", one), ", ptr ", far);
+        });
+        return lines.value("icmp ne i32 ", lines.value("load i32, ptr ", far), ", 0");
     }
 
     private void rounds(Kernel.For s, String variable, String from, String to, String sort,

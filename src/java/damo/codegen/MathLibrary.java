@@ -39,7 +39,27 @@ final class MathLibrary {
         String name = "damo." + op + "." + t.label();
         if (!functions.containsKey(name)) {
             functions.put(name, "");
-            functions.put(name, write(name, definition(op, t), t));
+            functions.put(name, write(name, definition(op, t), t, t));
+        }
+        return name;
+    }
+
+    /** The name of the function for arguments that are near, see {@link MathTable#near}. */
+    String near(String op, DType t) {
+        String name = "damo.near." + op + "." + t.label();
+        if (!functions.containsKey(name)) {
+            functions.put(name, write(name, MathTable.near(op, t).definition(), t, t));
+        }
+        return name;
+    }
+
+    /** The name of the function that says whether arguments are near. */
+    String when(String op, DType t) {
+        String name = "damo.when." + op + "." + t.label();
+        if (!functions.containsKey(name)) {
+            MathTable.Near near = MathTable.near(op, t);
+            functions.put(name, write(name, new MathTable.Definition(near.definition().args(),
+                    List.of(), near.when()), t, DType.BOOL));
         }
         return name;
     }
@@ -53,7 +73,7 @@ final class MathLibrary {
         return d;
     }
 
-    private String write(String name, MathTable.Definition d, DType t) {
+    private String write(String name, MathTable.Definition d, DType t, DType result) {
         Lines lines = new Lines();
         ExprWriter exprs = new ExprWriter(lines, List.of(), this);
         StringBuilder parameters = new StringBuilder();
@@ -66,8 +86,9 @@ final class MathLibrary {
         for (Kernel.Let let : d.lets()) {
             exprs.bind(let.name(), exprs.write(let.value()));
         }
-        lines.add("ret ", Types.value(t), " ", exprs.write(d.result()));
-        return "define internal " + Types.value(t) + " @" + name + "(" + parameters + ") #1 {\n"
+        lines.add("ret ", Types.value(result), " ", exprs.write(d.result()));
+        return "define internal " + Types.value(result) + " @" + name + "(" + parameters
+                + ") #1 {\n"
                 + lines.text() + "}\n";
     }
 

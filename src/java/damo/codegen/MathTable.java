@@ -12,6 +12,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
@@ -24,11 +25,27 @@ final class MathTable {
     private static final Lazy<List<Lazy<Map<?, ?>>>> FILES = new Lazy<>(() ->
             list(Edn.read(Resources.text("math.edn"))).stream().map(MathTable::file).toList());
     private static final Map<String, Definition> READ = new ConcurrentHashMap<>();
+    private static final Map<String, Optional<Near>> READ_NEAR = new ConcurrentHashMap<>();
 
     private MathTable() { }
 
     /** One function for one dtype. */
     record Definition(List<String> args, List<Kernel.Let> lets, Kernel.Expr result) { }
+
+    /**
+     * What gives the same bits with less where the arguments are usual ones: {@code when}, an
+     * expression of them, says which.
+     */
+    record Near(Kernel.Expr when, Definition definition) { }
+
+    /** That of a function, or {@code null}. */
+    static Near near(String op, DType t) {
+        return READ_NEAR.computeIfAbsent(op + "." + t.label(), key -> {
+            Map<?, ?> form = map(map(variants(op)).get(new Edn.Keyword(t.label())));
+            Object near = form.get(new Edn.Keyword("near"));
+            return Optional.ofNullable(near).map(n -> new Reader(t).near(form, map(n)));
+        }).orElse(null);
+    }
 
     /**
      * The definition, or {@code null}. Throws kind {@code "internal"} when the table is malformed.
@@ -75,22 +92,39 @@ final class MathTable {
             this.t = t;
         }
 
+        /** The definition with what is known of its names where the arguments are near. */
+        Near near(Map<?, ?> form, Map<?, ?> near) {
+            List<String> args = args(form);
+            Kernel.Expr when = expr(near.get(new Edn.Keyword("when")));
+            Map<Object, Object> known = new HashMap<>(map(near.get(new Edn.Keyword("known"))));
+            return new Near(when, definition(args, form, known, near));
+        }
+
         Definition definition(Map<?, ?> form) {
+            return definition(args(form), form, Map.of(), form);
+        }
+
+        private List<String> args(Map<?, ?> form) {
             List<String> args = new ArrayList<>();
             for (Object arg : list(form.get(new Edn.Keyword("args")))) {
                 args.add(symbol(arg));
                 names.put(symbol(arg), t);
             }
+            return args;
+        }
+
+        private Definition definition(List<String> args, Map<?, ?> form, Map<Object, Object> known,
+                                      Map<?, ?> returning) {
             List<Kernel.Let> lets = new ArrayList<>();
             Object bindings = form.get(new Edn.Keyword("let"));
             List<?> pairs = bindings == null ? List.of() : list(bindings);
             for (int i = 0; i + 1 < pairs.size(); i += 2) {
                 String name = symbol(pairs.get(i));
-                Kernel.Expr value = expr(pairs.get(i + 1));
+                Kernel.Expr value = expr(known.getOrDefault(pairs.get(i), pairs.get(i + 1)));
                 names.put(name, value.dtype());
                 lets.add(new Kernel.Let(name, value));
             }
-            Kernel.Expr result = expr(form.get(new Edn.Keyword("return")));
+            Kernel.Expr result = expr(returning.get(new Edn.Keyword("return")));
             if (result.dtype() != t) {
                 throw new IllegalArgumentException("it returns :" + result.dtype().label());
             }
@@ -107,6 +141,9 @@ final class MathTable {
             }
             if (form instanceof Number) {
                 return constant(t, form);
+            }
+            if (form instanceof Boolean) {
+                return constant(DType.BOOL, form);
             }
             List<?> parts = list(form);
             String head = keyword(parts.get(0));

@@ -45,7 +45,8 @@ final class Rest {
 
     private static String sort(Kernel.For loop, boolean masked) {
         return wide(loop) ? masked ? Attributes.WIDE_MASKED_LOOP : Attributes.WIDE_LOOP
-                : masked ? Attributes.MASKED_LOOP : "";
+                : masked ? Attributes.MASKED_LOOP
+                : slow(loop.body()) ? Attributes.PAIRED_LOOP : "";
     }
 
     /** Whether a loop computes slowly in f32, and adds up in f64. */
