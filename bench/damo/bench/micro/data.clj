@@ -16,7 +16,7 @@
   (str (name dtype) ":" (str/join "x" shape) ":" lo ":" hi))
 
 (defn- whole? [dtype]
-  (contains? #{:i64 :i32 :u8} dtype))
+  (contains? #{:i64 :i32 :i16 :i8 :u8} dtype))
 
 (defn doubles-of
   "Numbers of a stream, uniform from lo to hi."
