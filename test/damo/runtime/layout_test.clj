@@ -199,3 +199,27 @@
     (is (= "panels" (layout w)))
     (is (= (seen (by-state row)) (seen (by-constant row))))
     (is (= rows (file)) "a file holds rows")))
+
+(defn- few-classes
+  "A training step of weights [130 10], which lie in columns, and all that it leaves behind."
+  [dtype m times threads]
+  (let [x (d/input 'x [dtype ['m 130]]), e (d/input 'e [dtype ['m 10]])
+        w (d/shared 'w (d/random :glorot [130 10] :seed 1 :dtype dtype))
+        loss (d/sum (d/sqr (d/sub (d/tanh (d/dot x w)) e)))
+        f (d/function [x e] loss {:updates {w (d/sub w (d/mul 0.01 (d/grad loss w)))}})
+        args [(d/random :normal [m 130] :seed 2 :dtype dtype)
+              (d/random :normal [m 10] :seed 3 :dtype dtype)]]
+    (d/set-threads! threads)
+    (try
+      (if (= times :at-once)
+        (d/call-n f 3 (first args) (second args))
+        (dotimes [_ 3] (apply f args)))
+      [(layout w) (seen (d/value w))]
+      (finally (d/set-threads! 1)))))
+
+(deftest columns-have-the-same-bits-however-they-are-called
+  (doseq [dtype [:f32 :f64], m [1 2 10 60 700]
+          :let [[how :as expected] (few-classes dtype m :one-by-one 1)]]
+    (is (= "columns" how))
+    (doseq [times [:one-by-one :at-once], threads [1 2]]
+      (is (= expected (few-classes dtype m times threads)) [dtype m times threads]))))
