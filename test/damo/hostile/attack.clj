@@ -36,7 +36,17 @@
           (.set segment ValueLayout/JAVA_BYTE i (byte v)))))
     t))
 
-(defn- bits [^Tensor t] (vec (.toArray (.segment t) ValueLayout/JAVA_BYTE)))
+(defn- bits
+  "What tells the elements of a tensor from others: NaN from numbers, but no signs of zeros, which
+  forms of products for rows and for tiles may have otherwise."
+  [^Tensor t]
+  (let [segment (.segment t)]
+    (case (.label (.dtype t))
+      "f64" (mapv #(Double/doubleToLongBits (+ 0.0 (double %)))
+                  (.toArray segment ValueLayout/JAVA_DOUBLE))
+      "f32" (mapv #(Double/doubleToLongBits (+ 0.0 (double %)))
+                  (.toArray segment ValueLayout/JAVA_FLOAT))
+      (vec (.toArray segment ValueLayout/JAVA_BYTE)))))
 
 (defn outcome
   "What f returns, :refused for a DamoException, or :hung. A loop may go on for ever: after a while
