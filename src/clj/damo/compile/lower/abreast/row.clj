@@ -135,7 +135,7 @@
 ;; ## What it takes
 
 (def ^:private cheap-heads #{:load :cast :const :size :add :sub :mul :neg :abs :acc :let
-                              :+ :- :*})
+                             :+ :- :*})
 
 (defn- cheap?
   "Is all that loops along a row do one sum, or one extreme of whole numbers?"
