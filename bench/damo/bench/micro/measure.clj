@@ -9,7 +9,8 @@
             [damo.bench.rounds :as rounds]
             [damo.bench.server :as server]
             [damo.bench.stats :as stats]
-            [damo.core :as d]))
+            [damo.core :as d])
+  (:import (damo.tensor Tensor)))
 
 (set! *warn-on-reflection* true)
 
@@ -66,8 +67,24 @@
         results (call)
         buffers (if (vector? results) results [results])]
     {:call call
-     :into #(apply d/call-into f buffers args)
+     :into (caller d/call-into (into [f buffers] args))
      :check (data/check buffers)}))
+
+(def ^:private rotation
+  "Bytes of results after which their memory is that of results before, dropped and found by the
+  garbage collector: what a program that runs for longer than moments has."
+  3e8)
+
+(defn- rotate!
+  "Calls f until the memory of its results goes round, at most a second."
+  [f]
+  (let [results (f)
+        bytes (reduce + (map #(.byteSize ^Tensor %) (if (vector? results) results [results])))
+        stop (+ (System/nanoTime) 1e9)]
+    (loop [left (if (< bytes 1024) 0 (/ rotation bytes))]
+      (when (and (pos? left) (< (System/nanoTime) stop))
+        (f)
+        (recur (dec left))))))
 
 (defn- warm!
   "Calls f until the JVM has compiled what it will of it: short calls, where that counts, longer."
@@ -130,6 +147,7 @@
         work (rows/work row)
         {:keys [measurements wrong]} (peers server row check batch)]
     (run! warm! [call into])
+    (rotate! call)
     (let [own [[:into #(least into batch)] [:call #(least call batch)]]
           samples (rounds/take-turns (vec (concat own measurements)) ours options)
           limit (limit-ns row work (flops (if (= :f64 (:dtype row)) :f64 :f32)))]

@@ -20,8 +20,10 @@ import java.util.concurrent.locks.ReentrantLock;
  * grown nevertheless. Both stay in proportion to the time and memory that the loop has used.
  */
 final class Budget {
-    /** Bytes not closed by hand after which a collection is worth its time, and is asked for. */
+    /** Bytes not closed by hand after which a collection is worth its time, and is asked for, */
     private static final long WORTH = 1L << 25;
+    /** and before the first one, which is the dearest, as it touches all of the young space. */
+    private static final long FIRST = 1L << 27;
     private static final long QUANTUM = 1L << 29;
     /** The pool keeps so much for a minute that nobody asks in. */
     private static final long MOST_IDLE = 1L << 28;
@@ -136,7 +138,8 @@ final class Budget {
     /** Whether it is time for a collection: memory alone says so, or it costs little by now. */
     private static boolean due(long pressure) {
         long quantum = Math.max(quantum(), held / 2);
-        return pressure > quantum || pressure > held / 2 && Collector.generations()
+        return pressure > quantum || pressure > Math.max(held / 2, lastCost == 0 ? FIRST : WORTH)
+                && Collector.generations()
                 && System.nanoTime() - lastEnd > SHARE * lastCost;
     }
 

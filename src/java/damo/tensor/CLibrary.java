@@ -11,8 +11,8 @@ final class CLibrary {
     /** Alignment of small blocks in bytes: a cache line, and the widest vector register. */
     static final long ALIGNMENT = 64;
     /** From here on memory is made of whole huge pages. */
-    static final long LARGE = 1L << 20;
     static final long HUGE_PAGE = 2L << 20;
+    static final long LARGE = HUGE_PAGE;
     /** Number of the advice on Linux; elsewhere the call is missing or refuses: no harm. */
     private static final int MADV_HUGEPAGE = 14;
 

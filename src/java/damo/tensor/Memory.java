@@ -11,7 +11,7 @@ import java.lang.invoke.VarHandle;
  * it right now.
  *
  * <p>Owned memory comes from the {@link Pool} or from {@code aligned_alloc}, 64-byte aligned and
- * not cleared; from 1 MiB on it begins at a huge page and the system is asked for such pages, since
+ * not cleared; from 1 MiB on the system is asked for huge pages, since
  * streaming through the weights of a layer in 4 KiB pages misses the address cache all the time. It
  * goes back to the pool once: after {@link #close} and the last {@link #unpin}, or when this object
  * is unreachable. Lent memory belongs to a segment that somebody else made.

@@ -14,7 +14,7 @@ import java.util.Set;
 final class Shelf {
     /** Blocks below {@link CLibrary#LARGE} come from chunks of so many bytes, which begin there. */
     static final long CHUNK = 2 * CLibrary.HUGE_PAGE;
-    /** So many bytes come from the C library one by one, before chunks do. */
+    /** So many bytes of smaller blocks come from the C library one by one, before chunks do. */
     private static final long SINGLY = 1L << 20;
 
     private final long size;
@@ -55,7 +55,7 @@ final class Shelf {
      * {a block from the system or 0, bytes that are kept more than before}: fresh memory.
      */
     synchronized long[] fresh() {
-        if (size < CLibrary.LARGE && singly >= SINGLY) {
+        if (size < CLibrary.LARGE && Math.max(singly, size) >= SINGLY) {
             long chunk = CLibrary.alloc(CHUNK, CHUNK);
             if (chunk != 0) {
                 chunks.add(chunk);
