@@ -90,7 +90,9 @@ final class Block extends PhantomReference<Memory> {
                     b.release(false);
                     // Woken for each one it would be in the way of whoever takes them at this time.
                     Thread.sleep(PAUSE_MILLIS);
-                    reclaim();
+                    if (!Budget.collecting()) {
+                        reclaim();
+                    }
                 } else {
                     Pool.trimIdle();
                 }

@@ -68,6 +68,11 @@ final class Budget {
         }
     }
 
+    /** Whether some thread collects at this moment, and takes back what that finds. */
+    static boolean collecting() {
+        return COLLECTING.isLocked();
+    }
+
     /** Bytes reserved now. */
     static long outstanding() {
         return OUTSTANDING.get();

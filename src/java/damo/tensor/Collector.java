@@ -6,6 +6,7 @@ import java.lang.ref.Reference;
 import java.lang.ref.ReferenceQueue;
 import java.lang.ref.WeakReference;
 import java.util.Set;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
@@ -26,6 +27,7 @@ final class Collector {
     private static final int PIECES = (1 << 30) / PIECE;
     private static final long WAIT_MILLIS = 50;
     private static final long QUIET_NANOS = 500_000L;
+    private static final long BATCH_NANOS = 50_000L;
 
     /** What fills the space; a field, so that the compiler does not leave the allocation out. */
     @SuppressWarnings("unused")
@@ -87,9 +89,9 @@ final class Collector {
         while (!enough.getAsBoolean() && System.nanoTime() - last < QUIET_NANOS) {
             if (Block.reclaim()) {
                 last = System.nanoTime();
-            } else {
-                Thread.yield();
             }
+            // One by one, the JVM's thread and this one would stand in each other's way.
+            LockSupport.parkNanos(BATCH_NANOS);
         }
         Reference.reachabilityFence(witness);
     }
