@@ -1,20 +1,29 @@
-; The pool of threads of a process; docs/decisions/0047-one-pool.md has the reasons. Its memory,
-; which is all zeros at first and never freed:
+; The pool of threads of a process; docs/decisions/0047-one-pool.md and 0054-two-threads.md have the
+; reasons. Its memory, which is all zeros at first and never freed:
 ;
 ;     0  open: a bit for each job that workers may look at      128  epoch: counts wake-up calls
 ;    64  used: a bit for each job that has a caller             192  sleeping: how many workers do
-;   256  64 jobs of 256 bytes: 0 gate, 8 body, 16 context, 24 chunks, 128 the next chunk
+;   256  level: how often the threads of a call are halved, 264 until when, 272 for how long
+;   320  when a job last began without its workers awake, 328 what that has cost since they slept
+;   384  workers: how many there are
+;   512  64 jobs of 4224 bytes: 0 gate, 8 body, 16 context, 24 chunks, 32 ranges, 40 taken: a bit for
+;        each range that has a thread; 128 the ranges, 128 bytes apart
 ;
 ; A gate holds how many workers are inside (32 bits), above them how many may be (31), and above
 ; those whether the caller sleeps until nobody is. Who has passed a gate may read the job; the caller
 ; gives the job back when the gate is shut and nobody is inside. So a job's memory may be used again
 ; at once, whoever still looks at it.
-@damo.pool = external global [16640 x i8], align 128
+;
+; A range has the chunks from its low number (32 bits) to below its high one, which nobody has taken.
+; Each thread takes chunks from a range of its own, then from those of others, from the other end: so
+; a thread meets the same chunks in one job after the other, whose memory is near to its processor.
+@damo.pool = external global [{bytes} x i8], align 128
 
 declare i64 @syscall(i64, ...)
 declare i32 @clock_gettime(i32, ptr)
 declare i64 @llvm.cttz.i64(i64, i1)
 declare i64 @llvm.smin.i64(i64, i64)
+declare i64 @llvm.smax.i64(i64, i64)
 declare void @{pause}({pause.type})
 
 ; Nanoseconds of a clock that does not go back.
@@ -60,8 +69,8 @@ entry:
 
 define internal ptr @damo.job(i64 %i) #2 {
 entry:
-  %offset = mul i64 %i, 256
-  %start = add i64 %offset, 256
+  %offset = mul i64 %i, 4224
+  %start = add i64 %offset, 512
   %job = getelementptr inbounds i8, ptr @damo.pool, i64 %start
   ret ptr %job
 }
@@ -126,24 +135,136 @@ done:
   ret i64 %i
 }
 
+define internal ptr @damo.range.at(ptr %job, i64 %number) #2 {
+entry:
+  %offset = mul i64 %number, 128
+  %start = add i64 %offset, 128
+  %range = getelementptr inbounds i8, ptr %job, i64 %start
+  ret ptr %range
+}
+
+; Shares the chunks of a job out among ranges.
+define internal void @damo.share(ptr %job, i64 %chunks, i64 %ranges) #2 {
+entry:
+  %size = udiv i64 %chunks, %ranges
+  %larger = urem i64 %chunks, %ranges
+  br label %one
+one:
+  %i = phi i64 [ 0, %entry ], [ %next, %one ]
+  %low = phi i64 [ 0, %entry ], [ %high, %one ]
+  %large = icmp ult i64 %i, %larger
+  %more = zext i1 %large to i64
+  %length = add i64 %size, %more
+  %high = add i64 %low, %length
+  %upper = shl i64 %high, 32
+  %word = or i64 %upper, %low
+  %range = call ptr @damo.range.at(ptr %job, i64 %i)
+  store atomic i64 %word, ptr %range monotonic, align 8
+  %next = add i64 %i, 1
+  %again = icmp ult i64 %next, %ranges
+  br i1 %again, label %one, label %done
+done:
+  ret void
+}
+
+; The first or the last chunk of a range, taken; -1 when there is none.
+define internal i64 @damo.pick(ptr %range, i1 %first) #2 {
+entry:
+  br label %look
+look:
+  %word = load atomic i64, ptr %range monotonic, align 8
+  %low = and i64 %word, 4294967295
+  %high = lshr i64 %word, 32
+  %some = icmp ult i64 %low, %high
+  br i1 %some, label %try, label %done
+try:
+  %up = add i64 %word, 1
+  %down = sub i64 %word, 4294967296
+  %rest = select i1 %first, i64 %up, i64 %down
+  %last = sub i64 %high, 1
+  %chunk = select i1 %first, i64 %low, i64 %last
+  %pair = cmpxchg ptr %range, i64 %word, i64 %rest monotonic monotonic, align 8
+  %mine = extractvalue { i64, i1 } %pair, 1
+  br i1 %mine, label %done, label %look
+done:
+  %result = phi i64 [ -1, %look ], [ %chunk, %try ]
+  ret i64 %result
+}
+
+; A chunk for the thread of a range, taken; -1 when there is none. Ranges of even numbers are worked
+; off upwards, others downwards, so that neighbours meet.
+define internal i64 @damo.take(ptr %job, i64 %ranges, i64 %own) #2 {
+entry:
+  br label %one
+one:
+  %i = phi i64 [ 0, %entry ], [ %next, %more ]
+  %sum = add i64 %own, %i
+  %over = icmp uge i64 %sum, %ranges
+  %less = sub i64 %sum, %ranges
+  %number = select i1 %over, i64 %less, i64 %sum
+  %range = call ptr @damo.range.at(ptr %job, i64 %number)
+  %bit = and i64 %number, 1
+  %even = icmp eq i64 %bit, 0
+  %others = icmp ne i64 %i, 0
+  %first = xor i1 %even, %others
+  %chunk = call i64 @damo.pick(ptr %range, i1 %first)
+  %some = icmp sge i64 %chunk, 0
+  br i1 %some, label %done, label %more
+more:
+  %next = add i64 %i, 1
+  %again = icmp ult i64 %next, %ranges
+  br i1 %again, label %one, label %done
+done:
+  ret i64 %chunk
+}
+
+; The range that a worker takes for its own: always the same one, unless that has a thread.
+define internal i64 @damo.settle(ptr %job, i64 %ranges, i64 %worker) #2 {
+entry:
+  %taken.at = getelementptr inbounds i8, ptr %job, i64 40
+  %less = sub i64 %ranges, 1
+  %turn = urem i64 %worker, %less
+  %wished = add i64 %turn, 1
+  br label %try
+try:
+  %range = phi i64 [ %wished, %entry ], [ %first, %choose ]
+  %bit = shl i64 1, %range
+  %before = atomicrmw or ptr %taken.at, i64 %bit monotonic, align 8
+  %theirs = and i64 %before, %bit
+  %mine = icmp eq i64 %theirs, 0
+  br i1 %mine, label %done, label %others
+others:
+  %free.all = xor i64 %before, -1
+  %end = shl i64 1, %ranges
+  %mask = sub i64 %end, 1
+  %free = and i64 %free.all, %mask
+  %none = icmp eq i64 %free, 0
+  br i1 %none, label %done, label %choose
+choose:
+  %first = call i64 @llvm.cttz.i64(i64 %free, i1 true)
+  br label %try
+done:
+  ret i64 %range
+}
+
 ; Does chunks of a job, in which the worker is, until there are none or another job has fewer
 ; workers; leaves it.
-define internal void @damo.help(i64 %number) #2 {
+define internal void @damo.help(i64 %number, i64 %worker) #2 {
 entry:
   %job = call ptr @damo.job(i64 %number)
   %body.at = getelementptr inbounds i8, ptr %job, i64 8
   %body = load ptr, ptr %body.at
   %context.at = getelementptr inbounds i8, ptr %job, i64 16
   %context = load ptr, ptr %context.at
-  %chunks.at = getelementptr inbounds i8, ptr %job, i64 24
-  %chunks = load i64, ptr %chunks.at
-  %next = getelementptr inbounds i8, ptr %job, i64 128
+  %ranges.at = getelementptr inbounds i8, ptr %job, i64 32
+  %ranges = load i64, ptr %ranges.at
+  %range = call i64 @damo.settle(ptr %job, i64 %ranges, i64 %worker)
   %own = shl i64 1, %number
   br label %take
 
 take:
-  %chunk = atomicrmw add ptr %next, i64 1 monotonic, align 8
-  %some = icmp slt i64 %chunk, %chunks
+  %chunk = call i64 @damo.take(ptr %job, i64 %ranges, i64 %range)
+  %some = icmp sge i64 %chunk, 0
   br i1 %some, label %do, label %leave
 
 do:
@@ -158,7 +279,15 @@ compare:
   %found = call { i64, i64 } @damo.neediest(i64 %number, i64 %inside)
   %other = extractvalue { i64, i64 } %found, 0
   %stays = icmp slt i64 %other, 0
-  br i1 %stays, label %take, label %leave
+  br i1 %stays, label %take, label %give
+
+give:
+  ; Whoever comes instead goes on where this one was.
+  %taken.at = getelementptr inbounds i8, ptr %job, i64 40
+  %bit = shl i64 1, %range
+  %rest = xor i64 %bit, -1
+  %given = atomicrmw and ptr %taken.at, i64 %rest monotonic, align 8
+  br label %leave
 
 leave:
   %before = atomicrmw sub ptr %job, i64 1 acq_rel, align 8
@@ -179,6 +308,8 @@ define void @damo.work() #2 {
 entry:
   %epoch.at = getelementptr inbounds i8, ptr @damo.pool, i64 128
   %sleeping.at = getelementptr inbounds i8, ptr @damo.pool, i64 192
+  %workers.at = getelementptr inbounds i8, ptr @damo.pool, i64 384
+  %worker = atomicrmw add ptr %workers.at, i64 1 monotonic, align 8
   br label %awake
 
 awake:
@@ -214,7 +345,7 @@ rise:
 
 help:
   %number = phi i64 [ %found, %look ], [ %late, %rise ]
-  call void @damo.help(i64 %number)
+  call void @damo.help(i64 %number, i64 %worker)
   br label %awake
 }
 
@@ -240,65 +371,178 @@ done:
   ret i64 %number
 }
 
-; Opens the gate for so many workers, and wakes some if any sleep.
-define internal void @damo.post(ptr %job, i64 %bit, i64 %most) #2 {
+; How many workers a call may have that asks for so many threads: after stalls fewer, for a while.
+define internal i64 @damo.others(i64 %most, i64 %now) #2 {
+entry:
+  %level.at = getelementptr inbounds i8, ptr @damo.pool, i64 256
+  %until.at = getelementptr inbounds i8, ptr @damo.pool, i64 264
+  %penalty.at = getelementptr inbounds i8, ptr @damo.pool, i64 272
+  %all = sub i64 %most, 1
+  %level = load atomic i64, ptr %level.at monotonic, align 8
+  %calm = icmp eq i64 %level, 0
+  br i1 %calm, label %done, label %look
+
+look:
+  %until = load atomic i64, ptr %until.at monotonic, align 8
+  %still = icmp slt i64 %now, %until
+  br i1 %still, label %done, label %less
+
+less:
+  %lower = sub i64 %level, 1
+  store atomic i64 %lower, ptr %level.at monotonic, align 8
+  %penalty = load atomic i64, ptr %penalty.at monotonic, align 8
+  %end = add i64 %now, %penalty
+  %more = icmp sgt i64 %lower, 0
+  br i1 %more, label %extend, label %done
+extend:
+  store atomic i64 %end, ptr %until.at monotonic, align 8
+  br label %done
+
+done:
+  %halvings = phi i64 [ 0, %entry ], [ %level, %look ], [ 0, %less ], [ %lower, %extend ]
+  %others = lshr i64 %all, %halvings
+  ret i64 %others
+}
+
+; A caller waited so long for a worker that something else must have had the worker's processor. So
+; calls do with fewer threads: at first for twice as long, and when it happens again soon after, for
+; twice as long as the last time.
+define internal void @damo.stalled(i64 %waited, i64 %now) #2 {
+entry:
+  %level.at = getelementptr inbounds i8, ptr @damo.pool, i64 256
+  %until.at = getelementptr inbounds i8, ptr @damo.pool, i64 264
+  %penalty.at = getelementptr inbounds i8, ptr @damo.pool, i64 272
+  %until = load atomic i64, ptr %until.at monotonic, align 8
+  %before = load atomic i64, ptr %penalty.at monotonic, align 8
+  %since = sub i64 %now, %until
+  %soon = mul i64 %before, 4
+  %again = icmp slt i64 %since, %soon
+  %doubled = mul i64 %before, 2
+  %repeated = select i1 %again, i64 %doubled, i64 0
+  %twice = mul i64 %waited, 2
+  %longer = call i64 @llvm.smax.i64(i64 %repeated, i64 %twice)
+  %penalty = call i64 @llvm.smin.i64(i64 %longer, i64 {penalty})
+  store atomic i64 %penalty, ptr %penalty.at monotonic, align 8
+  %end = add i64 %now, %penalty
+  store atomic i64 %end, ptr %until.at monotonic, align 8
+  %level = load atomic i64, ptr %level.at monotonic, align 8
+  %more = add i64 %level, 1
+  %least = call i64 @llvm.smin.i64(i64 %more, i64 6)
+  store atomic i64 %least, ptr %level.at monotonic, align 8
+  ret void
+}
+
+; Opens the gate for so many workers; how many sleep.
+define internal i32 @damo.post(ptr %job, i64 %bit, i64 %most) #2 {
 entry:
   %gate = shl i64 %most, 32
   store atomic i64 %gate, ptr %job release, align 8
   %opened = atomicrmw or ptr @damo.pool, i64 %bit seq_cst, align 8
   %sleeping.at = getelementptr inbounds i8, ptr @damo.pool, i64 192
   %sleeping = load atomic i32, ptr %sleeping.at seq_cst, align 4
-  %some = icmp sgt i32 %sleeping, 0
-  br i1 %some, label %wake, label %done
-wake:
+  ret i32 %sleeping
+}
+
+; Wakes up to so many workers.
+define internal void @damo.rouse(i64 %most) #2 {
+entry:
   %epoch.at = getelementptr inbounds i8, ptr @damo.pool, i64 128
   %epoch = atomicrmw add ptr %epoch.at, i32 1 seq_cst, align 4
-  %sleepers = sext i32 %sleeping to i64
-  %least = call i64 @llvm.smin.i64(i64 %sleepers, i64 %most)
-  %n = trunc i64 %least to i32
+  %n = trunc i64 %most to i32
   call void @damo.wake(ptr %epoch.at, i32 %n)
-  br label %done
-done:
   ret void
 }
 
-; Shuts the gate and waits until nobody is inside: awake for a while, then asleep.
-define internal void @damo.shut(ptr %job, i64 %bit) #2 {
+; Whether workers are worth a wake-up call after so many chunks, as far as these tell: what is left
+; of this job, or what jobs close together have lost for want of them, takes some times as long.
+define internal i1 @damo.worth(i64 %start, i64 %done, i64 %chunks) #2 {
+entry:
+  %last.at = getelementptr inbounds i8, ptr @damo.pool, i64 320
+  %missed.at = getelementptr inbounds i8, ptr @damo.pool, i64 328
+  %now = call i64 @damo.now()
+  %spent = sub i64 %now, %start
+  %each = udiv i64 %spent, %done
+  %left = sub i64 %chunks, %done
+  %rest = mul i64 %each, %left
+  %long = icmp sgt i64 %rest, {worth}
+  br i1 %long, label %yes, label %short
+
+short:
+  %begin = icmp eq i64 %done, 1
+  br i1 %begin, label %count, label %no
+
+count:
+  %last = load atomic i64, ptr %last.at monotonic, align 8
+  store atomic i64 %now, ptr %last.at monotonic, align 8
+  %gap = sub i64 %start, %last
+  %close = icmp slt i64 %gap, {spin}
+  %before = load atomic i64, ptr %missed.at monotonic, align 8
+  %kept = select i1 %close, i64 %before, i64 0
+  %missed = add i64 %kept, %rest
+  store atomic i64 %missed, ptr %missed.at monotonic, align 8
+  %much = icmp sgt i64 %missed, {worth}
+  br i1 %much, label %yes, label %no
+
+yes:
+  store atomic i64 0, ptr %missed.at monotonic, align 8
+  ret i1 true
+no:
+  ret i1 false
+}
+
+; Shuts the gate and waits until nobody is inside: awake for a while, then asleep. The caller has
+; done so many chunks since `start`.
+define internal void @damo.shut(ptr %job, i64 %bit, i64 %start, i64 %done) #2 {
 entry:
   %mask = xor i64 %bit, -1
   %closed = atomicrmw and ptr @damo.pool, i64 %mask monotonic, align 8
   %gate = atomicrmw and ptr %job, i64 4294967295 acq_rel, align 8
   %first = and i64 %gate, 4294967295
   %empty = icmp eq i64 %first, 0
-  br i1 %empty, label %done, label %wait
+  br i1 %empty, label %done.now, label %wait
 
 wait:
-  %start = call i64 @damo.now()
+  %begin = call i64 @damo.now()
+  %spent = sub i64 %begin, %start
+  %some = call i64 @llvm.smax.i64(i64 %done, i64 1)
+  %each = udiv i64 %spent, %some
+  %two = mul i64 %each, 2
+  %expected = add i64 %two, {slack}
+  %awake = call i64 @llvm.smin.i64(i64 %expected, i64 {awake})
   br label %spin
 
 spin:
   call void @damo.pause()
   %now.gate = load atomic i64, ptr %job acquire, align 8
   %over = icmp eq i64 %now.gate, 0
-  br i1 %over, label %done, label %clock
+  br i1 %over, label %done.now, label %clock
 
 clock:
   %now = call i64 @damo.now()
-  %waited = sub i64 %now, %start
-  %soon = icmp slt i64 %waited, {spin}
+  %waited = sub i64 %now, %begin
+  %soon = icmp slt i64 %waited, %awake
   br i1 %soon, label %spin, label %tired
 
 tired:
   %told = atomicrmw or ptr %job, i64 -9223372036854775808 acq_rel, align 8
   %inside = trunc i64 %told to i32
   %left = icmp eq i32 %inside, 0
-  br i1 %left, label %done, label %sleep
+  br i1 %left, label %late, label %sleep
 
 sleep:
   call void @damo.sleep(ptr %job, i32 %inside)
   br label %tired
 
-done:
+late:
+  %end = call i64 @damo.now()
+  %all = sub i64 %end, %begin
+  %much = icmp sgt i64 %all, %expected
+  br i1 %much, label %stalled, label %done.now
+stalled:
+  call void @damo.stalled(i64 %all, i64 %end)
+  br label %done.now
+
+done.now:
   ret void
 }
 
@@ -306,7 +550,16 @@ define void @damo.parallel(ptr %body, ptr %context, i64 %chunks, i64 %threads) #
 entry:
   %most = call i64 @llvm.smin.i64(i64 %chunks, i64 %threads)
   %several = icmp sgt i64 %most, 1
-  br i1 %several, label %claim, label %alone
+  br i1 %several, label %look, label %alone
+
+look:
+  %start = call i64 @damo.now()
+  %others = call i64 @damo.others(i64 %most, i64 %start)
+  %company = icmp sgt i64 %others, 0
+  ; A range has 32 bits for a chunk.
+  %countable = icmp slt i64 %chunks, 2147483648
+  %both = and i1 %company, %countable
+  br i1 %both, label %claim, label %alone
 
 claim:
   %number = call i64 @damo.claim()
@@ -320,25 +573,48 @@ fill:
   store ptr %body, ptr %body.at
   %context.at = getelementptr inbounds i8, ptr %job, i64 16
   store ptr %context, ptr %context.at
-  %chunks.at = getelementptr inbounds i8, ptr %job, i64 24
-  store i64 %chunks, ptr %chunks.at
-  %next = getelementptr inbounds i8, ptr %job, i64 128
-  store atomic i64 0, ptr %next monotonic, align 8
-  %others = sub i64 %most, 1
-  call void @damo.post(ptr %job, i64 %bit, i64 %others)
+  %together = add i64 %others, 1
+  %ranges = call i64 @llvm.smin.i64(i64 %together, i64 32)
+  %ranges.at = getelementptr inbounds i8, ptr %job, i64 32
+  store i64 %ranges, ptr %ranges.at
+  %taken.at = getelementptr inbounds i8, ptr %job, i64 40
+  store atomic i64 1, ptr %taken.at monotonic, align 8
+  call void @damo.share(ptr %job, i64 %chunks, i64 %ranges)
+  %sleeping = call i32 @damo.post(ptr %job, i64 %bit, i64 %others)
+  %asleep = icmp sgt i32 %sleeping, 0
+  br i1 %asleep, label %weigh, label %take
+
+weigh:
+  ; Where chunks are many, the first ones tell whether the rest is worth waking somebody.
+  %enough = mul i64 %together, 4
+  %many = icmp sge i64 %chunks, %enough
+  br i1 %many, label %take, label %now
+now:
+  call void @damo.rouse(i64 %others)
   br label %take
 
 take:
-  %chunk = atomicrmw add ptr %next, i64 1 monotonic, align 8
-  %some = icmp slt i64 %chunk, %chunks
+  %own = phi i64 [ 0, %fill ], [ 0, %weigh ], [ 0, %now ], [ %one.more, %do ], [ %one.more, %ask ],
+      [ %one.more, %rouse ]
+  %pending = phi i1 [ false, %fill ], [ true, %weigh ], [ false, %now ], [ false, %do ],
+      [ true, %ask ], [ false, %rouse ]
+  %chunk = call i64 @damo.take(ptr %job, i64 %ranges, i64 0)
+  %some = icmp sge i64 %chunk, 0
   br i1 %some, label %do, label %end
 
 do:
   call void %body(ptr %context, i64 %chunk)
+  %one.more = add i64 %own, 1
+  br i1 %pending, label %ask, label %take
+ask:
+  %worth = call i1 @damo.worth(i64 %start, i64 %one.more, i64 %chunks)
+  br i1 %worth, label %rouse, label %take
+rouse:
+  call void @damo.rouse(i64 %others)
   br label %take
 
 end:
-  call void @damo.shut(ptr %job, i64 %bit)
+  call void @damo.shut(ptr %job, i64 %bit, i64 %start, i64 %own)
   %used.at = getelementptr inbounds i8, ptr @damo.pool, i64 64
   %unused = xor i64 %bit, -1
   %given = atomicrmw and ptr %used.at, i64 %unused release, align 8

@@ -17,7 +17,7 @@ public final class Parallel {
     /** The symbol of the pool's memory, which the library {@link #PROCESS} has. */
     public static final String POOL = "damo.pool";
     /** The bytes of this memory, which is aligned to {@link #ALIGNMENT} and zeros at first. */
-    public static final long BYTES = 256 + 64 * 256;
+    public static final long BYTES = 512 + 64 * 4224;
     /** Two cache lines, which some processors load together. */
     public static final long ALIGNMENT = 128;
     /** What stands for a library where this process itself has what is asked for. */
@@ -27,6 +27,14 @@ public final class Parallel {
     private static final String TEMPLATE = Resources.text("pool.ll");
     /** Nanoseconds that a thread without work looks for some before it sleeps. */
     private static final String SPIN = "50000";
+    /** Nanoseconds of work that are worth waking a thread: that takes some 7 of the one who does. */
+    private static final String WORTH = "50000";
+    /** What a caller waits longer than two chunks take before it takes this for a stall. */
+    private static final String SLACK = "20000";
+    /** For how long a caller waits awake at most. */
+    private static final String AWAKE = "200000";
+    /** For how long calls do with fewer threads after a stall at most. */
+    private static final String PENALTY = "100000000";
     /** Pauses between two looks. */
     private static final String PAUSES = "8";
 
@@ -42,6 +50,8 @@ public final class Parallel {
     public static LlvmModule module(int vectorBits) {
         boolean arm = System.getProperty("os.arch").matches("aarch64|arm64");
         String text = TEMPLATE.replace("{spin}", SPIN).replace("{pauses}", PAUSES)
+                .replace("{worth}", WORTH).replace("{slack}", SLACK).replace("{awake}", AWAKE)
+                .replace("{penalty}", PENALTY).replace("{bytes}", Long.toString(BYTES))
                 .replace("{futex}", arm ? "98" : "202")
                 .replace("{pause}", arm ? "llvm.aarch64.hint" : "llvm.x86.sse2.pause")
                 .replace("{pause.type}", arm ? "i32" : "")
