@@ -506,8 +506,8 @@ wait:
   %spent = sub i64 %begin, %start
   %some = call i64 @llvm.smax.i64(i64 %done, i64 1)
   %each = udiv i64 %spent, %some
-  %two = mul i64 %each, 2
-  %expected = add i64 %two, {slack}
+  %some.each = mul i64 %each, 4
+  %expected = add i64 %some.each, {slack}
   %awake = call i64 @llvm.smin.i64(i64 %expected, i64 {awake})
   br label %spin
 

@@ -29,8 +29,12 @@ public final class Parallel {
     private static final String SPIN = "50000";
     /** Nanoseconds of work that are worth waking a thread: that takes some 7 of the one who does. */
     private static final String WORTH = "50000";
-    /** What a caller waits longer than two chunks take before it takes this for a stall. */
-    private static final String SLACK = "20000";
+    /**
+     * What a caller waits longer than some chunks take before it takes this for a stall: a thread
+     * that has no processor waits for some milliseconds, one that has to fetch lines of memory does
+     * not.
+     */
+    private static final String SLACK = "100000";
     /** For how long a caller waits awake at most. */
     private static final String AWAKE = "200000";
     /** For how long calls do with fewer threads after a stall at most. */
