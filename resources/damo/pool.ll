@@ -3,7 +3,8 @@
 ;
 ;     0  open: a bit for each job that workers may look at      128  epoch: counts wake-up calls
 ;    64  used: a bit for each job that has a caller             192  sleeping: how many workers do
-;   256  level: how often the threads of a call are halved, 264 until when, 272 for how long
+;   256  level: how often the threads of a call are halved, 264 until when, 272 for how long; 280 when
+;        a caller last waited for long
 ;   320  when a job last began without its workers awake, 328 what that has cost since they slept
 ;   384  workers: how many there are
 ;   512  64 jobs of 4224 bytes: 0 gate, 8 body, 16 context, 24 chunks, 32 ranges, 40 taken: a bit for
@@ -404,23 +405,29 @@ done:
   ret i64 %others
 }
 
-; A caller waited so long for a worker that something else must have had the worker's processor. So
-; calls do with fewer threads: at first for twice as long, and when it happens again soon after, for
-; twice as long as the last time.
+; A caller waited so long for a worker that something else must have had the worker's processor. Where
+; such waits take a quarter of the time, calls do with fewer threads: at first for twice as long, and
+; when that was not enough, for twice as long as the last time.
 define internal void @damo.stalled(i64 %waited, i64 %now) #2 {
 entry:
   %level.at = getelementptr inbounds i8, ptr @damo.pool, i64 256
   %until.at = getelementptr inbounds i8, ptr @damo.pool, i64 264
   %penalty.at = getelementptr inbounds i8, ptr @damo.pool, i64 272
+  %stall.at = getelementptr inbounds i8, ptr @damo.pool, i64 280
   %until = load atomic i64, ptr %until.at monotonic, align 8
+  %stall = load atomic i64, ptr %stall.at monotonic, align 8
+  store atomic i64 %now, ptr %stall.at monotonic, align 8
+  %since = call i64 @llvm.smax.i64(i64 %until, i64 %stall)
+  %span = sub i64 %now, %since
+  %fourfold = mul i64 %waited, 4
+  %often = icmp sgt i64 %fourfold, %span
+  br i1 %often, label %alone, label %rare
+
+alone:
   %before = load atomic i64, ptr %penalty.at monotonic, align 8
-  %since = sub i64 %now, %until
-  %soon = mul i64 %before, 4
-  %again = icmp slt i64 %since, %soon
   %doubled = mul i64 %before, 2
-  %repeated = select i1 %again, i64 %doubled, i64 0
   %twice = mul i64 %waited, 2
-  %longer = call i64 @llvm.smax.i64(i64 %repeated, i64 %twice)
+  %longer = call i64 @llvm.smax.i64(i64 %doubled, i64 %twice)
   %penalty = call i64 @llvm.smin.i64(i64 %longer, i64 {penalty})
   store atomic i64 %penalty, ptr %penalty.at monotonic, align 8
   %end = add i64 %now, %penalty
@@ -429,6 +436,10 @@ entry:
   %more = add i64 %level, 1
   %least = call i64 @llvm.smin.i64(i64 %more, i64 6)
   store atomic i64 %least, ptr %level.at monotonic, align 8
+  ret void
+
+rare:
+  store atomic i64 0, ptr %penalty.at monotonic, align 8
   ret void
 }
 

@@ -126,6 +126,12 @@ define i32 @damo_repeat(ptr %buffers, ptr %dims, ptr %failure, i64 %n) {
     (is (= [] (into [] (mapcat deref)
                     (mapv #(future (caller % 150)) (range 2 12)))))))
 
+(deftest more-threads-than-ranges-test
+  (Pool/need 3)
+  (with-open [code (code)]
+    (doseq [[chunks threads] [[1000 40] [33 33] [31 1000] [2 1000] [65 32] [1 2] [0 2]]]
+      (is (= (repeat chunks 1) (job code chunks threads 200 0)) [chunks threads]))))
+
 (deftest more-callers-than-jobs-test
   (Pool/need 3)
   (with-open [code (code)]

@@ -13,7 +13,7 @@ import java.util.List;
  */
 final class BatchProduct {
     /** Multiplications of a chunk at least. */
-    private static final int GRAIN = 1 << 20;
+    private static final int GRAIN = 1 << 18;
     /** Words of a loop. */
     private static final int LOOP = 4;
 

@@ -2,8 +2,10 @@ package damo.codegen;
 
 import damo.tensor.DType;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.Consumer;
 
 /**
  * An update W += alpha a b and a product of a vector x with the new W, or with the old one, each
@@ -17,11 +19,10 @@ import java.util.Locale;
 final class OnePass {
     static final String PARAMETERS = "i64, i64, {T}, ptr, i64, ptr, ptr, i64, {T}, ptr, i64, {T}, "
             + "ptr, i64, i64, i64";
-    /** Bytes of W that are worth a chunk. */
-    private static final int CHUNK_BYTES = 1 << 19;
     /** Rows at a time: their factors stay in registers. */
     private static final int ROWS_WIDE = 8;
     private static final int ROWS = 4;
+    private static final int WIDEST = 512;
     /** What is left of them, in fewer at a time. */
     private static final int[] LEFT = {2, 1};
     /** Sums along a row that are under way at once, so that none waits for the one before. */
@@ -29,10 +30,10 @@ final class OnePass {
     /** Bytes of a line of memory, and how many of x are asked for before they are needed. */
     private static final int LINE = 64;
     private static final int ASKED = 64;
-    /** Where the job of several threads has what the function was given, in words. */
+    /** What the function is given, but for the number of threads. */
     private static final String[] WORDS = {"i64 rows", "i64 columns", "{T} alpha", "ptr a",
         "i64 a.step", "ptr b", "ptr w", "i64 lead", "{T} factor", "ptr x", "i64 x.step",
-        "{T} beta", "ptr y", "i64 y.step", "i64 first", "i64 size", "i64 all"};
+        "{T} beta", "ptr y", "i64 y.step", "i64 first"};
 
     /** What a part of the function does with W. */
     private enum Does {
@@ -60,8 +61,7 @@ final class OnePass {
     private OnePass(DType t, int vectorBits, boolean sums, Does does) {
         this.t = t;
         this.lanes = vectorBits / Types.bits(t);
-        int rows = vectorBits >= 512 ? ROWS_WIDE : ROWS;
-        this.most = sums ? rows : Math.min(rows, lanes);
+        this.most = unit(t, vectorBits, sums);
         this.sums = sums;
         this.name = name(t, vectorBits, sums);
         this.does = does;
@@ -80,99 +80,44 @@ final class OnePass {
     static LlvmModule module(DType t, int vectorBits, boolean sums) {
         Outside outside = new Outside();
         String parallel = Parallel.require(outside, vectorBits);
+        String scratch = Scratch.require(outside, vectorBits);
         StringBuilder text = new StringBuilder(outside.declarations());
         for (Does does : Does.values()) {
             text.append(new OnePass(t, vectorBits, sums, does).part());
         }
-        text.append(new OnePass(t, vectorBits, sums, Does.BOTH).chunk())
-                .append(new OnePass(t, vectorBits, sums, Does.BOTH).all(parallel))
+        PassBlocks blocks = new PassBlocks(t, vectorBits, sums);
+        text.append(blocks.text(parallel, scratch))
                 .append(Attributes.text(vectorBits));
         return new LlvmModule(List.of(new LlvmModule.Text(text.toString(),
                 LlvmModule.Kind.LOOPS)), outside.externals(), outside.shared());
     }
 
-    private String typed(String word) {
-        String type = word.substring(0, word.indexOf(' '));
-        return type.replace("{T}", Types.value(t));
+    /** What a function of a pass is given, a type and a name each. */
+    static List<String> words(DType t) {
+        return Arrays.stream(WORDS).map(word -> word.replace("{T}", Types.value(t)).replace(" ",
+                " %")).toList();
     }
 
-    private static String named(String word) {
-        return "%" + word.substring(word.indexOf(' ') + 1);
+    /** How many rows are taken at a time, where there are as many. */
+    static int unit(DType t, int vectorBits, boolean sums) {
+        int rows = vectorBits >= WIDEST ? ROWS_WIDE : ROWS;
+        return sums ? rows : Math.min(rows, vectorBits / Types.bits(t));
     }
 
-    /** The first words as parameters or arguments, all but those of the job's chunks. */
-    private String parameters() {
-        List<String> all = new ArrayList<>();
-        for (int i = 0; i < WORDS.length - 2; i++) {
-            all.add(typed(WORDS[i]) + " " + named(WORDS[i]));
-        }
-        return String.join(", ", all);
-    }
-
-    // ## Threads
-
-    /** What is split between threads: columns where the product sums over rows, else rows. */
-    private String all(String parallel) {
-        String along = sums ? "%columns" : "%rows";
-        String unit = sums ? Integer.toString(lanes) : Integer.toString(most);
-        String work = lines.value("mul nuw nsw i64 ", lines.value("mul nuw nsw i64 %rows, "
-                + "%columns"), ", ", Integer.toString(t.bytes()));
-        String want = lines.call("i64", "llvm.smax.i64", "i64", "1", lines.value("udiv i64 ", work,
-                ", ", Integer.toString(CHUNK_BYTES)));
-        String even = parts(along, want);
-        String size = lines.value("mul nuw nsw i64 ", parts(even, unit), ", ", unit);
-        String some = lines.call("i64", "llvm.smax.i64", "i64", size, "1");
-        String many = lines.value("and i1 ", lines.value("icmp sgt i64 %threads, 1"), ", ",
-                lines.value("icmp slt i64 ", some, ", ", along));
-        lines.slot("%job", "[" + WORDS.length + " x i64]");
-        lines.add("%size = add i64 0, ", some);
-        lines.add("%all = add i64 0, ", along);
-        lines.either(many, () -> {
-            for (int i = 0; i < WORDS.length; i++) {
-                lines.add("store ", typed(WORDS[i]), " ", named(WORDS[i]), ", ptr ", word(i));
-            }
-            lines.add("call void ", parallel, "(ptr @", name, ".chunk, ptr %job, i64 ",
-                    parts(along, some), ", i64 %threads)");
-        }, () -> split("0", along));
-        lines.add("ret void");
-        return "define void @" + name + "(" + parameters() + ", i64 %threads) #0 {\n"
-                + lines.text() + "}\n";
-    }
-
-    private String parts(String x, String y) {
-        return lines.value("udiv i64 ", lines.value("add nuw nsw i64 ", x, ", ",
-                lines.value("sub nsw i64 ", y, ", 1")), ", ", y);
-    }
-
-    private String word(int i) {
-        return lines.value("getelementptr inbounds i64, ptr %job, i64 ", Integer.toString(i));
-    }
-
-    private String chunk() {
-        for (int i = 0; i < WORDS.length; i++) {
-            lines.add(named(WORDS[i]), " = load ", typed(WORDS[i]), ", ptr ", word(i));
-        }
-        String from = lines.value("mul nuw nsw i64 %number, %size");
-        split(from, lines.call("i64", "llvm.smin.i64", "i64", "%all", lines.value(
-                "add nuw nsw i64 ", from, ", %size")));
-        lines.add("ret void");
-        return "define internal void @" + name + ".chunk(ptr %job, i64 %number) #2 {\n"
-                + lines.text() + "}\n";
-    }
-
-    /** The part from … to-1, of what is asked for. */
-    private void split(String from, String to) {
-        String update = lines.value("icmp ne ptr %a, null");
-        String product = lines.value("icmp ne ptr %y, null");
+    /**
+     * Appends a call of what is asked for, with arguments for the words: columns from … to-1 of all
+     * rows where the product sums over rows, else rows. `a` and `y` tell what that is.
+     */
+    static void call(Lines lines, String name, List<String> arguments, String a, String y,
+                     String from, String to) {
+        String update = lines.value("icmp ne ptr ", a, ", null");
+        String product = lines.value("icmp ne ptr ", y, ", null");
+        Consumer<Does> does = d -> lines.add("call void @", name, d.suffix(), "(",
+                String.join(", ", arguments), ", i64 ", from, ", i64 ", to, ")");
         lines.either(update, () -> lines.either(product, () -> lines.either(
-                lines.value("icmp ne i64 %first, 0"), () -> call(Does.BEFORE, from, to),
-                () -> call(Does.BOTH, from, to)), () -> call(Does.UPDATE, from, to)),
-                () -> lines.when(product, () -> call(Does.PRODUCT, from, to)));
-    }
-
-    private void call(Does part, String from, String to) {
-        lines.add("call void @", name, part.suffix(), "(", parameters(), ", i64 ", from,
-                ", i64 ", to, ")");
+                lines.value("icmp ne i64 %first, 0"), () -> does.accept(Does.BEFORE),
+                () -> does.accept(Does.BOTH)), () -> does.accept(Does.UPDATE)),
+                () -> lines.when(product, () -> does.accept(Does.PRODUCT)));
     }
 
     // ## One part
@@ -201,7 +146,7 @@ final class OnePass {
             first = blocks(first, last, count, row);
         }
         lines.add("ret void");
-        String text = parameters().replace("ptr %a", "ptr noalias readonly %a")
+        String text = String.join(", ", words(t)).replace("ptr %a", "ptr noalias readonly %a")
                 .replace("ptr %b", "ptr noalias readonly %b").replace("ptr %w", "ptr noalias %w")
                 .replace("ptr %x", "ptr noalias readonly %x").replace("ptr %y", "ptr noalias %y");
         return "define internal void @" + name + does.suffix() + "(" + text

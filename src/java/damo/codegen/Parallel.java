@@ -27,7 +27,7 @@ public final class Parallel {
     private static final String TEMPLATE = Resources.text("pool.ll");
     /** Nanoseconds that a thread without work looks for some before it sleeps. */
     private static final String SPIN = "50000";
-    /** Nanoseconds of work that are worth waking a thread: that takes some 7 of the one who does. */
+    /** Nanoseconds of work that are worth waking a thread, which takes 7000 of its caller's. */
     private static final String WORTH = "50000";
     /**
      * What a caller waits longer than some chunks take before it takes this for a stall: a thread

@@ -18,14 +18,16 @@ final class ShortProduct {
     private static final int ROWS = 12;
     /** Columns of one row that stay near while rows of B are added to them. */
     private static final int LINE = 1 << 13;
-    private static final int LINE_UNIT = 1 << 9;
+    private static final int LINE_UNIT = 1 << 7;
     /** Multiplications of a chunk, where each takes an element from memory. */
-    private static final int LINE_GRAIN = 1 << 18;
+    private static final int LINE_GRAIN = 1 << 16;
     /** The same where elements are used several times. */
-    private static final int GRAIN = 1 << 20;
+    private static final int GRAIN = 1 << 18;
+    /** Chunks that are worth threads. */
+    private static final int WORTH = 4;
     /** Rows, and strips of columns, of which a chunk has a multiple. */
     private static final int CHUNK_ROWS = 48;
-    private static final int CHUNK_STRIPS = 4;
+    private static final int CHUNK_STRIPS = 1;
     private static final String PANELS = "short.panels";
 
     private final Inputs in;
@@ -114,7 +116,7 @@ final class ShortProduct {
         lines.when(w.both(w.is("sgt", "%m", "0"), w.is("sgt", "%n", "0")), () -> {
             Map<Word, String> all = arguments(panels);
             String many = w.both(w.is("sgt", "%threads", "1"), w.is("sgt", w.times("%m",
-                    w.times("%n", w.most("%k", "1"))), Integer.toString(LINE_GRAIN)));
+                    w.times("%n", w.most("%k", "1"))), w.times(grain(), WORTH)));
             lines.either(many, () -> {
                 all.forEach(this::put);
                 chunks();
@@ -184,13 +186,17 @@ final class ShortProduct {
         String down = w.either(w.is("sgt", "%m", "%n"), w.both(w.is("eq", "%k", "1"),
                 w.is("sgt", "%m", Integer.toString(ROWS))));
         String work = w.times(w.most("%k", "1"), w.pick(down, "%n", "%m"));
-        String low = w.either(line, w.is("eq", "%k", "1"));
-        String grain = w.pick(low, Integer.toString(LINE_GRAIN), Integer.toString(GRAIN));
+        String grain = grain();
         String unit = w.pick(down, Integer.toString(CHUNK_ROWS), w.pick(line,
                 Integer.toString(LINE_UNIT), Integer.toString(CHUNK_STRIPS * tiles.columns())));
         String length = w.times(w.parts(w.parts(grain, work), unit), unit);
         put(Word.ROWS, w.pick(down, length, "%m"));
         put(Word.COLUMNS, w.pick(down, "%n", length));
+    }
+
+    private String grain() {
+        String low = w.either(w.is("eq", "%m", "1"), w.is("sle", "%k", "1"));
+        return w.pick(low, Integer.toString(LINE_GRAIN), Integer.toString(GRAIN));
     }
 
     /** The last one takes what is left, so that none is so small that its form sees to it. */

@@ -11,10 +11,12 @@ import java.util.function.BiConsumer;
  * several threads where the work is worth it.
  */
 final class TiledProduct {
-    /** Multiplications that are worth a thread. */
-    private static final int GRAIN = 1 << 20;
+    /** Multiplications of a chunk at least. */
+    private static final int GRAIN = 1 << 18;
+    /** Such chunks that are worth threads. */
+    private static final int WORTH = 4;
     /** Chunks for each thread, so that one that is late holds up no other for long. */
-    private static final int CHUNKS = 2;
+    private static final int CHUNKS = 4;
     /** So many tiles of rows are many for a chunk. */
     private static final int MANY = 4;
     /** Up to so many rows B in panels is read along k where it lies. */
@@ -241,7 +243,8 @@ final class TiledProduct {
         String work = w.over(w.times(w.times("%m", "%n"), w.most("%terms", "1")),
                 Integer.toString(GRAIN));
         String want = w.least(work, w.times("%threads", CHUNKS));
-        String many = w.both(w.is("sgt", "%threads", "1"), w.is("sgt", want, "1"));
+        String many = w.both(w.is("sgt", "%threads", "1"), w.is("sge", work,
+                Integer.toString(WORTH)));
         lines.either(many, () -> chunks(parallel, want, calls), () -> {
             job.put(TileJob.Field.ACROSS, "1");
             part("0", "%m", "0", "%n");
@@ -250,14 +253,18 @@ final class TiledProduct {
 
     /**
      * Chunks as square as can be, as each packs its own part of A and of B; all of their columns
-     * where rows are many and somebody waits for them.
+     * where rows are many and somebody waits for them. Of few terms, which come from an update of
+     * C, chunks are columns, as those of the product that reads C for B: so a thread meets the same
+     * part of the matrix in both.
      */
     private void chunks(String parallel, String want, String calls) {
         String rows = w.parts("%m", tiles.rows());
         String panels = w.parts("%n", tiles.columns());
         String whole = w.both(calls, w.is("sge", rows, w.times(want, MANY)));
-        String down = w.least(rows, w.pick(whole, want, w.most("1", w.least(want,
-                w.root(w.times(want, "%m"), "%n")))));
+        String columns = w.both(w.is("sle", "%terms", Integer.toString(FEW_TERMS)),
+                w.is("sge", panels, want));
+        String down = w.least(rows, w.pick(whole, want, w.pick(columns, "1", w.most("1",
+                w.least(want, w.root(w.times(want, "%m"), "%n"))))));
         String across = w.least(panels, w.pick(whole, "1", w.parts(want, down)));
         String height = w.times(w.parts(rows, down), tiles.rows());
         String width = w.times(w.parts(panels, across), tiles.columns());

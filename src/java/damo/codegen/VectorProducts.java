@@ -116,7 +116,7 @@ record VectorProducts(boolean dots, Size n, Size k, Step.Operand vector, Size st
         lines.add("call void ", wide, "(i64 1, i64 %n, i64 %k, ", type,
                 " %factor, ptr %a, i64 %k, i64 %a.col, ptr %b, i64 ",
                 dots ? "1, i64 %b.row" : "%b.row, i64 1", ", ", type,
-                " %beta, ptr %c, i64 %n, i64 1)");
+                " %beta, ptr %c, i64 %n, i64 %threads)");
         lines.add("ret void");
         lines.label("near");
     }
