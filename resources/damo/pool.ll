@@ -7,6 +7,8 @@
 ;        a caller last waited for long
 ;   320  when a job last began without its workers awake, 328 what that has cost since they slept
 ;   384  workers: how many there are
+;   448  jobs: how many began; 456 trial: its step, 464 when that began, 472 with which job; 480 when
+;        the next one is due, 488 nanoseconds from job to job with threads, 496 for how long without
 ;   512  64 jobs of 4224 bytes: 0 gate, 8 body, 16 context, 24 chunks, 32 ranges, 40 taken: a bit for
 ;        each range that has a thread; 128 the ranges, 128 bytes apart
 ;
@@ -311,6 +313,10 @@ entry:
   %sleeping.at = getelementptr inbounds i8, ptr @damo.pool, i64 192
   %workers.at = getelementptr inbounds i8, ptr @damo.pool, i64 384
   %worker = atomicrmw add ptr %workers.at, i64 1 monotonic, align 8
+  ; As a batch thread: one that is woken does not take the processor from the caller that woke it.
+  %priority = alloca i32
+  store i32 0, ptr %priority
+  %status = call i64 (i64, ...) @syscall(i64 {scheduler}, i32 0, i32 3, ptr %priority)
   br label %awake
 
 awake:
@@ -372,9 +378,100 @@ done:
   ret i64 %number
 }
 
+; Tries now and then what is faster, jobs with several threads or without, by how long it takes from
+; one job to the next: where processors are far apart, as those of a virtual machine may come to be,
+; work that moves between them may take longer than on one. The steps of a trial: 0 with threads, until
+; the next one is due; 1 with threads, as memory comes back to them; 2 with threads, measured; 3
+; without, as memory comes back; 4 without, measured; 5 without, as that was faster, for a while.
+define internal void @damo.trial(i64 %now, i64 %job) #2 {
+entry:
+  %step.at = getelementptr inbounds i8, ptr @damo.pool, i64 456
+  %start.at = getelementptr inbounds i8, ptr @damo.pool, i64 464
+  %first.at = getelementptr inbounds i8, ptr @damo.pool, i64 472
+  %next.at = getelementptr inbounds i8, ptr @damo.pool, i64 480
+  %with.at = getelementptr inbounds i8, ptr @damo.pool, i64 488
+  %stay.at = getelementptr inbounds i8, ptr @damo.pool, i64 496
+  %step = load atomic i64, ptr %step.at monotonic, align 8
+  %start = load atomic i64, ptr %start.at monotonic, align 8
+  %first = load atomic i64, ptr %first.at monotonic, align 8
+  %next = load atomic i64, ptr %next.at monotonic, align 8
+  %stay = load atomic i64, ptr %stay.at monotonic, align 8
+  %span = sub i64 %now, %start
+  %jobs = sub i64 %job, %first
+  %counted = call i64 @llvm.smax.i64(i64 %jobs, i64 1)
+  %each = udiv i64 %span, %counted
+  %due = icmp sge i64 %now, %next
+  %enough = icmp sge i64 %jobs, 128
+  switch i64 %step, label %wait [ i64 1, label %go
+                                  i64 2, label %with
+                                  i64 3, label %go
+                                  i64 4, label %without ]
+wait:
+  ; Step 0 or 5.
+  br i1 %due, label %begin, label %done
+begin:
+  br label %set
+go:
+  %after = add i64 %step, 1
+  br label %set
+with:
+  br i1 %enough, label %told, label %done
+told:
+  store atomic i64 %each, ptr %with.at monotonic, align 8
+  br label %set
+without:
+  br i1 %enough, label %compare, label %done
+compare:
+  %with.each = load atomic i64, ptr %with.at monotonic, align 8
+  %tenth = udiv i64 %each, 10
+  %more = add i64 %each, %tenth
+  %slower = icmp sgt i64 %with.each, %more
+  br i1 %slower, label %lost, label %won
+lost:
+  %twice = mul i64 %stay, 2
+  %long = call i64 @llvm.smax.i64(i64 %twice, i64 20000000)
+  %least = call i64 @llvm.smin.i64(i64 %long, i64 320000000)
+  store atomic i64 %least, ptr %stay.at monotonic, align 8
+  %end = add i64 %now, %least
+  store atomic i64 %end, ptr %next.at monotonic, align 8
+  br label %set
+won:
+  store atomic i64 0, ptr %stay.at monotonic, align 8
+  %rest = mul i64 %span, 32
+  %some = call i64 @llvm.smax.i64(i64 %rest, i64 100000000)
+  %later = add i64 %now, %some
+  store atomic i64 %later, ptr %next.at monotonic, align 8
+  br label %set
+set:
+  %new = phi i64 [ 1, %begin ], [ %after, %go ], [ 3, %told ], [ 5, %lost ], [ 0, %won ]
+  store atomic i64 %new, ptr %step.at monotonic, align 8
+  store atomic i64 %now, ptr %start.at monotonic, align 8
+  store atomic i64 %job, ptr %first.at monotonic, align 8
+  br label %done
+done:
+  ret void
+}
+
 ; How many workers a call may have that asks for so many threads: after stalls fewer, for a while.
 define internal i64 @damo.others(i64 %most, i64 %now) #2 {
 entry:
+  %jobs.at = getelementptr inbounds i8, ptr @damo.pool, i64 448
+  %trial.at = getelementptr inbounds i8, ptr @damo.pool, i64 456
+  %before = atomicrmw add ptr %jobs.at, i64 1 monotonic, align 8
+  %part = and i64 %before, 31
+  %due = icmp eq i64 %part, 31
+  br i1 %due, label %try, label %choose
+try:
+  call void @damo.trial(i64 %now, i64 %before)
+  br label %choose
+choose:
+  %step = load atomic i64, ptr %trial.at monotonic, align 8
+  %without = icmp sge i64 %step, 3
+  br i1 %without, label %none, label %with
+none:
+  ret i64 0
+
+with:
   %level.at = getelementptr inbounds i8, ptr @damo.pool, i64 256
   %until.at = getelementptr inbounds i8, ptr @damo.pool, i64 264
   %penalty.at = getelementptr inbounds i8, ptr @damo.pool, i64 272
@@ -400,7 +497,7 @@ extend:
   br label %done
 
 done:
-  %halvings = phi i64 [ 0, %entry ], [ %level, %look ], [ 0, %less ], [ %lower, %extend ]
+  %halvings = phi i64 [ 0, %with ], [ %level, %look ], [ 0, %less ], [ %lower, %extend ]
   %others = lshr i64 %all, %halvings
   ret i64 %others
 }

@@ -1,15 +1,15 @@
 (ns damo.codegen.pass-blocks-test
-  "Passes over matrices so large that threads share their rows: what one thread gives is near to what
-  plain loops give, and any number of threads gives the same bits, product and update together or
-  apart, in one call and in many."
+  "Passes over matrices so large that threads share their rows: what one thread gives is near to
+  what plain loops give, and any number of threads gives the same bits, product and update together
+  or apart, in one call and in many."
   (:require [clojure.test :refer [deftest is testing]]
             [damo.core :as d])
   (:import (java.util Random)))
 
 (set! *warn-on-reflection* true)
 
-(defn- numbers ^doubles [^long seed ^long n]
-  (let [r (Random. seed)]
+(defn- numbers ^doubles [seed n]
+  (let [r (Random. (long seed))]
     (double-array (repeatedly n #(double (float (* 0.1 (.nextGaussian r))))))))
 
 (defn- tensor [t shape ^doubles data]
@@ -32,10 +32,11 @@
 (defn- plain
   "The products of the first call by loops of doubles: [x w, w g]."
   [[^long rows ^long columns]]
-  (let [w (numbers 1 (* rows columns)), x (numbers 2 rows), g (numbers 3 columns)
+  (let [^doubles w (numbers 1 (* rows columns)), ^doubles x (numbers 2 rows)
+        ^doubles g (numbers 3 columns)
         y (double-array columns), z (double-array rows)]
     (dotimes [i rows]
-      (dotimes [j columns]
+      (dotimes [j (long columns)]
         (let [e (aget w (+ (* i columns) j))]
           (aset y j (+ (aget y j) (* (aget x i) e)))
           (aset z i (+ (aget z i) (* (aget g j) e))))))

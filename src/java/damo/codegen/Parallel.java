@@ -57,6 +57,7 @@ public final class Parallel {
                 .replace("{worth}", WORTH).replace("{slack}", SLACK).replace("{awake}", AWAKE)
                 .replace("{penalty}", PENALTY).replace("{bytes}", Long.toString(BYTES))
                 .replace("{futex}", arm ? "98" : "202")
+                .replace("{scheduler}", arm ? "119" : "144")
                 .replace("{pause}", arm ? "llvm.aarch64.hint" : "llvm.x86.sse2.pause")
                 .replace("{pause.type}", arm ? "i32" : "")
                 .replace("{pause.operand}", arm ? "i32 1" : "");

@@ -7,8 +7,8 @@ import java.util.List;
 /**
  * The rows of a {@link OnePass} in blocks, which threads share. The blocks follow from sizes alone,
  * and are those of every pass over the matrix, whichever way its product sums: so a thread meets
- * the same rows in one pass after the other, and finds them in its own cache. Where the product sums
- * over rows each block has a sum of its own, in memory; two neighbours are added when both are
+ * the same rows in one pass after the other, and finds them in its own cache. Where the product
+ * sums over rows each block has a sum of its own, in memory; two neighbours are added when both are
  * there, then their sum to that of the next two: so the order of the sum is that of a tree, whoever
  * adds.
  */
@@ -105,7 +105,8 @@ final class PassBlocks {
                 }, () -> {
                     String room = lines.value("call ptr ", scratch, "(ptr null)");
                     lines.add("store ptr ", room, ", ptr ", word(Word.SUMS));
-                    // Sums of two threads have no line of memory together.
+                    // Who waits for this block of memory waits for parts of passes, which end
+                    // without one. Sums of two threads have no line of memory together.
                     lines.add("store i64 ", w.times(w.parts("%columns", 2L * lanes), 2L * lanes),
                             ", ptr ", word(Word.APART));
                     lines.add("call void @llvm.memset.p0.i64(ptr ", count("0"), ", i8 0, i64 ",
