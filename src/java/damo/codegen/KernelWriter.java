@@ -157,7 +157,7 @@ final class KernelWriter {
             return;
         }
         Map<String, Kernel.Acc> found = extremes.found(s);
-        found.forEach(extremes::begin);
+        found.forEach((name, acc) -> extremes.begin(name, acc, s.extent(), depth > 0));
         plainLoop(s, from, to, () -> statements(s.body()));
         found.forEach((name, acc) -> combine(acc, extremes.end(name)));
     }
