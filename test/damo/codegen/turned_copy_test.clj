@@ -73,6 +73,10 @@
                                                                    (repeat m 0) (repeat n 0)]))))
         [m n by sign])))
 
+(deftest loops-around-nothing-are-no-copies
+  (let [program (calling/program '[m n] [[:f32 :inout 'n]] '[[:for i m [:for j n]]])]
+    (is (= 0 (:status (calling/call program [2 3] [[1.0 2.0 3.0] [0 0] [0 0 0]]))))))
+
 (deftest bits-are-kept-test
   (let [program (copying :f32 0 true)
         odd [Float/NaN -0.0 0.0 Float/POSITIVE_INFINITY Float/MIN_VALUE]

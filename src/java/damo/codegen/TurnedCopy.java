@@ -54,6 +54,7 @@ final class TurnedCopy {
     static TurnedCopy of(Lines lines, ExprWriter exprs, List<Kernel.Param> memories, int params,
                          Kernel.For outer, int vectorBits) {
         if (outer.body().size() != 1 || !(outer.body().getFirst() instanceof Kernel.For inner)
+                || inner.body().isEmpty()
                 || !(inner.body().getLast() instanceof Kernel.Store store)) {
             return null;
         }
