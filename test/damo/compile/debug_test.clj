@@ -128,7 +128,7 @@
        (is (= :damo.debug/wrong-expansion (:damo/error (ex-data (failure (fn [] (f [1 3]))))))))))
 
 (deftest a-wrong-update-in-place-is-found
-  (with-redefs-fn {#'damo.compile.plan.update/same-turn? (constantly true)}
+  (with-redefs-fn {#'damo.compile.plan.turn/over? (constantly true)}
     #(let [v (d/shared 'v (d/tensor [1.0 2.0 3.0 4.0 5.0]))
            f (d/function [] [] {:mode :debug
                                 :updates {v (d/add v (d/index v [nil nil -1]))}})

@@ -18,7 +18,8 @@ final class ShortProduct {
     private static final int ROWS = 12;
     /** Columns of one row that stay near while rows of B are added to them. */
     private static final int LINE = 1 << 13;
-    private static final int LINE_UNIT = 1 << 7;
+    /** Columns of a chunk of one row: more than {@link RowProduct} adds in another order. */
+    private static final int LINE_UNIT = 1 << 8;
     /** Multiplications of a chunk, where each takes an element from memory. */
     private static final int LINE_GRAIN = 1 << 16;
     /** The same where elements are used several times. */
