@@ -191,14 +191,15 @@
 
 (defn- with-heirs
   "`alias` with each value that is written on put where the last one of them lies. Such a value may
-  lie in a state only when it could be written there itself: (in-place? x state)."
-  [g alias heirs in-place?]
+  lie in a state only when it could be written there itself: (in-place? x state). `unit-of` tells
+  which unit makes a value: where a value lies is known before what it is written over asks."
+  [g alias heirs unit-of in-place?]
   (reduce (fn [alias [x u]]
             (let [place (get alias u u)]
               (if (or (not (leaf? g place)) (in-place? x place))
                 (assoc alias x place)
                 alias)))
-          alias (sort-by (comp - key) heirs)))
+          alias (sort-by (comp - unit-of key) heirs)))
 
 (defn arrange
   "{:units in order, :alias {node memory} for nodes that lie in the memory of another one, such as a
@@ -214,6 +215,6 @@
          over? (fn [u s] (in-place? g sched units lasts (unit-of u) u s))
          in-state (into {} (filter (fn [[u s]] (over? u s))) updated)]
      {:units units
-      :alias (with-heirs g in-state (heirs g sched units lasts) over?)
+      :alias (with-heirs g in-state (heirs g sched units lasts) unit-of over?)
       :copies (vec (for [[u s] updated :when (not (in-state u))]
                      {:do :copy, :from [:node u], :to [:node s], :type (graph/type-of g s)}))})))
