@@ -52,15 +52,22 @@
 
 (defn- whole? [dtype] (contains? #{:i32 :i64} dtype))
 
+(defn- extents
+  "Rows, columns and terms of a product, and how often it is done; of one row or column at times."
+  [^Random random rows?]
+  (let [size #(pick random [0 1 1 2 3 7 8 13 16 17 31 33 64 65 100])
+        often #(repeatedly (pick random %1) (fn [] (pick random %2)))]
+    (cond (not rows?) [(if (zero? (.nextInt random 12)) [130 (pick random [90 200]) 170]
+                           [(size) (size) (size)])
+                       (often [0 0 0 1 2] [0 1 2 3 5])]
+          (.nextBoolean random) [[1 (size) (size)] (often [1 2] [1 2 3 60])]
+          :else [[(size) 1 (size)] (often [1 2] [1 2 3 60])])))
+
 (defn- drawn
   "A gemm step and the sizes of its buffers."
-  [^Random random]
-  (let [size #(pick random [0 1 1 2 3 7 8 13 16 17 31 33 64 65 100])
-        [m n k] (if (zero? (.nextInt random 12)) [130 (pick random [90 200]) 170]
-                    [(size) (size) (size)])
-        batch (vec (for [extent (repeatedly (pick random [0 0 0 1 2])
-                                            #(pick random [0 1 2 3 5]))]
-                     {:extent extent}))
+  [^Random random rows?]
+  (let [[[m n k] often] (extents random rows?)
+        batch (mapv #(hash-map :extent %) often)
         dtype (pick random [:f32 :f32 :f64 :i32 :i64])
         factor #(if (whole? dtype) (long (* 2 (double %))) %)
         operand (fn [buffer r c output?]
@@ -163,7 +170,7 @@
 (defn- failure
   "What is wrong with the products of that seed; nil when nothing is."
   [seed]
-  (let [random (Random. seed), {:keys [step dtypes sizes] :as form} (drawn random)
+  (let [random (Random. seed), {:keys [step dtypes sizes] :as form} (drawn random false)
         values (mapv #(numbers random %1 %2) dtypes sizes), whole (whole? (:dtype step))
         before (if (or whole (not (zero? (double (:beta step))))) (values 2)
                    (double-array (sizes 2) ##NaN))
@@ -188,3 +195,41 @@
 (deftest products-of-all-strides-agree-with-loops
   (doseq [seed (range attacks)]
     (is (nil? (failure seed)))))
+
+;; ## The same bits
+
+(defn- reals
+  "n numbers of a dtype: whole ones, or floats whose sums are rounded, some of them zeros."
+  [^Random random dtype n]
+  (if (contains? #{:f64 :f32 :f16 :bf16} dtype)
+    (double-array (repeatedly n #(case (.nextInt random 8) 0 0.0, 1 -0.0
+                                       (.nextGaussian random))))
+    (numbers random dtype n)))
+
+(defn- bits
+  "The bits of the elements of a tensor."
+  [^Tensor t]
+  (vec (.toArray (.segment t) ValueLayout/JAVA_BYTE)))
+
+(defn- other-bits
+  "The products of that seed, where numbers of threads give other bits; else nil."
+  [seed]
+  (let [random (Random. seed)
+        {:keys [step dtypes sizes] :as form} (drawn random (even? (long seed)))
+        factor #(if (#{0.5 -0.5} %) (* 0.6 %) %)
+        form (cond-> form (not (whole? (:dtype step))) (update-in [:step :alpha] factor))
+        values (mapv #(reals random %1 %2) dtypes sizes)
+        memory (mapv #(guard/guarded (DType/of (name %1)) [%2]) dtypes sizes)
+        tensors (mapv guard/tensor memory)]
+    (try
+      (with-open [code (calling/compile-program (program form))]
+        (let [results (vec (for [threads [1 2 3]]
+                             (do (dorun (map write! tensors values))
+                                 (called code tensors threads)
+                                 (bits (tensors 2)))))]
+          (when-not (apply = results) [seed form])))
+      (finally (run! #(.close ^Closeable %) memory)))))
+
+(deftest any-number-of-threads-gives-the-same-bits
+  (doseq [seed (range attacks)]
+    (is (nil? (other-bits seed)))))

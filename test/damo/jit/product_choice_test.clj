@@ -47,6 +47,23 @@
           (is (zero? status))
           (is (= (apply expected sizes a-step b-step contents) (nth buffers 2))))))))
 
+;; Its sums are in another order than those of own products.
+(deftest batches-have-the-same-bits-on-any-number-of-threads
+  (let [[m n k] [50 60 200], batch [{:extent 3 :a (* m k) :b (* k n) :c (* m n)}]
+        random (java.util.Random. 3)
+        p (-> (calling/program [] (mapv (fn [access size] [:f32 access (* 3 size)])
+                                        [:in :in :inout] [(* m k) (* k n) (* m n)]) [])
+              (assoc :steps [{:do :gemm, :dtype :f32, :m m, :n n, :k k, :alpha 0.3, :beta 0.0
+                              :a {:buffer 0, :offset 0, :strides [k 1]}
+                              :b {:buffer 1, :offset 0, :strides [n 1]}
+                              :c {:buffer 2, :offset 0, :strides [n 1]}, :batch batch}]))
+        contents (mapv (fn [{:keys [size]}] (vec (repeatedly size #(.nextGaussian random))))
+                       (:buffers p))
+        module (Codegen/module (calling/read-program p) 256 false LibraryUse/ALL)]
+    (with-open [code (NativeCode/compile module)]
+      (is (apply = (for [threads [1 2 3]]
+                     (nth (:buffers (calling/run code p [] contents :threads threads)) 2)))))))
+
 (deftest only-what-is-asked-calls-a-library
   (let [p (calling/read-program (program :f32 '[k 1] '[n 1]))
         called (fn [use] (->> (tree-seq some? #(.values (.shared ^damo.codegen.LlvmModule %))

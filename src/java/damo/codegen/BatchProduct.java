@@ -9,7 +9,8 @@ import java.util.List;
  * tail, then the number of loops and their table: for each, the outermost first, its extent and the
  * steps of A, B and C. Chunks of whole products run side by side where there are enough of them,
  * and where none writes what another writes; else one product after the other, each by all threads.
- * Tiny ones are {@link TinyProducts}.
+ * Tiny ones are {@link TinyProducts}. Rows times matrices, {@link VectorProducts}, have a function
+ * of their own, as one of them alone has: any number of threads gives the same bits.
  */
 final class BatchProduct {
     /** Multiplications of a chunk at least. */
@@ -18,11 +19,13 @@ final class BatchProduct {
     private static final int LOOP = 4;
 
     private final Tiles tiles;
+    private final VectorProducts rows;
     private final Lines lines = new Lines();
     private final Whole w = new Whole(lines);
 
-    private BatchProduct(Tiles tiles) {
+    private BatchProduct(Tiles tiles, VectorProducts rows) {
         this.tiles = tiles;
+        this.rows = rows;
     }
 
     /** What a chunk is told: the parameters; products of a chunk, and all of them. */
@@ -42,15 +45,22 @@ final class BatchProduct {
     private static final List<Word> PARAMETERS =
             List.of(Word.values()).subList(0, Word.SHARE.ordinal());
 
-    /** The name (with {@code @}) of the function, which {@code outside} learns of. */
-    static String require(Outside outside, DType t, int vectorBits) {
-        Tiles tiles = new Tiles(t, vectorBits);
-        String name = tiles.name("batch");
+    /**
+     * The name (with {@code @}) of the function, which {@code outside} learns of; {@code rows} is
+     * null, or what products of a row are.
+     */
+    static String require(Outside outside, DType t, int vectorBits, VectorProducts rows) {
+        BatchProduct p = new BatchProduct(new Tiles(t, vectorBits), rows);
+        String name = p.name("batch");
         List<String> types = new ArrayList<>();
-        PARAMETERS.forEach(word -> types.add(type(word, tiles)));
-        outside.share(name, "void @" + name + "(" + String.join(", ", types) + ")",
-                () -> module(tiles));
+        PARAMETERS.forEach(word -> types.add(type(word, p.tiles)));
+        outside.share(name, "void @" + name + "(" + String.join(", ", types) + ")", p::module);
         return "@" + name;
+    }
+
+    private String name(String what) {
+        return rows == null ? tiles.name(what)
+                : "damo." + what + "." + rows.name(tiles.t(), tiles.bits()).substring(5);
     }
 
     private static String type(Word word, Tiles tiles) {
@@ -61,19 +71,22 @@ final class BatchProduct {
         };
     }
 
-    private static LlvmModule module(Tiles tiles) {
+    private LlvmModule module() {
         Outside outside = new Outside();
         String parallel = Parallel.require(outside, tiles.bits());
-        String product = new Products(outside, new Target(tiles.bits(), false, false),
-                LibraryUse.NONE).requireProduct(tiles.t());
+        Products products = new Products(outside, new Target(tiles.bits(), false, false),
+                LibraryUse.NONE);
+        String product = rows == null ? products.requireProduct(tiles.t())
+                : products.requireVector(rows, tiles.t());
         Inputs in = Inputs.same(tiles.t(), tiles.bits());
-        boolean tiny = tiles.t().floating();
+        boolean tiny = rows == null && tiles.t().floating();
         String attributes = Attributes.text(tiles.bits());
         List<LlvmModule.Text> texts = new ArrayList<>();
         texts.add(new LlvmModule.Text(outside.declarations()
-                + (tiny ? TinyProducts.declaration(in) : "") + new BatchProduct(tiles).chunk(
+                + (tiny ? TinyProducts.declaration(in) : "") + new BatchProduct(tiles, rows).chunk(
                 product, tiny ? TinyProducts.name(in) : null)
-                + new BatchProduct(tiles).whole(parallel) + attributes, LlvmModule.Kind.STEPS));
+                + new BatchProduct(tiles, rows).whole(parallel) + attributes,
+                LlvmModule.Kind.STEPS));
         if (tiny) {
             texts.add(new LlvmModule.Text(TinyProducts.text(in) + attributes,
                     LlvmModule.Kind.LOOPS));
@@ -106,7 +119,7 @@ final class BatchProduct {
         lines.add("ret void");
         List<String> parameters = new ArrayList<>();
         PARAMETERS.forEach(p -> parameters.add(type(p, tiles) + " " + p.parameter()));
-        return "define void @" + tiles.name("batch") + "(" + String.join(", ", parameters)
+        return "define void @" + name("batch") + "(" + String.join(", ", parameters)
                 + ") #0 {\n" + lines.text() + "}\n\n";
     }
 
@@ -118,7 +131,7 @@ final class BatchProduct {
         put(Word.COUNT, count);
         put(Word.SHARE, w.pick(many, share, count));
         put(Word.THREADS, w.pick(many, "1", "%threads"));
-        String body = "@" + tiles.name("batch.chunk");
+        String body = "@" + name("batch.chunk");
         String some = w.is("sgt", count, "0");
         lines.when(some, () -> lines.either(many, () -> lines.add("call void ", parallel, "(ptr ",
                 body, ", ptr %job, i64 ", w.parts(count, share), ", i64 %threads)"),
@@ -139,7 +152,8 @@ final class BatchProduct {
             String p = lines.fresh();
             lines.loop(p, count, null, () -> {
                 place(w.plus(from, p), left, offsets);
-                call(product, offsets, null, ", ptr null, ptr null");
+                call(product, offsets, rows == null ? PRODUCT : row(), "",
+                        rows == null ? ", ptr null, ptr null" : "");
             });
         };
         if (tiny == null) {
@@ -148,7 +162,7 @@ final class BatchProduct {
             lines.either(tiny(), () -> runs(tiny, from, count, left, offsets), each);
         }
         lines.add("ret void");
-        return "define internal void @" + tiles.name("batch.chunk")
+        return "define internal void @" + name("batch.chunk")
                 + "(ptr %job, i64 %number) #2 {\n" + lines.text() + "}\n\n";
     }
 
@@ -172,8 +186,8 @@ final class BatchProduct {
         String extent = word(inner, 0);
         String length = w.least(w.minus(count, get(done, "i64")), w.minus(extent, w.rest(number,
                 extent)));
-        call(tiny, offsets, "i64 " + length + ", i64 " + word(inner, 1) + ", i64 " + word(inner, 2)
-                + ", i64 " + word(inner, 3) + ", ", "");
+        call(tiny, offsets, TINY, "i64 " + length + ", i64 " + word(inner, 1) + ", i64 "
+                + word(inner, 2) + ", i64 " + word(inner, 3) + ", ", "");
         set(done, "i64", w.plus(get(done, "i64"), length));
         lines.add("br i1 ", w.is("slt", get(done, "i64"), count), ", label %", run, ", label %",
                 after);
@@ -199,17 +213,23 @@ final class BatchProduct {
         });
     }
 
-    private void call(String function, List<String> offsets, String before, String after) {
+    /** What a product of a row is told. */
+    private List<Word> row() {
+        return List.of(Word.N, Word.K, Word.ALPHA, Word.A, Word.A_COL, Word.B,
+                rows.dots() ? Word.B_COL : Word.B_ROW, Word.BETA, Word.C, Word.THREADS);
+    }
+
+    private void call(String function, List<String> offsets, List<Word> words, String before,
+                      String after) {
         List<String> arguments = new ArrayList<>();
-        for (Word word : before == null ? PRODUCT : TINY) {
+        for (Word word : words) {
             String value = get(word);
             int matrix = List.of(Word.A, Word.B, Word.C).indexOf(word);
             arguments.add(type(word, tiles) + " " + (matrix < 0 ? value
                     : lines.value("getelementptr inbounds ", tiles.type(), ", ptr ", value,
                             ", i64 ", get(offsets.get(matrix), "i64"))));
         }
-        lines.add("call void ", function, "(", before == null ? "" : before,
-                String.join(", ", arguments), after, ")");
+        lines.add("call void ", function, "(", before, String.join(", ", arguments), after, ")");
     }
 
     // ## Words

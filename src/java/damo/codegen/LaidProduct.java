@@ -51,6 +51,13 @@ final class LaidProduct {
         return lc.word == null ? null : columns(lc);
     }
 
+    /** Appends whether some operand lies not in rows, an i1; null where all ever do. */
+    String other() {
+        String other = any(laid(f.g().a(), f.g().k(), f.a()).word,
+                laid(f.g().b(), f.g().n(), f.b()).word, laid(f.g().c(), f.g().n(), f.c()).word);
+        return other == null ? null : lines.value("icmp ne i64 ", other, ", 0");
+    }
+
     /** Appends it, given the addresses of operands with their types. */
     void write(String a, String b, String c) {
         Laid la = laid(f.g().a(), f.g().k(), f.a());

@@ -2,6 +2,7 @@ package damo.codegen;
 
 import damo.Resources;
 import damo.tensor.DType;
+import java.util.Set;
 
 /**
  * The function by which a product is left to a library, from resources/damo/library.ll.
@@ -26,18 +27,23 @@ final class LibraryProduct {
         return "damo.library." + t.label();
     }
 
+    /** Appends whether the product has one of the shapes, an i1. */
+    static String asked(Lines lines, Set<LibraryUse.Shape> use, String m, String n, String k) {
+        Whole w = new Whole(lines);
+        String large = w.both(w.is("sge", m, Integer.toString(LibraryUse.LEAST)),
+                w.is("sge", n, Integer.toString(LibraryUse.LEAST)));
+        boolean shallow = use.contains(LibraryUse.Shape.SHALLOW);
+        String terms = w.is("sge", k, Integer.toString(shallow ? LibraryUse.SHALLOW
+                : LibraryUse.DEEP));
+        String shape = use.contains(LibraryUse.Shape.DEEP) ? terms : w.both(terms,
+                w.is("slt", k, Integer.toString(LibraryUse.DEEP)));
+        return w.both(large, shape);
+    }
+
     /** What a product's function begins with: products of those shapes end there if they can. */
     static String attempt(DType t, LibraryUse use) {
         Lines lines = new Lines();
-        Whole w = new Whole(lines);
-        String large = w.both(w.is("sge", "%m", Integer.toString(LibraryUse.LEAST)),
-                w.is("sge", "%n", Integer.toString(LibraryUse.LEAST)));
-        boolean shallow = use.of(t).contains(LibraryUse.Shape.SHALLOW);
-        String terms = w.is("sge", "%k", Integer.toString(shallow ? LibraryUse.SHALLOW
-                : LibraryUse.DEEP));
-        String shape = use.of(t).contains(LibraryUse.Shape.DEEP) ? terms : w.both(terms,
-                w.is("slt", "%k", Integer.toString(LibraryUse.DEEP)));
-        lines.when(w.both(large, shape), () -> {
+        lines.when(asked(lines, use.of(t), "%m", "%n", "%k"), () -> {
             String done = lines.value("call i1 @", name(t), "(", ARGUMENTS.replace("{T}",
                     Types.value(t)), ")");
             String end = lines.freshLabel("done");

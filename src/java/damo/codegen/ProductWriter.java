@@ -5,6 +5,7 @@ import damo.program.Step;
 import damo.verify.CallTable;
 import damo.verify.Deferrals;
 import java.util.List;
+import java.util.function.Function;
 import java.util.function.IntFunction;
 
 /**
@@ -66,36 +67,72 @@ final class ProductWriter {
         } else {
             // Addresses that are looked up once stand before both ways.
             List.of(g.a(), g.b(), g.c()).forEach(o -> buffers.apply(o.buffer()));
-            boolean always = products.own(g.dtype()) && products.vector(g) == null;
-            String many = always ? "true" : lines.value("icmp sgt i64 ", lines.threads(), ", 1");
-            String turned = laid(f).turned();
-            if (always && turned == null) {
-                side(f, a, b, c);
+            VectorProducts rows = products.vector(g);
+            String alone = alone(f, rows);
+            Runnable together = () -> {
+                if (rows == null) {
+                    side(f, a, b, c);
+                } else {
+                    rows(f, rows, a, b, c);
+                }
+            };
+            if (alone == null) {
+                together.run();
             } else {
-                lines.either(turned == null ? many : lines.value("select i1 ", turned,
-                        ", i1 false, i1 ", many), () -> side(f, a, b, c),
-                        () -> batch(f, 0, a, b, c));
+                lines.either(alone, () -> batch(f, 0, a, b, c), together);
             }
         }
     }
 
+    /**
+     * Whether products of a batch are computed one by one, an i1; null where they never are. The
+     * number of threads tells only where either way calls the same function: bits are equal.
+     */
+    private String alone(Fixed f, VectorProducts rows) {
+        String laid = rows == null ? laid(f).turned() : laid(f).other();
+        String other = rows == null ? products.asks(lines, f.g.dtype(), f.m, f.n, f.k)
+                : lines.value("icmp sle i64 ", lines.threads(), ", 1");
+        return laid == null || other == null ? laid == null ? other : laid
+                : lines.value("or i1 ", laid, ", ", other);
+    }
+
     /** All products of the batch in one call. */
     private void side(Fixed f, String a, String b, String c) {
-        int words = 4;
-        String table = lines.slot(lines.fresh(), "[" + words * f.g.batch().size() + " x i64]");
-        int at = 0;
-        for (Step.Batch loop : f.g.batch()) {
-            for (Size size : List.of(loop.extent(), loop.a(), loop.b(), loop.c())) {
-                TileOperand.put(lines, table, at++, "i64", sizes.write(size));
-            }
-        }
         LaidProduct.Now now = laid(f).now();
         Fixed p = now.product();
-        lines.when(some(f), () -> lines.add("call void ", products.requireBatch(f.g.dtype()), "(",
-                String.join(", ", f.m, f.n, f.k, f.alpha, element(f, f.g.a(), a), p.a.both(),
-                        element(f, f.g.b(), b), p.b.both(), f.beta, element(f, f.g.c(), c),
-                        p.c.row, "i64 " + lines.threads(), now.panels(),
-                        "i64 " + f.g.batch().size(), "ptr " + table), ")"));
+        together(f, null, List.of(Step.Batch::a, Step.Batch::b, Step.Batch::c), String.join(", ",
+                f.m, f.n, f.k, f.alpha, element(f, f.g.a(), a), p.a.both(),
+                element(f, f.g.b(), b), p.b.both(), f.beta, element(f, f.g.c(), c), p.c.row,
+                "i64 " + lines.threads(), now.panels()));
+    }
+
+    /** All products of rows and matrices; a column is turned to a row. */
+    private void rows(Fixed f, VectorProducts rows, String a, String b, String c) {
+        boolean first = rows.vector() == f.g.a();
+        String left = element(f, f.g.a(), a);
+        String right = element(f, f.g.b(), b);
+        together(f, rows, first ? List.of(Step.Batch::a, Step.Batch::b, Step.Batch::c)
+                : List.of(Step.Batch::b, Step.Batch::a, Step.Batch::c), String.join(", ",
+                "i64 1", first ? f.n : f.m, f.k, f.alpha, first ? left : right,
+                first ? f.a.both() : f.b.turned().both(), first ? right : left,
+                first ? f.b.both() : f.a.turned().both(), f.beta, element(f, f.g.c(), c),
+                f.c.row, "i64 " + lines.threads(), "i64 0"));
+    }
+
+    /** The call, given its arguments but for the loops and what advances by steps in them. */
+    private void together(Fixed f, VectorProducts rows, List<Function<Step.Batch, Size>> steps,
+                          String arguments) {
+        int words = 1 + steps.size();
+        String loops = lines.slot(lines.fresh(), "[" + words * f.g.batch().size() + " x i64]");
+        int at = 0;
+        for (Step.Batch loop : f.g.batch()) {
+            TileOperand.put(lines, loops, at++, "i64", sizes.write(loop.extent()));
+            for (Function<Step.Batch, Size> step : steps) {
+                TileOperand.put(lines, loops, at++, "i64", sizes.write(step.apply(loop)));
+            }
+        }
+        lines.when(some(f), () -> lines.add("call void ", products.requireBatch(f.g.dtype(), rows),
+                "(", arguments, ", i64 " + f.g.batch().size(), ", ptr " + loops, ")"));
     }
 
     private LaidProduct laid(Fixed f) {

@@ -114,14 +114,22 @@ final class Products {
         return "@" + name;
     }
 
-    /** Whether no library computes products of that dtype. */
-    boolean own(DType t) {
-        return !t.floating() || library.of(t).isEmpty();
+    /**
+     * Appends whether a library is asked for a product of those sizes, an i1; null where none is.
+     * Sizes come with their types.
+     */
+    String asks(Lines lines, DType t, String m, String n, String k) {
+        return !t.floating() || library.of(t).isEmpty() ? null
+                : LibraryProduct.asked(lines, library.of(t), m.substring(4), n.substring(4),
+                        k.substring(4));
     }
 
-    /** The name (with {@code @}) of the function for many matrices: see {@link BatchProduct}. */
-    String requireBatch(DType t) {
-        return BatchProduct.require(outside, t, vectorBits);
+    /**
+     * The name (with {@code @}) of the function for many matrices, see {@link BatchProduct}; of
+     * rows and matrices unless {@code rows} is null.
+     */
+    String requireBatch(DType t, VectorProducts rows) {
+        return BatchProduct.require(outside, t, vectorBits, rows);
     }
 
     /** The name (with {@code @}) of the function {@link OnePass}. */
