@@ -134,9 +134,10 @@ final class Extremes {
         }
         set(p.signs, p.bits(), lines.value(p.largest ? "and " : "or ", p.bits(), " ",
                 get(p.signs, p.bits()), ", ", bits(p, x)));
+        // Of the first operand it is looked whether that is NaN: of one that no step waits for.
         set(p.number, p.type(), lines.value("call nsz ", p.type(), " @llvm.",
                 p.largest ? "maximum." : "minimum.", Types.suffix(p.t), "(", p.type(), " ",
-                old, ", ", p.type(), " ", x, ")"));
+                x, ", ", p.type(), " ", old, ")"));
     }
 
     /**
