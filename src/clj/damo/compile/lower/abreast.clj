@@ -8,8 +8,8 @@
   `other` else. Kernel body in, kernel body out."
   (:require [clojure.walk :as walk]
             [damo.compile.lower.abreast.row :as row]
-            [damo.data.type :as type])
-  (:import [damo Limits]))
+            [damo.compile.lower.room :as room]
+            [damo.data.type :as type]))
 
 (set! *warn-on-reflection* true)
 
@@ -168,26 +168,18 @@
   (let [number (fn [xs mark] (into {} (map-indexed (fn [k x] [x (named row (str mark k))]) xs)))]
     (assoc nest :turned (number turned ".t"), :arrays (number kept ".v"))))
 
-(defn- local-bytes
-  [body]
-  (apply + (for [[_ _ dtype n] (filter #(and (vector? %) (= :local (first %)))
-                                       (tree-seq sequential? seq body))]
-             (* n (:bytes (type/dtypes dtype))))))
-
 (defn- by-blocks-or-not [dtypes known? room [head _ extent & inner :as s]]
   (let [nest (some-> (row/nest dtypes s) arrays-for)
         widest (when (and nest (known? (:rows nest)) (known? (:width nest)))
                  (widest-that-fits nest room))]
     (cond widest (by-blocks nest s widest)
           (= :for head) [(into [:for (second s) extent]
-                               (mapcat #(by-blocks-or-not dtypes known? room %)) inner)]
+                               (room/spread room inner
+                                            #(by-blocks-or-not dtypes known? %1 %2)))]
           :else (plain [s]))))
 
 (defn abreast
   "A kernel body in which short rows are done side by side. `dtypes` gives that of a parameter;
   (known? extent): is an extent known when a call begins?"
   [dtypes known? body]
-  (first (reduce (fn [[done room] s]
-                   (let [more (by-blocks-or-not dtypes known? room s)]
-                     [(into done more) (- room (local-bytes more))]))
-                 [[] (- (.most Limits/LOCALS) (local-bytes body))] body)))
+  (room/spread (room/left body) body #(by-blocks-or-not dtypes known? %1 %2)))

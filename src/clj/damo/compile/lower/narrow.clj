@@ -5,8 +5,8 @@
   when the kernel runs. Rows that are so wide that their sums do not stay in the nearest cache are
   done by blocks of columns, each for all rows. Kernel body in, kernel body out."
   (:require [damo.compile.lower.collapse :as collapse]
-            [damo.data.type :as type])
-  (:import [damo Limits]))
+            [damo.compile.lower.room :as room]
+            [damo.data.type :as type]))
 
 (set! *warn-on-reflection* true)
 
@@ -244,12 +244,11 @@
                (into (added-up nest sizes locals)))]
           (by-columns nest done))))
 
-(defn- room
-  "How many elements of each local array fit: a power of two."
-  [dtypes loads]
+(defn- fitting
+  "How many elements of each local array fit into so many bytes: a power of two."
+  [dtypes loads room]
   (let [bytes (apply + (map #(:bytes (type/dtypes (dtypes (second %)))) loads))]
-    (last (take-while #(<= (* % bytes) (.most Limits/LOCALS))
-                      (take-while #(<= % longest) (iterate #(* 2 %) 256))))))
+    (last (take-while #(<= (* % bytes) room) (take-while #(<= % longest) (iterate #(* 2 %) 256))))))
 
 (defn- initial
   "{p constant} of the parameters that the loops of a body set to a constant."
@@ -260,23 +259,21 @@
 
 (defn- by-lines-or-not
   "The statements in the place of one: those by lines where it is a nest for them."
-  [dtypes known? init s]
+  [dtypes known? init room [head i extent & inner :as s]]
   (let [{:keys [sums rows width] :as nest} (nest-of s)
         loads (when nest (concat (map (fn [[p]] [:load p]) sums) (repeated nest)))
-        room (when nest (room dtypes loads)), sizes (when room (sizes nest room))]
-    (cond (not (and nest (known? rows) (known? width))) [s]
+        fit (when nest (fitting dtypes loads room)), sizes (when fit (sizes nest fit))]
+    (cond (and (= head :for) (not nest))
+          [(into [:for i extent]
+                 (room/spread room inner #(by-lines-or-not dtypes known? init %1 %2)))]
+          (not (and nest (known? rows) (known? width))) [s]
           (and sizes (every? init (map first sums)))
-          (by-lines nest dtypes init (assoc sizes :room room))
+          (by-lines nest dtypes init (assoc sizes :room fit))
           :else (by-columns nest 0))))
 
 (defn lines
   "A kernel body in which sums over short rows run along many of them. `dtypes` gives that of a
   parameter; (known? extent): is an extent known when a call begins?"
-  ([dtypes known? body] (lines dtypes known? (initial body) body))
-  ([dtypes known? init body]
-   (into []
-         (mapcat (fn [[head i extent & inner :as s]]
-                   (if (and (= head :for) (not (nest-of s)))
-                     [(into [:for i extent] (lines dtypes known? init inner))]
-                     (by-lines-or-not dtypes known? init s))))
-         body)))
+  [dtypes known? body]
+  (let [init (initial body)]
+    (room/spread (room/left body) body #(by-lines-or-not dtypes known? init %1 %2))))

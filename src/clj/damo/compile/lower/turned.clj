@@ -4,8 +4,8 @@
   turned into a local array. Kernel body in, kernel body out."
   (:require [damo.compile.lower.blocks :as blocks]
             [damo.compile.lower.collapse :as collapse]
-            [damo.data.type :as type])
-  (:import [damo Limits]))
+            [damo.compile.lower.room :as room]
+            [damo.data.type :as type]))
 
 (set! *warn-on-reflection* true)
 
@@ -156,24 +156,26 @@
 
 (defn- side
   "[rows columns] of the blocks of a nest, nil where its extents or its local arrays leave none."
-  [dtypes known? {:keys [rows columns turned] :as nest}]
+  [dtypes known? room {:keys [rows columns turned] :as nest}]
   (let [sizes (map #(:bytes (type/dtypes (dtypes (second %)))) turned)
         high (min 16 (quot line (apply max sizes))), wide (if (apart? nest) high (* 4 high))
         small? #(and (integer? %) (< % high))]
     (when (and (known? rows) (known? columns) (not (small? rows)) (not (small? columns))
                (not (copy? nest))
-               (<= (* 4 high wide (apply + sizes)) (.most Limits/LOCALS)))
+               (<= (* 4 high wide (apply + sizes)) room))
       [high wide])))
+
+(defn- by-blocks-or-not [dtypes known? room [head v extent & inner :as s]]
+  (let [nest (when (= head :for) (nest-of s))
+        side (when nest (side dtypes known? room nest))]
+    (cond side (by-blocks (assoc nest :apart (apart? nest)) dtypes side)
+          (= head :for) [(into [:for v extent]
+                               (room/spread room inner
+                                            #(by-blocks-or-not dtypes known? %1 %2)))]
+          :else [s])))
 
 (defn blocks
   "A kernel body in which loops that read across lines run over blocks. `dtypes` gives that of a
   parameter; (known? extent): is an extent known when a call begins?"
   [dtypes known? body]
-  (into []
-        (mapcat (fn [[head v extent & inner :as s]]
-                  (let [nest (when (= head :for) (nest-of s))
-                        side (when nest (side dtypes known? nest))]
-                    (cond side (by-blocks (assoc nest :apart (apart? nest)) dtypes side)
-                          (= head :for) [(into [:for v extent] (blocks dtypes known? inner))]
-                          :else [s]))))
-        body))
+  (room/spread (room/left body) body #(by-blocks-or-not dtypes known? %1 %2)))
