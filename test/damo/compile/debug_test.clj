@@ -77,6 +77,16 @@
                 "  element 0 (row-major) of [:f32 [n 3]] should be 0.761594")))
       (is (str/ends-with? (ex-message e) ":exclude #{:tanh-as-sigmoid}}}")))))
 
+;; A graph with a constant that is NaN, or a zero of either sign, is compiled to one program.
+(deftest constants-that-are-equal-to-nothing
+  (let [v (d/input 'v [:f64 ['n]])]
+    (doseq [[expected e] [[[2.0 4.0] (d/where (d/gt v 0) v ##NaN)]
+                          [[6.0 20.0] (let [s (d/sqrt (d/add v 0.0))]
+                                        (d/mul (d/add v 1.0) (d/mul s s)))]
+                          [[-0.0 -0.0] (d/where (d/gt v 0) -0.0 v)]]
+            :let [got @((d/function [v] e {:mode :debug}) [2 4])]]
+      (is (every? true? (map #(< (abs (- %1 %2)) 1e-12) expected got))))))
+
 (deftest wrong-machine-code-is-named
   (with-entry :tanh {:scalar :sigmoid}
     #(let [e (failure (fn [] ((step :debug) points [0 1])))]

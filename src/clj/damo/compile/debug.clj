@@ -185,9 +185,11 @@
 
 ;; ## Around a call
 
-(defn- check-deterministic! [g spec]
-  (let [programs (repeatedly 2 #(:program (pipeline/program-of g spec)))]
-    (when-not (apply = programs)
+(defn- check-deterministic!
+  "Programs are equal as nodes of graphs are: NaN is NaN, 0.0 is not -0.0."
+  [g spec]
+  (let [[p q :as programs] (repeatedly 2 #(:program (pipeline/program-of g spec)))]
+    (when-not (.equals ^Object p q)
       (fail! :damo.debug/not-deterministic "debug: compiling the same graph twice gave two programs"
              {:programs (vec programs)}))))
 
