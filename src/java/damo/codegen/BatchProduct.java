@@ -167,9 +167,21 @@ final class BatchProduct {
     }
 
     private String tiny() {
-        return w.both(w.is("eq", get(Word.PANELS), "0"), TinyProducts.fits(lines, tiles,
-                new TinyProducts.Sizes(get(Word.M), get(Word.N), get(Word.K), get(Word.B_ROW),
-                        get(Word.B_COL))));
+        return w.both(w.both(w.is("eq", get(Word.PANELS), "0"), orderly()),
+                TinyProducts.fits(lines, tiles, new TinyProducts.Sizes(get(Word.M), get(Word.N),
+                        get(Word.K), get(Word.B_ROW), get(Word.B_COL))));
+    }
+
+    /**
+     * Whether a tile may go from matrix to matrix before the next one does: they are the same, or
+     * share nothing.
+     */
+    private String orderly() {
+        String inner = loop(w.minus(get(Word.LOOPS), "1"));
+        String step = word(inner, 3);
+        return w.either(w.either(w.is("sle", word(inner, 0), "1"), w.is("eq", step, "0")),
+                w.is("sge", step, w.plus(w.times(w.minus(get(Word.M), "1"), get(Word.C_ROW)),
+                        get(Word.N))));
     }
 
     /** Products in runs of the innermost loop, each run by one call. */
