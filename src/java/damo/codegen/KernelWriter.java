@@ -156,6 +156,14 @@ final class KernelWriter {
             line.write(from, to);
             return;
         }
+        LineSum sum = depth == 0 ? LineSum.of(lines, exprs, memories, s, vectorBits) : null;
+        if (sum != null) {
+            LineSum.Part part = sum.write(from, to);
+            combine(sum.sum(), part.sum());
+            plainLoop(s, lines.value("add nsw i64 ", from, ", ", part.count()), to,
+                    () -> statements(s.body()));
+            return;
+        }
         Map<String, Kernel.Acc> found = extremes.found(s);
         found.forEach((name, acc) -> extremes.begin(name, acc, s.extent(), depth > 0));
         plainLoop(s, from, to, () -> statements(s.body()));

@@ -63,7 +63,8 @@ final class LineCopy {
                 && r.name().equals(let.name()) ? l : null;
     }
 
-    private static boolean along(Size index, String variable) {
+    /** Whether an index goes from element to element with a variable. */
+    static boolean along(Size index, String variable) {
         return Coefficients.of(index, variable) instanceof Size.Int i && i.value() == 1;
     }
 
