@@ -286,7 +286,7 @@
   "The function from a scope to its schedule, {:units :unit-of}."
   [g {:keys [roles] :as asked} needs]
   (let [inner (inner/inner g asked needs), inside? (into #{} (mapcat val) inner)
-        by-scope (group-by #(scope-of g %) (remove inside? (counted/order g)))]
+        by-scope (group-by #(scope-of g %) (counted/order g))]
     (fn schedule-scope [scope]
       (reduce (fn [state id]
                 (case (nth roles id)
@@ -298,7 +298,8 @@
                   :region (schedule-region g schedule-scope state id)
                   state))
               {:units [], :unit-of {}, :needs needs}
-              (late/late g asked needs (by-scope scope))))))
+              ;; What nests compute reads as well: nothing may wait for a user behind them.
+              (remove inside? (late/late g asked needs (by-scope scope)))))))
 
 (defn schedule
   "{:units [unit …] :unit-of {id index} :stored #{id …} :layouts … :roles … :positions … :needs …

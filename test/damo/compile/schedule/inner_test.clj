@@ -66,7 +66,9 @@
     [:inc-at {:axis [0 1]} u j [:iota {:shape [m]}] [:mul s 2]]
     [:set-slice {:start [0 0], :stop [n nil]} w [:mul x [:add x 1]]]
     [:concatenate {:axis 0} [:mul 2 [:transpose u]] [:transpose u] [:neg [:transpose u]]]
-    [:concatenate {:axis 1} u [:mul x [:add w 1]]]])
+    [:concatenate {:axis 1} u [:mul x [:add w 1]]]
+    ;; What a nest reads as well does not wait for who reads it behind the nest.
+    [:mul [:neg x] [:sum [:concatenate {:axis 0} [:mul 3 [:neg x]] w]]]])
 
 (deftest values-are-those-of-the-reference
   (doseq [[dtype e] (map vector (cycle [:f32 :i32 :f64]) writes)]
