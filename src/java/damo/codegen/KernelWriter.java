@@ -249,13 +249,13 @@ final class KernelWriter {
 
     /** The condition on which the loop does anything; null when it always does. */
     String worthwhile(Kernel.For s) {
-        List<String> names = Idle.unless(s);
-        if (names == null) {
+        List<Size> sizes = Idle.unless(s);
+        if (sizes == null) {
             return null;
         }
         String any = "false";
-        for (String name : names) {
-            String some = lines.value("icmp sgt i64 ", exprs.size(new Size.Name(name)), ", 0");
+        for (Size size : sizes) {
+            String some = lines.value("icmp sgt i64 ", exprs.sizes().ahead(size), ", 0");
             any = any.equals("false") ? some : lines.value("or i1 ", any, ", ", some);
         }
         return any;
