@@ -11,11 +11,13 @@
   to lower folders, and to its own."
   '[damo.data damo.op damo.scalar
     damo.ops.make damo.ops.math damo.ops.move damo.ops.fold damo.ops.linear damo.ops.nn
-    damo.ops.watch damo.ops.region damo.ops
+    damo.ops.watch damo.ops.region damo.ops.linalg damo.ops.random damo.ops.sparse damo.ops.conv
+    damo.ops.fft damo.ops
     damo.meaning damo.rule damo.rules damo.diff
     damo.compile.pass damo.compile.schedule damo.compile.lower damo.compile.plan damo.compile
     damo.face damo.tool damo.laws
-    damo.core damo.math damo.io damo.cli damo.repl damo.demo damo.bench])
+    damo.core damo.math damo.linalg damo.random damo.nn damo.fft damo.io damo.sparse
+    damo.cli damo.repl damo.demo damo.bench])
 
 (defn- in?
   "Does a namespace have that name, or lie in the folder of that name?"

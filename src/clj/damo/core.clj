@@ -31,6 +31,7 @@
             [damo.face.tensors :as tensors]
             [damo.face.verify :as verify]
             [damo.op :as op]
+            [damo.op.home :as home]
             [damo.ops.all]
             [damo.ops.fold.sort :as sort]
             [damo.ops.linear.einsum :as einsum]
@@ -50,17 +51,7 @@
 
 ;; ## Ops
 
-(defmacro ^:private export-ops []
-  `(do ~@(for [[op {:keys [doc args internal kind]}] (sort-by key @op/registry)
-               :when (not (or internal (= kind :leaf)))
-               :let [params (if (= args :variadic)
-                              '[args]
-                              (clj/map #(symbol (subs (name %) 1)) args))]]
-           `(def ~(with-meta (symbol (name op))
-                    {:doc doc, :arglists `'([~@params ~'& ~'attributes]), :op op})
-              (op/caller ~op)))))
-
-(export-ops)
+(home/export-ops)
 
 (defn- exported
   "The definition of the function named `f` under its own name here, with doc and arguments."

@@ -7,7 +7,8 @@
             [damo.core :as d]
             [damo.face.parameters :as parameters]
             [damo.op :as op]
-            [damo.op.gens :as gens])
+            [damo.op.gens :as gens]
+            [damo.op.home :as home])
   (:import [clojure.lang ExceptionInfo]
            [java.io StringWriter]))
 
@@ -65,10 +66,7 @@
 ;; ## Ops
 
 (def ^:private public-ops
-  (sort (for [k (keys @op/registry)
-              :let [v (ns-resolve 'damo.core (symbol (name k)))]
-              :when (and v (:op (meta v)))]
-          k)))
+  (sort (filter home/function-var (keys @op/registry))))
 
 (defn- right-call
   "A call of an op that is right, arguments and attributes, by keyword; nil for one that cannot be
@@ -83,7 +81,7 @@
 
 (defn- op-calls []
   (for [k public-ops, :let [call (right-call k)] :when call]
-    [k @(ns-resolve 'damo.core (symbol (name k))) call]))
+    [k @(home/function-var k) call]))
 
 (deftest ops-fail-as-damo-does
   (let [calls (op-calls)]

@@ -6,7 +6,8 @@
             [damo.data.array :as array]
             [damo.data.type :as type]
             [damo.op :as op]
-            [damo.op.gens :as gens])
+            [damo.op.gens :as gens]
+            [damo.op.home :as home])
   (:import [java.util Random]))
 
 (set! *warn-on-reflection* true)
@@ -106,7 +107,7 @@
 (deftest every-op-takes-computed-numbers
   (let [ops (sort (for [[k {:keys [ns args gen kind]}] @op/registry
                         :when (and (re-find #"^damo\.op" (str ns)) (or gen (= kind :elementwise))
-                                   (ns-resolve 'damo.core (symbol (name k)))
+                                   (home/function-var k)
                                    (not (elsewhere k))
                                    (or (= args :variadic) (< 1 (count args))))]
                     k))]
