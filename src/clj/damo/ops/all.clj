@@ -43,6 +43,8 @@
             [damo.ops.region.bind]
             [damo.ops.region.branch]
             [damo.ops.region.loop]
+            [damo.ops.sparse.csr]
+            [damo.ops.sparse.twin]
             [damo.ops.watch.derivative]
             [damo.ops.watch.guard]
             [damo.ops.watch.watch]))
