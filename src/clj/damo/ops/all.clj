@@ -1,6 +1,7 @@
 (ns damo.ops.all
   "All families of ops: requiring this namespace fills the registry."
-  (:require [damo.ops.fold.argmax]
+  (:require [damo.ops.fft.dft]
+            [damo.ops.fold.argmax]
             [damo.ops.fold.cumulative]
             [damo.ops.fold.quantile]
             [damo.ops.fold.reduce]

@@ -1,10 +1,12 @@
 (ns damo.compile.lower.permute
   "Kernels of kind :nest, which the entry names under :nest: positions of the true elements of a
-  mask, sizes that are values, sorts, inverse permutations, places in sorted vectors. (kernel cx
+  mask, sizes that are values, sorts, inverse permutations, places in sorted vectors, Fourier
+  transforms. (kernel cx
   unit) → {:kernel …
   :args [memory-key …] :scratch {key {:dtype :size}}}, as
   damo.compile.lower gives it."
   (:require [damo.compile.lower :as lower]
+            [damo.compile.lower.fourier :as fourier]
             [damo.compile.lower.nests :as nests]
             [damo.compile.lower.sorting :as sorting]
             [damo.data.array :as array]
@@ -153,7 +155,7 @@
   scratch]."
   {:nonzero nonzero, :bind-dim bind-dim, :searchsorted searchsorted
    :inverse-permutation inverse-permutation, :sort sorting/sort-body, :argsort sorting/argsort-body
-   :sort-and-argsort sorting/both-body})
+   :sort-and-argsort sorting/both-body, :dft fourier/dft-body})
 
 (defn kernel
   "The kernel of a unit of a node of kind :nest."
