@@ -1,10 +1,11 @@
 (ns damo.face.fourier
-  "Discrete Fourier transforms of arrays and of pairs [re im] of them, as damo.fft has them: lengths,
-  axes and norms around the op :dft. (rfft x :n 8 :axis 0 :norm :ortho) = [re im]."
+  "Discrete Fourier transforms of arrays and of pairs [re im] of them, as damo.fft has them:
+  lengths, axes and norms around the op :dft. (rfft x :n 8 :axis 0 :norm :ortho) = [re im]."
   (:require [damo.data.attribute :as attribute]
             [damo.data.expr :as expr]
             [damo.data.fail :refer [fail!]]
             [damo.data.type :as type]
+            [damo.face.fourier.packed :as packed]
             [damo.op :as op])
   (:import [damo.data.expr Expr]
            [damo.tensor Tensor]))
@@ -32,7 +33,7 @@
   [given]
   (when-not (and (sequential? given) (= 2 (count given)))
     (fail! :damo.fft/no-pair "a complex array is a pair [re im] of its parts"
-           {:given given, :try "(fft/fft x) gives such a pair; for a real array x, [x (d/zeros-like x)]"}))
+           {:given given, :try "(fft/fft x) gives one; that of a real x is [x (d/zeros-like x)]"}))
   (let [[re im :as parts] (mapv #(real-part %1 %2) ["the real part" "the imaginary part"] given)
         shapes (mapv #(type/shape-of (expr/type-of %)) parts)]
     (when-not (apply = shapes)
@@ -77,39 +78,39 @@
 
 ;; ## Transforms of pairs along the last axis
 
+(defn- to-last [e axis] (op/call :moveaxis [e :source axis :destination -1]))
+(defn- from-last [e axis] (op/call :moveaxis [e :source -1 :destination axis]))
+
 (defn- lines
   "The array [… 2 n] of a pair, along an axis."
-  [[re im] axis]
-  (let [last #(op/call :moveaxis [% :source axis :destination -1])]
-    (op/call :stack [[(last re) (last im)] :axis -2])))
+  [parts axis]
+  (op/call :stack [(mapv #(to-last % axis) parts) :axis -2]))
 
 (defn- part
   "The part k of an array [… 2 n], its last axis put back."
   [z k axis]
   (let [at (- (count (shape z)) 2), line (cut z at k (inc (long k)))]
-    (op/call :moveaxis [(op/call :squeeze [line :axis [at]]) :source -1 :destination axis])))
+    (from-last (op/call :squeeze [line :axis [at]]) axis)))
 
 (defn- number-of "A dim as a 0-d expression." [dtype n]
   (op/call :cast [(op/call :dim [:dim n]) :dtype dtype]))
 
-(defn- factor
-  "What a transform is multiplied by, an expression, or nil for 1."
+(defn- normalized
+  "The part e of a transform of length n with its norm."
   [e n norm inverse]
   (let [norm (if inverse ({:backward :forward, :forward :backward} norm norm) norm)
-        one-over (fn [x] (op/call :div [1.0 x]))
         length #(number-of (first (expr/type-of e)) n)]
     (case norm
-      :backward nil
-      :forward (one-over (length))
-      :ortho (one-over (op/call :sqrt [(length)])))))
+      :backward e
+      :forward (op/call :div [e (length)])
+      :ortho (op/call :div [e (op/call :sqrt [(length)])]))))
 
 (defn- transformed
   "The pair of a transform of a pair along an axis."
   [parts axis norm inverse]
   (let [n (nth (shape (first parts)) axis), _ (check-length! n)
-        z (op/call :dft [(lines parts axis) :inverse inverse])
-        by (factor (first parts) n norm inverse)]
-    (mapv (fn [k] (let [v (part z k axis)] (if by (op/call :mul [v by]) v))) [0 1])))
+        z (op/call :dft [(lines parts axis) :inverse inverse])]
+    (mapv #(normalized (part z % axis) n norm inverse) [0 1])))
 
 (defn- zero [e] (op/call :zeros-like [e]))
 
@@ -125,8 +126,8 @@
 
 (defn fft
   "[re im] of the discrete Fourier transform of x, an array or a pair [re im] of expressions, along
-  :axis (default the last): Σ_j x_j exp(-2πi·jk/n), for any length. Options: :n, to which x is cut or
-  filled up with zeros; :norm, :backward (default), :ortho (by 1/√n) or :forward (by 1/n)."
+  :axis (default the last): Σ_j x_j exp(-2πi·jk/n), for any length. Options: :n, to which x is cut
+  or filled up with zeros; :norm, :backward (default), :ortho (by 1/√n) or :forward (by 1/n)."
   [x & options]
   (along (if (complex? x) (pair-of x) (let [x (real-part "x" x)] [x (zero x)])) options false))
 
@@ -141,13 +142,18 @@
 
 (defn- half "The number of results of a real transform of length n." [n] (type/dim+ 1 (halved n)))
 
+(defn- packed? "Is a real line of length n transformed by half as many pairs?" [n]
+  (and (integer? n) (even? n)))
+
 (defn rfft
-  "[re im] of the first n/2 + 1 results of the transform of a real x along :axis, which determine the
-  others; options as of fft."
+  "[re im] of the first n/2 + 1 results of the transform of a real x along :axis, which determine
+  the others; options as of fft."
   [x & given]
   (let [x (real-part "x" x), {:keys [norm] :as o} (attribute/options options [] given)
         [[x] axis] (prepared [x] o), n (nth (shape x) axis)]
-    (mapv #(cut % axis nil (half n)) (transformed [x (zero x)] axis norm false))))
+    (if (packed? n)
+      (mapv #(normalized (from-last % axis) n norm false) (packed/forward (to-last x axis) n))
+      (mapv #(cut % axis nil (half n)) (transformed [x (zero x)] axis norm false)))))
 
 (defn- mirrored
   "The part of all n results, of the first m along an axis: those behind are the ones before in
@@ -165,9 +171,11 @@
         [re :as parts] (pair-of pair), axis (axis-of re axis), given-half (nth (shape re) axis)
         n (or n (type/dim* 2 (type/dim- given-half 1))), m (half n)]
     (check-length! n)
-    (let [[re im] (mapv #(fitted % axis m) parts)
-          all [(mirrored re axis n m 1) (mirrored im axis n m -1)]]
-      (first (transformed all axis norm true)))))
+    (let [[re im :as parts] (mapv #(fitted % axis m) parts)]
+      (if (packed? n)
+        (normalized (from-last (packed/back (mapv #(to-last % axis) parts) n) axis) n norm true)
+        (first (transformed [(mirrored re axis n m 1) (mirrored im axis n m -1)]
+                            axis norm true))))))
 
 ;; ## Several axes
 

@@ -67,6 +67,12 @@
     [:set-slice {:start [0 0], :stop [n nil]} w [:mul x [:add x 1]]]
     [:concatenate {:axis 0} [:mul 2 [:transpose u]] [:transpose u] [:neg [:transpose u]]]
     [:concatenate {:axis 1} u [:mul x [:add w 1]]]
+    ;; What a nest reads through a view as well has memory.
+    [:concatenate {:axis 0} [:mul 2 x] [:flip {:axis [0]} [:mul 2 x]]]
+    [:concatenate {:axis 0} [:neg r] [:slice {:axis 0, :start 0, :stop 2} [:neg r]]]
+    [:concatenate {:axis 0} [:mul [:neg r] [:flip {:axis [0]} [:neg r]]] r]
+    [:inc-at w i [:add [:mul y 2] [:flip {:axis [0]} [:mul y 2]]]]
+    [:set-slice {:start [0 0], :stop [n nil]} w [:mul [:neg x] [:flip {:axis [1]} [:neg x]]]]
     ;; What a nest reads as well does not wait for who reads it behind the nest.
     [:mul [:neg x] [:sum [:concatenate {:axis 0} [:mul 3 [:neg x]] w]]]])
 

@@ -57,4 +57,4 @@
           pair (fn [p at size] [[:load p at] [:load p [:+ at size]]])]
       {:statements (concat first-statements more)
        :root (fn [_ e] (cast-to :f64 d (butterfly/times (pair fine [:mod e block] block)
-                                                   (pair coarse [:quot e block] blocks))))})))
+                                                        (pair coarse [:quot e block] blocks))))})))

@@ -46,13 +46,19 @@
     (and (#{:set :add} (:write (op/entry (graph/op-at g id)))) (= :shared (graph/op-at g leaf))
          (or (= x leaf) (not= :leaf (kind g x))))))
 
+(defn- through-view?
+  "Does node `user` read node a through a view? That needs its memory."
+  [g {:keys [layouts]} user a]
+  (some #(and (not= a %) (= a (:base (nth layouts %)))) (graph/args-at g user)))
+
 (defn- fits?
   "May node a be computed in the nest of node `own`, where node `user` alone reads it?"
-  [g {:keys [layouts roles]} needs users own user a]
+  [g {:keys [layouts roles] :as asked} needs users own user a]
   (let [base #(:base (nth layouts %))]
     (and (= user (get users a)) (= :loop (nth roles a)) (#{:elementwise :gather} (kind g a))
          (= (get (:scope-of g) a) (get (:scope-of g) own))
-         (seq (graph/shape-at g a)) (empty? (get needs a)) (not (failing/in-kernel? g a))
+         (not (through-view? g asked user a)) (seq (graph/shape-at g a)) (empty? (get needs a))
+         (not (failing/in-kernel? g a))
          (or (not (again/math? g a)) (along-rows? g own))
          (not-any? #(written-over? g {:layouts layouts} own (base %)) (graph/args-at g a)))))
 
