@@ -48,7 +48,8 @@
 (def ^:private elementwise-shapes
   {1 (fn [n] [[[n]] [[2 n]] [[]]])
    2 (fn [n] [[[n] [n]] [[3 n] [n]] [[n] []] [[n 1] [1 n]] [[2 n 3] [n 1]] [[] [n]] [[1] [n]]])
-   3 (fn [n] [[[n] [n] [n]] [[n] [] []] [[n 1] [1 n] []] [[2 n] [n] [2 1]]])})
+   3 (fn [n] [[[n] [n] [n]] [[n] [] []] [[n 1] [1 n] []] [[2 n] [n] [2 1]]])
+   4 (fn [n] [[[n] [n] [n] [n]] [[] [n] [] []] [[n 1] [1 n] [] [n 1]] [[] [2 n] [n] [2 1]]])})
 
 (defn- elementwise [{:keys [dtype size] :as ctx} args gen]
   (let [shapes (variant ctx ((elementwise-shapes (count args)) size))]

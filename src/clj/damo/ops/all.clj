@@ -40,6 +40,7 @@
             [damo.ops.nn.loss]
             [damo.ops.nn.normalize]
             [damo.ops.nn.softmax]
+            [damo.ops.random.philox]
             [damo.ops.region.apply]
             [damo.ops.region.bind]
             [damo.ops.region.branch]
