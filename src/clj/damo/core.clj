@@ -233,6 +233,7 @@
   :keep-results – of how many calls the results stay open; those before them are closed by the next,
     and their memory serves it, which makes results that a loop drops as cheap as call-into
   :trust-input – a call costs less; no other thread may close its arguments meanwhile
+  :no-default-updates true – streams of random numbers stay where they are
   :name – for messages; :allow-downcast – lets :f64 data be rounded to :f32 inputs
   :on-unused-input :raise | :warn | :ignore"
   [inputs outputs & options]
@@ -273,12 +274,13 @@
 
 (defn eval
   "The value of an expression, or of a vector or map of them, by compiling: (eval e {x value}), a
-  tensor. The values are those of inputs, given themselves or by name, and options those of
-  `function`."
+  tensor; streams of random numbers stay where they are. The values are those of inputs, given
+  themselves or by name, and options those of `function`."
   ([e] (eval e {}))
   ([e values & options]
    (let [given (function/by-input e values)]
-     (clj/apply (function (vec (keys given)) e (merge {:on-unused-input :ignore}
+     (clj/apply (function (vec (keys given)) e (merge {:on-unused-input :ignore
+                                                       :no-default-updates true}
                                                       (attribute/as-map options)))
                 (vals given)))))
 

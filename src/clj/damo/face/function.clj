@@ -12,6 +12,7 @@
             [damo.data.later :as later]
             [damo.data.thrown :as thrown]
             [damo.data.tree :as tree]
+            [damo.face.draw.stream :as stream]
             [damo.face.function.check :as check]
             [damo.face.given :as given]
             [damo.face.substitute :as substitute]
@@ -283,7 +284,8 @@
   (let [{:keys [graph id-of states] originals :exprs}
         (expr/to-graph (into (vec exprs) (map first) pairs))
         n (count exprs)]
-    {:graph (assoc graph :outputs (subvec (:outputs graph) 0 n), :keep (subvec (:outputs graph) n))
+    {:graph (assoc (stream/numbered graph)
+                   :outputs (subvec (:outputs graph) 0 n), :keep (subvec (:outputs graph) n))
      :states states
      :shared (into {} (for [[id e] originals :when (expr/state-of e)]
                         [(:name (graph/attrs-of (nth (:nodes graph) id))) e]))
@@ -342,13 +344,14 @@
 
 (defn- made
   "The function of `function`; `src` is where the user asks for it."
-  [inputs outputs {:keys [updates givens on-unused-input] :as opts} src]
+  [inputs outputs {:keys [updates givens on-unused-input no-default-updates] :as opts} src]
   (check/check-options! opts)
   (check/check-inputs! inputs)
   (let [{:keys [exprs form]} (form-of outputs)
         n (count exprs)
-        pairs (check/update-pairs updates)
         known (check/given-pairs givens)
+        pairs (cond-> (check/update-pairs updates)
+                (not no-default-updates) (stream/with-updates exprs (vals known)))
         {roots :exprs, :keys [dims]} (substitute/in-place-of (into exprs (map second pairs)) known)
         inputs (mapv #(substitute/input-of dims %) inputs)
         _ (check/check-updates! (map (fn [[s] e] [s e]) pairs (subvec roots n)))

@@ -40,6 +40,8 @@
             [damo.ops.nn.loss]
             [damo.ops.nn.normalize]
             [damo.ops.nn.softmax]
+            [damo.ops.random.draw]
+            [damo.ops.random.key]
             [damo.ops.random.philox]
             [damo.ops.region.apply]
             [damo.ops.region.bind]

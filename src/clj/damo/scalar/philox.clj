@@ -22,7 +22,7 @@
                (lower (+ k 0x9E3779B9)) (lower (+ l 0xBB67AE85)))))))
 
 (defn word
-  "Word w, 0, 1, 2 or else 3, of the block of the counter i j and the key k, longs that each hold two words of
-  32 bits, the lower one first: a long below 2^32."
+  "Word w, 0, 1, 2 or else 3, of the block of the counter i j and the key k, longs that each hold
+  two words of 32 bits, the lower one first: a long below 2^32."
   ^long [^long w ^long i ^long j ^long k]
   (nth (rounds (lower i) (upper i) (lower j) (upper j) (lower k) (upper k)) (if (<= 0 w 2) w 3)))

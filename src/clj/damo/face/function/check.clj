@@ -25,7 +25,7 @@
   {:updates {:default nil}, :givens {:default nil}, :mode {:default nil}, :name {:default nil}
    :allow-downcast {:default nil, :is :flag}, :on-unused-input {:default nil, :is :policy}
    :threads {:default nil, :is :threads}, :keep-results {:default nil, :is :calls}
-   :trust-input {:default nil, :is :flag}})
+   :trust-input {:default nil, :is :flag}, :no-default-updates {:default nil, :is :flag}})
 
 (def ^:private mode-options (later/of 'damo.compile.modes/options))
 

@@ -11,6 +11,7 @@
             [damo.data.type :as type]
             [damo.data.unify :as unify]
             [damo.face.calls :as calls]
+            [damo.face.draw.stream :as stream]
             [damo.face.function.check :as check]
             [damo.face.given :as given]
             [damo.face.scan.steps :as steps]
@@ -202,10 +203,11 @@
 
 (defn- loop-node
   "The expression of the loop, its outputs those of `given` over `reads`."
-  [{:keys [called sequences needs unless allowed?] :as lp} states given reads]
+  [{:keys [called sequences needs unless allowed? mark] :as lp} states given reads]
   (let [carries (into states (map (comp shared-state first)) (:shared given))
         cuts (-> (into [] (mapcat #(apply concat %)) reads) (into (map first) (:shared given)))
         {:keys [body notes captured] :as closed} (closing/closed (outputs-of given) cuts)
+        _ (stream/check-loop! captured mark)
         _ (when allowed? (check-captured! allowed? closed cuts))
         args (-> (mapv :leaf sequences) (into (map first-rows) carries) (into captured)
                  (into needs))
@@ -229,7 +231,8 @@
   - :unless, a function of the first states to a truth value: where it holds no round is made
   - :grad :unroll, attributes of the loop; :allowed?, which expressions the body may mention."
   [lp]
-  (let [{:keys [states reads given]} (rounds-of lp)
+  (let [lp (assoc lp :mark (stream/mark))
+        {:keys [states reads given]} (rounds-of lp)
         shared (vec (check/update-pairs (:shared given)))
         _ (check/check-updates! shared)
         given (assoc given :shared shared)

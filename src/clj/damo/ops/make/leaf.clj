@@ -39,7 +39,10 @@
 (op/register! {:name :input, :kind :leaf, :args [], :attrs name-and-type, :type declared-type
                :doc "A value given at each call."})
 
-(op/register! {:name :shared, :kind :leaf, :args [], :attrs name-and-type, :type declared-type
+(op/register! {:name :shared, :kind :leaf, :args [], :type declared-type
+               :attrs (assoc name-and-type :stream
+                             {:default nil, :is :flag
+                              :doc "true: functions that draw random numbers from it move it on"})
                :doc "The value of a shared variable, state that lives between calls."})
 
 (op/register! {:name :param, :kind :leaf, :args [], :type declared-type

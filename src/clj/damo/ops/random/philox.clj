@@ -1,7 +1,7 @@
 (ns damo.ops.random.philox
   "Random bits: the counter-based generator that all draws of damo.random are made of. A word is a
-  function of a counter and a key alone, so that draws have the same bits wherever they are computed.
-  [:philox 0 0 0 0] = 1713891541."
+  function of a counter and a key alone, so that draws have the same bits wherever they are
+  computed. [:philox 0 0 0 0] = 1713891541."
   (:require [damo.data.type :as type]
             [damo.op :refer [defop]]
             [damo.op.gens :as gens]
