@@ -1,6 +1,9 @@
 (ns damo.ops.all
   "All families of ops: requiring this namespace fills the registry."
-  (:require [damo.ops.fft.dft]
+  (:require [damo.ops.conv.neighbours]
+            [damo.ops.conv.pool]
+            [damo.ops.conv.windows]
+            [damo.ops.fft.dft]
             [damo.ops.fold.argmax]
             [damo.ops.fold.cumulative]
             [damo.ops.fold.quantile]
