@@ -9,7 +9,7 @@
   "The folders, lowest first. A namespace belongs to the longest name here that is its own or that
   of a folder it lies in: damo.op and damo.op.entry belong to damo.op. It may require what belongs
   to lower folders, and to its own."
-  '[damo.data damo.op damo.scalar
+  '[damo.data damo.op damo.scalar damo.matrix
     damo.ops.make damo.ops.math damo.ops.move damo.ops.fold damo.ops.linear damo.ops.nn
     damo.ops.watch damo.ops.region damo.ops.linalg damo.ops.random damo.ops.sparse damo.ops.conv
     damo.ops.fft damo.ops

@@ -43,7 +43,7 @@
 (defn- gradients-of
   "{:graph :env} of the gradients of a call, for random gradients of its value; nil when none."
   [c seed]
-  (let [{:keys [graph env]} (gens/graph c)]
+  (let [{:keys [graph env]} (gens/seen-graph c)]
     (when-let [g (with-derivatives graph)]
       (let [[dtype shape] (graph/type-of graph (first (:outputs graph)))
             u (array/cast :bf16 (modes/random-values (Random. seed) shape))]

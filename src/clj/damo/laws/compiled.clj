@@ -28,7 +28,7 @@
   extent or :special, `named` tells whether dimensions are symbols."
   [op dtype size seed named]
   (when-let [c (if (= size :special) (gens/special-case op dtype) (gens/case op dtype size seed))]
-    (some-> (gens/graph c named)
+    (some-> (gens/seen-graph c named)
             (assoc :call (list `case-of op dtype size seed named)))))
 
 (defn- cases-of

@@ -45,6 +45,20 @@
                    (type/float-dtype? (type/dtype-of (graph/type-of g %))))
              (range (count nodes)))))
 
+(defn- mirrored
+  "The matrices in the last two axes of an array, made symmetric."
+  [{:keys [dtype shape] :as x}]
+  (let [turn (fn [at] (into (vec (drop-last 2 at)) (rseq (vec (take-last 2 at)))))]
+    (array/from-indices dtype shape #(* 0.5 (+ (array/at x %) (array/at x (turn %)))))))
+
+(defn direction
+  "A random direction for input `id` of a graph at a value of that shape: a symmetric one where an op
+  takes the input as symmetric matrices."
+  [{:keys [nodes]} id random shape]
+  (let [symmetric? (some (fn [[op _ & args]]
+                           (some #(= id (nth args %)) (:symmetric (op/entry op)))) nodes)]
+    (cond-> (random-values random shape) symmetric? mirrored)))
+
 (defn- with-both-modes
   "The graph of one output with, as outputs: itself, its lop for the new input u, its rop for the
   new inputs dx …; :floats are the names of the inputs x …, those that are differentiated by."
@@ -75,7 +89,9 @@
   ([graph env seed surrogate]
    (let [{:keys [floats] :as both} (with-both-modes graph)
          random (Random. seed)
-         directions (into {} (map (fn [s] [s (random-values random (:shape (env s)))])) floats)
+         ids (zipmap floats (floats-of graph))
+         directions (into {} (map (fn [s] [s (direction graph (ids s) random (:shape (env s)))]))
+                          floats)
          u (random-values random (:shape (first (eval/run graph env))))
          tangents (into {} (map (fn [[s v]] [(symbol (str "d" s)) v])) directions)
          results (eval/run both (merge env {'u u} tangents))
@@ -102,6 +118,6 @@
         :let [{:keys [gen kind]} (op/entry op)
               c (when (or gen (= kind :elementwise)) (gens/case op :f64 size seed))]
         :when (and c (= :f64 (first (:type c))))
-        :let [{:keys [graph env]} (gens/graph c (odd? seed))], :when graph
+        :let [{:keys [graph env]} (gens/seen-graph c (odd? seed))], :when graph
         why (disagreements graph env seed (:surrogate (op/entry op)))]
     (problem :both-modes (list `gens/case op :f64 size seed) why)))

@@ -89,7 +89,7 @@
   [{:keys [outputs] :as g} env names seed]
   (let [random (Random. seed)
         [y] (eval/run (assoc g :outputs outputs) env)
-        vs (mapv #(modes/random-values random (:shape (env %))) names)]
+        vs (mapv #(modes/direction g %1 random (:shape (env %2))) (modes/floats-of g) names)]
     [(merge env {'u (modes/random-values random (:shape y))}
             (zipmap (map #(symbol (str "v" %)) (range)) vs))
      vs]))
@@ -167,9 +167,9 @@
         :let [{:keys [gen kind]} (op/entry op)
               c (when (or gen (= kind :elementwise)) (gens/case op :f64 size seed))]
         :when (and c (= :f64 (first (:type c))))
-        :let [{:keys [graph env]} (gens/graph c (odd? seed))], :when graph]
+        :let [{:keys [graph env]} (gens/seen-graph c (odd? seed))], :when graph]
     {:call (list `gens/case op :f64 size seed), :graph graph, :env env, :seed seed
-     :fixed (:graph (gens/graph c))}))
+     :fixed (:graph (gens/seen-graph c))}))
 
 (defn- batches-of [g]
   (let [inputs (inputs-of g), floats (set (modes/floats-of g))

@@ -74,8 +74,8 @@
 
 (defn- wrong-values [c d seed]
   (when-let [wide (widened c)]
-    (let [{:keys [graph env]} (gens/graph wide)
-          pairs (map vector (values d (:env (gens/graph c)) seed)
+    (let [{:keys [graph env]} (gens/seen-graph wide)
+          pairs (map vector (values d (:env (gens/seen-graph c)) seed)
                      (values (derived graph) env seed))]
       (for [[x y] pairs :when (far? x y)]
         (str "a derivative is " (array/nested x) ", in :f64 " (array/nested y))))))
@@ -86,6 +86,6 @@
   (for [dtype narrow, seed (range 4)
         :let [c (gens/case op dtype 3 seed)]
         :when (and c (type/float-dtype? (type/dtype-of (:type c))))
-        :let [d (derived (:graph (gens/graph c)))]
+        :let [d (derived (:graph (gens/seen-graph c)))]
         why (concat (wrong-types d) (when (= dtype :f32) (wrong-values c d seed)))]
     (problem :precision (list `gens/case op dtype 3 seed) why)))

@@ -189,19 +189,35 @@
 (defn- input! [b name type]
   (op/->Id (graph/add-node! b [:input {:name name, :type type}] type nil)))
 
+(defn- with-seen
+  "The id of what laws see of a case's output, `out` of the node: what the entry has under :seen
+  where only that is determined, else the output itself."
+  [b {:keys [op attrs at]} types node out]
+  (let [{:keys [seen]} (op/entry op)
+        template (when seen (seen {:attrs attrs, :types types, :at at}))]
+    (if template (op/instantiate! (op/emitter b nil) {'?out node} template) out)))
+
+(defn- graph-of [{:keys [op attrs args at] :as c} named see]
+  (let [b (graph/builder)
+        known (if named (into #{} (mapcat :shape) args) #{})
+        names (mapv #(symbol (str "x" %)) (range (count args)))
+        types (mapv (fn [{:keys [dtype shape]}] [dtype (mapv #(named-dim known %) shape)]) args)]
+    (try
+      (let [node (op/emit! b op (named-attrs known attrs) (mapv #(input! b %1 %2) names types) nil)
+            out (if at (op/emit! b :part {:at at} [(op/->Id node)] nil) node)]
+        {:graph (graph/finish b [(see b c types node out)]), :env (zipmap names args)})
+      (catch clojure.lang.ExceptionInfo e
+        (when-not named (throw e))))))
+
 (defn graph
   "{:graph g :env {name array}} of a case: its arguments are the inputs x0, x1 …, its value the
   output. With `named`, extents above 1 of the arguments are the dimensions n2, n3 …; nil for an op
   that needs to know them."
   ([c] (graph c false))
-  ([{:keys [op attrs args at]} named]
-   (let [b (graph/builder)
-         known (if named (into #{} (mapcat :shape) args) #{})
-         names (mapv #(symbol (str "x" %)) (range (count args)))
-         types (map (fn [{:keys [dtype shape]}] [dtype (mapv #(named-dim known %) shape)]) args)]
-     (try
-       (let [out (op/emit! b op (named-attrs known attrs) (mapv #(input! b %1 %2) names types) nil)
-             out (if at (op/emit! b :part {:at at} [(op/->Id out)] nil) out)]
-         {:graph (graph/finish b [out]), :env (zipmap names args)})
-       (catch clojure.lang.ExceptionInfo e
-         (when-not named (throw e)))))))
+  ([c named] (graph-of c named (fn [_ _ _ _ out] out))))
+
+(defn seen-graph
+  "The same whose output is what is determined of the case's value: where signs or bases are free,
+  as those of eigenvectors are, what the entry of the op has under :seen."
+  ([c] (seen-graph c false))
+  ([c named] (graph-of c named with-seen)))
