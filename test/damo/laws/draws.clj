@@ -2,7 +2,8 @@
   "Random calls of every op of the registry on nodes of a random graph. What an op asks of its
   arguments is read off its generator: types, ranges, sorted rows, permutations. (call pool seed)
   gives {:op :args {?x0 node …} :template :bound …}, as the steps of damo.laws.graphs do."
-  (:require [damo.data.array :as array]
+  (:require [clojure.walk :as walk]
+            [damo.data.array :as array]
             [damo.data.type :as type]
             [damo.laws.running :as running]
             [damo.laws.sampling :as sampling]
@@ -40,13 +41,16 @@
        (every? #(= (sort %) (range (peek shape))) (rows a))))
 
 (defn- demand
-  "What several generated arrays in one argument's place have in common."
-  [arrays]
+  "What several generated arrays in one argument's place have in common; of one that the op takes
+  as matrices, `matrices?`, that it is far from singular."
+  [arrays matrices?]
   (let [{:keys [dtype shape]} (first arrays)
         numbers (filter #(and (number? %) (< ##-Inf % ##Inf)) (mapcat array/values arrays))]
     {:dtype dtype, :shape shape, :array (first arrays)
      :range (when (seq numbers) [(apply min numbers) (apply max numbers)])
-     :order (cond (every? permutation? arrays) :permutation (every? ordered? arrays) :sorted)}))
+     :order (cond matrices? :matrices
+                  (every? permutation? arrays) :permutation
+                  (every? ordered? arrays) :sorted)}))
 
 (defn- largest
   "A bound of what an op makes of calls: twice the largest result."
@@ -62,12 +66,14 @@
   "{:attrs :demands [demand …] :bound x} of an op, dtype and seed, or nil when it takes no such."
   (memoize
    (fn [op dtype seed]
-     (let [cases (keep #(gens/case op dtype size (+ seed (* similar %))) (range 6))
+     (let [{:keys [matrices]} (op/entry op)
+           cases (keep #(gens/case op dtype size (+ seed (* similar %))) (range 6))
            shapes #(map :shape (:args %))
            alike (filter #(= (shapes (first cases)) (shapes %)) cases)]
        (when (seq cases)
          {:attrs (dissoc (:attrs (first alike)) :as), :at (:at (first alike))
-          :demands (apply mapv (fn [& arrays] (demand arrays)) (map :args alike))
+          :demands (vec (map-indexed (fn [k arrays] (demand arrays (contains? matrices k)))
+                                     (apply map vector (map :args alike))))
           :bound (largest alike)})))))
 
 ;; ## Fitting nodes into the places of arguments
@@ -127,6 +133,16 @@
   (let [hi (max 1 (inc (long hi)))]
     [:mod x (if (integer? dim) (min hi dim) [:minimum hi [:dim {:dim dim}]])]))
 
+(defn- regular
+  "A template for matrices of that shape that are near to 2, 2.5, 3 … on their diagonals, and differ
+  from them by what x is: far from singular, their eigenvalues and singular values apart."
+  [dtype shape x]
+  (let [[m n] (take-last 2 shape), rows [:iota {:shape [m 1], :axis 0}]]
+    [:add [:where [:eq rows [:iota {:shape [1 n], :axis 1}]]
+           [:cast {:dtype dtype} [:add 2.0 [:mul 0.5 [:cast {:dtype :f64} rows]]]]
+           [:cast {:dtype dtype} 0.0]]
+     [:mul 0.03 [:sin x]]]))
+
 (defn- fitted
   "A template that makes what a demand asks out of x, the node `p`."
   [random {:keys [dtype order], [lo hi :as wanted] :range} shape dim index? x {:keys [type bound]}]
@@ -134,12 +150,13 @@
         x (to-shape x type shape)
         x (if (= dtype (first type)) x [:cast {:dtype dtype} x])
         fits? (and (not changes?) wanted (<= lo (- bound)) (<= bound hi))
-        x (cond (or fits? (nil? wanted) (= order :permutation)) x
+        x (cond (or fits? (nil? wanted) (#{:permutation :matrices} order)) x
                 index? [:cast {:dtype dtype} (index x hi dim)]
                 :else (within random dtype x wanted))]
     (case order
       :permutation [:cast {:dtype dtype} [:argsort x]]
       :sorted [:sort x]
+      :matrices (regular dtype shape x)
       x)))
 
 (defn- constant [{:keys [array shape]}]
@@ -200,10 +217,14 @@
   ([pool seed op]
    (let [random (Random. seed), gen (:gen (op/entry op))]
      (when-let [{:keys [attrs at demands bound]} (sample-of random op)]
-       (let [dim (chosen-dim random pool demands)
+       (let [{:keys [seen]} (op/entry op), dim (chosen-dim random pool demands)
              index? #(and (fn? gen) (type/int-dtype? (:dtype %)))
              arguments (map-indexed (fn [k d] (argument random pool d k dim (index? d))) demands)]
-         {:op op, :exact false, :bound bound
+         {:op op, :exact false, :bound (if seen (max 1e4 bound) bound)
           :args (into {} (keep-indexed (fn [k [_ p]] (when p [(symbol (str "?x" k)) p]))) arguments)
-          :template (let [made (into [op (attributes attrs dim)] (map first) arguments)]
-                      (if at [:part {:at at} made] made))})))))
+          :template (let [made (into [op (attributes attrs dim)] (map first) arguments)
+                          types (mapv (fn [d] [(:dtype d) (renamed dim (:shape d))]) demands)
+                          seen (when seen (seen {:attrs attrs, :types types, :at at}))]
+                      (cond seen (walk/postwalk-replace {'?out made} seen)
+                            at [:part {:at at} made]
+                            :else made))})))))

@@ -129,7 +129,7 @@
 (defn- back-substituted
   "The eigenvector of the triangular matrix t for its element k of the diagonal, of n numbers."
   [t n k scale]
-  (let [least [(* 1e-16 (double scale)) 0.0], own (at t n k k)]
+  (let [least [(max Double/MIN_NORMAL (* 1e-16 (double scale))) 0.0], own (at t n k k)]
     (loop [i (dec (long k)), v (into (vec (repeat k nil)) (cons [1.0 0.0] (repeat (- (long n) (long k) 1)
                                                                          [0.0 0.0])))]
       (if (neg? i)

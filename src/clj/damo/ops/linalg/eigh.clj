@@ -59,7 +59,7 @@
   the derivative takes the matrix as symmetric, its gradient is symmetric. It is right also where
   eigenvalues are equal as long as the function of them is symmetric, as their sum is; a second
   derivative takes 0 for what couples equal ones. NaN in a matrix makes all its eigenvalues NaN."
-  {:kind :host, :args [?a], :attrs attributes
+  {:kind :host, :args [?a], :matrices #{0}, :attrs attributes
    :type values-type, :eval (fn [attrs x] (first (both attrs x)))
    :symmetric #{0}, :beside :eigh, :batch {}
    :lop (fn [{:keys [attrs], [[_ shape]] :types}]
@@ -84,7 +84,7 @@
   derivative takes the matrix as symmetric, its gradient is symmetric. Signs of eigenvectors are
   LAPACK's. Eigenvectors of equal eigenvalues are some basis, which has no derivative: what couples
   them counts as 0, which is right for functions that no choice of the basis changes."
-  {:kind :host, :args [?a], :attrs attributes
+  {:kind :host, :args [?a], :matrices #{0}, :attrs attributes
    :type both-type, :eval both
    :symmetric #{0}, :batch {}, :seen vectors-seen
    :alone (fn [{:keys [attrs]}] [[:eigvalsh attrs ?a] nil])

@@ -89,6 +89,11 @@
   [rank k m t]
   [:slice {:axis (- rank 2), :start k, :stop m} t])
 
+(defn unit
+  "The template of the n × n identity of that dtype."
+  [dtype n]
+  [:eye {:n n, :dtype dtype}])
+
 (defn gaps
   "The template of 1/(t_j - t_i) as matrices of that rank, of vectors t; 0 where they are equal."
   [rank t]

@@ -86,7 +86,7 @@
   "[q r] of matrices [… m n] with q square, [… m m], and r [… m n]. The columns of q beyond the first
   n turn as little as possible when the matrix changes: derivatives are right for functions that no
   choice of this basis changes."
-  {:kind :host, :args [?a], :attrs {}
+  {:kind :host, :args [?a], :matrices #{0}, :attrs {}
    :internal "qr with :mode :complete"
    :type (tuple-of :complete), :eval (fn [_ x] (factored :complete x))
    :batch {}
@@ -120,7 +120,7 @@
   [… k n], for k the smaller of m and n, with LAPACK's signs. With :mode :complete q is [… m m] and r
   [… m n]; with :mode :r it is r alone. NaN in a matrix makes both NaN. Where one of the first k
   columns depends on those before it there is no derivative: it is infinite or NaN."
-  {:kind :host, :args [?a], :attrs {}
+  {:kind :host, :args [?a], :matrices #{0}, :attrs {}
    :call-attrs {:mode {:default :reduced, :is #{:reduced :complete :r}
                        :doc "square q, :complete; r alone, :r; or :reduced"}}
    :instead (fn [{:keys [mode]} _]

@@ -88,7 +88,7 @@
   "The singular values of matrices [… m n], descending, [… k] for k the smaller of m and n. NaN in a
   matrix makes all its singular values NaN. The gradient is right also where values are equal as
   long as the function of them is symmetric; a second derivative takes 0 for what couples equal ones."
-  {:kind :host, :args [?a], :attrs {}
+  {:kind :host, :args [?a], :matrices #{0}, :attrs {}
    :type (fn [_ [[dtype :as type]]] [dtype (second (shapes false type))])
    :eval (fn [_ x] (second (decomposed false x)))
    :beside :svd, :batch {}
@@ -120,7 +120,7 @@
   "[u s vt] of matrices [… m n] with square u [… m m] and vt [… n n]: the columns of u and rows of
   vt beyond the first k are some bases of null spaces, which turn as little as possible when the
   matrix changes: derivatives are right for functions that no choice of these bases changes."
-  {:kind :host, :args [?a], :attrs {}
+  {:kind :host, :args [?a], :matrices #{0}, :attrs {}
    :internal "svd with :full-matrices true"
    :type (svd-type true), :eval (fn [_ x] (decomposed true x))
    :batch {}, :seen (vectors-seen true)
@@ -150,7 +150,7 @@
   :full-matrices true u is [… m m] and vt [… n n]. Signs are LAPACK's. Vectors of equal singular
   values are some bases, which have no derivative: what couples them counts as 0, which is right for
   functions that no choice of the bases changes; so does what divides by a singular value 0."
-  {:kind :host, :args [?a], :attrs {}
+  {:kind :host, :args [?a], :matrices #{0}, :attrs {}
    :call-attrs {:full-matrices {:default false, :is :flag
                                 :doc "true: square u and vt, with bases of null spaces"}}
    :instead (fn [{:keys [full-matrices]} _] (when full-matrices [:full-svd {} ?a]))

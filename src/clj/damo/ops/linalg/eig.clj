@@ -1,0 +1,139 @@
+(ns damo.ops.linalg.eig
+  "Eigenvalues and eigenvectors of general matrices. Derivatives: Boeddeker et al., On the
+  computation of complex-valued gradients with application to statistically optimum beamforming,
+  2017, 4.18, with the terms that keep vectors at norm 1 and their largest element real."
+  (:require [damo.data.array :as array]
+            [damo.data.tuple :as tuple]
+            [damo.matrix.base :as base]
+            [damo.matrix.complex :as complex]
+            [damo.op :as op :refer [defop]]
+            [damo.op.gens :as gens]
+            [damo.ops.linalg.forms :as forms]))
+
+(set! *warn-on-reflection* true)
+
+;; ## Complex matrices as pairs of templates, [re im]
+
+(defn- plus [[a b] [c d]] [[:add a c] [:add b d]])
+(defn- minus [[a b] [c d]] [[:sub a c] [:sub b d]])
+(defn- times [[a b] [c d]] [[:sub [:mul a c] [:mul b d]] [:add [:mul a d] [:mul b c]]])
+(defn- conjugate [[a b]] [a [:neg b]])
+
+(defn- product [[a b] [c d]]
+  [[:sub [:matmul a c] [:matmul b d]] [:add [:matmul a d] [:matmul b c]]])
+
+(defn- adjoint [rank z] (conjugate (mapv #(forms/transposed rank %) z)))
+
+(defn- quotient
+  "v⁻¹·z by one system of reals, [[re -im] [im re]]."
+  [rank n [vr vi] [zr zi]]
+  (let [beside (fn [x y] [:concatenate {:axis (dec rank)} x y])
+        below (fn [x y] [:concatenate {:axis (- rank 2)} x y])
+        x [:solve (below (beside vr [:neg vi]) (beside vi vr)) (below zr zi)]]
+    [(forms/first-rows rank n x) (forms/last-rows rank n [:* 2 n] x)]))
+
+(defn- gaps
+  "1/(w_j - w_i), 0 where they are equal."
+  [rank [re im]]
+  (let [d (fn [t] [:sub (forms/as-row rank t) (forms/as-column rank t)]), dr (d re), di (d im)
+        by [:reciprocal-or-zero [:add [:sqr dr] [:sqr di]]]]
+    [[:mul dr by] [:neg [:mul di by]]]))
+
+(defn- columns-summed [rank t] [:sum {:axis (- rank 2), :keepdims true} t])
+
+(defn- largest
+  "One over the largest element of each vector, in its place, 0 elsewhere; that element is real."
+  [dtype rank n [re im]]
+  (let [axis (- rank 2), size [:add [:sqr re] [:sqr im]]
+        ;; a row of zeros in front, for an axis without elements has no largest one
+        none [:sum {:axis axis, :keepdims true} [:mul 0 size]]
+        at [:argmax {:axis axis, :keepdims true} [:concatenate {:axis axis} none size]]
+        rows [:reshape {:shape [n 1]} [:add 1 [:iota {:shape [n], :axis 0}]]]]
+    [:mul [:cast {:dtype dtype} [:eq rows at]] [:reciprocal-or-zero re]]))
+
+;; ## Type and meaning
+
+(defn- result-types [[dtype shape :as type]]
+  (let [[lead n] (forms/check-square type), w [dtype (conj lead n)], v [dtype shape]]
+    [w w v v]))
+
+(defn- value [{:keys [shape] :as x}]
+  (let [n (peek shape), own [n n]]
+    (base/each (fn [a n _] (complex/eig a n)) [[n] [n] own own] x)))
+
+;; ## Derivatives
+
+(defn- tangents [{[[dtype shape]] :types}]
+  (let [rank (count shape), n (peek shape), v ['?out2 '?out3]
+        p (quotient rank n v [[:matmul '?da '?out2] [:matmul '?da '?out3]])
+        [ur ui :as u] (product v (times (gaps rank ['?out0 '?out1]) p))
+        grown (columns-summed rank [:add [:mul '?out2 ur] [:mul '?out3 ui]])
+        turned (columns-summed rank [:mul (largest dtype rank n v) ui])]
+    (into (mapv #(forms/diagonal rank %) p) (minus u (times v [grown turned])))))
+
+(defn- gradient [{[[dtype shape]] :types}]
+  (let [rank (count shape), n (peek shape), v ['?out2 '?out3], vh (adjoint rank v)
+        grown (columns-summed rank [:add [:mul '?out2 '?g2] [:mul '?out3 '?g3]])
+        turned (columns-summed rank [:sub [:mul '?out2 '?g3] [:mul '?out3 '?g2]])
+        [ur ui] (minus ['?g2 '?g3] [[:mul '?out2 grown] [:mul '?out3 grown]])
+        u [ur [:sub ui [:mul (largest dtype rank n v) turned]]]
+        p (times (conjugate (gaps rank ['?out0 '?out1])) (product vh u))
+        w (fn [g] [:mul (forms/unit dtype n) (forms/as-row rank g)])]
+    (first (quotient rank n vh (product (plus p [(w '?g0) (w '?g1)]) vh)))))
+
+;; ## The op
+
+(defn- seen
+  "What laws see, as neither order nor phases are determined: sums of powers of the eigenvalues, and
+  Σ_j c(w_j) v_j v_jᴴ."
+  [{:keys [at], [[_ shape]] :types}]
+  (let [[re im vr vi] (map (fn [k] [:part {:at k} '?out]) (range 4)), rank (count shape)
+        total (fn [t] [:sum {:axis (- rank 2)} t])
+        c [:add 1 [:sub [:mul 0.5 re] [:mul 0.25 [:sqr im]]]]
+        weighted (fn [t] [:mul t (forms/as-row rank c)])]
+    (case (long at)
+      0 (total [:mul re [:sub [:sqr re] [:mul 3 [:sqr im]]]])
+      1 (total [:sqr im])
+      (first (product [(weighted vr) (weighted vi)] (adjoint rank [vr vi]))))))
+
+(defn- random-general
+  "Matrices with eigenvalues that differ, among them pairs of complex ones."
+  [{:keys [random] :as ctx} dtype shape]
+  (let [n (peek shape), k (array/size (drop-last 2 shape))
+        {:keys [data]} (forms/random-matrices ctx :f64 shape)
+        block (fn [i j]
+                (let [pair (quot n 2), a (+ 1.0 (* 2.0 (/ (max i j) (double (max 2 n)))))]
+                  (cond (= i j) (if (< i (* 2 (quot pair 2))) (double (quot (max i j) 2)) a)
+                        (and (< (max i j) (* 2 (quot pair 2))) (= (quot i 2) (quot j 2)))
+                        (if (< i j) 1.0 -1.0)
+                        :else 0.0)))
+        b (base/filled n n block)]
+    (array/map-elements
+     dtype identity
+     [(base/assembled :f64 (drop-last 2 shape) [n n]
+                      (for [i (range k)
+                            :let [q (java.util.Arrays/copyOfRange ^doubles data (int (* i n n))
+                                                                  (int (* (inc i) n n)))]]
+                        (base/filled n n (fn [i j] (+ (base/at b n i j)
+                                                      (* 0.2 (base/at q n i j)))))))])))
+
+(defop eig-parts
+  "[re im vre vim] of matrices [… n n]: the real and the imaginary parts of their eigenvalues, [… n],
+  and of an eigenvector of each, the columns of [… n n], of norm 1 and with a real largest element."
+  {:kind :host, :args [?a], :matrices #{0}, :attrs {}
+   :internal "la/eig"
+   :type (fn [_ [type]] (tuple/of (result-types type))), :eval (fn [_ x] (value x))
+   :batch {}, :seen seen
+   :lop (fn [node] [(gradient node)]), :rop tangents
+   :gen (forms/of-matrices random-general
+                           (fn [n] [[{} [n n]] [{} [4 4]] [{} [2 n n]] [{} [n 2 2]]]))
+   :examples [[[:part {:at 0} [:eig-parts [:ones {:shape [1 1]}]]] [1.0]]]})
+
+(defn call-eig
+  "The eigenvalues and eigenvectors of matrices [… n n], each as a pair of real and imaginary parts:
+  [[re im] [vre vim]], the values [… n], the vectors the columns of [… n n], of norm 1 and with a
+  real largest element; in LAPACK's order, conjugate pairs side by side, the one with the positive
+  imaginary part first. NaN in a matrix makes all NaN. The derivative is that of distinct
+  eigenvalues; of equal ones, what couples them counts as 0."
+  [a]
+  (let [[re im vre vim] (op/results (op/node :eig-parts {} [a]))] [[re im] [vre vim]]))
