@@ -60,7 +60,7 @@
   [g]
   (doseq [id (graph/live g), :let [op (graph/op-at g id)]
           :when (and (tuple/type? (graph/type-of g id))
-                     (not (#{:nest :arg-reduce :loop :branch} (op/kind op))))]
+                     (not (#{:nest :arg-reduce :loop :branch :routine} (op/kind op))))]
     (fail! :damo.plan/several-results
            (str "the op " op " has " (count (tuple/types (graph/type-of g id))) " results, and is"
                 " of the kind " (op/kind op) ", which computes one"

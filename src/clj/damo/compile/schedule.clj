@@ -294,6 +294,7 @@
                   :call (schedule-alone state id :call)
                   :own (schedule-own g state id (get inner id []))
                   :host (schedule-alone state id :host)
+                  :routine (schedule-alone state id :routine)
                   :part (schedule-part g state id)
                   :region (schedule-region g schedule-scope state id)
                   state))
@@ -306,7 +307,7 @@
   :parts …} of a prepared graph in one table; :layouts, :roles and :positions are by id, :needs is
   that of damo.meaning.counted, :parts that of damo.compile.pass.parts. Units:
   {:kind :kernel :nodes ids :axes dims :level :known :axes-of :assigned (maps by id) :again #{ids
-  that it computes although another unit makes them}}, {:kind :call | :host :nodes [id]}, {:kind
+  that it computes although another unit makes them}}, {:kind :call | :host | :routine :nodes [id]}, {:kind
   :own :nodes [what its nest computes … id] :level :assigned}, or
   {:kind :loop | :branch :nodes ids :inner [{:units [unit …]} …]}, with a schedule for
   each body. :unit-of is that of the nodes outside of bodies.

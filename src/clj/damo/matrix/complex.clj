@@ -171,3 +171,20 @@
               part (fn [k] (base/filled n n (fn [i j] (nth (nth (second (pairs j)) i) k))))]
           [(double-array (map ffirst pairs)) (double-array (map (comp second first) pairs))
            (part 0) (part 1)])))))
+
+(defn packed
+  "[re im v] of an n × n matrix of reals, as LAPACK has them: of a pair of complex eigenvalues that
+  with the positive imaginary part first, and as rows of v the eigenvectors, those of a pair as the
+  real and the imaginary part of the first's."
+  [x n]
+  (let [[^doubles re ^doubles im vr vi] (eig x n)
+        order (vec (mapcat (fn [j] (cond (zero? (aget im (int j))) [[j :re]]
+                                         (pos? (aget im (int j))) [[j :re] [j :im]]))
+                           (range n)))
+        sign (fn [k] (if (= :im (second (order k))) -1.0 1.0))]
+    (if (base/any-nan? x)
+      [re im vr]
+      [(double-array (map #(aget re (int (first %))) order))
+       (double-array (map #(* (double (sign %)) (aget im (int (first (order %))))) (range n)))
+       (base/filled n n (fn [j i] (let [[k part] (order j)]
+                                    (base/at (if (= part :re) vr vi) n i k))))])))

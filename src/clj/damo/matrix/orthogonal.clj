@@ -29,19 +29,39 @@
         (dotimes [i m]
           (let [o (+ (* i n) j)] (aset a o (- (aget a o) (* by (aget v i))))))))))
 
+(defn packed
+  "[r tau] of an [m n] matrix, as LAPACK has them: on and above the diagonal of r the triangle, below
+  it the reflections I - tau v vᵀ, whose v are 1 on the diagonal, and their factors."
+  [^doubles x m n]
+  (let [m (long m), n (long n), r (aclone x)]
+    [r (double-array
+        (for [k (range (min m n))]
+          (let [[^doubles v tau beta :as h] (reflection r m n k)]
+            (reflect! r m n h (range (inc (long k)) n))
+            (base/put! r n k k beta)
+            (doseq [i (range (inc (long k)) m)] (base/put! r n i k (aget v (int i))))
+            tau)))]))
+
+(defn unpacked
+  "The first `columns` columns of the product of reflections that lie below the diagonal of an [m n]
+  matrix, of as many as there are factors tau."
+  ([r tau m n] (unpacked r tau m n n))
+  ([r ^doubles tau m n columns]
+   (let [q (base/filled m columns (fn [i j] (if (= i j) 1.0 0.0)))
+         v (fn [k] (double-array (map #(cond (< (long %) (long k)) 0.0
+                                             (= % k) 1.0
+                                             :else (base/at r n % k))
+                                      (range m))))]
+     (doseq [k (reverse (range (alength tau)))]
+       (reflect! q m columns [(v k) (aget tau (int k))] (range columns)))
+     q)))
+
 (defn complete
   "[q r] of an [m n] matrix, [m m] and [m n]: q is orthogonal, r is zero below its diagonal."
-  [^doubles x m n]
-  (let [m (long m), n (long n), r (aclone x), q (base/identity m)
-        reflections (mapv (fn [k]
-                            (let [[_ _ beta :as h] (reflection r m n k)]
-                              (reflect! r m n h (range (inc (long k)) n))
-                              (base/put! r n k k beta)
-                              (doseq [i (range (inc (long k)) m)] (base/put! r n i k 0.0))
-                              h))
-                          (range (min m n)))]
-    (doseq [h (rseq reflections)] (reflect! q m m h (range m)))
-    [q r]))
+  [x m n]
+  (let [[r tau] (packed x m n)]
+    [(unpacked r tau m n m)
+     (base/filled m n (fn [i j] (if (< (long j) (long i)) 0.0 (base/at r n i j))))]))
 
 (defn qr
   "[q r] of an [m n] matrix in one of the modes :reduced, [m k] and [k n] for k the smaller of m and

@@ -14,7 +14,7 @@
   {:elementwise [], :reduce [:combine :init], :arg-reduce [:better], :contract [], :view [:view]
    :generate [], :gather [], :scatter [:write], :patch [:write], :cumulate [:step], :concat []
    :check [], :guard [], :require [], :nest [:nest], :composite [:expand], :region [:expand]
-   :loop [], :branch [], :host [], :leaf [], :tuple [], :part []})
+   :loop [], :branch [], :host [], :routine [:routine], :leaf [], :tuple [], :part []})
 
 (def ^:private user-keys
   "The keys that the entry of a user's op may have; those of the other kinds are for Damo's own."

@@ -9,6 +9,7 @@
             [damo.compile.plan.host :as host]
             [damo.compile.plan.product :as product]
             [damo.compile.plan.require :as require]
+            [damo.compile.plan.routine :as routine]
             [damo.data.graph :as graph]
             [damo.data.type :as type]
             [damo.meaning.failing :as failing]
@@ -111,6 +112,7 @@
                 [(assoc step :do :kernel)]))
     :own (own-steps cx unit)
     :host [(host/step cx (first nodes))]
+    :routine (routine/steps cx (first nodes))
     :call (product-steps cx (first nodes))
     (:loop :branch) (region-steps cx unit)))
 
@@ -216,6 +218,7 @@
                           :kernel {:do :kernel, :kernel kernel, :args (mapv buffer-of args)}
                           :gemm (product/resolve-buffers step buffer-of)
                           :host (host/resolve-buffers step buffer-of)
+                          :call (routine/resolve-buffers step buffer-of)
                           (:loop :branch) (resolved-region step buffer-of))
                         (for [{:keys [dim from note]} (require/counts step) :when from]
                           {:do :count, :dim dim, :buffer (buffer-of from), :note note}))))

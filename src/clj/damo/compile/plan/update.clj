@@ -137,7 +137,7 @@
            :kernel (and (not fails)
                         (= :elementwise (op/kind (graph/op-at g u)))
                         (turn/over? g sched unit u s))
-           (:host :loop :branch) false
+           (:host :routine :loop :branch) false
            (:call :own) (if (writes-on? g u)
                           (over-argument? g sched unit s)
                           (not (contains? bases s)))))))

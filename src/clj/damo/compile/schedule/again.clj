@@ -38,7 +38,7 @@
   (let [base (:base (nth layouts a) a)]
     (cond (= :inline (nth roles base)) {:reads #{}, :nodes 0}
           (not= shape (graph/shape-at g a)) {:reads #{}, :nodes 0}
-          (#{:memory :call :own :host} (nth roles base)) {:reads #{base}, :nodes 0}
+          (#{:memory :call :own :host :routine} (nth roles base)) {:reads #{base}, :nodes 0}
           :else (when (= base a) (get found a)))))
 
 (defn- read-again

@@ -11,7 +11,7 @@
 
 (def ^:private apart
   "The roles of nodes that are steps of their own."
-  #{:call :own :host :region})
+  #{:call :own :host :routine :region})
 
 (defn- kind [g id] (op/kind (graph/op-at g id)))
 

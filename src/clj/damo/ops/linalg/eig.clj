@@ -96,27 +96,6 @@
       1 (total [:sqr im])
       (first (product [(weighted vr) (weighted vi)] (adjoint rank [vr vi]))))))
 
-(defn- random-general
-  "Matrices with eigenvalues that differ, among them pairs of complex ones."
-  [{:keys [random] :as ctx} dtype shape]
-  (let [n (peek shape), k (array/size (drop-last 2 shape))
-        {:keys [data]} (forms/random-matrices ctx :f64 shape)
-        block (fn [i j]
-                (let [pair (quot n 2), a (+ 1.0 (* 2.0 (/ (max i j) (double (max 2 n)))))]
-                  (cond (= i j) (if (< i (* 2 (quot pair 2))) (double (quot (max i j) 2)) a)
-                        (and (< (max i j) (* 2 (quot pair 2))) (= (quot i 2) (quot j 2)))
-                        (if (< i j) 1.0 -1.0)
-                        :else 0.0)))
-        b (base/filled n n block)]
-    (array/map-elements
-     dtype identity
-     [(base/assembled :f64 (drop-last 2 shape) [n n]
-                      (for [i (range k)
-                            :let [q (java.util.Arrays/copyOfRange ^doubles data (int (* i n n))
-                                                                  (int (* (inc i) n n)))]]
-                        (base/filled n n (fn [i j] (+ (base/at b n i j)
-                                                      (* 0.2 (base/at q n i j)))))))])))
-
 (defop eig-parts
   "[re im vre vim] of matrices [… n n]: the real and the imaginary parts of their eigenvalues, [… n],
   and of an eigenvector of each, the columns of [… n n], of norm 1 and with a real largest element."
@@ -125,7 +104,7 @@
    :type (fn [_ [type]] (tuple/of (result-types type))), :eval (fn [_ x] (value x))
    :batch {}, :seen seen
    :lop (fn [node] [(gradient node)]), :rop tangents
-   :gen (forms/of-matrices random-general
+   :gen (forms/of-matrices forms/random-general
                            (fn [n] [[{} [n n]] [{} [4 4]] [{} [2 n n]] [{} [n 2 2]]]))
    :examples [[[:part {:at 0} [:eig-parts [:ones {:shape [1 1]}]]] [1.0]]]})
 

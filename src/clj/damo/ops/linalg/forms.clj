@@ -147,6 +147,22 @@
            (fn [n _] (let [a (with-eigenvalues random n signs)]
                        (base/filled n n (fn [i j] (base/at a n (max i j) (min i j))))))))
 
+(defn- general
+  "An n × n matrix whose eigenvalues differ, among them pairs of complex ones from n = 4 on."
+  [^Random random n]
+  (let [turning (* 2 (quot n 4))
+        b (fn [i j]
+            (cond (and (= i j) (< i turning)) (quot i 2)
+                  (= i j) (+ 2.0 (* 2.0 (/ i (double n))))
+                  (and (< (max i j) turning) (= (quot i 2) (quot j 2))) (if (< i j) 1.0 -1.0)
+                  :else 0.0))]
+    (base/filled n n (fn [i j] (+ (double (b i j)) (* 0.1 (- (.nextDouble random) 0.5)))))))
+
+(defn random-general
+  "The same of square matrices whose eigenvalues are apart, some of them complex."
+  [{:keys [random]} dtype shape]
+  (stacked dtype (vec (drop-last 2 shape)) (take-last 2 shape) (fn [n _] (general random n))))
+
 (defn extent
   "An extent of generated matrices: that of the context, at most 13."
   [{:keys [size]}]
