@@ -79,18 +79,20 @@
 
 (defn- close?
   "Does an element got agree with the one expected? Storage dtypes are computed as :f32, where they
-  may fall on the other side of the middle between two values."
-  [dtype scale x y]
+  may fall on the other side of the middle between two values, those of which it is made too when
+  laws see a result through a product, `units` times."
+  [dtype scale units x y]
   (or (running/element-close? (tolerances dtype 0.0) scale x y)
       (and (type/storage-dtype? dtype) (Double/isFinite x)
-           (<= (abs (- x y)) (+ (array/unit dtype x)
+           (<= (abs (- x y)) (+ (* units (array/unit dtype (if (= 1 units) x (max 1.0 (abs x)))))
                                 (* 1e-6 (max scale (abs x))))))))
 
 (defn- differences
   "What differs between the expected array of a case and the one got: types, or [position expected
   got] of the first elements. With rules a NaN or infinity may have become something else."
   [call rules expected got]
-  (let [close? #(close? (:dtype expected) (scale call) %1 %2)
+  (let [units (if (:seen (op/entry (second call))) 4 1)
+        close? #(close? (:dtype expected) (scale call) units %1 %2)
         free? (fn [x] (and rules (float? x) (or (Double/isNaN x) (Double/isInfinite x))))
         types (map array/type-of [expected got])]
     (if (apply = types)

@@ -51,12 +51,17 @@
   (let [turn (fn [at] (into (vec (drop-last 2 at)) (rseq (vec (take-last 2 at)))))]
     (array/from-indices dtype shape #(* 0.5 (+ (array/at x %) (array/at x (turn %)))))))
 
+(defn- symmetric-positions
+  "The positions of the arguments that a node takes as symmetric matrices."
+  [op attrs]
+  (let [{:keys [symmetric]} (op/entry op)] (if (fn? symmetric) (symmetric attrs) symmetric)))
+
 (defn direction
   "A random direction for input `id` of a graph at a value of that shape: a symmetric one where an op
   takes the input as symmetric matrices."
   [{:keys [nodes]} id random shape]
-  (let [symmetric? (some (fn [[op _ & args]]
-                           (some #(= id (nth args %)) (:symmetric (op/entry op)))) nodes)]
+  (let [symmetric? (some (fn [[op attrs & args]]
+                           (some #(= id (nth args %)) (symmetric-positions op attrs))) nodes)]
     (cond-> (random-values random shape) symmetric? mirrored)))
 
 (defn- with-both-modes

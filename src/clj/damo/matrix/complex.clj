@@ -155,9 +155,19 @@
     [[a 0.0] (mapv (fn [[x _]] [x 0.0]) v)]
     [w v]))
 
+(defn- with-conjugates
+  "Pairs of an eigenvalue and its vector, sorted by real and imaginary part; behind each with a
+  positive imaginary part its conjugate, in the place of those with a negative one."
+  [pairs]
+  (let [conjugate (fn [[a b]] [a (- (double b))])]
+    (vec (mapcat (fn [[[_ b :as w] v]]
+                   (if (zero? (double b)) [[w v]] [[w v] [(conjugate w) (mapv conjugate v)]]))
+                 (sort-by first (remove (fn [[[_ b]]] (neg? (double b))) pairs))))))
+
 (defn eig
   "[re im vre vim] of an n × n matrix of reals: the eigenvalues, sorted by real and imaginary part,
-  and as columns the eigenvectors, of norm 1 and with a real largest element. NaN makes all NaN."
+  of a pair of complex ones that with the positive imaginary part first; and as columns the
+  eigenvectors, of norm 1 and with a real largest element. NaN makes all NaN."
   [x n]
   (let [n (long n), a [(aclone ^doubles x) (double-array (* n n))]
         z [(base/identity n) (double-array (* n n))], scale (reduce + (map abs x))]
@@ -165,26 +175,19 @@
       [(base/nan n) (base/nan n) (base/nan (* n n)) (base/nan (* n n))]
       (do
         (schur! a z n)
-        (let [pairs (map (fn [k] [(at a n k k) (unit (image z n (back-substituted a n k scale)))])
-                         (range n))
-              pairs (vec (sort-by first (map #(real-part scale %) pairs)))
+        (let [pairs (with-conjugates
+                      (map (fn [k] (real-part scale [(at a n k k)
+                                                     (unit (image z n (back-substituted a n k scale)))]))
+                           (range n)))
               part (fn [k] (base/filled n n (fn [i j] (nth (nth (second (pairs j)) i) k))))]
           [(double-array (map ffirst pairs)) (double-array (map (comp second first) pairs))
            (part 0) (part 1)])))))
 
 (defn packed
-  "[re im v] of an n × n matrix of reals, as LAPACK has them: of a pair of complex eigenvalues that
-  with the positive imaginary part first, and as rows of v the eigenvectors, those of a pair as the
-  real and the imaginary part of the first's."
+  "[re im v] of an n × n matrix of reals, as LAPACK has them: the eigenvalues, and as rows of v the
+  eigenvectors, those of a pair as the real and the imaginary part of the first's."
   [x n]
-  (let [[^doubles re ^doubles im vr vi] (eig x n)
-        order (vec (mapcat (fn [j] (cond (zero? (aget im (int j))) [[j :re]]
-                                         (pos? (aget im (int j))) [[j :re] [j :im]]))
-                           (range n)))
-        sign (fn [k] (if (= :im (second (order k))) -1.0 1.0))]
-    (if (base/any-nan? x)
-      [re im vr]
-      [(double-array (map #(aget re (int (first %))) order))
-       (double-array (map #(* (double (sign %)) (aget im (int (first (order %))))) (range n)))
-       (base/filled n n (fn [j i] (let [[k part] (order j)]
-                                    (base/at (if (= part :re) vr vi) n i k))))])))
+  (let [[re ^doubles im vr vi] (eig x n)]
+    [re im (base/filled n n (fn [j i] (if (neg? (aget im (int j)))
+                                        (- (base/at vi n i j))
+                                        (base/at vr n i j))))]))

@@ -53,6 +53,9 @@ final class Failures {
         Map<String, Object> about = known ? program.notes().get((int) note) : Map.of();
         Map<String, Object> data = new LinkedHashMap<>(about);
         data.put("function", program.name());
+        if (Boolean.TRUE.equals(about.get("guard")) && about.get("message") != null) {
+            return reported(about, data, value, (long) Double.longBitsToDouble(extent));
+        }
         if (Boolean.TRUE.equals(about.get("guard"))) {
             return notFinite(program, about, data, value, Double.longBitsToDouble(extent));
         }
@@ -66,6 +69,25 @@ final class Failures {
         }
         return new DamoException("requirement-failed", Notes.message(program.name(), about,
                 routine == null ? "" : routine + " reported " + value), data);
+    }
+
+    /**
+     * The exception for a report of a routine that a guard with a message refuses, of which the
+     * message has {@code %d} in its place: kind "factorisation-failed", with the number of the
+     * matrix in its batch and the report in its data.
+     */
+    private DamoException reported(Map<String, Object> about, Map<String, Object> data, long matrix,
+                                   long report) {
+        boolean batch = !"[:f64 []]".equals(about.get("type"));
+        String message = about.get("message").toString().replace("%d", Long.toString(report));
+        Map<String, Object> told = new LinkedHashMap<>(about);
+        told.put("message", batch ? message + ", in matrix " + matrix + " of the batch" : message);
+        data.remove("guard");
+        data.put("message", told.get("message"));
+        data.put("matrix", matrix);
+        data.put("reported", report);
+        return new DamoException("factorisation-failed", Notes.message(program.name(), told, ""),
+                data);
     }
 
     private DamoException outOfBounds(Map<String, Object> about, Map<String, Object> data,

@@ -67,6 +67,7 @@
              :type (pr-str (graph/type-of g id))
              :arguments (mapv #(str (text g % 1) " " (pr-str (graph/type-of g %))) args)}
       (= kind :guard) (assoc :guard true)
+      (and (= kind :guard) failure) (assoc :message message)
       from-end? (assoc :from-end true)
       (not= kind :guard) (assoc :message
                                 (cond message message

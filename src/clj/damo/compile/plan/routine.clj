@@ -42,7 +42,16 @@
 (defn- place
   "An array of a call for matrix t of a batch whose shape has that rank: {:memory key :offset size}."
   [{:keys [key], [_ shape] :type} rank t]
-  {:memory key, :offset (if t (type/dim* (type/size (subvec shape rank)) t) 0)})
+  {:memory key
+   :offset (if (and t (pos? rank)) (type/dim* (type/size (subvec shape rank)) t) 0)})
+
+(defn- rounds
+  "How many matrices there are in an array of that shape, none where they have no elements; nil for
+  certainly one without a batch."
+  [shape]
+  (let [own (filterv #(not (and (integer? %) (pos? %))) (take-last 2 shape)), lead (drop-last 2 shape)]
+    (when (or (seq own) (seq lead))
+      (apply type/dim* (if (seq own) (into [:min 1] (distinct own)) 1) lead))))
 
 (defn steps
   "The steps of a node: copies of arguments, and the call, in a loop over a batch."
@@ -50,15 +59,15 @@
   (let [[op attrs & args] (graph/node-at g id), types (mapv #(graph/type-of g %) args)
         {routine :name, given :args, :keys [works copies]}
         ((:routine (op/entry op)) {:attrs attrs, :types types})
-        known (memories cx id works), lead (vec (drop-last 2 (type/shape-of (first types))))
-        t (when (seq lead) (symbol (str "matrix." id)))
+        known (memories cx id works), [_ shape] (first types), lead (drop-last 2 shape)
+        rounds (rounds shape), t (when rounds (symbol (str "matrix." id)))
         values (update-vals given #(if (known %) (place (known %) (count lead) t) %))
         call {:do :call, :routine (named routine (type/dtype-of (first types))), :values values
               :args (vec (keep :memory (vals values))), :temps (into {} (map :temps) (vals known))}]
     (conj (vec (for [[to arg] copies]
                  {:do :copy, :from (:key (known [:arg arg])), :to (:key (known to))
                   :type (nth types arg)}))
-          (if t {:do :loop, :var t, :extent (apply type/dim* 1 lead), :steps [call]} call))))
+          (if t {:do :loop, :var t, :extent rounds, :steps [call]} call))))
 
 (defn resolve-buffers
   "The step with buffer ids in place of memory keys."

@@ -2,13 +2,15 @@
   "Eigenvalues and eigenvectors of general matrices. Derivatives: Boeddeker et al., On the
   computation of complex-valued gradients with application to statistically optimum beamforming,
   2017, 4.18, with the terms that keep vectors at norm 1 and their largest element real."
-  (:require [damo.data.array :as array]
-            [damo.data.tuple :as tuple]
+  (:require [damo.data.tuple :as tuple]
+            [damo.data.type :as type]
             [damo.matrix.base :as base]
             [damo.matrix.complex :as complex]
             [damo.op :as op :refer [defop]]
-            [damo.op.gens :as gens]
-            [damo.ops.linalg.forms :as forms]))
+            [damo.op.typing :as typing]
+            [damo.ops.linalg.eigh]
+            [damo.ops.linalg.forms :as forms]
+            [damo.ops.linalg.routines]))
 
 (set! *warn-on-reflection* true)
 
@@ -61,6 +63,25 @@
   (let [n (peek shape), own [n n]]
     (base/each (fn [a n _] (complex/eig a n)) [[n] [n] own own] x)))
 
+;; ## By a routine
+
+(defn- expansion
+  "Values and vectors, of which the routine gives those of a pair of complex ones as two columns, the
+  real and the imaginary part of the first's."
+  [{[[dtype shape]] :types}]
+  (let [rank (count shape), [lead n] (forms/check-square [dtype shape]), axis (dec rank)
+        [re im v report] (forms/parts 4 [:lapack-geev (forms/transposed rank '?a)])
+        v (forms/transposed rank v), none (typing/filled dtype (conj lead n 1) 0)
+        before (forms/first-columns rank n [:concatenate {:axis axis} none v])
+        behind (forms/last-columns rank 1 (type/dim+ n 1) [:concatenate {:axis axis} v none])
+        sign (forms/as-row rank im)
+        known (fn [rank t] (forms/reported [dtype shape] rank
+                                           (forms/report [dtype shape] report) t))]
+    [:tuple (known axis re) (known axis im)
+     (known rank [:where [:lt sign 0] before v])
+     (known rank [:where [:gt sign 0] behind
+                  [:where [:lt sign 0] [:neg v] (typing/const dtype 0)]])]))
+
 ;; ## Derivatives
 
 (defn- tangents [{[[dtype shape]] :types}]
@@ -99,9 +120,9 @@
 (defop eig-parts
   "[re im vre vim] of matrices [… n n]: the real and the imaginary parts of their eigenvalues, [… n],
   and of an eigenvector of each, the columns of [… n n], of norm 1 and with a real largest element."
-  {:kind :host, :args [?a], :matrices #{0}, :attrs {}
+  {:kind :composite, :args [?a], :matrices #{0}, :attrs {}
    :internal "la/eig"
-   :type (fn [_ [type]] (tuple/of (result-types type))), :eval (fn [_ x] (value x))
+   :type (fn [_ [type]] (tuple/of (result-types type))), :eval (fn [_ x] (value x)), :expand expansion
    :batch {}, :seen seen
    :lop (fn [node] [(gradient node)]), :rop tangents
    :gen (forms/of-matrices forms/random-general

@@ -5,7 +5,8 @@
             [damo.matrix.base :as base]
             [damo.matrix.symmetric :as symmetric]
             [damo.op :refer [defop]]
-            [damo.ops.linalg.forms :as forms]))
+            [damo.ops.linalg.forms :as forms]
+            [damo.ops.linalg.routines]))
 
 (set! *warn-on-reflection* true)
 
@@ -59,8 +60,11 @@
   the derivative takes the matrix as symmetric, its gradient is symmetric. It is right also where
   eigenvalues are equal as long as the function of them is symmetric, as their sum is; a second
   derivative takes 0 for what couples equal ones. NaN in a matrix makes all its eigenvalues NaN."
-  {:kind :host, :args [?a], :matrices #{0}, :attrs attributes
+  {:kind :composite, :args [?a], :matrices #{0}, :attrs attributes
    :type values-type, :eval (fn [attrs x] (first (both attrs x)))
+   :expand (fn [{:keys [attrs], [[_ shape :as type]] :types}]
+             (let [[w report] (forms/parts 2 [:lapack-syevd-values attrs ?a])]
+               (forms/reported type (dec (count shape)) (forms/report type report) w)))
    :symmetric #{0}, :beside :eigh, :batch {}
    :lop (fn [{:keys [attrs], [[_ shape]] :types}]
           (let [rank (count shape), v [:part {:at 1} [:eigh attrs ?a]]]
@@ -84,8 +88,12 @@
   derivative takes the matrix as symmetric, its gradient is symmetric. Signs of eigenvectors are
   LAPACK's. Eigenvectors of equal eigenvalues are some basis, which has no derivative: what couples
   them counts as 0, which is right for functions that no choice of the basis changes."
-  {:kind :host, :args [?a], :matrices #{0}, :attrs attributes
+  {:kind :composite, :args [?a], :matrices #{0}, :attrs attributes
    :type both-type, :eval both
+   :expand (fn [{:keys [attrs], [[_ shape :as type]] :types}]
+             (let [[w v report] (forms/parts 3 [:lapack-syevd attrs ?a]), rank (count shape)
+                   known #(forms/reported type %1 (forms/report type report) %2)]
+               [:tuple (known (dec rank) w) (known rank (forms/transposed rank v))]))
    :symmetric #{0}, :batch {}, :seen vectors-seen
    :alone (fn [{:keys [attrs]}] [[:eigvalsh attrs ?a] nil])
    :lop (fn [{[[_ shape]] :types}]

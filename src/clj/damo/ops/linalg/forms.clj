@@ -43,6 +43,11 @@
 
 ;; ## Templates
 
+(defn parts
+  "The templates of the n results of a node."
+  [n node]
+  (mapv (fn [k] [:part {:at k} node]) (range n)))
+
 (defn transposed
   "The template of t, of that rank, with its last two axes exchanged."
   [rank t]
@@ -99,6 +104,31 @@
   [rank t]
   [:reciprocal-or-zero [:sub (as-row rank t) (as-column rank t)]])
 
+(defn report
+  "The template of what a routine reports of matrices of that type: 0 where they have no elements,
+  for then it is not called."
+  [[_ shape] t]
+  (let [open (remove #(and (integer? %) (pos? %)) (distinct (take-last 2 shape)))]
+    (reduce (fn [t d] [:mul t [:cast {:dtype :i32} [:minimum 1 [:dim {:dim d}]]]]) t open)))
+
+(defn reported
+  "The template of t, of that rank, over the batch of matrices of that type, with NaN where a routine
+  reports other than 0."
+  [[dtype shape] rank report t]
+  (let [lead (- (count shape) 2)]
+    [:where [:eq 0 (if (= lead rank)
+                     report
+                     [:expand-dims {:axis (vec (range lead rank))} report])]
+     t (typing/const dtype ##NaN)]))
+
+(defn or-unit
+  "The template of t, [… d d], of a factorisation of m × n matrices, and the identity where m or n is
+  0, for then a routine writes nothing."
+  [dtype m n d t]
+  (if (and (integer? m) (integer? n) (pos? m) (pos? n))
+    t
+    [:where [:eq 0 [:mul [:dim {:dim m}] [:dim {:dim n}]]] (unit dtype d) t]))
+
 (defn weights
   "The template of n different weights of that dtype, 1 to 2, by which laws tell vectors apart."
   [dtype n]
@@ -146,6 +176,13 @@
   (stacked dtype (vec (drop-last 2 shape)) (take-last 2 shape)
            (fn [n _] (let [a (with-eigenvalues random n signs)]
                        (base/filled n n (fn [i j] (base/at a n (max i j) (min i j))))))))
+
+(defn random-triangular
+  "The same of matrices of which both triangles are well-conditioned: their diagonals are 1 to 2."
+  [{:keys [random]} dtype shape]
+  (stacked dtype (vec (drop-last 2 shape)) (take-last 2 shape)
+           (fn [n _] (base/filled n n (fn [i j] (let [x (.nextDouble ^Random random)]
+                                                  (if (= i j) (+ 1.0 x) (/ (- x 0.5) n))))))))
 
 (defn- general
   "An n × n matrix whose eigenvalues differ, among them pairs of complex ones from n = 4 on."

@@ -72,8 +72,6 @@
   (let [rank (count shape), counts? [:logical-not [:le s (least-of attrs type s)]]]
     (divided (forms/as-column rank counts?) (forms/as-column rank s) t)))
 
-(defn- parts [] (mapv (fn [k] [:part {:at k} [:svd '?a]]) (range 3)))
-
 (defn- of-rank [[_ shape]] (count shape))
 
 (defop pinv
@@ -85,7 +83,7 @@
            (let [[m n] (take-last 2 shape)]
              (first (base/each (fn [a m n] [(pseudo-inverse attrs dtype a m n)]) [[n m]] x))))
    :expand (fn [{:keys [attrs], [type] :types}]
-             (let [[u s vt] (parts), rank (of-rank type)]
+             (let [[u s vt] (forms/parts 3 [:svd ?a]), rank (of-rank type)]
                [:matmul (forms/transposed rank vt)
                 (scaled attrs type s (forms/transposed rank u))]))
    :lop (fn [{[type] :types}]
@@ -158,7 +156,7 @@
    :internal "the first result of la/lstsq"
    :type (fn [_ [a b]] (b-type a b)), :eval solutions
    :expand (fn [{:keys [attrs], [type] :types}]
-             (let [[u s vt] (parts), rank (of-rank type)]
+             (let [[u s vt] (forms/parts 3 [:svd ?a]), rank (of-rank type)]
                [:matmul (forms/transposed rank vt)
                 (scaled attrs type s [:matmul (forms/transposed rank u) ?b])]))
    :lop least-gradients

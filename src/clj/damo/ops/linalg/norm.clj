@@ -1,8 +1,10 @@
 (ns damo.ops.linalg.norm
   "Norms and condition numbers of matrices."
   (:refer-clojure :exclude [cond])
-  (:require [damo.data.fail :refer [fail!]]
-            [damo.op :refer [defop]]
+  (:require [damo.data.attribute :as attribute]
+            [damo.data.expr :as expr]
+            [damo.data.fail :refer [fail!]]
+            [damo.op :as op :refer [defop]]
             [damo.ops.fold.stats]
             [damo.ops.linalg.forms :as forms]
             [damo.ops.linalg.svd]))
@@ -73,3 +75,13 @@
                  [:mul [:matrix-norm attrs ?a] [:matrix-norm attrs [:inv ?a]]])))
    :gen (gen (fn [n] [[{} [n n]] [{:ord -2} [n 3]] [{:ord :fro} [n n]] [{:ord 1} [2 n n]]]))
    :examples [[[:cond [:diag [:add 1.0 [:iota {:shape [2]}]]]] 2.0]]})
+
+(defn call-norm
+  "The norm of matrices [… m n], NumPy's :ord :fro (default), :nuc, 1, -1, 2, -2, ##Inf, ##-Inf; or of
+  a vector [n], of the :ord that d/norm has."
+  [a & options]
+  (let [{:keys [ord]} (attribute/options {:ord {:default nil}} [] options)
+        a (expr/lift a)]
+    (if (= 1 (count (second (expr/type-of a))))
+      (op/node :norm (if (contains? #{nil :fro} ord) {} {:ord ord}) [a])
+      (op/node :matrix-norm (if (nil? ord) {} {:ord ord}) [a]))))

@@ -7,7 +7,9 @@
             [damo.matrix.base :as base]
             [damo.matrix.orthogonal :as orthogonal]
             [damo.op :refer [defop]]
-            [damo.ops.linalg.forms :as forms]))
+            [damo.op.typing :as typing]
+            [damo.ops.linalg.forms :as forms]
+            [damo.ops.linalg.routines]))
 
 (set! *warn-on-reflection* true)
 
@@ -28,6 +30,28 @@
   (forms/of-matrices forms/random-matrices
                      (fn [n] [[{} [n n]] [{} [n 3]] [{} [2 n]] [{} [2 n 4]] [{} [2 1 2 n]]
                               [{} [n 3 3]] [{} [5 n]] [{} [n 2]]])))
+
+;; ## By routines
+
+(defn- columns-for-q
+  "The template of the columns of `packed`, of matrices of that type, that q is made of, or zeros
+  where there are less of them."
+  [mode [dtype shape] packed]
+  (let [[lead m n] (forms/check-matrix [dtype shape]), k (forms/lesser m n), rank (count shape)]
+    (cond (= n (if (= mode :reduced) k m)) packed
+          (= mode :reduced) (forms/first-columns rank k packed)
+          :else (forms/first-columns rank m [:concatenate {:axis (dec rank)} packed
+                                             (typing/filled dtype (conj lead m m) 0)]))))
+
+(defn- expansion [mode {[[dtype shape :as type]] :types}]
+  (let [[packed tau report] (forms/parts 3 [:lapack-gelqf '?a]), rank (count shape)
+        [m n] (take-last 2 shape), k (forms/lesser m n)
+        q [:part {:at 0} [:lapack-orglq (columns-for-q mode type packed) tau]]
+        rows (if (or (= mode :complete) (= k m)) packed (forms/first-rows rank k packed))
+        known (fn [t] (forms/reported type rank (forms/report type report) t))]
+    [:tuple
+     (if (= mode :complete) (forms/or-unit dtype m n m (known q)) (known q))
+     (known [:triu rows])]))
 
 ;; ## Derivatives
 
@@ -86,9 +110,10 @@
   "[q r] of matrices [… m n] with q square, [… m m], and r [… m n]. The columns of q beyond the first
   n turn as little as possible when the matrix changes: derivatives are right for functions that no
   choice of this basis changes."
-  {:kind :host, :args [?a], :matrices #{0}, :attrs {}
+  {:kind :composite, :args [?a], :matrices #{0}, :attrs {}
    :internal "qr with :mode :complete"
    :type (tuple-of :complete), :eval (fn [_ x] (factored :complete x))
+   :expand #(expansion :complete %)
    :batch {}
    :seen (fn [{:keys [at] :as node}]
            (let [{:keys [rank k m] :as cx} (dims-of node)
@@ -120,7 +145,7 @@
   [… k n], for k the smaller of m and n, with LAPACK's signs. With :mode :complete q is [… m m] and r
   [… m n]; with :mode :r it is r alone. NaN in a matrix makes both NaN. Where one of the first k
   columns depends on those before it there is no derivative: it is infinite or NaN."
-  {:kind :host, :args [?a], :matrices #{0}, :attrs {}
+  {:kind :composite, :args [?a], :matrices #{0}, :attrs {}
    :call-attrs {:mode {:default :reduced, :is #{:reduced :complete :r}
                        :doc "square q, :complete; r alone, :r; or :reduced"}}
    :instead (fn [{:keys [mode]} _]
@@ -129,6 +154,7 @@
                 :r [:part {:at 1} [:qr {} ?a]]
                 nil))
    :type (tuple-of :reduced), :eval (fn [_ x] (factored :reduced x))
+   :expand #(expansion :reduced %)
    :batch {}
    :lop (fn [node] [(gradient (dims-of node) ?a [?out0 ?out1] [?g0 ?g1])])
    :rop (fn [node] (tangents (dims-of node) ?a [?out0 ?out1] ?da))

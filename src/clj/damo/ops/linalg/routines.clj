@@ -23,12 +23,12 @@
                          (conj shapes []) x)]
     (conj (pop found) (array/cast :i32 (peek found)))))
 
-(defn- types-with-info
+(defn types-with-info
   "The type of a tuple of arrays of these own shapes, and of the report, over a batch."
   [[dtype] lead & shapes]
   (tuple/of (conj (mapv #(vector dtype (into lead %)) shapes) [:i32 lead])))
 
-(defn- check
+(defn check
   "As forms/check-matrix has it, of floats that a routine takes."
   [[dtype :as type]]
   (when (type/storage-dtype? dtype)
@@ -41,13 +41,14 @@
 ;; ## Symmetric matrices
 
 (defop lapack-syevd
-  "[w v report] of symmetric matrices, one triangle of which is read: eigenvalues and, with :vectors,
-  eigenvectors as rows."
-  {:kind :routine, :args [?a], :matrices #{0}
+  "[w v report] of symmetric matrices, one triangle of which is read: eigenvalues and, as rows,
+  eigenvectors."
+  {:kind :routine, :batch {}, :args [?a], :matrices #{0}
    :internal "la/eigh"
    :attrs {:lower {:default true, :is :flag, :doc "which triangle is read"}}
-   :type (fn [_ [type]] (check type) (let [[lead n] (forms/check-square type)]
-                          (types-with-info type lead [n] [n n])))
+   :type (fn [_ [type]]
+           (check type)
+           (let [[lead n] (forms/check-square type)] (types-with-info type lead [n] [n n])))
    :eval (fn [{:keys [lower]} {:keys [shape] :as x}]
            (let [n (peek shape)]
              (with-info (fn [a n _] (let [[w v] (symmetric/eigh a n lower)]
@@ -63,17 +64,37 @@
            (let [v [:part {:at 1} '?out], rank (count shape)]
              (when (= at 1)
                [:matmul (forms/transposed rank v)
-                [:mul v (forms/as-column rank (forms/weights dtype (peek shape)))]])))
+                [:mul v (forms/as-column 2 (forms/weights dtype (peek shape)))]])))
    :gen (forms/of-matrices #(forms/random-symmetric %1 %2 %3 true)
                            (fn [n] [[{} [n n]] [{:lower false} [2 n n]]]))
    :examples [[[:part {:at 0} [:lapack-syevd [:diag [:add 1.0 [:iota {:shape [2]}]]]]] [1.0 2.0]]]})
+
+(defop lapack-syevd-values
+  "[w report] of symmetric matrices, one triangle of which is read: their eigenvalues."
+  {:kind :routine, :batch {}, :args [?a], :matrices #{0}
+   :internal "la/eigvalsh"
+   :attrs {:lower {:default true, :is :flag, :doc "which triangle is read"}}
+   :type (fn [_ [type]]
+           (check type)
+           (let [[lead n] (forms/check-square type)] (types-with-info type lead [n])))
+   :eval (fn [{:keys [lower]} {:keys [shape] :as x}]
+           (with-info (fn [a n _] [(first (symmetric/eigh a n lower))]) [[(peek shape)]] x))
+   :routine (fn [{{:keys [lower]} :attrs, [type] :types}]
+              (let [[_ n] (forms/check-square type)]
+                {:name "?syevd", :works [type], :copies {[:work 0] 0}
+                 :args {:jobz :values, :uplo (if lower :upper :lower), :n n, :a [:work 0]
+                        :lda (at-least-1 n), :w [:part 0], :info [:part 1]}}))
+   :no-gradient "eigvalsh has the derivative"
+   :gen (forms/of-matrices #(forms/random-symmetric %1 %2 %3 true)
+                           (fn [n] [[{} [n n]] [{:lower false} [2 n n]]]))
+   :examples [[[:part {:at 0} [:lapack-syevd-values [:ones {:shape [1 1]}]]] [1.0]]]})
 
 ;; ## Singular values
 
 (defop lapack-gesdd
   "[u s vt report] of matrices [… m n], a = u·diag(s)·vt, u [… m k] and vt [… k n], or with :full
   square ones."
-  {:kind :routine, :args [?a], :matrices #{0}
+  {:kind :routine, :batch {}, :args [?a], :matrices #{0}
    :internal "la/svd"
    :attrs {:full {:default false, :is :flag, :doc "are u and vt square?"}}
    :type (fn [{:keys [full]} [type]]
@@ -97,7 +118,7 @@
                  u (forms/first-columns rank k [:part {:at 0} '?out])
                  v (forms/first-rows rank k [:part {:at 2} '?out])]
              (when (#{0 2} at)
-               [:matmul u [:mul (forms/as-column rank (forms/weights dtype k)) v]])))
+               [:matmul u [:mul (forms/as-column 2 (forms/weights dtype k)) v]])))
    :gen (forms/of-matrices forms/random-matrices
                            (fn [n] [[{} [n n]] [{:full true} [n 3]] [{} [2 n]] [{} [2 n 4]]
                                     [{:full true} [2 2 n]] [{} [n 3 3]]]))
@@ -105,7 +126,7 @@
 
 (defop lapack-gesdd-values
   "[s report] of matrices [… m n]: their singular values."
-  {:kind :routine, :args [?a], :matrices #{0}, :attrs {}
+  {:kind :routine, :batch {}, :args [?a], :matrices #{0}, :attrs {}
    :internal "la/svdvals"
    :type (fn [_ [type]] (let [[lead m n] (check type)]
                           (types-with-info type lead [(forms/lesser m n)])))
@@ -128,7 +149,7 @@
 (defop lapack-gelqf
   "[packed tau report] of matrices [… m n]: on and above the diagonal r, below it reflections, whose
   factors are tau [… k]."
-  {:kind :routine, :args [?a], :matrices #{0}, :attrs {}
+  {:kind :routine, :batch {}, :args [?a], :matrices #{0}, :attrs {}
    :internal "la/qr"
    :type (fn [_ [type]] (let [[lead m n] (check type)]
                           (types-with-info type lead [m n] [(forms/lesser m n)])))
@@ -147,7 +168,7 @@
 (defop lapack-orglq
   "[q] of the reflections below the diagonal of matrices [… m n], m ≥ n, whose factors are tau [… k],
   k ≤ n: the first n columns of their product."
-  {:kind :routine, :args [?packed ?tau], :attrs {}
+  {:kind :routine, :batch {}, :args [?packed ?tau], :attrs {}
    :internal "la/qr"
    :type (fn [_ [type]] (check type) (tuple/of [type]))
    :eval (fn [_ {:keys [shape] :as x} tau]
@@ -178,7 +199,7 @@
   "[re im v report] of the transposes of matrices [… n n]: eigenvalues, and as rows of v the
   eigenvectors, of those with a real value; of a pair of complex ones the real part and the
   imaginary part of the first's."
-  {:kind :routine, :args [?at], :matrices #{0}, :attrs {}
+  {:kind :routine, :batch {}, :args [?at], :matrices #{0}, :attrs {}
    :internal "la/eig"
    :type (fn [_ [type]] (check type)
            (let [[lead n] (forms/check-square type)] (types-with-info type lead [n] [n] [n n])))

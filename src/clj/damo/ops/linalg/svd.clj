@@ -7,7 +7,8 @@
             [damo.matrix.singular :as singular]
             [damo.op :refer [defop]]
             [damo.ops.linalg.eigh]
-            [damo.ops.linalg.forms :as forms]))
+            [damo.ops.linalg.forms :as forms]
+            [damo.ops.linalg.routines]))
 
 (set! *warn-on-reflection* true)
 
@@ -82,19 +83,28 @@
 
 ;; ## Ops
 
-(defn- parts [op] (mapv (fn [k] [:part {:at k} [op '?a]]) (range 3)))
+(defn- expansion
+  "u, s and vt by a routine, templates."
+  [full {[[dtype shape :as type]] :types}]
+  (let [[u s vt report] (forms/parts 4 [:lapack-gesdd {:full full} '?a]), rank (count shape)
+        known (fn [rank t] (forms/reported type rank (forms/report type report) t))
+        [m n] (take-last 2 shape), square (fn [d t] (if full (forms/or-unit dtype m n d t) t))]
+    [:tuple (square m (known rank u)) (known (dec rank) s) (square n (known rank vt))]))
 
 (defop svdvals
   "The singular values of matrices [… m n], descending, [… k] for k the smaller of m and n. NaN in a
   matrix makes all its singular values NaN. The gradient is right also where values are equal as
   long as the function of them is symmetric; a second derivative takes 0 for what couples equal ones."
-  {:kind :host, :args [?a], :matrices #{0}, :attrs {}
+  {:kind :composite, :args [?a], :matrices #{0}, :attrs {}
    :type (fn [_ [[dtype :as type]]] [dtype (second (shapes false type))])
+   :expand (fn [{[[_ shape :as type]] :types}]
+             (let [[s report] (forms/parts 2 [:lapack-gesdd-values ?a])]
+               (forms/reported type (dec (count shape)) (forms/report type report) s)))
    :eval (fn [_ x] (second (decomposed false x)))
    :beside :svd, :batch {}
    :lop (fn [cx]
-          (let [[u _ vt] (parts :svd)] [[:matmul (columns-by (ranked cx) ?g u) vt]]))
-   :rop (fn [cx] (second (tangents (ranked cx) (parts :svd) ?da)))
+          (let [[u _ vt] (forms/parts 3 [:svd ?a])] [[:matmul (columns-by (ranked cx) ?g u) vt]]))
+   :rop (fn [cx] (second (tangents (ranked cx) (forms/parts 3 [:svd ?a]) ?da)))
    :gen gen
    :examples [[[:svdvals [:diag [:sub 1.0 [:iota {:shape [3]}]]]] [1.0 1.0 0.0]]]})
 
@@ -106,7 +116,7 @@
     (let [[m n] (take-last 2 shape), k (forms/lesser m n), cx {:rank (count shape)}
           [u _ v] [[:part {:at 0} '?out] nil (tr cx [:part {:at 2} '?out])]
           c (forms/weights dtype k)
-          seen (fn [x y] [:matmul (columns-by cx c x) (tr cx y)])
+          seen (fn [x y] [:matmul [:mul x c] (tr cx y)])
           whole (fn [x m]
                   (let [first-k (forms/first-columns (:rank cx) k x)
                         rest-k (forms/last-columns (:rank cx) k m x)]
@@ -120,9 +130,9 @@
   "[u s vt] of matrices [… m n] with square u [… m m] and vt [… n n]: the columns of u and rows of
   vt beyond the first k are some bases of null spaces, which turn as little as possible when the
   matrix changes: derivatives are right for functions that no choice of these bases changes."
-  {:kind :host, :args [?a], :matrices #{0}, :attrs {}
+  {:kind :composite, :args [?a], :matrices #{0}, :attrs {}
    :internal "svd with :full-matrices true"
-   :type (svd-type true), :eval (fn [_ x] (decomposed true x))
+   :type (svd-type true), :eval (fn [_ x] (decomposed true x)), :expand #(expansion true %)
    :batch {}, :seen (vectors-seen true)
    :lop (fn [{[[_ shape]] :types :as cx}]
           (let [{:keys [rank] :as cx} (ranked cx), [m n] (take-last 2 shape), k (forms/lesser m n)
@@ -150,11 +160,11 @@
   :full-matrices true u is [… m m] and vt [… n n]. Signs are LAPACK's. Vectors of equal singular
   values are some bases, which have no derivative: what couples them counts as 0, which is right for
   functions that no choice of the bases changes; so does what divides by a singular value 0."
-  {:kind :host, :args [?a], :matrices #{0}, :attrs {}
+  {:kind :composite, :args [?a], :matrices #{0}, :attrs {}
    :call-attrs {:full-matrices {:default false, :is :flag
                                 :doc "true: square u and vt, with bases of null spaces"}}
    :instead (fn [{:keys [full-matrices]} _] (when full-matrices [:full-svd {} ?a]))
-   :type (svd-type false), :eval (fn [_ x] (decomposed false x))
+   :type (svd-type false), :eval (fn [_ x] (decomposed false x)), :expand #(expansion false %)
    :batch {}, :seen (vectors-seen false)
    :alone (fn [_] [nil [:svdvals ?a] nil])
    :lop (fn [cx] [(gradient (ranked cx) [?out0 ?out1 ?out2] [?g0 ?g1 ?g2])])
