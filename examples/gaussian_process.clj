@@ -140,7 +140,7 @@
       file (java.io.File. ^String folder "gaussian-process.svg")]
   (println points "values; the gradient differs from its closed form by" (format "%.1e" apart))
   (println (format "minus log likelihood %.3f before, %.3f after %d steps in %.2f s"
-                   (double (d/->array cost-0)) (double (d/->array cost-1)) steps seconds))
+                   (first (numbers cost-0)) (first (numbers cost-1)) steps seconds))
   (println (format "length %.3f, height %.3f, noise %.3f" length height noise))
   (println (format "%.0f %% of the function lie in the band of two deviations"
                    (/ (* 100.0 inside) grid)))

@@ -53,6 +53,15 @@
     (when (or (seq own) (seq lead))
       (apply type/dim* (if (seq own) (into [:min 1] (distinct own)) 1) lead))))
 
+(defn- zeros
+  "The step that makes the report 0, which no call does where matrices have no elements."
+  [info known]
+  (let [{:keys [key], [dtype shape] :type} (known info), size (type/size shape)]
+    (when key
+      [{:do :kernel, :args [key]
+        :kernel {:name "zeros", :params [[dtype :out]]
+                 :body [[:for 'i.0 size [:store 0 'i.0 [:const dtype 0]]]]}}])))
+
 (defn steps
   "The steps of a node: copies of arguments, and the call, in a loop over a batch."
   [{:keys [g] :as cx} id]
@@ -64,10 +73,11 @@
         values (update-vals given #(if (known %) (place (known %) (count lead) t) %))
         call {:do :call, :routine (named routine (type/dtype-of (first types))), :values values
               :args (vec (keep :memory (vals values))), :temps (into {} (map :temps) (vals known))}]
-    (conj (vec (for [[to arg] copies]
-                 {:do :copy, :from (:key (known [:arg arg])), :to (:key (known to))
-                  :type (nth types arg)}))
-          (if t {:do :loop, :var t, :extent rounds, :steps [call]} call))))
+    (-> (into [] (for [[to arg] copies]
+                   {:do :copy, :from (:key (known [:arg arg])), :to (:key (known to))
+                    :type (nth types arg)}))
+        (into (when t (zeros (:info given) known)))
+        (conj (if t {:do :loop, :var t, :extent rounds, :steps [call]} call)))))
 
 (defn resolve-buffers
   "The step with buffer ids in place of memory keys."

@@ -76,7 +76,7 @@
         behind (forms/last-columns rank 1 (type/dim+ n 1) [:concatenate {:axis axis} v none])
         sign (forms/as-row rank im)
         known (fn [rank t] (forms/reported [dtype shape] rank
-                                           (forms/report [dtype shape] report) t))]
+                                           report t))]
     [:tuple (known axis re) (known axis im)
      (known rank [:where [:lt sign 0] before v])
      (known rank [:where [:gt sign 0] behind

@@ -64,7 +64,7 @@
    :type values-type, :eval (fn [attrs x] (first (both attrs x)))
    :expand (fn [{:keys [attrs], [[_ shape :as type]] :types}]
              (let [[w report] (forms/parts 2 [:lapack-syevd-values attrs ?a])]
-               (forms/reported type (dec (count shape)) (forms/report type report) w)))
+               (forms/reported type (dec (count shape)) report w)))
    :symmetric #{0}, :beside :eigh, :batch {}
    :lop (fn [{:keys [attrs], [[_ shape]] :types}]
           (let [rank (count shape), v [:part {:at 1} [:eigh attrs ?a]]]
@@ -92,7 +92,7 @@
    :type both-type, :eval both
    :expand (fn [{:keys [attrs], [[_ shape :as type]] :types}]
              (let [[w v report] (forms/parts 3 [:lapack-syevd attrs ?a]), rank (count shape)
-                   known #(forms/reported type %1 (forms/report type report) %2)]
+                   known #(forms/reported type %1 report %2)]
                [:tuple (known (dec rank) w) (known rank (forms/transposed rank v))]))
    :symmetric #{0}, :batch {}, :seen vectors-seen
    :alone (fn [{:keys [attrs]}] [[:eigvalsh attrs ?a] nil])

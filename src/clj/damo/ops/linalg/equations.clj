@@ -37,7 +37,7 @@
                     {:matrix at, :reported (long (array/element x at))}))
            x)
    :linear-in :all, :transpose [?g], :batch {}
-   :gen (gens/without-arguments (fn [_ _] []))
+   :gen (fn [ctx] {:attrs {:message "minor %d"}, :args [(array/full :f64 [(forms/extent ctx)] 0.0)]})
    :examples [[[:check-report {:message "minor %d"} 0.0] 0.0]]})
 
 (defn known
@@ -45,7 +45,7 @@
   reports other than 0; unless `on-failure` is :nan the call stops with the message where it reports
   more than 0."
   [on-failure message type rank report t]
-  (let [report (forms/report type report), wide (fn [t] [:cast {:dtype :f64} t])]
+  (let [wide (fn [t] [:cast {:dtype :f64} t])]
     (forms/reported type rank
                     (if (= on-failure :nan)
                       report

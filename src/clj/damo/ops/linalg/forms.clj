@@ -104,13 +104,6 @@
   [rank t]
   [:reciprocal-or-zero [:sub (as-row rank t) (as-column rank t)]])
 
-(defn report
-  "The template of what a routine reports of matrices of that type: 0 where they have no elements,
-  for then it is not called."
-  [[_ shape] t]
-  (let [open (remove #(and (integer? %) (pos? %)) (distinct (take-last 2 shape)))]
-    (reduce (fn [t d] [:mul t [:cast {:dtype :i32} [:minimum 1 [:dim {:dim d}]]]]) t open)))
-
 (defn reported
   "The template of t, of that rank, over the batch of matrices of that type, with NaN where a routine
   reports other than 0."

@@ -48,7 +48,7 @@
         [m n] (take-last 2 shape), k (forms/lesser m n)
         q [:part {:at 0} [:lapack-orglq (columns-for-q mode type packed) tau]]
         rows (if (or (= mode :complete) (= k m)) packed (forms/first-rows rank k packed))
-        known (fn [t] (forms/reported type rank (forms/report type report) t))]
+        known (fn [t] (forms/reported type rank report t))]
     [:tuple
      (if (= mode :complete) (forms/or-unit dtype m n m (known q)) (known q))
      (known [:triu rows])]))

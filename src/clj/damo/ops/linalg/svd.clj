@@ -87,7 +87,7 @@
   "u, s and vt by a routine, templates."
   [full {[[dtype shape :as type]] :types}]
   (let [[u s vt report] (forms/parts 4 [:lapack-gesdd {:full full} '?a]), rank (count shape)
-        known (fn [rank t] (forms/reported type rank (forms/report type report) t))
+        known (fn [rank t] (forms/reported type rank report t))
         [m n] (take-last 2 shape), square (fn [d t] (if full (forms/or-unit dtype m n d t) t))]
     [:tuple (square m (known rank u)) (known (dec rank) s) (square n (known rank vt))]))
 
@@ -99,7 +99,7 @@
    :type (fn [_ [[dtype :as type]]] [dtype (second (shapes false type))])
    :expand (fn [{[[_ shape :as type]] :types}]
              (let [[s report] (forms/parts 2 [:lapack-gesdd-values ?a])]
-               (forms/reported type (dec (count shape)) (forms/report type report) s)))
+               (forms/reported type (dec (count shape)) report s)))
    :eval (fn [_ x] (second (decomposed false x)))
    :beside :svd, :batch {}
    :lop (fn [cx]
