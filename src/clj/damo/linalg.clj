@@ -1,6 +1,7 @@
 (ns damo.linalg
   "Linear algebra: functions of matrices, the last two axes of their arguments; leading axes are
-  batches. Names, signs and the order of results are SciPy's. (let [[values vectors] (la/eigh a)] …)"
+  batches. Names, signs and the order of results are SciPy's. (let [[values vectors] (la/eigh a)]
+  …)"
   (:refer-clojure :exclude [cond])
   (:require [damo.op :as op]
             [damo.op.home :as home]

@@ -10,7 +10,8 @@
 
 (deftest factors-multiply-to-the-matrix
   (let [random (Random. 5)]
-    (doseq [[m n] [[3 3] [5 2] [2 5] [1 1] [4 1] [1 4] [0 3] [3 0] [20 13]], mode [:reduced :complete]
+    (doseq [[m n] [[3 3] [5 2] [2 5] [1 1] [4 1] [1 4] [0 3] [3 0] [20 13]]
+            mode [:reduced :complete]
             :let [a (double-array (repeatedly (* m n) #(.nextGaussian random)))
                   k (if (= mode :complete) m (min m n)), [q r] (orthogonal/qr a m n mode)]]
       (testing (str [m n mode])

@@ -307,7 +307,8 @@
   :parts …} of a prepared graph in one table; :layouts, :roles and :positions are by id, :needs is
   that of damo.meaning.counted, :parts that of damo.compile.pass.parts. Units:
   {:kind :kernel :nodes ids :axes dims :level :known :axes-of :assigned (maps by id) :again #{ids
-  that it computes although another unit makes them}}, {:kind :call | :host | :routine :nodes [id]}, {:kind
+  that it computes although another unit makes them}}, {:kind :call | :host | :routine :nodes [id]},
+  {:kind
   :own :nodes [what its nest computes … id] :level :assigned}, or
   {:kind :loop | :branch :nodes ids :inner [{:units [unit …]} …]}, with a schedule for
   each body. :unit-of is that of the nodes outside of bodies.

@@ -57,8 +57,8 @@
   (let [{:keys [symmetric]} (op/entry op)] (if (fn? symmetric) (symmetric attrs) symmetric)))
 
 (defn direction
-  "A random direction for input `id` of a graph at a value of that shape: a symmetric one where an op
-  takes the input as symmetric matrices."
+  "A random direction for input `id` of a graph at a value of that shape: a symmetric one where an
+  op takes the input as symmetric matrices."
   [{:keys [nodes]} id random shape]
   (let [symmetric? (some (fn [[op attrs & args]]
                            (some #(= id (nth args %)) (symmetric-positions op attrs))) nodes)]

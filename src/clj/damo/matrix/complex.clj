@@ -118,9 +118,10 @@
             lo (or (first (filter #(or (zero? (long %)) (split? %)) (range hi -1 -1))) 0)]
         (if (= lo hi)
           (recur (dec hi) 0)
-          (let [odd? (pos? (rem turn 10)), mu (if (or odd? (zero? turn))
-                                                (shift a n hi)
-                                                (c+ (at a n hi hi) [(size (at a n hi (dec hi))) 0]))]
+          (let [odd? (pos? (rem turn 10))
+                mu (if (or odd? (zero? turn))
+                     (shift a n hi)
+                     (c+ (at a n hi hi) [(size (at a n hi (dec hi))) 0]))]
             (step! a z n lo hi mu)
             (recur hi (inc turn))))))))
 
@@ -130,11 +131,13 @@
   "The eigenvector of the triangular matrix t for its element k of the diagonal, of n numbers."
   [t n k scale]
   (let [least [(max Double/MIN_NORMAL (* 1e-16 (double scale))) 0.0], own (at t n k k)]
-    (loop [i (dec (long k)), v (into (vec (repeat k nil)) (cons [1.0 0.0] (repeat (- (long n) (long k) 1)
-                                                                         [0.0 0.0])))]
+    (loop [i (dec (long k))
+           v (into (vec (repeat k nil)) (cons [1.0 0.0]
+                                         (repeat (dec (- (long n) (long k))) [0.0 0.0])))]
       (if (neg? i)
         v
-        (let [sum (reduce c+ [0.0 0.0] (map #(c* (at t n i %) (v %)) (range (inc i) (inc (long k)))))
+        (let [sum (reduce c+ [0.0 0.0] (map #(c* (at t n i %) (v %))
+                                            (range (inc i) (inc (long k)))))
               d (c- own (at t n i i)), d (if (< (double (size d)) (double (first least))) least d)]
           (recur (dec i) (assoc v i (c-div sum d))))))))
 
@@ -176,8 +179,9 @@
       (do
         (schur! a z n)
         (let [pairs (with-conjugates
-                      (map (fn [k] (real-part scale [(at a n k k)
-                                                     (unit (image z n (back-substituted a n k scale)))]))
+                      (map (fn [k]
+                             (let [v (back-substituted a n k scale)]
+                               (real-part scale [(at a n k k) (unit (image z n v))])))
                            (range n)))
               part (fn [k] (base/filled n n (fn [i j] (nth (nth (second (pairs j)) i) k))))]
           [(double-array (map ffirst pairs)) (double-array (map (comp second first) pairs))

@@ -30,8 +30,8 @@
           (let [o (+ (* i n) j)] (aset a o (- (aget a o) (* by (aget v i))))))))))
 
 (defn packed
-  "[r tau] of an [m n] matrix, as LAPACK has them: on and above the diagonal of r the triangle, below
-  it the reflections I - tau v vᵀ, whose v are 1 on the diagonal, and their factors."
+  "[r tau] of an [m n] matrix, as LAPACK has them: on and above the diagonal of r the triangle,
+  below it the reflections I - tau v vᵀ, whose v are 1 on the diagonal, and their factors."
   [^doubles x m n]
   (let [m (long m), n (long n), r (aclone x)]
     [r (double-array

@@ -46,9 +46,9 @@
     [(base/nan (* m (if full m k))) (base/nan k) (base/nan (* (if full n k) n))]))
 
 (defn svd
-  "[u s vt] of an [m n] matrix with x = u·diag(s)·vt: the singular values, descending, k of them, for
-  k the smaller of m and n; u [m k] and vt [k n], or [m m] and [n n] when `full`. NaN in the matrix
-  makes all NaN."
+  "[u s vt] of an [m n] matrix with x = u·diag(s)·vt: the singular values, descending, k of them,
+  for k the smaller of m and n; u [m k] and vt [k n], or [m m] and [n n] when `full`. NaN in the
+  matrix makes all NaN."
   [x m n full]
   (let [m (long m), n (long n), k (min m n), keep-u (if full m k), keep-v (if full n k)]
     (if (base/any-nan? x)

@@ -1,5 +1,6 @@
 (ns damo.matrix.solving
-  "The meaning of factors and systems of equations: elimination with pivots, substitution, Cholesky."
+  "The meaning of factors and systems of equations: elimination with pivots, substitution,
+  Cholesky."
   (:require [damo.matrix.base :as base]))
 
 (set! *warn-on-reflection* true)
@@ -65,7 +66,8 @@
     x))
 
 (defn solve
-  "[x report] for a·x = b of an n × n matrix and [n r]; NaN where the matrix has one or is singular."
+  "[x report] for a·x = b of an n × n matrix and [n r]; NaN where the matrix has one or is
+  singular."
   [a n b r]
   (let [[packed pivots report] (lu a n)]
     (if (zero? (long report))
@@ -75,23 +77,31 @@
 
 ;; ## Cholesky
 
+(defn- reduced
+  "Element [i j] of a, less the products of the columns before j of rows i and j of l."
+  ^double [a l n i j]
+  (reduce (fn [^double s k] (- s (* (base/at l n i k) (base/at l n j k)))) (base/at a n i j)
+          (range j)))
+
+(defn- minor!
+  "Fills l column by column; nil, or the first leading minor that is not positive, from 1 on."
+  [a ^doubles l n]
+  (loop [j 0]
+    (when (< j (long n))
+      (let [d (reduced a l n j j)]
+        (if-not (pos? d)
+          (inc j)
+          (do (base/put! l n j j (Math/sqrt d))
+              (doseq [i (range (inc j) n)]
+                (base/put! l n i j (/ (reduced a l n i j) (Math/sqrt d))))
+              (recur (inc j))))))))
+
 (defn cholesky
   "[l report] of the n × n matrix whose lower triangle is that of a: l·lᵀ with l lower, zeros above;
   0, or the first leading minor that is not positive, from 1 on, and NaN; -1 where there is NaN."
   [a n]
-  (let [n (long n), l (double-array (* n n))
-        bad (loop [j 0]
-              (when (< j n)
-                (let [dot (fn [i] (reduce (fn [^double s k] (- s (* (base/at l n i k) (base/at l n j k))))
-                                          (base/at a n i j) (range j)))
-                      d (double (dot j))]
-                  (if-not (pos? d)
-                    (inc j)
-                    (do (base/put! l n j j (Math/sqrt d))
-                        (doseq [i (range (inc j) n)]
-                          (base/put! l n i j (/ (double (dot i)) (Math/sqrt d))))
-                        (recur (inc j)))))))
-        nan? (some #(Double/isNaN %) (for [i (range n), j (range (inc (long i)))] (base/at a n i j)))]
-    (cond nan? [(base/nan (* n n)) -1]
+  (let [n (long n), l (double-array (* n n)), bad (minor! a l n)
+        read (for [i (range n), j (range (inc (long i)))] (base/at a n i j))]
+    (cond (some #(Double/isNaN %) read) [(base/nan (* n n)) -1]
           bad [(base/nan (* n n)) bad]
           :else [l 0])))

@@ -46,15 +46,18 @@
         (vreset! turned true)))
     @turned))
 
+(defn- largest
+  "The largest element of column j of an [m n] matrix, the first of those that hardly differ."
+  ^double [v m n j]
+  (reduce (fn [^double x i]
+            (let [y (base/at v n i j)] (if (< (+ 1e-9 (Math/abs x)) (Math/abs y)) y x)))
+          0.0 (range m)))
+
 (defn facing
   "The columns of an [m n] matrix, each with the sign that makes its largest element positive."
   [v m n]
-  (let [sign (mapv (fn [j] (let [x (reduce (fn [x i] (let [y (base/at v n i j)]
-                                                       (if (< (+ 1e-9 (abs (double x))) (abs y)) y x)))
-                                           0.0 (range m))]
-                             (if (neg? (double x)) -1.0 1.0)))
-                   (range n))]
-    (base/filled m n (fn [i j] (* (double (sign j)) (base/at v n i j))))))
+  (let [signs (mapv #(if (neg? (largest v m n %)) -1.0 1.0) (range n))]
+    (base/filled m n (fn [i j] (* (double (signs j)) (base/at v n i j))))))
 
 (defn mirrored
   "The symmetric matrix whose lower triangle, or upper one, is that of an n × n matrix."

@@ -193,8 +193,8 @@
                              type note nil)
     :gather (add-laid-out! writer node (update args 0 #(in-memory! writer % note)) type note nil)
     (add-laid-out! writer node (if (or (op/on-host? op) (= :routine (op/kind op)))
-                               (mapv #(dense! writer % note) args)
-                               args)
+                                (mapv #(dense! writer % note) args)
+                                args)
                    type note nil)))
 
 (defn- requires?

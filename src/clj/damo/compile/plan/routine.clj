@@ -40,7 +40,8 @@
            (all :work (fn [k type] (temporary [:work id k] type)) works)))))
 
 (defn- place
-  "An array of a call for matrix t of a batch whose shape has that rank: {:memory key :offset size}."
+  "An array of a call for matrix t of a batch whose shape has that rank: {:memory key :offset
+  size}."
   [{:keys [key], [_ shape] :type} rank t]
   {:memory key
    :offset (if (and t (pos? rank)) (type/dim* (type/size (subvec shape rank)) t) 0)})
@@ -49,7 +50,8 @@
   "How many matrices there are in an array of that shape, none where they have no elements; nil for
   certainly one without a batch."
   [shape]
-  (let [own (filterv #(not (and (integer? %) (pos? %))) (take-last 2 shape)), lead (drop-last 2 shape)]
+  (let [own (filterv #(not (and (integer? %) (pos? %))) (take-last 2 shape))
+        lead (drop-last 2 shape)]
     (when (or (seq own) (seq lead))
       (apply type/dim* (if (seq own) (into [:min 1] (distinct own)) 1) lead))))
 

@@ -13,8 +13,8 @@
 
 (defn role
   "What a node is to the schedule: :inline (computed where it is read), :view, :memory (a leaf),
-  :loop, :call, :own, :host (run by a kernel of the application), :routine (of a library), :part (of a node of several
-  results), or :region (a node whose body is in the same table)."
+  :loop, :call, :own, :host (run by a kernel of the application), :routine (of a library), :part (of
+  a node of several results), or :region (a node whose body is in the same table)."
   [g id]
   (case (if (op/on-host? (graph/op-at g id)) :host (kind g id))
     :host :host

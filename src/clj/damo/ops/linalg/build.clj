@@ -30,7 +30,8 @@
   (mapv #(nth (vec (take-last 2 (block-shape (type/shape-of %)))) k) types))
 
 (defn- blocks-template [{:keys [types], [dtype shape] :type}]
-  (let [lead (pop (pop shape)), rank (count shape), columns (extents types 1), rows (extents types 0)
+  (let [lead (pop (pop shape)), rank (count shape)
+        columns (extents types 1), rows (extents types 0)
         zeros (fn [m n] (typing/filled dtype (conj lead m n) 0))
         sum (fn [ds] (apply type/dim+ 0 ds))
         block (fn [k] [:broadcast-to {:shape (conj lead (rows k) (columns k))}
@@ -50,7 +51,8 @@
 
 (defn- blocks-value [_ & arrays]
   (let [types (mapv array/type-of arrays), [dtype shape] (blocks-type nil types)
-        starts (fn [k] (vec (reductions + 0 (extents types k)))), rows (starts 0), columns (starts 1)
+        starts (fn [k] (vec (reductions + 0 (extents types k))))
+        rows (starts 0), columns (starts 1)
         wide (mapv #(array/reshape % (block-shape (:shape %))) arrays)
         own (fn [{:keys [shape] :as x} lead i j]
               (let [from (drop-last 2 shape)]
@@ -67,9 +69,9 @@
              0))))))
 
 (defop block-diag
-  "The matrices side by side along the diagonal of a matrix of zeros, SciPy's block_diag: of matrices
-  [… m n], [… p q] … an array [… m+p+… n+q+…]; leading axes broadcast. A vector counts as a row, a
-  number as a matrix of one element."
+  "The matrices side by side along the diagonal of a matrix of zeros, SciPy's block_diag: of
+  matrices [… m n], [… p q] … an array [… m+p+… n+q+…]; leading axes broadcast. A vector counts as a
+  row, a number as a matrix of one element."
   {:kind :composite, :args :variadic, :attrs {}, :coerce :all
    :type blocks-type, :eval blocks-value, :expand blocks-template
    :gen (gens/on-shapes (fn [n] [[{} [n 2] [3 n]] [{} [2 n n] [1 2]] [{} [n] [2 2] []] [{} [n n]]
@@ -105,8 +107,11 @@
                         (array/at x (conj (mapv #(if (= 1 %2) 0 %1)
                                                 (take-last (dec (count shape)) lead) shape) k)))]
              (array/from-indices dtype shape
-                                 (fn [at] (let [[i j] (take-last 2 at), lead (drop-last 2 at)]
-                                            (if (<= j i) (read c lead (- i j)) (read r lead (- j i))))))))
+                                 (fn [at]
+                                   (let [[i j] (take-last 2 at), lead (drop-last 2 at)]
+                                     (if (<= j i)
+                                       (read c lead (- i j))
+                                       (read r lead (- j i))))))))
    :expand toeplitz-template
    :gen (gens/on-shapes (fn [n] [[{} [n] [3]] [{} [n] [n]] [{} [2 n] [n]] [{} [2 1 3] [3 n]]]))
    :examples [[[:toeplitz-of [:iota {:shape [2], :axis 0}] [:mul 5 [:iota {:shape [3], :axis 0}]]]
@@ -137,7 +142,8 @@
 (defop matrix-power
   "Square matrices [… n n] to an integer power :n, by squaring: of 0 the identity, of a negative one
   the power of the inverse."
-  {:kind :composite, :args [?a], :matrices #{0}, :attrs {:n {:is :integer, :doc "the power, an integer"}}
+  {:kind :composite, :args [?a], :matrices #{0}
+   :attrs {:n {:is :integer, :doc "the power, an integer"}}
    :type (fn [_ [[_ shape :as type]]] (forms/check-square type) type)
    :expand (fn [{{:keys [n]} :attrs, [[dtype shape]] :types}]
              (cond (zero? n) [:add [:mul 0 ?a] (forms/unit dtype (peek shape))]

@@ -66,8 +66,8 @@
 ;; ## By a routine
 
 (defn- expansion
-  "Values and vectors, of which the routine gives those of a pair of complex ones as two columns, the
-  real and the imaginary part of the first's."
+  "Values and vectors, of which the routine gives those of a pair of complex ones as two columns,
+  the real and the imaginary part of the first's."
   [{[[dtype shape]] :types}]
   (let [rank (count shape), [lead n] (forms/check-square [dtype shape]), axis (dec rank)
         [re im v report] (forms/parts 4 [:lapack-geev (forms/transposed rank '?a)])
@@ -118,11 +118,13 @@
       (first (product [(weighted vr) (weighted vi)] (adjoint rank [vr vi]))))))
 
 (defop eig-parts
-  "[re im vre vim] of matrices [… n n]: the real and the imaginary parts of their eigenvalues, [… n],
-  and of an eigenvector of each, the columns of [… n n], of norm 1 and with a real largest element."
+  "[re im vre vim] of matrices [… n n]: the real and the imaginary parts of their eigenvalues, […
+  n], and of an eigenvector of each, the columns of [… n n], of norm 1 and with a real largest
+  element."
   {:kind :composite, :args [?a], :matrices #{0}, :attrs {}
    :internal "la/eig"
-   :type (fn [_ [type]] (tuple/of (result-types type))), :eval (fn [_ x] (value x)), :expand expansion
+   :type (fn [_ [type]] (tuple/of (result-types type)))
+   :eval (fn [_ x] (value x)), :expand expansion
    :batch {}, :seen seen
    :lop (fn [node] [(gradient node)]), :rop tangents
    :gen (forms/of-matrices forms/random-general

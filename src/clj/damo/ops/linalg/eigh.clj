@@ -107,4 +107,5 @@
              [:matmul ?out1 [:mul (forms/gaps rank ?out0) p]]]))
    :gen symmetric-gen
    :examples [[[:part {:at 0} [:eigh [:diag [:sub 1.0 [:iota {:shape [3]}]]]]] [-1.0 0.0 1.0]]
-              [[:part {:at 1} [:eigh [:diag [:add 1.0 [:iota {:shape [2]}]]]]] [[1.0 0.0] [0.0 1.0]]]]})
+              [[:part {:at 1} [:eigh [:diag [:add 1.0 [:iota {:shape [2]}]]]]]
+               [[1.0 0.0] [0.0 1.0]]]]})

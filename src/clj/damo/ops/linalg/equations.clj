@@ -7,6 +7,7 @@
             [damo.data.type :as type]
             [damo.matrix.base :as base]
             [damo.matrix.solving :as solving]
+            [damo.matrix.symmetric :as symmetric]
             [damo.op :refer [defop]]
             [damo.op.gens :as gens]
             [damo.op.typing :as typing]
@@ -18,8 +19,8 @@
 ;; ## Reports
 
 (defop check-report
-  "x itself, reports of a routine for the matrices of a batch as :f64; a call stops at the first that
-  is not 0, with the :message, in which %d is the report."
+  "x itself, reports of a routine for the matrices of a batch as :f64; a call stops at the first
+  that is not 0, with the :message, in which %d is the report."
   {:kind :guard, :args [?x]
    :internal "factorisations that fail"
    :attrs {:message {:is :text, :doc "what a failure says"}
@@ -37,13 +38,14 @@
                     {:matrix at, :reported (long (array/element x at))}))
            x)
    :linear-in :all, :transpose [?g], :batch {}
-   :gen (fn [ctx] {:attrs {:message "minor %d"}, :args [(array/full :f64 [(forms/extent ctx)] 0.0)]})
+   :gen (fn [ctx] {:attrs {:message "minor %d"}
+                   :args [(array/full :f64 [(forms/extent ctx)] 0.0)]})
    :examples [[[:check-report {:message "minor %d"} 0.0] 0.0]]})
 
 (defn known
-  "The template of t, of that rank, over the batch of matrices of that type, with NaN where a routine
-  reports other than 0; unless `on-failure` is :nan the call stops with the message where it reports
-  more than 0."
+  "The template of t, of that rank, over the batch of matrices of that type, with NaN where a
+  routine reports other than 0; unless `on-failure` is :nan the call stops with the message where it
+  reports more than 0."
   [on-failure message type rank report t]
   (let [wide (fn [t] [:cast {:dtype :f64} t])]
     (forms/reported type rank
@@ -77,7 +79,8 @@
    :eval (fn [_ {:keys [shape dtype] :as x}]
            (let [n (peek shape)
                  kept (fn [a [l report]]
-                        [(base/filled n n (fn [i j] (base/at (if (<= (long j) (long i)) l a) n i j)))
+                        [(base/filled n n (fn [i j]
+                                           (base/at (if (<= (long j) (long i)) l a) n i j)))
                          report])]
              (reports dtype (vec (drop-last 2 shape)) [n n]
                       (map #(kept % (solving/cholesky % n)) (base/matrices x)))))
@@ -95,7 +98,8 @@
 (defn- equations-type [_ [[_ a :as type] b]]
   (routines/check type)
   (let [[lead n] (forms/check-square type), [_ r m] (forms/check-matrix b)]
-    (typing/unify-shapes "right sides are like the matrices" (conj lead n) (conj (pop (pop (second b))) m))
+    (typing/unify-shapes "right sides are like the matrices" (conj lead n)
+                         (conj (pop (pop (second b))) m))
     (routines/types-with-info type lead [r n])))
 
 (defn- solutions
@@ -104,8 +108,9 @@
   [matrix {:keys [shape dtype] :as a} b]
   (let [n (peek shape), r (peek (pop (:shape b)))]
     (reports dtype (vec (drop-last 2 shape)) [r n]
-             (map (fn [a b] (let [[x report] (solving/solve (matrix a n) n (base/transposed b r n) r)]
-                              [(base/transposed x n r) report]))
+             (map (fn [a b]
+                    (let [b (base/transposed b r n), [x report] (solving/solve (matrix a n) n b r)]
+                      [(base/transposed x n r) report]))
                   (base/matrices a) (base/matrices b)))))
 
 (defn- equations-gen [matrices]
@@ -126,15 +131,16 @@
                     more)})))
 
 (defop lapack-gesv
-  "[xt report] for the transposes of matrices a [… n n] and of right sides [… n r]: the transposes of
-  the solutions of a·x = b."
+  "[xt report] for the transposes of matrices a [… n n] and of right sides [… n r]: the transposes
+  of the solutions of a·x = b."
   {:kind :routine, :args [?at ?bt], :matrices #{0}, :batch {}, :attrs {}, :coerce [0 1]
    :internal "la/solve"
    :type equations-type, :eval (fn [_ a b] (solutions #(base/transposed %1 %2 %2) a b))
    :routine (equations "?gesv-info" {})
    :no-gradient "solve has the derivative"
    :gen (equations-gen forms/random-matrices)
-   :examples [[[:part {:at 0} [:lapack-gesv [:mul 4.0 [:ones {:shape [1 1]}]] [:ones {:shape [1 1]}]]]
+   :examples [[[:part {:at 0} [:lapack-gesv [:mul 4.0 [:ones {:shape [1 1]}]]
+                               [:ones {:shape [1 1]}]]]
                [[0.25]]]]})
 
 (defop lapack-sysv
@@ -143,11 +149,12 @@
    :internal "la/solve with :assume :symmetric"
    :type equations-type
    :eval (fn [_ a b]
-           (solutions (fn [a n] (base/filled n n (fn [i j] (base/at a n (max i j) (min i j))))) a b))
+           (solutions #(symmetric/mirrored %1 %2 true) a b))
    :routine (equations "?sysv" {:uplo :upper})
    :no-gradient "solve has the derivative"
    :gen (equations-gen #(forms/random-symmetric %1 %2 %3 true))
-   :examples [[[:part {:at 0} [:lapack-sysv [:mul 4.0 [:ones {:shape [1 1]}]] [:ones {:shape [1 1]}]]]
+   :examples [[[:part {:at 0} [:lapack-sysv [:mul 4.0 [:ones {:shape [1 1]}]]
+                               [:ones {:shape [1 1]}]]]
                [[0.25]]]]})
 
 (defop lapack-getrf

@@ -25,7 +25,8 @@
   (loop [k 1, term (base/identity n), sum (base/identity n)]
     (if (< 24 k)
       sum
-      (let [term (combined (double-array (* (long n) (long n))) (base/times term n n a n) (/ 1.0 k))]
+      (let [next-one (base/times term n n a n)
+            term (combined (double-array (* (long n) (long n))) next-one (/ 1.0 k))]
         (recur (inc k) term (combined sum term 1.0))))))
 
 (defn- exponential [a n]
@@ -65,13 +66,14 @@
     [:solve [:sub v u] [:add v u]]))
 
 (defn- squarings
-  "The template, [… 1 1] :i64, of how often matrices a, of that rank, are halved and squared; 0 where
-  the norm is not finite."
+  "The template, [… 1 1] :i64, of how often matrices a, of that rank, are halved and squared; 0
+  where the norm is not finite."
   [dtype rank a]
   (let [columns [:sum {:axis (- rank 2), :keepdims true} [:abs a]]
         ;; a zero in front, for a matrix without columns has no largest one
         none [:sum {:axis (dec rank), :keepdims true} [:mul 0 columns]]
-        norm [:max {:axis (dec rank), :keepdims true} [:concatenate {:axis (dec rank)} none columns]]
+        norm [:max {:axis (dec rank), :keepdims true}
+              [:concatenate {:axis (dec rank)} none columns]]
         s [:ceil [:log2 [:mul (typing/const dtype (/ 1.0 largest)) norm]]]]
     [:cast {:dtype :i64} [:where [:logical-and [:isfinite norm] [:gt norm largest]] s 0]]))
 
@@ -112,7 +114,10 @@
   exponential of [[a e] [0 a]]."
   {:kind :composite, :args [?a ?e], :matrices #{0 1}, :attrs {}, :coerce [0 1]
    :internal "derivatives of expm"
-   :type (fn [_ [a e]] (square-type nil [a]) (typing/unify-shapes "e is like a" (second a) (second e)) a)
+   :type (fn [_ [a e]]
+           (square-type nil [a])
+           (typing/unify-shapes "e is like a" (second a) (second e))
+           a)
    :batch {}
    :expand (fn [{[[dtype shape]] :types}]
              (let [rank (count shape), n (peek shape), right (dec rank), down (- rank 2)

@@ -105,8 +105,8 @@
   [:reciprocal-or-zero [:sub (as-row rank t) (as-column rank t)]])
 
 (defn reported
-  "The template of t, of that rank, over the batch of matrices of that type, with NaN where a routine
-  reports other than 0."
+  "The template of t, of that rank, over the batch of matrices of that type, with NaN where a
+  routine reports other than 0."
   [[dtype shape] rank report t]
   (let [lead (- (count shape) 2)]
     [:where [:eq 0 (if (= lead rank)
@@ -115,8 +115,8 @@
      t (typing/const dtype ##NaN)]))
 
 (defn or-unit
-  "The template of t, [… d d], of a factorisation of m × n matrices, and the identity where m or n is
-  0, for then a routine writes nothing."
+  "The template of t, [… d d], of a factorisation of m × n matrices, and the identity where m or n
+  is 0, for then a routine writes nothing."
   [dtype m n d t]
   (if (and (integer? m) (integer? n) (pos? m) (pos? n))
     t

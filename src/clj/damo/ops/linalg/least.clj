@@ -173,8 +173,9 @@
                 [attrs a b] (gens/variant ctx [[{} [n n] [n 2]] [{} [4 n] [4 2]] [{} [2 n] [2 n]]
                                                [{} [2 3 n] [3 1]] [{} [n 3] [2 n 2]]
                                                [{:rtol 1e-9} [2 1 n n] [3 n 1]]])]
-            {:attrs attrs, :args [(forms/random-matrices ctx (if (type/float-dtype? dtype) dtype :f64) a)
-                                  (gens/random-array ctx dtype b)]}))
+            {:attrs attrs
+             :args [(forms/random-matrices ctx (if (type/float-dtype? dtype) dtype :f64) a)
+                    (gens/random-array ctx dtype b)]}))
    :examples [[[:least-squares [:ones {:shape [2 1]}] [:mul 3.0 [:ones {:shape [2 1]}]]]
                [[3.0]]]]})
 
@@ -233,19 +234,22 @@
         off (map #(squares-off %1 %2 %3 m n r)
                  (broadcast-value a lead) (broadcast-value columns lead) (base/matrices x))]
     (mapv (fn [x] (if (= :i64 (:dtype x)) x (array/cast dtype x)))
-          [(plain x (dec (count shape))) (plain (base/assembled (:dtype a) lead [r] off) (count lead))
+          [(plain x (dec (count shape)))
+           (plain (base/assembled (:dtype a) lead [r] off) (count lead))
            ((:eval (op/entry :matrix-rank)) attrs a) ((:eval (op/entry :svdvals)) {} a)])))
 
 (defn- lstsq-template [{:keys [attrs], [ta [_ b]] :types}]
   (let [column? (= 1 (count b)), b2 (if column? [:expand-dims {:axis [1]} '?b] '?b)
         x [:least-squares attrs '?a b2], off [:sub b2 [:matmul '?a x]]
         plain (fn [t] (if column? [:squeeze {:axis [-1]} t] t))]
-    [:tuple (plain x) (plain [:sum {:axis -2} [:sqr off]]) [:matrix-rank attrs '?a] [:svdvals '?a]]))
+    [:tuple (plain x) (plain [:sum {:axis -2} [:sqr off]])
+     [:matrix-rank attrs '?a] [:svdvals '?a]]))
 
 (defop lstsq
-  "[x residuals rank singular-values]: the x [… n r] of least norm for which a·x is nearest to b, for
-  matrices a [… m n] and right sides b [… m r], or a vector b [m]; the sums of squares of b - a·x by
-  columns, also where the rank is less than n; how many singular values of a count, those larger than
+  "[x residuals rank singular-values]: the x [… n r] of least norm for which a·x is nearest to b,
+  for matrices a [… m n] and right sides b [… m r], or a vector b [m]; the sums of squares of b -
+  a·x by columns, also where the rank is less than n; how many singular values of a count, those
+  larger than
   :rtol times the largest one; all of them, descending. The derivative is that at constant rank."
   {:kind :composite, :args [?a ?b], :matrices #{0}, :attrs tolerance, :coerce [0 1]
    :type (fn [_ types] (tuple/of (lstsq-types types))), :eval lstsq-value

@@ -17,7 +17,8 @@
   (let [ord (if (and (number? ord) (== ord (Math/rint ord)) (< (abs ord) 3)) (long ord) ord)]
     (when-not (orders ord)
       (fail! :damo.op.linalg/bad-order
-             (str "the order of a norm of matrices is :fro, :nuc, 1, -1, 2, -2, ##Inf or ##-Inf; got "
+             (str "the order of a norm of matrices is :fro, :nuc, 1, -1, 2, -2, ##Inf or ##-Inf;"
+                  " got "
                   (pr-str ord))
              {:given ord, :try "d/norm for all elements as one vector, of any order"}))
     (assoc attrs :ord ord)))
@@ -47,8 +48,8 @@
   (forms/of-matrices forms/random-matrices (comp f (partial max 1))))
 
 (defop matrix-norm
-  "The norms of matrices [… m n], NumPy's: by default :fro, the root of the sum of the squares of all
-  elements. Norms by singular values have the derivatives of these."
+  "The norms of matrices [… m n], NumPy's: by default :fro, the root of the sum of the squares of
+  all elements. Norms by singular values have the derivatives of these."
   {:kind :composite, :args [?a], :matrices #{0}, :attrs {:ord order-attr}, :normalize check-order
    :internal "la/norm"
    :type (fn [_ [[dtype :as type]]] [dtype (first (forms/check-matrix type))])
@@ -63,7 +64,8 @@
   "The condition numbers of matrices, NumPy's: the largest singular value over the smallest, :ord 2;
   for -2 the inverse of that; for another order, of square matrices, the norm times that of the
   inverse. Infinite for singular matrices."
-  {:kind :composite, :args [?a], :matrices #{0}, :attrs {:ord (assoc order-attr :default 2)}, :normalize check-order
+  {:kind :composite, :args [?a], :matrices #{0}
+   :attrs {:ord (assoc order-attr :default 2)}, :normalize check-order
    :type (fn [{:keys [ord]} [[dtype :as type]]]
            (when-not (#{2 -2} ord) (forms/check-square type))
            [dtype (first (forms/check-matrix type))])
@@ -77,8 +79,8 @@
    :examples [[[:cond [:diag [:add 1.0 [:iota {:shape [2]}]]]] 2.0]]})
 
 (defn call-norm
-  "The norm of matrices [… m n], NumPy's :ord :fro (default), :nuc, 1, -1, 2, -2, ##Inf, ##-Inf; or of
-  a vector [n], of the :ord that d/norm has."
+  "The norm of matrices [… m n], NumPy's :ord :fro (default), :nuc, 1, -1, 2, -2, ##Inf, ##-Inf; or
+  of a vector [n], of the :ord that d/norm has."
   [a & options]
   (let [{:keys [ord]} (attribute/options {:ord {:default nil}} [] options)
         a (expr/lift a)]

@@ -107,9 +107,9 @@
 ;; ## Ops
 
 (defop complete-qr
-  "[q r] of matrices [… m n] with q square, [… m m], and r [… m n]. The columns of q beyond the first
-  n turn as little as possible when the matrix changes: derivatives are right for functions that no
-  choice of this basis changes."
+  "[q r] of matrices [… m n] with q square, [… m m], and r [… m n]. The columns of q beyond the
+  first n turn as little as possible when the matrix changes: derivatives are right for functions
+  that no choice of this basis changes."
   {:kind :composite, :args [?a], :matrices #{0}, :attrs {}
    :internal "qr with :mode :complete"
    :type (tuple-of :complete), :eval (fn [_ x] (factored :complete x))
@@ -142,8 +142,8 @@
 
 (defop qr
   "[q r] of matrices [… m n]: q·r with orthonormal columns of q [… m k] and an upper triangle r
-  [… k n], for k the smaller of m and n, with LAPACK's signs. With :mode :complete q is [… m m] and r
-  [… m n]; with :mode :r it is r alone. NaN in a matrix makes both NaN. Where one of the first k
+  [… k n], for k the smaller of m and n, with LAPACK's signs. With :mode :complete q is [… m m] and
+  r [… m n]; with :mode :r it is r alone. NaN in a matrix makes both NaN. Where one of the first k
   columns depends on those before it there is no derivative: it is infinite or NaN."
   {:kind :composite, :args [?a], :matrices #{0}, :attrs {}
    :call-attrs {:mode {:default :reduced, :is #{:reduced :complete :r}

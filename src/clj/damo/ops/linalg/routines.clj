@@ -19,8 +19,8 @@
 (defn- with-info
   "The results of `f` of each matrix, as base/each has them, and the report."
   [f shapes x]
-  (let [found (base/each (fn [a m n] (conj (vec (f a m n)) (double-array [(if (base/any-nan? a) -1 0)])))
-                         (conj shapes []) x)]
+  (let [report (fn [a] (double-array [(if (base/any-nan? a) -1 0)]))
+        found (base/each (fn [a m n] (conj (vec (f a m n)) (report a))) (conj shapes []) x)]
     (conj (pop found) (array/cast :i32 (peek found)))))
 
 (defn types-with-info
@@ -136,7 +136,8 @@
    :routine (fn [{[[dtype :as type]] :types}]
               (let [[lead m n] (forms/check-matrix type)]
                 {:name "?gesdd-values", :copies {[:work 0] 0}
-                 :works [[dtype (into lead [m n])] [dtype (into lead [1 1])] [dtype (into lead [1 1])]]
+                 :works [[dtype (into lead [m n])] [dtype (into lead [1 1])]
+                         [dtype (into lead [1 1])]]
                  :args {:m n, :n m, :a [:work 0], :lda (at-least-1 n), :s [:part 0]
                         :u [:work 1], :vt [:work 2], :info [:part 1]}}))
    :no-gradient "svdvals has the derivative"
@@ -166,8 +167,8 @@
    :examples [[[:part {:at 0} [:lapack-gelqf [:ones {:shape [1 1]}]]] [[1.0]]]]})
 
 (defop lapack-orglq
-  "[q] of the reflections below the diagonal of matrices [… m n], m ≥ n, whose factors are tau [… k],
-  k ≤ n: the first n columns of their product."
+  "[q] of the reflections below the diagonal of matrices [… m n], m ≥ n, whose factors are tau […
+  k], k ≤ n: the first n columns of their product."
   {:kind :routine, :batch {}, :args [?packed ?tau], :attrs {}
    :internal "la/qr"
    :type (fn [_ [type]] (check type) (tuple/of [type]))

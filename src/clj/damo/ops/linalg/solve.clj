@@ -1,12 +1,13 @@
 (ns damo.ops.linalg.solve
-  "Systems of linear equations, inverses, factors of Cholesky. Derivatives: Giles, Collected matrix derivative results
-  for forward and reverse mode algorithmic differentiation, 2008, 2.2."
+  "Systems of linear equations, inverses, factors of Cholesky. Derivatives: Giles, Collected matrix
+  derivative results for forward and reverse mode algorithmic differentiation, 2008, 2.2."
   (:refer-clojure :exclude [vector?])
   (:require [damo.data.array :as array]
             [damo.data.fail :refer [fail!]]
             [damo.data.type :as type]
             [damo.matrix.base :as base]
             [damo.matrix.solving :as solving]
+            [damo.matrix.symmetric :as symmetric]
             [damo.op :as op :refer [defop]]
             [damo.op.gens :as gens]
             [damo.ops.linalg.equations :as equations]
@@ -45,7 +46,8 @@
   (let [shape (solution-shape (array/type-of a) b-shape), [n r] (take-last 2 shape)
         lead (vec (drop-last 2 shape)), columns (array/reshape b (as-matrix b-shape))
         x (base/assembled dtype lead [n r]
-                          (map (fn [a b] (f a n b r)) (widened-to a lead) (widened-to columns lead)))]
+                          (map (fn [a b] (f a n b r))
+                               (widened-to a lead) (widened-to columns lead)))]
     (if (= 1 (count b-shape)) (array/reshape x (pop shape)) x)))
 
 (defn- failing
@@ -111,9 +113,9 @@
     {:attrs attrs, :args [(forms/random-triangular ctx dtype a) (gens/random-array ctx dtype b)]}))
 
 (defop solve-triangular
-  "The x with t·x = b for triangles t of matrices a [… n n], the lower ones or, with :lower false, the
-  upper ones, and b [… n r] or a vector [n]; batches broadcast. What is outside of the triangle is not
-  read. A 0 on the diagonal gives infinities and NaN."
+  "The x with t·x = b for triangles t of matrices a [… n n], the lower ones or, with :lower false,
+  the upper ones, and b [… n r] or a vector [n]; batches broadcast. What is outside of the triangle
+  is not read. A 0 on the diagonal gives infinities and NaN."
   {:kind :composite, :args [?a ?b], :matrices #{0}, :coerce [0 1], :attrs equations/triangle
    :type solve-type
    :eval (fn [attrs a b] (solved (fn [a n b r] (equations/triangular-solution attrs a n b r)) a b))
@@ -142,8 +144,7 @@
     :general (failing on-failure singular
                       (solving/solve (if transpose (base/transposed a n n) a) n b r))
     :symmetric (failing on-failure singular
-                        (solving/solve (base/filled n n (fn [i j] (base/at a n (max i j) (min i j))))
-                                       n b r))
+                        (solving/solve (symmetric/mirrored a n true) n b r))
     (let [l (failing on-failure indefinite (solving/cholesky a n))
           half (solving/triangular l n b r true false)]
       (solving/triangular (base/transposed l n n) n half r false false))))
@@ -189,9 +190,10 @@
           :else t)))
 
 (defop solve
-  "The x with a·x = b for square matrices a [… n n] and b [… n r] or a vector [n]; batches broadcast.
-  With :assume :symmetric or :positive-definite the lower triangle alone is read, and the gradient is
-  symmetric. A singular matrix, or one that is not positive definite, stops the call; with
+  "The x with a·x = b for square matrices a [… n n] and b [… n r] or a vector [n]; batches
+  broadcast. With :assume :symmetric or :positive-definite the lower triangle alone is read, and the
+  gradient is symmetric. A singular matrix, or one that is not positive definite, stops the call;
+  with
   :on-failure :nan its solution is NaN. NaN in a matrix makes its solution NaN."
   {:kind :composite, :args [?a ?b], :matrices #{0}, :coerce [0 1], :attrs solve-attributes
    :type solve-type
@@ -242,7 +244,8 @@
 (defop cholesky
   "The lower triangles l with l·lᵀ = a of positive definite symmetric matrices a [… n n], or with
   :lower false the upper ones, uᵀ·u = a. The lower triangle of a alone is read, the upper one with
-  :lower false; the gradient is symmetric. A matrix that is not positive definite stops the call; with
+  :lower false; the gradient is symmetric. A matrix that is not positive definite stops the call;
+  with
   :on-failure :nan its factor is NaN. NaN in the triangle makes the factor NaN."
   {:kind :composite, :args [?a], :matrices #{0}, :symmetric #{0}
    :attrs {:lower {:default true, :is :flag, :doc "the lower factor, of the lower triangle"}
@@ -274,8 +277,8 @@
    :examples [[[:cholesky [:mul 4.0 [:ones {:shape [1 1]}]]] [[2.0]]]]})
 
 (defop cho-solve
-  "The x with l·lᵀ·x = b for a lower factor l [… n n] of Cholesky, or with :lower false an upper one,
-  uᵀ·u·x = b, and b [… n r] or a vector [n]; batches broadcast."
+  "The x with l·lᵀ·x = b for a lower factor l [… n n] of Cholesky, or with :lower false an upper
+  one, uᵀ·u·x = b, and b [… n r] or a vector [n]; batches broadcast."
   {:kind :composite, :args [?l ?b], :matrices #{0}, :coerce [0 1]
    :attrs {:lower {:default true, :is :flag, :doc "is the factor the lower one?"}}
    :type solve-type

@@ -1,7 +1,7 @@
 (ns damo.ops.linalg.svd
-  "Singular value decompositions. Derivatives: Giles, Collected matrix derivative results, 2008, 3.2,
-  with the terms of what lies outside of the range of the matrix; those of the full decomposition
-  turn the bases of null spaces as little as possible."
+  "Singular value decompositions. Derivatives: Giles, Collected matrix derivative results, 2008,
+  3.2, with the terms of what lies outside of the range of the matrix; those of the full
+  decomposition turn the bases of null spaces as little as possible."
   (:require [damo.data.tuple :as tuple]
             [damo.matrix.base :as base]
             [damo.matrix.singular :as singular]
@@ -94,7 +94,8 @@
 (defop svdvals
   "The singular values of matrices [… m n], descending, [… k] for k the smaller of m and n. NaN in a
   matrix makes all its singular values NaN. The gradient is right also where values are equal as
-  long as the function of them is symmetric; a second derivative takes 0 for what couples equal ones."
+  long as the function of them is symmetric; a second derivative takes 0 for what couples equal
+  ones."
   {:kind :composite, :args [?a], :matrices #{0}, :attrs {}
    :type (fn [_ [[dtype :as type]]] [dtype (second (shapes false type))])
    :expand (fn [{[[_ shape :as type]] :types}]
