@@ -75,3 +75,13 @@
          (is (str/includes? resumed "going on from the checkpoint"))
          (is (= (at-40 whole) (at-40 resumed)))
          (is (some? (at-40 whole))))))))
+
+(deftest gaussian-process
+  (in-folder
+   (fn [folder]
+     (let [text (output-of "gaussian_process.clj" "30" "60" folder)
+           number #(parse-double (second (re-find % text)))]
+       (is (< (number #"closed form by (\S+)") 1e-10))
+       (is (< (number #"(\S+) after 60 steps") (number #"likelihood (\S+) before")))
+       (is (< 60 (number #"(\S+) % of the function lie")))
+       (is (str/includes? (slurp (io/file folder "gaussian-process.svg")) "polygon"))))))

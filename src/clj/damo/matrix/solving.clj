@@ -77,9 +77,9 @@
 
 ;; ## Cholesky
 
-(defn- reduced
+(defn- less-others
   "Element [i j] of a, less the products of the columns before j of rows i and j of l."
-  ^double [a l n i j]
+  [a l n i j]
   (reduce (fn [^double s k] (- s (* (base/at l n i k) (base/at l n j k)))) (base/at a n i j)
           (range j)))
 
@@ -88,12 +88,12 @@
   [a ^doubles l n]
   (loop [j 0]
     (when (< j (long n))
-      (let [d (reduced a l n j j)]
+      (let [d (double (less-others a l n j j))]
         (if-not (pos? d)
           (inc j)
           (do (base/put! l n j j (Math/sqrt d))
               (doseq [i (range (inc j) n)]
-                (base/put! l n i j (/ (reduced a l n i j) (Math/sqrt d))))
+                (base/put! l n i j (/ (double (less-others a l n i j)) (Math/sqrt d))))
               (recur (inc j))))))))
 
 (defn cholesky

@@ -37,7 +37,7 @@
                          (when (seq shape) (str ", in matrix " at " of the batch")))
                     {:matrix at, :reported (long (array/element x at))}))
            x)
-   :linear-in :all, :transpose [?g], :batch {}
+   :no-gradient "a report is a whole number", :batch {}
    :gen (fn [ctx] {:attrs {:message "minor %d"}
                    :args [(array/full :f64 [(forms/extent ctx)] 0.0)]})
    :examples [[[:check-report {:message "minor %d"} 0.0] 0.0]]})
@@ -114,10 +114,8 @@
                   (base/matrices a) (base/matrices b)))))
 
 (defn- equations-gen [matrices]
-  (fn [{:keys [dtype] :as ctx}]
-    (let [n (forms/extent ctx), dtype (if (type/float-dtype? dtype) dtype :f64)
-          [a b] (gens/variant ctx [[[n n] [2 n]] [[2 n n] [2 3 n]] [[n n] [1 n]]])]
-      {:attrs {}, :args [(matrices ctx dtype a) (gens/random-array ctx dtype b)]})))
+  (forms/beside (fn [ctx dtype shape _] (matrices ctx dtype shape))
+                (fn [n] [[{} [n n] [2 n]] [{} [2 n n] [2 3 n]] [{} [n n] [1 n]]])))
 
 (defn- equations
   "What a routine for equations is told: its name, and more arguments."
@@ -218,12 +216,9 @@
                         :diag (if unit-diagonal :unit :own), :m n, :n r, :alpha 1.0
                         :a [:arg 0], :lda [:max 1 n], :b [:part 0], :ldb [:max 1 r]}}))
    :no-gradient "solve-triangular has the derivative"
-   :gen (fn [{:keys [dtype] :as ctx}]
-          (let [n (forms/extent ctx), dtype (if (type/float-dtype? dtype) dtype :f64)
-                [attrs a b] (gens/variant ctx [[{} [n n] [n 2]] [{:lower false} [2 n n] [2 n 3]]
-                                               [{:transpose true} [n n] [n 1]]
-                                               [{:unit-diagonal true} [n n] [n 2]]])]
-            {:attrs attrs
-             :args [(forms/random-triangular ctx dtype a) (gens/random-array ctx dtype b)]}))
+   :gen (forms/beside (fn [ctx dtype shape _] (forms/random-triangular ctx dtype shape))
+                      (fn [n] [[{} [n n] [n 2]] [{:lower false} [2 n n] [2 n 3]]
+                               [{:transpose true} [n n] [n 1]]
+                               [{:unit-diagonal true} [n n] [n 2]]]))
    :examples [[[:part {:at 0} [:blas-trsm [:mul 4.0 [:ones {:shape [1 1]}]] [:ones {:shape [1 1]}]]]
                [[0.25]]]]})

@@ -107,7 +107,8 @@
 
 (def ^:private matrices
   (forms/of-matrices forms/random-matrices
-                     (fn [n] [[{} [n n]] [{} [2 n n]] [{} [3 3]] [{} [n 2 2]] [{} [2 1 n n]]])))
+                     (fn [n] (let [n (min 4 n)]
+                               [[{} [n n]] [{} [2 n n]] [{} [3 3]] [{} [n 2 2]] [{} [2 1 n n]]]))))
 
 (defop expm-frechet
   "The derivative of exp a along e, for square matrices a and e: the upper right block of the
@@ -126,8 +127,8 @@
                         [:concatenate {:axis right} (typing/filled dtype shape 0) ?a]]]
                (forms/last-columns rank n (if (integer? n) (* 2 n) [:* 2 n])
                                    (forms/first-rows rank n [:expm all]))))
-   :gen (fn [ctx] (let [{[a] :args} (matrices ctx)]
-                    {:attrs {}, :args [a (forms/random-matrices ctx (:dtype a) (:shape a))]}))
+   :gen (forms/beside (fn [ctx dtype shape _] (forms/random-matrices ctx dtype shape))
+                      (fn [n] (let [n (min 3 n)] [[{} [n n] [n n]] [{} [2 n n] [2 n n]]])))
    :examples [[[:expm-frechet [:zeros {:shape [1 1]}] [:ones {:shape [1 1]}]] [[1.0]]]]})
 
 (defop expm

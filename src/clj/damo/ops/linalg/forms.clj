@@ -200,9 +200,22 @@
 
 (defn of-matrices
   "A generator of calls on one argument: `f` of the extent gives the choices [attrs shape], `array`
-  of the context, the dtype and the shape the argument."
+  of the context, the dtype and the shape the argument. Of dtypes that are no floats it is a number,
+  which no op on matrices takes."
   [array f]
   (fn [{:keys [dtype] :as ctx}]
-    (let [[attrs shape] (gens/variant ctx (f (extent ctx)))
-          dtype (if (type/float-dtype? dtype) dtype :f64)]
-      {:attrs attrs, :args [(array ctx dtype shape)]})))
+    (let [[attrs shape] (gens/variant ctx (f (extent ctx)))]
+      {:attrs attrs
+       :args [(if (type/float-dtype? dtype)
+                (array ctx dtype shape)
+                (gens/random-array ctx dtype []))]})))
+
+(defn beside
+  "A generator of calls on matrices and right sides, the same with choices [attrs shape shape]."
+  [array f]
+  (fn [{:keys [dtype] :as ctx}]
+    (let [[attrs a b] (gens/variant ctx (f (extent ctx)))]
+      {:attrs attrs
+       :args (if (type/float-dtype? dtype)
+               [(array ctx dtype a attrs) (gens/random-array ctx dtype b)]
+               [(gens/random-array ctx dtype []) (gens/random-array ctx dtype [])])})))

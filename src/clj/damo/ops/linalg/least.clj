@@ -168,14 +168,10 @@
             [:add [:least-squares attrs ?a
                    [:sub [:add [:sub ?db [:matmul ?da ?out]] (back w)] [:matmul ?a z]]]
              z]))
-   :gen (fn [{:keys [dtype] :as ctx}]
-          (let [n (forms/extent ctx)
-                [attrs a b] (gens/variant ctx [[{} [n n] [n 2]] [{} [4 n] [4 2]] [{} [2 n] [2 n]]
-                                               [{} [2 3 n] [3 1]] [{} [n 3] [2 n 2]]
-                                               [{:rtol 1e-9} [2 1 n n] [3 n 1]]])]
-            {:attrs attrs
-             :args [(forms/random-matrices ctx (if (type/float-dtype? dtype) dtype :f64) a)
-                    (gens/random-array ctx dtype b)]}))
+   :gen (forms/beside (fn [ctx dtype shape _] (forms/random-matrices ctx dtype shape))
+                      (fn [n] [[{} [n n] [n 2]] [{} [4 n] [4 2]] [{} [2 n] [2 n]]
+                               [{} [2 3 n] [3 1]] [{} [n 3] [2 n 2]]
+                               [{:rtol 1e-9} [2 1 n n] [3 n 1]]]))
    :examples [[[:least-squares [:ones {:shape [2 1]}] [:mul 3.0 [:ones {:shape [2 1]}]]]
                [[3.0]]]]})
 
@@ -254,12 +250,8 @@
   {:kind :composite, :args [?a ?b], :matrices #{0}, :attrs tolerance, :coerce [0 1]
    :type (fn [_ types] (tuple/of (lstsq-types types))), :eval lstsq-value
    :expand lstsq-template
-   :gen (fn [{:keys [dtype] :as ctx}]
-          (let [n (forms/extent ctx)
-                [a b] (gens/variant ctx [[[n n] [n 2]] [[4 n] [4]] [[2 n] [2 n]] [[2 3 n] [3]]
-                                         [[n 3] [2 n 2]] [[2 1 n n] [3 n 1]]])]
-            {:attrs {}
-             :args [(forms/random-matrices ctx (if (type/float-dtype? dtype) dtype :f64) a)
-                    (gens/random-array ctx dtype b)]}))
+   :gen (forms/beside (fn [ctx dtype shape _] (forms/random-matrices ctx dtype shape))
+                      (fn [n] [[{} [n n] [n 2]] [{} [4 n] [4]] [{} [2 n] [2 n]] [{} [2 3 n] [3]]
+                               [{} [n 3] [2 n 2]] [{} [2 1 n n] [3 n 1]]]))
    :examples [[[:part {:at 1} [:lstsq [:ones {:shape [2 1]}] [:iota {:shape [2], :axis 0}]]] 0.5]
               [[:part {:at 2} [:lstsq [:ones {:shape [2 1]}] [:ones {:shape [2]}]]] 1]]})

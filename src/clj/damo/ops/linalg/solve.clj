@@ -103,14 +103,11 @@
     [:tril {:k (if unit-diagonal -1 0)} t]
     [:triu {:k (if unit-diagonal 1 0)} t]))
 
-(defn- triangular-gen [{:keys [dtype] :as ctx}]
-  (let [n (forms/extent ctx), dtype (if (type/float-dtype? dtype) dtype :f64)
-        [attrs a b] (gens/variant ctx [[{} [n n] [n 2]] [{:lower false} [2 n n] [n 3]]
-                                       [{:transpose true} [n n] [2 n 1]]
-                                       [{:unit-diagonal true} [n n] [n]]
-                                       [{:lower false, :transpose true} [2 1 n n] [3 n 2]]
-                                       [{} [2 n n] [n]]])]
-    {:attrs attrs, :args [(forms/random-triangular ctx dtype a) (gens/random-array ctx dtype b)]}))
+(def ^:private triangular-gen
+  (forms/beside (fn [ctx dtype shape _] (forms/random-triangular ctx dtype shape))
+                (fn [n] [[{} [n n] [n 2]] [{:lower false} [2 n n] [n 3]]
+                         [{:transpose true} [n n] [2 n 1]] [{:unit-diagonal true} [n n] [n]]
+                         [{:lower false, :transpose true} [2 1 n n] [3 n 2]] [{} [2 n n] [n]]])))
 
 (defop solve-triangular
   "The x with t·x = b for triangles t of matrices a [… n n], the lower ones or, with :lower false,
@@ -162,18 +159,15 @@
              (let [l [:cholesky {:on-failure on-failure} a]]
                [:solve-triangular {:transpose true} l [:solve-triangular {} l b]])))))
 
-(defn- solve-gen [{:keys [dtype] :as ctx}]
-  (let [n (forms/extent ctx), dtype (if (type/float-dtype? dtype) dtype :f64)
-        [attrs a b] (gens/variant ctx [[{} [n n] [n 2]] [{} [2 n n] [n 3]] [{} [n n] [2 n 1]]
-                                       [{} [n n] [n]] [{:transpose true} [2 1 n n] [3 n 2]]
-                                       [{:assume :positive-definite} [n n] [n]]
-                                       [{:on-failure :nan} [n n] [n 1]]
-                                       [{:assume :positive-definite} [2 n n] [n 2]]])]
-    {:attrs attrs
-     :args [(if (:assume attrs)
-              (forms/random-symmetric ctx dtype a false)
-              (forms/random-matrices ctx dtype a))
-            (gens/random-array ctx dtype b)]}))
+(def ^:private solve-gen
+  (forms/beside (fn [ctx dtype shape {:keys [assume]}]
+                  (if assume
+                    (forms/random-symmetric ctx dtype shape (= assume :symmetric))
+                    (forms/random-matrices ctx dtype shape)))
+                (fn [n] [[{} [n n] [n 2]] [{} [2 n n] [n 3]] [{:assume :symmetric} [n n] [2 n 1]]
+                         [{} [n n] [n]] [{:transpose true} [2 1 n n] [3 n 2]]
+                         [{:assume :positive-definite} [n n] [n]] [{:on-failure :nan} [n n] [n 1]]
+                         [{:assume :positive-definite} [2 n n] [n 2]]])))
 
 (def ^:private solve-attributes
   {:assume {:default :general, :is #{:general :symmetric :positive-definite}
