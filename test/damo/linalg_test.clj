@@ -5,7 +5,6 @@
             [damo.core :as d]
             [damo.linalg :as la])
   (:import [clojure.lang ExceptionInfo]
-           [damo DamoException]
            [java.util Random]))
 
 (set! *warn-on-reflection* true)
@@ -60,8 +59,8 @@
   (testing "norms far from 1 are scaled"
     (is (near? 1e-9 (la/expm [[0.0 -60.0] [60.0 0.0]])
                [[(Math/cos 60) (- (Math/sin 60))] [(Math/sin 60) (Math/cos 60)]])))
-  (is (= [[0.0 1.0 2.0] [5.0 0.0 1.0]] (mapv vec (value (la/toeplitz [0.0 5.0] [9.0 1.0 2.0])))))
-  (is (= [[0.0 5.0] [5.0 0.0]] (mapv vec (value (la/toeplitz [0.0 5.0])))))
+  (is (= [0.0 1.0 2.0 5.0 0.0 1.0] (vec (value (la/toeplitz [0.0 5.0] [9.0 1.0 2.0])))))
+  (is (= [0.0 5.0 5.0 0.0] (vec (value (la/toeplitz [0.0 5.0])))))
   (is (= [5.0] (vec (value (la/norm [[3.0 4.0]])))))
   (is (= [7.0] (vec (value (la/norm [3.0 -4.0] :ord 1)))))
   (is (= [4.0] (vec (value (la/norm [[3.0 4.0]] :ord 1)))))
@@ -73,30 +72,30 @@
 
 (deftest symmetric-functions-of-equal-values-have-derivatives
   (let [a (d/input 'a [:f64 [3 3]]), eye [[1.0 0.0 0.0] [0.0 1.0 0.0] [0.0 0.0 1.0]]
-        at-eye (fn [cost] (mapv vec (d/->array ((d/function [a] (d/grad cost a)) eye))))]
-    (is (= eye (at-eye (d/sum (la/eigvalsh a)))))
-    (is (= eye (at-eye (d/mul 0.5 (d/sum (d/sqr (la/svdvals a)))))))
-    (is (every? zero? (flatten (at-eye (d/sum (d/sqr (second (la/eigh a)))))))
+        at-eye (fn [cost] (vec (d/->array ((d/function [a] (d/grad cost a)) eye))))]
+    (is (= (flatten eye) (at-eye (d/sum (la/eigvalsh a)))))
+    (is (= (flatten eye) (at-eye (d/mul 0.5 (d/sum (d/sqr (la/svdvals a)))))))
+    (is (every? zero? (at-eye (d/sum (d/sqr (second (la/eigh a))))))
         "what no choice of the basis changes")))
 
 (deftest failures-name-the-matrix
   (let [a (d/input 'a [:f64 ['k 2 2]])
         message (fn [e given] (try (d/->array ((d/function [a] e {:name "f"}) given))
-                                   (catch DamoException e (ex-message e))))
+                                   (catch ExceptionInfo e (ex-message e))))
         batch [[[2.0 0.0] [0.0 2.0]] [[1.0 0.0] [0.0 -1.0]]]]
     (is (re-find #"in f: cholesky: not positive definite: leading minor 2, in matrix 1 of the batch"
                  (message (la/cholesky a) batch)))
     (is (re-find #"solve: the matrix is singular: .*, in matrix 1"
                  (message (la/solve a [1.0 1.0]) [[[2.0 0.0] [0.0 2.0]] [[1.0 1.0] [1.0 1.0]]])))
     (testing "or NaN"
-      (is (= [false true] (mapv #(NaN? (ffirst %))
-                                (message (la/cholesky a :on-failure :nan) batch)))))))
+      (is (= [false true] (mapv #(NaN? (first %))
+                                (partition 4 (message (la/cholesky a :on-failure :nan)
+                                                      batch))))))))
 
 (deftest nan-gives-nan
   (let [a (d/input 'a [:f64 [2 2]])
-        all-nan? (fn [e] (every? #(NaN? %) (flatten (map #(if (number? %) % (vec %))
-                                                         (d/->array ((d/function [a] e)
-                                                                     [[##NaN 1.0] [2.0 3.0]]))))))]
+        all-nan? (fn [e] (every? #(NaN? %) (d/->array ((d/function [a] e)
+                                                       [[##NaN 1.0] [2.0 3.0]]))))]
     (doseq [e (concat (la/eigh a) (la/svd a) (la/qr a) (apply concat (la/eig a))
                       [(la/eigvalsh a) (la/svdvals a) (la/inv a) (la/cholesky a) (la/pinv a)
                        (la/solve a [1.0 1.0]) (la/expm a)])]
@@ -105,9 +104,9 @@
 (deftest empty-matrices
   (let [a (d/input 'a [:f64 ['m 'n]]), f (d/function [a] (la/svd a :full-matrices true))
         g (d/function [a] (la/qr a :mode :complete)), none (d/zeros [3 0] :f64)
-        eye [[1.0 0.0 0.0] [0.0 1.0 0.0] [0.0 0.0 1.0]]]
-    (is (= eye (mapv vec (d/->array (first (f none))))))
-    (is (= eye (mapv vec (d/->array (first (g none))))))))
+        eye [1.0 0.0 0.0 0.0 1.0 0.0 0.0 0.0 1.0]]
+    (is (= eye (vec (d/->array (first (f none))))))
+    (is (= eye (vec (d/->array (first (g none))))))))
 
 (deftest wrong-arguments
   (let [kind #(try (%) nil (catch ExceptionInfo e (:damo/error (ex-data e))))

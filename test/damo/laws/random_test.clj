@@ -34,7 +34,7 @@
       (is (str/includes? (peek @lines) "(damo.laws.fuzz/replay '{:graph {:nodes [")))))
 
 (deftest all-ops-are-drawn
-  (is (empty? (remove (random/drawn 500 20260801) (random/ops)))))
+  (is (empty? (remove (random/drawn 900 20260801) (random/ops)))))
 
 ;; ## Gradients against finite differences
 

@@ -29,7 +29,7 @@
 (defn- foldable? [b op args]
   (and (constants? b args)
        (not (#{:leaf :generate :loop} (op/kind op)))
-       (not-any? (op/entry op) [:kernel :counts])
+       (not-any? (op/entry op) [:kernel :counts :matrices])
        (not= op :broadcast-to)))
 
 (defn- value

@@ -187,7 +187,7 @@
    :no-gradient "qr has the derivative"
    :gen (fn [ctx]
           (let [{[a] :args} ((forms/of-matrices forms/random-matrices
-                                                (fn [n] [[{} [n n]] [{} [2 (max 3 n) 3]]]))
+                                                (fn [n] [[{} [n n]] [{} [2 n n]]]))
                              ctx)
                 [p tau] (if (seq (:shape a)) ((:eval (op/entry :lapack-gelqf)) {} a) [a a])]
             {:attrs {}, :args [p tau]}))
