@@ -10,6 +10,7 @@
             [damo.data.finite :as finite]
             [damo.data.graph :as graph]
             [damo.data.kinds :as kinds]
+            [damo.data.sparse :as sparse]
             [damo.data.told :as told]
             [damo.data.tuple :as tuple]
             [damo.data.type :as type]
@@ -229,7 +230,7 @@
   "The function of an op, for users: (caller :add) adds. It lives here so that the caller's position
   is the user's."
   [op]
-  (fn [& given] (call op given)))
+  (fn [& given] ((if (sparse/among? given) sparse/call call) op given)))
 
 ;; ## Builders
 
@@ -362,7 +363,6 @@
   [op]
   (let [{:keys [kind scalar native]} (entry op)]
     (or (= kind :host) (and (= kind :elementwise) (nil? scalar) (nil? native)))))
-
 
 ;; ## Defining ops
 

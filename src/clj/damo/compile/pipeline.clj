@@ -9,6 +9,7 @@
             [damo.compile.pass.control :as control]
             [damo.compile.pass.guard :as guard]
             [damo.compile.pass.parts :as parts]
+            [damo.compile.pass.twins :as twins]
             [damo.compile.plan :as plan]
             [damo.data.thrown :as thrown]
             [damo.meaning.counted :as counted]
@@ -92,6 +93,7 @@
         options (select-keys options (conj modes/rule-options :control))
         begun (-> [{:what "the user", :graph graph, :trace []}]
                   (prepared "functions with derivatives of their own" pass/inline-unlasting)
+                  (prepared "results of sparse matrices" twins/without)
                   (prepared "results that are used alone" parts/alone)
                   (prepared "wishes for derivatives" control/without-wishes)
                   (update-in [0 :graph] counted/keep-binders)

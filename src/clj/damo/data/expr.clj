@@ -40,7 +40,11 @@
 (defn type-of "The type of an expression, [dtype [dim …]]." [^Expr e] (.type e))
 (defn shape-of "The shape of an expression, [dim …]." [e] (type/shape-of (type-of e)))
 (defn src-of "Where an expression was written, {:file … :line …} or nil." [^Expr e]
-  (not-empty (dissoc (.src e) :written :told :stands-for :called :inner)))
+  (not-empty (dissoc (.src e) :written :told :stands-for :called :inner :sparse)))
+(defn sparse-of
+  "The sparse input that an expression is a part of, as what it was made of; nil for others."
+  [^Expr e]
+  (:sparse (.src e)))
 (defn state-of "The state of a shared variable, nil for other expressions." [^Expr e] (.state e))
 
 ;; ## Printing

@@ -5,8 +5,10 @@
             [damo.data.expr :as expr]
             [damo.data.fail :as fail]
             [damo.data.later :as later]
+            [damo.data.sparse :as sparse]
             [damo.data.tree :as tree]
             [damo.face.given :as given]
+            [damo.face.sparse.derivative :as matrices]
             [damo.meaning.counted :as counted]
             [damo.op :as op]
             [damo.op.whole :as whole]
@@ -65,11 +67,12 @@
 
 (defn- derived
   "Runs a differentiation of the expressions `outputs`, by the expressions `wrt`, and gives the
-  resulting ones; `more` are others that it needs."
-  [{:keys [outputs wrt more opts]} differentiate]
+  resulting ones; `more` are others that it needs, `wholes` the arrays of sparse matrices of which
+  some of `wrt` are."
+  [{:keys [outputs wrt more opts wholes]} differentiate]
   (try
-    (let [{:keys [graph] :as m} (opened (expr/to-graph (vec (concat outputs wrt more
-                                                                    (mentioned opts)))))
+    (let [m (opened (expr/to-graph (vec (concat outputs wrt more wholes (mentioned opts)))))
+          {:keys [graph] :as m} (if (seq wholes) (matrices/dense-forms m wholes) m)
           {:keys [known-grads consider-constant]} opts
           cuts (concat wrt consider-constant (keys known-grads))]
       (or (of-stable-forms differentiate graph m outputs cuts)
@@ -83,7 +86,8 @@
 (def ^:private schemas
   "The options of derivatives, as damo.data.attribute has schemas."
   {:known-grads {:default nil, :is :map}, :consider-constant {:default nil}
-   :disconnected {:default nil, :is :policy}, :mode {:default nil, :is :direction}})
+   :disconnected {:default nil, :is :policy}, :mode {:default nil, :is :direction}
+   :sparse-gradient {:default nil, :is #{:regular :structured}}})
 
 (defn- options [given names]
   (let [opts (attribute/options (select-keys schemas names) [] given)
@@ -94,16 +98,29 @@
 
 (defn- one-or-many
   "[expressions skeleton as-asked]: the leaves of one expression, a vector or a map, nested or not,
-  and the function that puts as many others in their places."
+  and the function that puts as many others in their places. Sparse matrices are leaves."
   [x]
-  (let [{:keys [leaves skeleton]} (tree/taken-apart (if (sequential? x) (vec x) x))]
+  (let [{:keys [leaves skeleton]} (tree/taken-apart (if (sequential? x) (vec x) x)
+                                                    sparse/sparse?)]
     [leaves skeleton #(tree/put-together skeleton (vec %))]))
+
+(defn- by-arrays
+  "What (derive by wholes disconnected) gives, the gradients of `outputs` by expressions, as
+  gradients by `wrt`, expressions and sparse matrices."
+  [outputs wrt {:keys [sparse-gradient disconnected]} derive]
+  (if-not (sparse/among? wrt)
+    (derive wrt nil disconnected)
+    (let [{:keys [by wholes join]} (matrices/plan outputs wrt (= :structured sparse-gradient)
+                                                  (fn [by wholes] (derive by wholes :raise)))]
+      (join (derive by wholes disconnected)))))
 
 (defn- like
   "The leaves of v, of the structure `skeleton` of the expressions `es`, each of the type of its
   expression where it is data."
   [es skeleton v]
-  (mapv #(given/as-type (expr/type-of (if (expr/expr? %1) %1 (expr/whole %1))) %2)
+  (mapv #(if (sparse/sparse? %1)
+           %2
+           (given/as-type (expr/type-of (if (expr/expr? %1) %1 (expr/whole %1))) %2))
         es (tree/parts "the weights of a derivative" skeleton v)))
 
 (defn grad
@@ -115,23 +132,31 @@
   ignored ones give zeros). A path without a derivative fails: :damo.diff/undefined when there is
   none, :damo.diff/not-implemented when nobody has written it."
   [cost wrt & opts]
-  (let [opts (options opts [:known-grads :consider-constant :disconnected])
-        [wrt _ result] (one-or-many wrt)]
+  (let [opts (options opts [:known-grads :consider-constant :disconnected :sparse-gradient])
+        [wrt _ result] (one-or-many wrt), outputs (when cost [cost])]
     (result
-     (derived {:outputs (when cost [cost]), :wrt wrt, :opts opts}
-              (fn [g {:keys [id-of] :as m}]
-                (grad-of g (when cost (id-of cost)) (ids-of m wrt) (with-ids opts m)))))))
+     (by-arrays
+      (concat outputs (keys (:known-grads opts))) wrt opts
+      (fn [wrt wholes disconnected]
+        (derived {:outputs outputs, :wrt wrt, :opts opts, :wholes wholes}
+                 (fn [g {:keys [id-of] :as m}]
+                   (grad-of g (when cost (id-of cost)) (ids-of m wrt)
+                            (assoc (with-ids opts m) :disconnected disconnected)))))))))
 
 (defn lop
   "vᵀ·J: the gradients of the expressions `f` (one or a vector), weighted by `v` of the same types,
   with respect to `wrt` (one or a vector). Reverse mode. Options as grad."
   [f wrt v & opts]
-  (let [opts (options opts [:known-grads :consider-constant :disconnected])
+  (let [opts (options opts [:known-grads :consider-constant :disconnected :sparse-gradient])
         [fs skeleton] (one-or-many f), vs (like fs skeleton v)
         [wrt _ result] (one-or-many wrt)]
-    (result (derived {:outputs fs, :wrt wrt, :more vs, :opts opts}
-                     (fn [g m] (lop-of g (ids-of m fs) (ids-of m vs) (ids-of m wrt)
-                                       (with-ids opts m)))))))
+    (result (by-arrays
+             fs wrt opts
+             (fn [wrt wholes disconnected]
+               (derived {:outputs fs, :wrt wrt, :more vs, :opts opts, :wholes wholes}
+                        (fn [g m]
+                          (lop-of g (ids-of m fs) (ids-of m vs) (ids-of m wrt)
+                                  (assoc (with-ids opts m) :disconnected disconnected)))))))))
 
 (defn rop
   "J·v: the directional derivatives of the expressions `f` (one or a vector) when `wrt` (one or a
@@ -140,8 +165,8 @@
   [f wrt v & opts]
   (let [opts (options opts [:consider-constant :disconnected])
         [fs _ result] (one-or-many f), [wrt skeleton] (one-or-many wrt)
-        vs (like wrt skeleton v)]
-    (result (derived {:outputs fs, :wrt wrt, :more vs, :opts opts}
+        {wrt :by, vs :along, :keys [wholes]} (matrices/tangents wrt (like wrt skeleton v))]
+    (result (derived {:outputs fs, :wrt wrt, :more vs, :opts opts, :wholes wholes}
                      (fn [g m] (rop-of g (ids-of m fs) (ids-of m wrt) (ids-of m vs)
                                        (with-ids opts m)))))))
 
@@ -152,11 +177,18 @@
   the smaller; :mode :reverse or :forward decides otherwise. Options :consider-constant and
   :disconnected as in grad."
   [e wrt & opts]
-  (let [opts (options opts [:consider-constant :disconnected :mode])
-        [ws _ result] (one-or-many wrt)]
-    (result (derived {:outputs [e], :wrt ws, :opts opts}
-                     (fn [g {:keys [id-of] :as m}]
-                       (jacobian-of g (id-of e) (ids-of m ws) (with-ids opts m)))))))
+  (let [opts (options opts [:consider-constant :disconnected :mode :sparse-gradient])
+        [ws _ result] (one-or-many wrt)
+        derive (fn [by wholes disconnected]
+                 (derived {:outputs [e], :wrt by, :opts opts, :wholes wholes}
+                          (fn [g {:keys [id-of] :as m}]
+                            (jacobian-of g (id-of e) (ids-of m by)
+                                         (assoc (with-ids opts m) :disconnected disconnected)))))
+        {:keys [by wholes]} (if (sparse/among? ws)
+                              (matrices/of-jacobian [e] ws (:sparse-gradient opts)
+                                                    #(derive %1 %2 :raise))
+                              {:by ws})]
+    (result (derive by wholes (:disconnected opts)))))
 
 (defn hessian
   "The second derivatives of `cost`, a 0-d float expression: for wrt of shape [a …] an array

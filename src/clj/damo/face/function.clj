@@ -10,10 +10,12 @@
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
             [damo.data.later :as later]
+            [damo.data.sparse :as sparse]
             [damo.data.thrown :as thrown]
             [damo.data.tree :as tree]
             [damo.face.draw.stream :as stream]
             [damo.face.function.check :as check]
+            [damo.face.function.ports :as ports]
             [damo.face.given :as given]
             [damo.face.substitute :as substitute]
             [damo.rule.trace :as trace])
@@ -74,7 +76,7 @@
   65536)
 
 ;; A call may have any number of arguments; IFn wants one method for each number up to twenty.
-(deftype Compiled [^Function function form around info]
+(deftype Compiled [^Function function form around spread info]
   IFn
   (invoke [this] (run-once this (object-array 0)))
   (invoke [this a] (run-once this (object-array [a])))
@@ -156,10 +158,15 @@
   [^Compiled f ^objects values]
   (if (identical? :one (.form f)) (aget values 0) (as-asked (.form f) values)))
 
+(defn- spread-out
+  "The arguments of a call, sparse matrices as their parts."
+  ^objects [^Compiled f ^objects args]
+  (if-let [spread (.spread f)] (spread args) args))
+
 (defn- run-once
   "One call. `around`, when there is one, gets the call as a function, and the arguments."
   [^Compiled f ^objects args]
-  (let [^Function function (.function f)]
+  (let [^Function function (.function f), args (spread-out f args)]
     (explaining (.info f)
       (if-let [around (.around f)]
         (as-asked (.form f) (around #(call-core function args) args))
@@ -207,15 +214,16 @@
   "Calls f n times inside native code and returns the last outputs; in the mode :debug one call
   after the other, each checked."
   [f n args]
-  (let [f (compiled f), ^Function core (.function f), ^objects args (to-array args)]
+  (let [^Compiled f (compiled f), ^Function core (.function f), args (to-array args)]
     (if (and (.around f) (integer? n) (pos? (long n)))
       (last (repeatedly n #(run-once f args)))
-      (call-with f (fn [_] (.callN core (long n) args))))))
+      (let [args (spread-out f args)]
+        (call-with f (fn [_] (.callN core (long n) args)))))))
 
 (defn call-into
   "Calls f with its outputs in the tensors of that array; checked in the mode :debug."
   [f ^objects buffers ^objects args]
-  (let [^Compiled f (compiled f), ^Function core (.function f)]
+  (let [^Compiled f (compiled f), ^Function core (.function f), args (spread-out f args)]
     (explaining (.info f)
       (if-let [around (.around f)]
         (as-asked (.form f) (around #(.callInto core buffers args) args))
@@ -235,7 +243,8 @@
   "A compiled function around one of the core, with results in that form. `around`, which may be
   nil, is called for each call with the call as a function, and the arguments."
   ([function form info] (wrap function form nil info))
-  ([function form around info] (->Compiled function form around info)))
+  ([function form around info]
+   (->Compiled function form around (ports/spread (:ports info)) info)))
 
 ;; ## The end of results and functions
 
@@ -255,15 +264,16 @@
 (defn by-input
   "The values {input value} of a map whose keys are inputs or names of those that `outputs` have."
   [outputs values]
-  (let [inputs (into {} (for [e (vals (:exprs (expr/to-graph (:exprs (form-of outputs)))))
-                              :when (= :input (expr/op-of e))]
-                          [(str (:name (expr/attrs-of e))) e]))
+  (let [leaves (filter #(= :input (expr/op-of %))
+                       (vals (:exprs (expr/to-graph (:exprs (form-of outputs))))))
+        inputs (into (into {} (map (fn [e] [(str (:name (expr/attrs-of e))) e])) leaves)
+                     (ports/matrices leaves))
         named (fn [k] (let [text (if (instance? clojure.lang.Named k) (name k) (str k))]
                         (fail/check-name! {:kind :damo.function/no-such-input, :what "input"
                                            :key :input}
                                           (keys inputs) text)
                         (inputs text)))]
-    (into {} (for [[k v] values] [(if (expr/expr? k) k (named k)) v]))))
+    (into {} (for [[k v] values] [(if (or (expr/expr? k) (sparse/sparse? k)) k (named k)) v]))))
 
 ;; ## Making a function
 
@@ -342,21 +352,29 @@
   (some->> keep-results int (.keepResults function))
   (when trust-input (.trust function)))
 
+(defn- request
+  "What is kept of how a function was asked for, besides inputs and form: n of `roots` are outputs,
+  the others new values of `pairs`."
+  [opts roots n pairs]
+  {:exprs (subvec roots 0 n)
+   :updates (mapv (fn [[s] e] [s e]) pairs (subvec roots n))
+   :opts (dissoc opts :updates :givens), :subsets (atom {})})
+
 (defn- made
   "The function of `function`; `src` is where the user asks for it."
   [inputs outputs {:keys [updates givens on-unused-input no-default-updates] :as opts} src]
   (check/check-options! opts)
-  (check/check-inputs! inputs)
+  (check/check-inputs! (ports/flat inputs))
   (let [{:keys [exprs form]} (form-of outputs)
-        n (count exprs)
+        n (count exprs), ports (ports/of inputs)
         known (check/given-pairs givens)
         pairs (cond-> (check/update-pairs updates)
                 (not no-default-updates) (stream/with-updates exprs (vals known)))
         {roots :exprs, :keys [dims]} (substitute/in-place-of (into exprs (map second pairs)) known)
-        inputs (mapv #(substitute/input-of dims %) inputs)
+        inputs (mapv #(substitute/input-of dims %) (ports/flat inputs))
         _ (check/check-updates! (map (fn [[s] e] [s e]) pairs (subvec roots n)))
         {:keys [graph states shared] :as whole} (whole-graph roots pairs)]
-    (check/check-graph! graph inputs on-unused-input)
+    (check/check-graph! graph inputs (ports/together ports) on-unused-input)
     (let [[graph spec] (settled (dissoc graph :keep) (spec-of opts inputs form n whole))
           {:keys [^Function function] :as result} (function-of graph spec)]
       (configure! function opts)
@@ -364,9 +382,9 @@
             (-> (dissoc result :function)
                 (assoc :states states, :shared shared
                        :allow-downcast (boolean (:allow-downcast opts))
-                       :request {:inputs inputs, :form form, :exprs (subvec roots 0 n)
-                                 :updates (mapv (fn [[s] e] [s e]) pairs (subvec roots n))
-                                 :opts (dissoc opts :updates :givens), :subsets (atom {})}
+                       :ports ports
+                       :request (assoc (request opts roots n pairs)
+                                       :inputs (ports/joined ports inputs), :form form)
                        :name (:name spec), :inputs (vec inputs), :src src))))))
 
 (defn function

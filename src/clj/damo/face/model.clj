@@ -46,6 +46,12 @@
     (doseq [[k f] functions] (.put m (name k) (text f)))
     m))
 
+(defn- info-text
+  "How results are handed out and, where sparse matrices are among them, what inputs there are."
+  [f]
+  (let [{:keys [ports]} (function/info f), form (function/form f)]
+    (pr-str (if ports {:damo/form form, :damo/ports ports} form))))
+
 (defn save
   "Writes a map of name to compiled function, with their state, to a file, atomically; returns the
   file."
@@ -57,18 +63,20 @@
     (thrown/translating
      (.save (Model/of (texts functions #(program-text (:program (function/info %))))
                       states
-                      (texts functions #(pr-str (function/form %)))
+                      (texts functions info-text)
                       downcasts)
             (.toPath (io/file file))))
     file))
 
 (defn- loaded [^Model model ^String n]
-  (function/wrap (.function model n)
-                 (edn/read-string (.info model n))
-                 {:program (edn/read-string (.get (.programs model) n))
-                  :states (into {} (map (fn [[k s]] [(symbol k) s])) (.states model))
-                  :allow-downcast (.downcasts model n)
-                  :trace []}))
+  (let [info (edn/read-string (.info model n)), {:damo/keys [form ports]} (when (map? info) info)]
+    (function/wrap (.function model n)
+                   (if ports form info)
+                   {:ports ports
+                    :program (edn/read-string (.get (.programs model) n))
+                    :states (into {} (map (fn [[k s]] [(symbol k) s])) (.states model))
+                    :allow-downcast (.downcasts model n)
+                    :trace []})))
 
 (defn load
   "The compiled functions of a file, by keyword. They share their state. Ops of the application's

@@ -5,6 +5,7 @@
             [damo.data.attribute :as attribute]
             [damo.data.expr :as expr]
             [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.sparse :as sparse]
             [damo.data.thrown :as thrown]
             [damo.data.type :as type]
             [damo.op :as op]
@@ -96,14 +97,16 @@
 (defn shape
   "The shape of a tensor, a vector of integers, or of an expression, a vector of dims."
   [x]
-  (if (expr/expr? x) (expr/shape-of x) (vec (.shape ^Tensor (tensor x)))))
+  (cond (expr/expr? x) (expr/shape-of x)
+        (sparse/sparse? x) (:shape x)
+        :else (vec (.shape ^Tensor (tensor x)))))
 
 (defn dtype
   "The dtype of a tensor or an expression: :f32 …"
   [x]
-  (if (expr/expr? x)
-    (type/dtype-of (expr/type-of x))
-    (keyword (.label ^DType (.dtype ^Tensor (tensor x))))))
+  (cond (expr/expr? x) (type/dtype-of (expr/type-of x))
+        (sparse/sparse? x) (sparse/dtype-of x)
+        :else (keyword (.label ^DType (.dtype ^Tensor (tensor x))))))
 
 (defn ->array
   "The elements of a tensor as a new Java array of its dtype, row-major: float[], long[] … ; float[]

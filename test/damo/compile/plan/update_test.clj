@@ -169,6 +169,10 @@
     ["of another dtype" [] [[:cast {:dtype :f32} [:matmul x y]]] 0]
     ["of an argument" [] [[:exp x]] 0]
     ["what a view shows" [p [:matmul x y]] [[:exp [:reshape {:shape [9]} p]]] nil]
+    ["what is added to a transpose" [p [:matmul x y]]
+     [[:inc-at {:axis [0]} [:transpose p] i y]] nil]
+    ["what is added to a map's transpose" [p [:mul 2.0 x]]
+     [[:inc-at {:axis [0]} [:transpose p] i y]] nil]
     ["sums of columns beside the rows" [p [:matmul x y]]
      [[:sub p [:sum {:axis 0 :keepdims true} p]]] nil]])
 

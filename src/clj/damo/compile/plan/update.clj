@@ -7,6 +7,7 @@
             [damo.compile.plan.turn :as turn]
             [damo.compile.schedule :as schedule]
             [damo.compile.schedule.reads :as reads]
+            [damo.data.array :as array]
             [damo.data.graph :as graph]
             [damo.data.type :as type]
             [damo.meaning.failing :as failing]
@@ -102,11 +103,19 @@
     :contract (some? (product/addend g id))
     false))
 
+(defn- as-it-lies?
+  "Are the elements of a view in the order of those of its base? A transpose's are not: written over
+  these, elements would be lost that are still to be read."
+  [g {:keys [layouts]} base id]
+  (let [lies #(select-keys (layouts %) [:offset :strides])]
+    (or (= (lies id) {:offset 0, :strides (array/strides (graph/shape-at g id))})
+        (= (lies id) (lies base)))))
+
 (defn- whole
-  "The node in whose memory node `id` lies, if that is all of it; else `id`."
+  "The node in whose memory node `id` lies, if that is all of it, in its order; else `id`."
   [g sched id]
   (let [base (base-of sched id), size #(type/size (graph/shape-at g %))]
-    (if (and base (= (size base) (size id))) base id)))
+    (if (and base (= (size base) (size id)) (as-it-lies? g sched base id)) base id)))
 
 (defn- over-argument?
   "May the last node u of a unit write over its first argument, or memory that nothing that the

@@ -8,6 +8,7 @@
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
             [damo.data.later :as later]
+            [damo.data.sparse :as sparse]
             [damo.data.tree :as tree]
             [damo.data.unify :as unify]
             [damo.face.given :as given]))
@@ -107,13 +108,15 @@
 
 (defn- update-parts
   "The pairs [shared expression] of an update, which may be of a structure of shared variables by
-  one of expressions; what is data has the dtype of its variable."
+  one of expressions; what is data has the dtype of its variable. Of a sparse matrix what stays is
+  left out, such as its pattern."
   [[s e]]
-  (let [{:keys [leaves skeleton]} (tree/taken-apart s)]
-    (map (fn [s e] [s (if (expr/expr? s)
-                        (explain/explaining :updates [s e] #(given/as-type (expr/type-of s) e))
-                        e)])
-         leaves (tree/parts "an update" skeleton e))))
+  (let [{:keys [leaves skeleton]} (tree/taken-apart s)
+        pairs (map vector leaves (tree/parts "an update" skeleton e))]
+    (for [[part e] pairs :when (not (and (sparse/sparse? s) (identical? part e)))]
+      [part (if (expr/expr? part)
+              (explain/explaining :updates [part e] #(given/as-type (expr/type-of part) e))
+              e)])))
 
 (defn check-updates!
   "Fails unless each of the pairs [shared expression] has one type."
@@ -173,10 +176,11 @@
 
 (defn check-graph!
   "Fails unless the graph needs no inputs but these, and these all; `on-unused-input` says what to
-  do about one that it does not need."
-  [graph inputs on-unused-input]
+  do about one that it does not need. `together` has sets of names of which all are needed where one
+  is."
+  [graph inputs together on-unused-input]
   (check-listed! graph (into #{} (map (comp :name expr/attrs-of)) inputs))
   (check-parameters! graph)
-  (let [live (live-inputs graph)]
+  (let [used (live-inputs graph), live (into used (mapcat #(when (some used %) %)) together)]
     (when-not (every? #(live (:name (expr/attrs-of %))) inputs)
       (check-used! inputs (into live (telling-inputs graph inputs live)) on-unused-input))))

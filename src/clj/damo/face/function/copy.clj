@@ -4,7 +4,9 @@
   (:require [damo.data.attribute :as attribute]
             [damo.data.expr :as expr]
             [damo.data.fail :as fail :refer [fail!]]
+            [damo.data.sparse :as sparse]
             [damo.face.function :as function]
+            [damo.face.function.ports :as ports]
             [damo.face.substitute :as substitute])
   (:import [damo.runtime State]))
 
@@ -78,7 +80,17 @@
   [e]
   (let [{:keys [name] :as attrs} (expr/attrs-of e), ^State state (expr/state-of e)]
     (expr/->Expr :shared attrs [] (expr/type-of e) (expr/src-of e)
-                 (State/of (str name) (.value state) (boolean-array 0)))))
+                 (State/of (str name) (.value state) (.free state)))))
+
+(defn- by-parts
+  "The swaps, those of sparse matrices as swaps of their parts."
+  [swap]
+  (into {} (mapcat (fn [[from to :as pair]]
+                     (if (and (sparse/symbolic? from) (sparse/symbolic? to)
+                              (= (:format from) (:format to)))
+                       (map (fn [k] [(get from k) (get to k)]) [:data :indices :starts])
+                       [pair])))
+        swap))
 
 (defn copy-function
   "A function that computes what f does. Options: :swap {shared other} takes another shared variable
@@ -87,13 +99,14 @@
   [f & options]
   (let [{:keys [swap share? name]} (attribute/options copy-options [] options)
         {:keys [inputs exprs form updates opts]} (request f)
-        shared (vals (:shared (function/info f)))
+        shared (vals (:shared (function/info f))), swap (by-parts swap)
         _ (run! #(check-swap! shared %) swap)
         own (if share? {} (into {} (map (juxt identity own-copy)) (remove (or swap {}) shared)))
         other (merge own swap)
         {moved :exprs, :keys [dims]} (substitute/in-place-of
                                       (into (vec exprs) (map second) updates) other)
-        inputs (mapv #(substitute/input-of dims %) inputs)
+        inputs (ports/joined (ports/of inputs)
+                             (map #(substitute/input-of dims %) (ports/flat inputs)))
         [exprs changed] (split-at (count exprs) moved)]
     (function/function inputs (function/as-asked form exprs)
                        (assoc (cond-> opts name (assoc :name name))
