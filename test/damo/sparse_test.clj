@@ -209,3 +209,14 @@
     (is (near? (run s (d/grad (cost s) s) m) (run big (d/grad (cost big) big) (sp/to-dense m))))
     (is (near? (run s (d/rop (cost s) s (d/ones [3 3])) m)
                (run big (d/rop (cost big) big (d/ones [3 3])) (sp/to-dense m))))))
+
+(deftest derivatives-of-branches
+  (let [c (d/input 'c [:bool []]), x (d/input 'x [:f64 ['n]])
+        cost (d/sum (d/sqr (d/ifelse c (d/dot a x) (d/mul 2 (d/dot a x)))))
+        given {a v, x [1.0 2.0 3.0], c true}]
+    (is (= [[0.0 8.0 0.0] [22.0 0.0 66.0]]
+           (numbers (d/eval (d/grad cost a {:sparse-gradient :structured}) given))))
+    (testing "a matrix that all branches use is outside, one of a single branch is not seen"
+      (is (= [[4.0 8.0 12.0] [22.0 44.0 66.0]] @(d/eval (d/grad cost a) given)))
+      (is (str/includes? (str (message (d/grad (d/ifelse c (d/sum (d/dot a x)) (d/sum x)) a)))
+                         "in a branch")))))

@@ -1,5 +1,5 @@
 (ns damo.face.page-test
-  "docs/loops.md: its blocks run, and give what they say."
+  "docs/loops.md and docs/sparse.md: their blocks run, and give what they say."
   (:require [clojure.edn :as edn]
             [clojure.java.io :as io]
             [clojure.string :as str]
@@ -23,13 +23,21 @@
       (let [form (read {:eof ::end} reader)]
         (if (= ::end form) value (recur (eval form)))))))
 
-(deftest the-page-about-loops-says-what-is
-  (let [page (slurp (io/file (System/getProperty "damo.root" ".") "docs/loops.md"))
+(defn- check-page!
+  "Runs a page, which states more than `least` values."
+  [file least]
+  (let [page (slurp (io/file (System/getProperty "damo.root" ".") file))
         found (pieces page), stated (remove (comp str/blank? second) found)]
-    (is (< 15 (count stated)))
+    (is (< least (count stated)))
     (binding [*ns* (create-ns 'damo.face.page)]
       (refer-clojure)
       (doseq [[code expected] found :let [value (evaluated code)]
               :when (not (str/blank? expected))]
         (testing code
           (is (= (edn/read-string expected) value)))))))
+
+(deftest the-page-about-loops-says-what-is
+  (check-page! "docs/loops.md" 15))
+
+(deftest the-page-about-sparse-matrices-says-what-is
+  (check-page! "docs/sparse.md" 10))

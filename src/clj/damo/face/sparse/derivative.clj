@@ -3,7 +3,7 @@
   elements. The regular one is by the whole matrix, zeros included: what was computed of what is
   stored is differentiated as the same computed of arrays, the second argument of sparse-twin."
   (:require [damo.data.expr :as expr]
-            [damo.data.fail :refer [fail!]]
+            [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
             [damo.data.sparse :as sparse :refer [sparse?]]
             [damo.face.given :as given]
@@ -42,11 +42,34 @@
       (graph/add-node! b [:disconnected-grad {} made] type note)
       made)))
 
+(defn- stored-below
+  "The ids of the stored elements of which the arrays with these ids are made."
+  [{:keys [nodes] :as g} wholes]
+  (keep (fn [id] (when (= :csr-dense (graph/op-at g id)) (first (graph/args-of (nodes id)))))
+        (graph/live g wholes)))
+
+(defn- check-branches!
+  "Fails where the graphs in a node make an array of the matrices for themselves, as those of a
+  branch do: a derivative by the whole of it would not be seen."
+  [{:keys [nodes] :as g} wholes concerned]
+  (let [stored (above g (stored-below g wholes))
+        twins? (fn [[_ inner]] (some #(= :sparse-twin (graph/op-of %)) (:nodes inner)))]
+    (doseq [id (graph/live g)
+            :let [[op attrs & args] (nodes id)]
+            :when (and (some stored args) (not (concerned id))
+                       (some twins? (body/graphs op attrs)))]
+      (fail! :damo.sparse/regular-in-branch
+             (str "the regular derivative by a sparse matrix that is used in a branch is not made"
+                  (fail/facts-text {:expr (str (name op))}))
+             {:op op, :try (str ":sparse-gradient :structured, or what is computed of the matrix"
+                                " outside of the branch")}))))
+
 (defn dense-forms
   "What `expr/to-graph` gave, with what depends on the arrays `wholes`, expressions of sparse
   matrices as arrays, computed of these. They pass no derivative on to what is stored."
   [{:keys [graph id-of exprs] :as m} wholes]
   (let [b (graph/builder), cut (set (map id-of wholes)), concerned (above graph cut)
+        _ (check-branches! graph cut concerned)
         ids (graph/sweep! graph (fn [id node args type note]
                                   (emit! b concerned cut id node args type note)))]
     (assoc m :graph (graph/finish b (mapv ids (:outputs graph)) (map ids (:keep graph)))
