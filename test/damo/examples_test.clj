@@ -85,3 +85,10 @@
        (is (< (number #"(\S+) after 60 steps") (number #"likelihood (\S+) before")))
        (is (< 15 (number #"(\S+) % of the function lie")))
        (is (str/includes? (slurp (io/file folder "gaussian-process.svg")) "polygon"))))))
+
+(deftest speakers-by-their-words
+  (let [text (output-of "news.clj" "--steps" "20")]
+    (is (str/includes? text "120 speeches of 3 speakers, 16 words"))
+    (is (str/includes? text "the losses agree"))
+    (is (every? #(< 90.0 (parse-double (second (re-find #"(\S+) % right" %))))
+                (lines-with "right" text)))))

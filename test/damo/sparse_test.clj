@@ -163,6 +163,47 @@
         (is (= (numbers v) (numbers (g)))))
       (finally (io/delete-file file)))))
 
+(defn- with-text
+  "What (f file) gives of a file of that text."
+  [text f]
+  (let [file (File/createTempFile "matrix" ".mtx")]
+    (try (spit file text) (f file) (finally (io/delete-file file)))))
+
+(deftest matrix-market
+  (let [read-text #(with-text (str "%%MatrixMarket matrix " %) sp/read-matrix-market)]
+    (testing "fields and symmetries"
+      (are [expected text] (= expected (numbers (read-text text)))
+        [[0.0 1.5] [0.0 0.0]] "coordinate real general\n% a comment\n\n2 2 1\n1 2 1.5\n"
+        [[1 0] [7 0]] "coordinate integer general\n2 2 2\n2 1 7\n1 1 1"
+        [[1.0 1.0]] "coordinate pattern general\n1 2 2\n1 1\n1 2\n"
+        [[1.0 2.0] [2.0 0.0]] "coordinate real symmetric\n2 2 2\n1 1 1\n2 1 2\n"
+        [[0.0 -2.0] [2.0 0.0]] "coordinate real skew-symmetric\n2 2 1\n2 1 2\n"
+        [[1.0 3.0] [2.0 4.0]] "array real general\n2 2\n1\n2\n3\n4\n"
+        [[1 2] [2 3]] "array integer symmetric\n2 2\n1\n2\n3\n"
+        [] "coordinate real general\n0 3 0\n"))
+    (testing "what is written is read"
+      (doseq [s [v (sp/to-csc v) (sp/coo {:data (float-array [0.1]), :rows [1], :cols [0]
+                                          :shape [3 2]})
+                 (sp/coo {:data [], :rows [], :cols [], :shape [2 2]}) (sp/to-csr [[1 -2]])]
+              :let [back (with-text "" (fn [file]
+                                         (sp/write-matrix-market file s)
+                                         (sp/read-matrix-market file)))]]
+        (is (= @(:data (sp/to-csr (sp/to-dense s))) (map #(if (= :f32 (d/dtype s)) (float %) %)
+                                                         @(:data back))))
+        (is (= [@(:indices (sp/to-csr s)) (:shape s)] [@(:indices back) (:shape back)]))))
+    (testing "what is wrong is named with its line"
+      (are [text bad] (str/includes? (message (read-text bad)) text)
+        "line 1: matrices that are complex are not read" "coordinate complex general\n1 1 0\n"
+        "line 1: a Matrix Market file begins with" "coordinate real\n1 1 0\n"
+        "line 3: the row is an integer from 1 to 2; got 3" "coordinate real general\n2 2 1\n3 1 1\n"
+        "line 3: an element is a number" "coordinate real general\n2 2 1\n1 1 x\n"
+        "line 3: there is no element" "coordinate real general\n2 2 1\n1 1\n"
+        "there are 1 elements of 2" "coordinate real general\n2 2 2\n1 1 1\n"
+        "line 4: there are more than 1 elements" "coordinate real general\n2 2 1\n1 1 1\n1 2 1\n"
+        "there are too few elements" "array real general\n2 2\n1\n"
+        "no line with the sizes" "array real general\n"))
+    (is (str/includes? (message (sp/write-matrix-market "x.mtx" [[1]])) "the value of a sparse"))))
+
 ;; ## Derivatives
 
 (deftest gradients

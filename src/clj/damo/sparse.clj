@@ -3,10 +3,14 @@
   damo.core, which take sparse matrices as well, do not say.
   (def a (sp/input 'a :csr [:f32 ['m 'n]])) (def y (d/dot a x))."
   (:require [damo.data.explain :as explain]
+            [damo.data.expr :as expr]
+            [damo.data.fail :refer [fail!]]
+            [damo.data.sparse :as sparse]
             [damo.face.parameters :as parameters]
             [damo.face.sparse.functions :as functions]
             [damo.face.sparse.leaf :as leaf]
             [damo.face.sparse.value :as value]
+            [damo.io.market :as market]
             [damo.op.home :as home]))
 
 (set! *warn-on-reflection* true)
@@ -44,5 +48,28 @@
         functions/sampling-dot functions/remove-zeros functions/rows functions/slice
         functions/hstack functions/vstack functions/diagonal functions/diag functions/scale-rows
         functions/scale-cols)
+
+;; ## Files
+
+(defn read-matrix-market
+  "The matrix in a Matrix Market file, gzipped or not: of coordinates a sparse one, in compressed
+  rows, of an array a tensor. Fields real (:f64), integer (:i64) and pattern (ones, :f64); general,
+  symmetric and skew-symmetric ones. What is wrong is named with its line."
+  [file]
+  (let [{:keys [format] :as entries} (market/read-entries file)
+        matrix (value/coo (dissoc entries :format))]
+    (if (= format "array") (value/to-dense matrix) matrix)))
+
+(defn write-matrix-market
+  "Writes a sparse matrix, a value, as a Matrix Market file of coordinates, whole or not at all;
+  returns the file."
+  [file s]
+  (when-not (sparse/value? s)
+    (fail! ::not-a-value
+           (str "write-matrix-market: what is written is the value of a sparse matrix; got "
+                (expr/describe s))
+           {:given s, :try "(d/eval s {…}) of an expression, (sp/to-csr x) of an array"}))
+  (let [{:keys [rows cols data]} (value/triples s)]
+    (market/write-entries! file (:shape s) (sparse/dtype-of s) rows cols data)))
 
 (parameters/guard! *ns*)
