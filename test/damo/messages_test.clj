@@ -284,7 +284,8 @@
 (deftest options-and-modes
   (says :damo.attribute/unknown-option
         [(str "there is no option :update; there are :allow-downcast, :givens, :keep-results,"
-              " :mode, :name, :on-unused-input, :threads, :trust-input, :updates")
+              " :mode, :name, :no-default-updates, :on-unused-input, :threads, :trust-input,"
+              " :updates")
          "  function made at: here"
          "  try: did you mean :updates?"]
         (d/function [v] (d/sum v) {:update {}}))

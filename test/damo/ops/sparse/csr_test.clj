@@ -2,8 +2,10 @@
   "Tests of the ops on compressed rows that the laws over the registry do not make: matrices without
   rows, columns or elements, and parts that do not belong together."
   (:require [clojure.test :refer [are deftest is]]
+            [clojure.walk :as walk]
             [damo.core :as d]
-            [damo.op :as op]))
+            [damo.op :as op]
+            [damo.runtime.programs :as programs]))
 
 (set! *warn-on-reflection* true)
 
@@ -45,3 +47,47 @@
   (is (some? (error :csr-dot {} [1.0] [1] [0 1] [1.0])) "an index beyond x")
   (is (some? (error :csr-tdot {:columns 1} [1.0] [1] [0 1] [1.0])))
   (is (some? (error :csr-rows {:nnz 1} [0 7])) "a start beyond the elements"))
+
+(def ^:private checks
+  "What fails when a check of a kernel does."
+  #{:damo/requirement-failed :damo/index-out-of-bounds})
+
+(deftest starts-are-checked
+  (doseq [starts [[1 2 2] [0 2 1] [0 3 2] [0 -1 2] [0 1 3] [0 9223372036854775807 2]]]
+    (is (checks (error :csr-sum {} [1.0 2.0] starts)) starts)
+    (is (checks (error :csr-dot {} [1.0 2.0] [0 0] starts [1.0])) starts)
+    (is (checks (error :csr-tdot {:columns 1} [1.0 2.0] [0 0] starts [1.0 1.0])))
+    (is (checks (error :sampled-dot {} [0 0] starts [1.0 1.0] [1.0]))))
+  (doseq [column [-1 1 9223372036854775807]]
+    (is (checks (error :csr-dot {} [1.0 2.0] [0 column] [0 1 2] [1.0])) column)))
+
+(defn- product-of
+  "The function of data and others [k], indices, starts and x that multiplies a matrix with these
+  elements by x."
+  [elements]
+  (let [[data others] (map #(d/input % [:f32 ['k]]) '[data others])
+        [indices starts] (map #(d/input %1 [:i32 [%2]]) '[indices starts] '[k s])
+        x (d/input 'x [:f32 ['n]])]
+    (d/function [data others indices starts x]
+                (op/node :csr-dot {} [(elements data others) indices starts x]))))
+
+(deftest maps-of-the-elements-are-computed-in-the-product
+  (let [f (product-of (fn [data others] (d/mul (d/sqr data) (d/add 1.0 others))))
+        args (mapv d/tensor [(float-array [1 2 3]) (float-array [0 1 2]) (int-array [0 1 1])
+                             (int-array [0 1 3]) (float-array [1 10])])]
+    (is (= 1 (count (:kernels (d/program f)))))
+    (is (= [1.0 350.0] @(apply f args)))))
+
+(deftest programs-do-not-read-beyond-rows
+  (let [{:keys [kernels] :as program} (d/program (product-of d/add))
+        longer (walk/postwalk (fn [form] (if (and (vector? form) (= :- (first form))
+                                                  (vector? (second form)))
+                                           (second form)
+                                           form))
+                              kernels)]
+    (is (not= kernels longer))
+    (is (= "out-of-bounds"
+           (first (programs/refusal
+                   #(with-open [f (programs/compiled (assoc program :kernels longer))]
+                      (programs/call f (float-array [1 2]) (float-array [1 2]) (int-array [0 0])
+                                     (int-array [0 1 2]) (float-array [1])))))))))

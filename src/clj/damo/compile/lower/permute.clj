@@ -6,6 +6,7 @@
   :args [memory-key …] :scratch {key {:dtype :size}}}, as
   damo.compile.lower gives it."
   (:require [damo.compile.lower :as lower]
+            [damo.compile.lower.compressed :as compressed]
             [damo.compile.lower.fourier :as fourier]
             [damo.compile.lower.nests :as nests]
             [damo.compile.lower.sorting :as sorting]
@@ -155,12 +156,17 @@
   scratch]."
   {:nonzero nonzero, :bind-dim bind-dim, :searchsorted searchsorted
    :inverse-permutation inverse-permutation, :sort sorting/sort-body, :argsort sorting/argsort-body
-   :sort-and-argsort sorting/both-body, :dft fourier/dft-body})
+   :sort-and-argsort sorting/both-body, :dft fourier/dft-body
+   :csr-dot compressed/dot-body, :csr-tdot compressed/tdot-body
+   :sampled-dot compressed/sampled-body, :csr-rows compressed/rows-body
+   :csr-sum compressed/sum-body})
 
 (defn kernel
-  "The kernel of a unit of a node of kind :nest."
-  [{:keys [g] :as cx} {[id] :nodes}]
-  (let [cx (assoc (lower/writing cx) :unit {:level {}})
+  "The kernel of a node of kind :nest and of what its nest computes, the :level and :assigned axes
+  of a unit."
+  [{:keys [g] :as cx} unit id]
+  (let [cx (assoc (lower/writing cx) :unit (update unit :level #(or % {}))
+                  :paths {}, :stored #{}, :scratch {})
         op (graph/op-of (nth (:nodes g) id))
         [body scratch] ((bodies (:nest (op/entry op))) cx id)]
     (assoc (lower/finished cx (name op) body) :scratch scratch)))

@@ -57,7 +57,7 @@
         ;; Behind a nest of several results come its parts; before others what they compute.
         id (or (first (filter nest? nodes)) (peek nodes)), {:keys [dim max]} (counting id)]
     (if (nest? id)
-      [(cond-> (assoc (permute/kernel cx unit) :do :kernel)
+      [(cond-> (assoc (permute/kernel cx unit id) :do :kernel)
          dim (assoc :count {:dim dim, :max max, :from [:scratch [id :count]]
                             :note (note-of id)}))]
       (mapv #(assoc % :do :kernel) (nests/kernels cx unit)))))

@@ -23,6 +23,7 @@
       :scatter [(:value (indexing/in-nest (graph/attrs-at g id) args))]
       :patch [(last args)]
       :concat args
+      :nest (map #(nth args %) (:inlines (op/entry (graph/op-at g id))))
       nil)))
 
 (defn- along-rows?
@@ -36,6 +37,7 @@
          (case (kind g id)
            :scatter (< (+ (indexing/place axis) (reduce max (map rank indices))) (rank own))
            :patch (= 1 (peek step))
+           :nest false
            true))))
 
 (defn- written-over?

@@ -97,12 +97,18 @@
 
 ;; ## Rows
 
+(def ^:private bad-pattern
+  "What is wrong when a check of these ops fails."
+  (str "the starts of a sparse matrix go from 0 to the number of its stored elements and do not "
+       "fall, and each index is that of a column"))
+
 (op/register!
  {:name :csr-rows, :ns 'damo.ops.sparse.csr, :internal true
-  :kind :composite, :args '[?starts]
+  :kind :nest, :nest :csr-rows, :args '[?starts]
   :attrs {:nnz {:doc "how many elements are stored, a dim", :is :dim}}
   :doc "The row of each stored element, a vector of :i64 of :nnz elements; starts [m+1] are where
   the rows begin."
+  :failure bad-pattern
   :type (fn [{:keys [nnz]} [starts]]
           (check-pattern! starts starts)
           [:i64 [nnz]])
@@ -110,12 +116,12 @@
           (array/of :i64 [nnz] (mapcat (fn [row [from to]] (repeat (- to from) row)) (range)
                                        (partition 2 1 (array/values starts)))))
   ;; a row begins at each start; what lies behind the last element is cut off
-  :expand (fn [{{:keys [nnz]} :attrs, [[_ [n]]] :types}]
-            [:sub [:slice {:axis 0, :start 0, :stop nnz, :step 1}
-                   [:cumsum {:axis 0}
-                    [:inc-at {:axis 0} (typing/filled :i64 [(type/dim+ nnz 1)] 0) '?starts
-                     (typing/filled :i64 [n] 1)]]]
-             1])
+  :batch (fn [{{:keys [nnz]} :attrs, [[_ [n]]] :types}]
+           [:sub [:slice {:axis 0, :start 0, :stop nnz, :step 1}
+                  [:cumsum {:axis 0}
+                   [:inc-at {:axis 0} (typing/filled :i64 [(type/dim+ nnz 1)] 0) '?starts
+                    (typing/filled :i64 [n] 1)]]]
+            1])
   :no-gradient "rows are integers"
   :gen (fn [{:keys [size] :as ctx}]
          (let [{:keys [indices starts]} (random-pattern ctx size 3)]
@@ -132,7 +138,8 @@
   "A·x of a sparse matrix A [m n] in compressed rows and x, a vector [n] or a matrix [n k]: [m] or
   [m k]."
   {:internal true
-   :kind :composite, :args [?data ?indices ?starts ?x], :coerce [0 3]
+   :kind :nest, :nest :csr-dot, :inlines [0], :args [?data ?indices ?starts ?x], :coerce [0 3]
+   :failure bad-pattern
    :type (fn [_ [[dtype :as data] indices starts [_ [_ & more] :as x]]]
            (check-stored! data indices starts)
            (check-operand! nil nil x)
@@ -142,10 +149,10 @@
              (added dtype (into [(dec (first (:shape starts)))] (rest shape))
                     (for [[row column a] (triples data indices starts), k (lines x)]
                       [(into [row] k) (times a (array/at x (into [column] k)))]))))
-   :expand (fn [{[[dtype stored] _ starts [_ shape]] :types}]
-             [:inc-at {:axis 0} (typing/filled dtype (into [(rows-in starts)] (rest shape)) 0)
-              (row-of stored ?starts)
-              [:mul (behind ?data shape) [:take {:axis 0} ?x ?indices]]])
+   :batch (fn [{[[dtype stored] _ starts [_ shape]] :types}]
+              [:inc-at {:axis 0} (typing/filled dtype (into [(rows-in starts)] (rest shape)) 0)
+               (row-of stored ?starts)
+               [:mul (behind ?data shape) [:take {:axis 0} ?x ?indices]]])
    :linear-in #{0 3}, :no-gradient no-pattern
    :transpose (fn [{[_ _ _ [_ [n]]] :types}]
                 [[:sampled-dot ?indices ?starts ?g ?x] nil nil
@@ -163,8 +170,9 @@
   "Aᵀ·x of a sparse matrix A [m n] in compressed rows, of so many :columns, and x, a vector [m] or a
   matrix [m k]: [n] or [n k]."
   {:internal true
-   :kind :composite, :args [?data ?indices ?starts ?x], :coerce [0 3]
+   :kind :nest, :nest :csr-tdot, :inlines [0], :args [?data ?indices ?starts ?x], :coerce [0 3]
    :attrs {:columns {:doc "the number of columns n, a dim", :is :dim}}
+   :failure bad-pattern
    :type (fn [{:keys [columns]} [[dtype :as data] indices starts [_ [_ & more] :as x]]]
            (check-stored! data indices starts)
            (check-operand! "a row of the matrix meets each row of x" (rows-in starts) x)
@@ -175,9 +183,9 @@
              (added dtype (into [columns] (rest shape))
                     (for [[row column a] (triples data indices starts), k (lines x)]
                       [(into [column] k) (times a (array/at x (into [row] k)))]))))
-   :expand (fn [{{:keys [columns]} :attrs, [[dtype stored] _ _ [_ shape]] :types}]
-             [:inc-at {:axis 0} (typing/filled dtype (into [columns] (rest shape)) 0) ?indices
-              [:mul (behind ?data shape) [:take {:axis 0} ?x (row-of stored ?starts)]]])
+   :batch (fn [{{:keys [columns]} :attrs, [[dtype stored] _ _ [_ shape]] :types}]
+              [:inc-at {:axis 0} (typing/filled dtype (into [columns] (rest shape)) 0) ?indices
+               [:mul (behind ?data shape) [:take {:axis 0} ?x (row-of stored ?starts)]]])
    :linear-in #{0 3}, :no-gradient no-pattern
    :transpose (fn [_]
                 [[:sampled-dot ?indices ?starts ?x ?g] nil nil
@@ -197,7 +205,8 @@
   Σ_k x[row, k] · y[column, k], for x [m k] and y [n k], or vectors [m] and [n]: a vector [nnz], the
   elements of x·yᵀ there."
   {:internal true
-   :kind :composite, :args [?indices ?starts ?x ?y], :coerce [2 3]
+   :kind :nest, :nest :sampled-dot, :args [?indices ?starts ?x ?y], :coerce [2 3]
+   :failure bad-pattern
    :type (fn [_ [indices starts [dtype shape :as x] [_ other :as y]]]
            (check-pattern! indices starts)
            (typing/check-dtype :num dtype)
@@ -213,10 +222,10 @@
                          (reduce plus 0 (map (fn [k] (times (array/at x (into [row] k))
                                                             (array/at y (into [column] k))))
                                              (lines x)))))))
-   :expand (fn [{[[_ stored] _ [dtype shape]] :types}]
-             (let [products [:mul [:take {:axis 0} ?x (row-of stored ?starts)]
-                             [:take {:axis 0} ?y ?indices]]]
-               (if (= 1 (count shape)) products [:sum {:axis [1], :dtype dtype} products])))
+   :batch (fn [{[[_ stored] _ [dtype shape]] :types}]
+              (let [products [:mul [:take {:axis 0} ?x (row-of stored ?starts)]
+                              [:take {:axis 0} ?y ?indices]]]
+                (if (= 1 (count shape)) products [:sum {:axis [1], :dtype dtype} products])))
    :linear-in #{2 3}
    :no-gradient {0 {:disconnected "an index is an integer"}
                  1 {:disconnected "a start is an integer"}}
@@ -239,16 +248,17 @@
   "The sums of the rows of a sparse matrix [m n] in compressed rows, of its stored elements `data`:
   a vector [m]. Integers are summed in their dtype."
   {:internal true
-   :kind :composite, :args [?data ?starts]
+   :kind :nest, :nest :csr-sum, :inlines [0], :args [?data ?starts]
+   :failure bad-pattern
    :type (fn [_ [[dtype :as data] starts]]
            (check-stored! data (assoc data 0 :i64) starts)
            [dtype [(rows-in starts)]])
    :eval (fn [_ {:keys [dtype] :as data} starts]
            (added dtype [(dec (first (:shape starts)))]
                   (for [[row _ a] (triples data data starts)] [[row] a])))
-   :expand (fn [{[[dtype stored] starts] :types}]
-             [:inc-at {:axis 0} (typing/filled dtype [(rows-in starts)] 0) (row-of stored ?starts)
-              ?data])
+   :batch (fn [{[[dtype stored] starts] :types}]
+              [:inc-at {:axis 0} (typing/filled dtype [(rows-in starts)] 0) (row-of stored ?starts)
+               ?data])
    :linear-in #{0}, :no-gradient {1 {:disconnected "a start is an integer"}}
    :transpose (fn [{[[_ stored]] :types}] [[:take {:axis 0} ?g (row-of stored ?starts)] nil])
    :gen (fn [{:keys [size] :as ctx}]
