@@ -5,7 +5,8 @@
   (:require [damo.core]
             [damo.data.explain :as explain]
             [damo.face.spatial :as spatial]
-            [damo.op.home :as home]))
+            [damo.op.home :as home]
+            [damo.ops.conv.transposed :as transposed]))
 
 (set! *warn-on-reflection* true)
 
@@ -16,5 +17,6 @@
            `(def ~(with-meta (symbol (name f)) {:doc doc, :arglists `'~arglists})
               (explain/explained ~(keyword (name f)) ~f)))))
 
-(export spatial/local-response-norm spatial/spatial-batch-norm-train
+(export transposed/separable-conv2d
+        spatial/local-response-norm spatial/spatial-batch-norm-train
         spatial/spatial-batch-norm-test)

@@ -59,6 +59,7 @@
              :says "a vector of dims, integers, symbols or arithmetic on them"}
    :counts {:may-be counts?, :dims true
             :says "a dim or a vector of dims, integers of at least 0, symbols or arithmetic"}
+   :paddings {:dims true, :says "a word, a dim, or a vector of dims or pairs of dims"}
    :facts {:may-be #(and (vector? %) (few 1000 %) (every? told/fact? %)), :dims true
            :says "a vector of facts about dims, [:= a b] or [:<= a b]"}
    :counted {:says "the dim that is counted, a symbol"}

@@ -1,7 +1,10 @@
 (ns damo.ops.all
   "All families of ops: requiring this namespace fills the registry."
-  (:require [damo.ops.conv.neighbours]
+  (:require [damo.ops.conv.convolve]
+            [damo.ops.conv.correlate]
+            [damo.ops.conv.neighbours]
             [damo.ops.conv.pool]
+            [damo.ops.conv.transposed]
             [damo.ops.conv.windows]
             [damo.ops.fft.dft]
             [damo.ops.fold.argmax]
