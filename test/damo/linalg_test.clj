@@ -117,3 +117,14 @@
     (is (= :damo.op.linalg/bad-order (kind #(la/norm a :ord 5))))
     (is (= :damo.op.typing/bad-dtype (kind #(la/inv (d/input 'i [:i64 [2 2]])))))
     (is (= :damo.attribute/bad-value (kind #(la/qr a :mode :full))))))
+
+(deftest determinants
+  (let [a (d/input 'a [:f64 [2 2]]), gradient (d/function [a] (d/grad (la/det a) a))
+        rounded #(mapv (fn [x] (+ 0.0 (/ (Math/rint (* 1e9 x)) 1e9))) (d/->array %))]
+    (is (= [4.0 -3.0 -2.0 1.0] (rounded (gradient [[1.0 2.0] [3.0 4.0]]))))
+    (testing "of singular matrices they are the cofactors"
+      (is (= [4.0 -2.0 -2.0 1.0] (rounded (gradient [[1.0 2.0] [2.0 4.0]])))))
+    (let [f (d/function [a] (conj (la/slogdet a) (la/logdet a)))]
+      (is (= [0.0 ##-Inf ##-Inf] (mapv (comp first d/->array) (f [[1.0 2.0] [2.0 4.0]]))))
+      (is (= [-1.0 true] (let [[s _ l] (map (comp first d/->array) (f [[0.0 1.0] [1.0 0.0]]))]
+                           [s (NaN? l)]))))))

@@ -18,6 +18,7 @@
             [damo.ops.linear.product]
             [damo.ops.linear.tensordot]
             [damo.ops.linalg.build]
+            [damo.ops.linalg.det]
             [damo.ops.linalg.eig]
             [damo.ops.linalg.eigh]
             [damo.ops.linalg.equations]
