@@ -7,6 +7,9 @@
   (:require [damo.core]
             [damo.data.explain :as explain]
             [damo.face.draw.basic]
+            [damo.face.draw.continuous]
+            [damo.face.draw.discrete]
+            [damo.face.draw.gamma]
             [damo.face.draw.stream]))
 
 (set! *warn-on-reflection* true)
@@ -23,3 +26,11 @@
         key split split-array fold-in philox4x32 uniform normal integers bernoulli)
 
 (export damo.face.draw.stream stream seed!)
+
+(export damo.face.draw.continuous
+        exponential laplace gumbel truncated-normal multivariate-normal)
+
+(export damo.face.draw.gamma gamma beta dirichlet)
+
+(export damo.face.draw.discrete
+        poisson binomial multinomial categorical permutation choice dropout)

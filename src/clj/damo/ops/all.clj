@@ -59,6 +59,7 @@
             [damo.ops.nn.normalize]
             [damo.ops.nn.softmax]
             [damo.ops.random.draw]
+            [damo.ops.random.implicit]
             [damo.ops.random.key]
             [damo.ops.random.philox]
             [damo.ops.region.apply]

@@ -57,6 +57,40 @@
    :examples [[[:random-uniform {:shape [], :dtype :f64} [:mul 0 [:iota {:shape [2], :axis 0}]]]
                0.8805201978886142]]})
 
+(defop random-open
+  "Numbers in (0, 1], fine next to 0: the odd multiples of 2^-32 in :f32 and narrower floats,
+  rounded, the multiples of 2^-53 in :f64."
+  {:internal "r/exponential and others take logarithms of it"
+   :kind :composite, :args [?key], :attrs attributes, :type draw-type
+   :expand (fn [{{:keys [dtype] :as attrs} :attrs}]
+             (if (= dtype :f64)
+               [:mul [:add (nonnegative (word attrs 0) (word attrs 1)) 1] (power :f64 -53)]
+               (typing/as-dtype
+                dtype :f32
+                [:mul [:add (highest-bits :f32 31 (word attrs 0)) 0.5] (power :f32 -31)])))
+   :gen draw-gen
+   :examples [[[:gt [:random-open {:shape []} [:mul 0 [:iota {:shape [2], :axis 0}]]] 0] true]]})
+
+(defop random-log
+  "Logarithms of uniform numbers, without the sign: exponential variates, which are as fine next to
+  0 as they reach far."
+  {:internal "r/gumbel and r/categorical take logarithms of it"
+   :kind :composite, :args [?key], :attrs attributes, :type draw-type
+   :expand (fn [{{:keys [dtype] :as attrs} :attrs}]
+             (if (= dtype :f64)
+               [:neg [:log1p [:neg [:mul [:add (nonnegative (word attrs 0) (word attrs 1)) 0.5]
+                                    (power :f64 -53)]]]]
+               (let [half [:mul [:add [:cast {:dtype :f32}
+                                       [:cast {:dtype :i32}
+                                        [:bit-and (word attrs 0) 0x7fffffff]]] 0.5]
+                           (power :f32 -32)]]
+                 (typing/as-dtype
+                  dtype :f32
+                  [:neg [:where [:ge (word attrs 0) 0x80000000]
+                         [:log half] [:log1p [:neg half]]]]))))
+   :gen draw-gen
+   :examples [[[:gt [:random-log {:shape []} [:mul 0 [:iota {:shape [2], :axis 0}]]] 0] true]]})
+
 (defn- normal
   "Box and Muller's transform of u in (0, 1] and an angle in turns."
   [u angle]
