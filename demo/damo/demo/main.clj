@@ -22,11 +22,12 @@
                :doc "what to train, in let form"}]
    ["--predict" {:key :predict, :read (cli/path), :hint "FILE"
                  :doc "classify with this saved model, do not train"}]
-   ["--epochs" {:key :epochs, :read (cli/whole 1 10000), :hint "N", :default 10
-                :doc "passes over the training digits"}]
-   ["--batch" {:key :batch, :read (cli/whole 1 100000), :hint "N", :default 20
-               :doc "digits a step"}]
-   ["--rate" {:key :rate, :read (cli/positive), :hint "X", :default 0.1, :doc "learning rate"}]
+   ["--epochs" {:key :epochs, :read (cli/whole 1 10000), :hint "N"
+                :doc "passes over the training digits (default 10, or what the model says)"}]
+   ["--batch" {:key :batch, :read (cli/whole 1 100000), :hint "N"
+               :doc "digits a step (default 20, or what the model says)"}]
+   ["--rate" {:key :rate, :read (cli/positive), :hint "X"
+              :doc "learning rate (default 0.1, or what the model says)"}]
    ["--seed" {:key :seed, :read (cli/whole 0 1000000000), :hint "N", :default 1
               :doc "of first values and of the order of digits"}]
    ["--threads" {:key :threads, :read (cli/whole 1 1024), :hint "N"
@@ -83,12 +84,26 @@ Trains a network on handwritten digits, prints its accuracy and confusion table,
   (train/predictions predict (train/fill! (train/tensors test) test
                                           (train/in-order (:count test)))))
 
-(defn- train-and-show! [{:keys [out model rate seed] :as opts}]
+(def ^:private plain-training {:epochs 10, :batch 20, :rate 0.1, :momentum 0, :decay 1, :shift 0})
+
+(defn- falling
+  "The rate of training as a 0-d state and what sets it before an epoch: :decay times that of the
+  epoch before."
+  [{:keys [rate decay]}]
+  (let [state (d/shared 'rate (d/tensor rate :f32))]
+    [state (fn [epoch]
+             (d/set-value! state (* (double rate) (Math/pow decay (dec (long epoch))))))]))
+
+(defn- train-and-show! [{:keys [out seed] :as given}]
   (let [folder (cli/folder! out)
-        built (model/build (model/read-model model) seed)
+        form (model/read-model (:model given))
+        {:keys [rate momentum decay] :as opts} (merge plain-training (:train form) given)
+        built (model/build form seed)
         {:keys [train test] :as data} (data-sets opts)
         _ (check-size train (:inputs built))
-        functions (model/functions built rate)
+        [rate before!] (if (= 1 decay) [rate nil] (falling opts))
+        functions (model/functions built rate momentum)
+        opts (assoc opts :before! before!)
         _ (println "training on" (str (amount train) ", testing on " (amount test)))
         start (System/nanoTime)
         history (train/train! functions data opts (progress/reporter (progress/terminal?)))

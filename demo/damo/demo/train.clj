@@ -22,23 +22,40 @@
    :y (Tensor/uninitialized (DType/of "i64") (long-array [count]))})
 
 (defn- write-pixels!
-  "Writes one example: pixels of `from` on to numbers of x from `to` on, `width` of them."
-  [^MemorySegment x ^bytes pixels from to width]
-  (let [from (long from), to (long to)]
-    (dotimes [i (long width)]
-      (let [ink (bit-and 0xff (aget pixels (+ from i)))]
-        (.setAtIndex x f32 (+ to i) (float (/ ink 255.0)))))))
+  "Writes one example: pixels of `from` on to numbers of x from `to` on, moved down by dy and right
+  by dx; what comes in is paper."
+  [^MemorySegment x ^bytes pixels [rows cols] from to [dy dx]]
+  (let [rows (long rows), cols (long cols), from (long from), to (long to)
+        dy (long dy), dx (long dx)]
+    (dotimes [r rows]
+      (dotimes [c cols]
+        (let [y (- r dy), x-at (- c dx)
+              ink (if (and (< -1 y rows) (< -1 x-at cols))
+                    (bit-and 0xff (aget pixels (+ from (* y cols) x-at)))
+                    0)]
+          (.setAtIndex x f32 (+ to (* r cols) c) (float (/ ink 255.0))))))))
+
+(defn- shifts
+  "A function that gives moves [dy dx] of at most that many pixels either way, which the seed
+  decides."
+  [most seed]
+  (let [random (SplittableRandom. (long seed)), span (inc (* 2 (long most)))]
+    (fn [] (if (= 1 span)
+             [0 0]
+             [(- (.nextInt random span) (long most)) (- (.nextInt random span) (long most))]))))
 
 (defn fill!
   "Writes the examples of a data set into its tensors, in that order of indices: pixels as numbers
-  from 0 to 1. Returns the tensors."
-  [{:keys [^Tensor x ^Tensor y] :as tensors} {:keys [pixels ^bytes labels rows cols]} ^ints order]
-  (let [images (.segment x), classes (.segment y), width (* (long rows) (long cols))]
-    (dotimes [i (alength order)]
-      (let [from (aget order i)]
-        (write-pixels! images pixels (* from width) (* i width) width)
-        (.setAtIndex classes i64 i (long (aget labels from)))))
-    tensors))
+  from 0 to 1, each image moved by (shift). Returns the tensors."
+  ([tensors set order] (fill! tensors set order (constantly [0 0])))
+  ([{:keys [^Tensor x ^Tensor y] :as tensors} {:keys [pixels ^bytes labels rows cols]} ^ints order
+    shift]
+   (let [images (.segment x), classes (.segment y), width (* (long rows) (long cols))]
+     (dotimes [i (alength order)]
+       (let [from (aget order i)]
+         (write-pixels! images pixels [rows cols] (* from width) (* i width) (shift))
+         (.setAtIndex classes i64 i (long (aget labels from)))))
+     tensors)))
 
 (defn in-order
   "The indices 0 to n-1 as they are."
@@ -87,15 +104,18 @@
 
 (defn train!
   "Trains on a data set for :epochs of batches of :batch, in an order that :seed and the epoch
-  decide, and tests on another after each epoch. `report!` is told of every step, see
-  damo.demo.progress/line. Returns [{:epoch :loss :rate examples/s :accuracy} …]."
-  [{:keys [step predict]} {:keys [train test]} {:keys [epochs batch seed]} report!]
+  decide, with images moved by up to :shift pixels, and tests on another after each epoch. (before!
+  epoch) is called before each, `report!` is told of every step, see damo.demo.progress/line.
+  Returns [{:epoch :loss :rate examples/s :accuracy} …]."
+  [{:keys [step predict]} {:keys [train test]} {:keys [epochs batch seed shift before!]} report!]
   (let [training (tensors train)
         testing (fill! (tensors test) test (in-order (:count test)))]
     (vec (for [epoch (range 1 (inc epochs))]
-           (let [order (shuffled (:count train) (+ (* 1000 seed) epoch))
+           (let [seed (+ (* 1000 (long seed)) (long epoch)), order (shuffled (:count train) seed)
                  tell! #(report! (merge % {:epoch epoch, :epochs epochs}))
-                 result (run-epoch! step (fill! training train order) batch tell!)
+                 _ (when before! (before! epoch))
+                 filled (fill! training train order (shifts (or shift 0) seed))
+                 result (run-epoch! step filled batch tell!)
                  table (report/confusion (:labels test) (predictions predict testing))
                  result (assoc result :epoch epoch, :accuracy (report/accuracy table))]
              (tell! (merge result {:done (:count train), :total (:count train)}))
