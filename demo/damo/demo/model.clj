@@ -123,7 +123,7 @@
   "The updates of a step of gradient descent, with momentum (Polyak 1964) where that is not 0."
   [params grads rate momentum]
   (into {}
-        (mapcat (fn [p g]
+        (mapcat (fn [[p g]]
                   (let [down (d/mul rate g)]
                     (if (zero? momentum)
                       [[p (d/sub p down)]]
