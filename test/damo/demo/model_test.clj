@@ -31,6 +31,15 @@
     (is (= [[500] [10] [784 500] [500 10]] (map d/shape params)))
     (is (= '[:f32 [n 10]] (d/type-of scores)))))
 
+(deftest the-network-of-kernels-is-what-its-file-says
+  (let [{:keys [train] :as form} (model/read-model "examples/lenet.edn")
+        {:keys [inputs params scores]} (model/build form 1)]
+    (is (= 784 inputs))
+    (is (= [[500] [10] [20 1 1] [50 1 1] [20 1 5 5] [50 20 5 5] [800 500] [500 10]]
+           (map d/shape params)))
+    (is (= '[:f32 [n 10]] (d/type-of scores)))
+    (is (= 2 (:shift train)))))
+
 (deftest bad-models-are-refused
   (doseq [[what form message]
           [["no EDN" "{:inputs" #"EDN"]
@@ -48,7 +57,10 @@
            ["unknown op" (assoc small :let '[h [:tanhh x]]) #"tanhh"]
            ["shapes that do not fit" (assoc small :let '[h [:dot w1 x]]) #"dot|matmul"]
            ["an unknown name" (assoc small :let '[h [:tanh q]]) #"nothing is called q"]
-           ["an unknown key" (assoc small :leet []) #":leet"]]]
+           ["an unknown key" (assoc small :leet []) #":leet"]
+           ["a rate of 0" (assoc small :train {:rate 0}) #":train :rate: expected a number above 0"]
+           ["no such training" (assoc small :train {:rates 1}) #":train: there is no :rates"]
+           ["no training" (assoc small :train 3) #":train: expected a map"]]]
     (testing what
       (is (thrown-with-msg? Exception message (model/build (read-form form) 1))))))
 
@@ -75,6 +87,24 @@
         {:keys [x y]} (train/fill! (train/tensors set) set (int-array [1 0]))]
     (is (= (map float [0.2 0.4 0.0 1.0]) (seq (d/->array x))))
     (is (= [8 7] @y))))
+
+(deftest images-are-moved-and-paper-comes-in
+  (let [set {:count 1, :rows 2, :cols 2
+             :pixels (byte-array [-1 51 102 -1]), :labels (byte-array 1)}
+        moved (fn [shift] (map #(/ (Math/rint (* 5 (double %))) 5)
+                               (d/->array (:x (train/fill! (train/tensors set) set (int-array [0])
+                                                           (constantly shift))))))]
+    (is (= [1.0 0.2 0.4 1.0] (moved [0 0])))
+    (is (= [0.0 0.0 1.0 0.2] (moved [1 0])))
+    (is (= [0.2 0.0 1.0 0.0] (moved [0 -1])))))
+
+(deftest momentum-keeps-moving
+  (let [{:keys [params] :as built} (model/build (read-form small) 1)
+        {:keys [step]} (model/functions built 0.1 0.9)
+        x (d/zeros [2 784] :f32), w #(d/->array (d/value (first params)))
+        before (vec (w)), _ (step x [1 2]), one (vec (w)), _ (step x [1 2]), two (vec (w))]
+    (is (not= before one))
+    (is (< (abs (- (first before) (first one))) (abs (- (first one) (first two)))))))
 
 (defn- trained [epochs]
   (let [data (idx/split (digits/draw-set {:name "drawn", :count 1000, :seed 1}))
