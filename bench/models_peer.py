@@ -83,6 +83,15 @@ if LIBRARY == "jax":
         return jnp.mean(jax.nn.logsumexp(x, 1) - jnp.take_along_axis(x, y[:, None], 1)[:, 0])
     softmax, tanh = jax.nn.softmax, jnp.tanh
 
+    def convolved(x, w):
+        return jax.lax.conv_general_dilated(x, w, (1, 1), "VALID", dimension_numbers=("NCHW", "OIHW", "NCHW"))
+
+    def pooled(x):
+        return jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 1, 2, 2), (1, 1, 2, 2), "VALID")
+
+    def relu(x):
+        return jnp.maximum(x, 0)
+
     def gelu(x):
         return jax.nn.gelu(x, approximate=False)
 else:
@@ -97,7 +106,10 @@ else:
 
     def softmax(x):
         return torch.softmax(x, -1)
-    tanh, gelu, cross_entropy = torch.tanh, F.gelu, F.cross_entropy
+    tanh, gelu, cross_entropy, relu, convolved = torch.tanh, F.gelu, F.cross_entropy, F.relu, F.conv2d
+
+    def pooled(x):
+        return F.max_pool2d(x, 2)
 
 
 def attention(p, k, batch, x):
@@ -145,8 +157,20 @@ def perceptron():
     return [uniform(40, (1024, 784), 1.0), labels], dense_parameters("0", 784, 500) + dense_parameters("1", 500, 10), loss
 
 
+def lenet():
+    def loss(p, x, y):
+        h = x.reshape(20, 1, 28, 28)
+        for n in "01":
+            h = relu(pooled(convolved(h, p["k" + n]) + p["c" + n]))
+        return cross_entropy(dense(p, "3", relu(dense(p, "2", h.reshape(20, 800)))), y)
+    labels = (h32(2, np.arange(20, dtype=np.uint64)) % 10).astype(np.int64)
+    kernels = [("k0", (20, 1, 5, 5), "weights"), ("c0", (20, 1, 1), "zeros"),
+               ("k1", (50, 20, 5, 5), "weights"), ("c1", (50, 1, 1), "zeros")]
+    return [uniform(40, (20, 784), 1.0), labels], kernels + dense_parameters("2", 800, 500) + dense_parameters("3", 500, 10), loss
+
+
 MODELS = {"attention": attention_layer, "block": lambda: blocks(1), "blocks-12": lambda: blocks(12),
-          "autoencoder": autoencoder, "mlp-1024": perceptron}
+          "autoencoder": autoencoder, "mlp-1024": perceptron, "lenet": lenet}
 
 # ---- steps
 

@@ -40,8 +40,9 @@
 (def ^:private intro
   "usage: bin/damo bench models [OPTION...]
 Times a training step (forward, backward, gradient descent) of an attention layer on one sequence,
-a transformer block, twelve blocks, an autoencoder and a wide perceptron, beside JAX and PyTorch,
-whose losses must be Damo's. In brackets: Damo's speed over the program's, median and range.")
+a transformer block, twelve blocks, an autoencoder, a wide perceptron and LeNet, beside JAX and
+PyTorch, whose losses must be Damo's. In brackets: Damo's speed over the program's, median and
+range.")
 
 (defn damo
   "{:time (fn [seconds] ns a step), :loss} of Damo's step of a model, warm."

@@ -1,11 +1,13 @@
 (ns damo.bench.models.nets
   "The models of `bin/damo bench models`, written as a user would: a transformer block, twelve of
-  them, an attention layer on one sequence, an autoencoder, a wide perceptron. A model is {:inputs
-  [[name shape] …], :parameters [[name shape kind] …], :loss (fn [parameters inputs] expression),
+  them, an attention layer on one sequence, an autoencoder, a wide perceptron, LeNet. A model is
+  {:inputs [[name shape] …], :parameters [[name shape kind] …], :loss (fn [parameters inputs]
+  expression),
   :flops}; bench/models_peer.py has the same. (training-step \"autoencoder\") compiles one."
   (:require [damo.bench.step :as step]
             [damo.bench.task :as task]
-            [damo.core :as d]))
+            [damo.core :as d]
+            [damo.nn :as nn]))
 
 (set! *warn-on-reflection* true)
 
@@ -104,18 +106,33 @@
            (d/mean (d/cross-entropy (dense p 1 (d/tanh (dense p 0 x))) y)))
    :flops (dense-flops 1024 [784 500 10])})
 
+(def ^:private lenet
+  "The network of examples/lenet.edn, batches of 20."
+  {:inputs [["x" [20 784]] ["y" [20]]]
+   :parameters (concat [["k0" [20 1 5 5] :weights] ["c0" [20 1 1] :zeros]
+                        ["k1" [50 20 5 5] :weights] ["c1" [50 1 1] :zeros]]
+                       (dense-parameters 2 800 500) (dense-parameters 3 500 10))
+   :loss (fn [p {:strs [x y]}]
+           (let [layer (fn [x k] (d/relu (nn/max-pool2d (d/add (nn/conv2d x (p (str "k" k)))
+                                                               (p (str "c" k)))
+                                                        :window 2)))
+                 images (reduce layer (d/reshape x :shape [20 1 28 28]) [0 1])
+                 hidden (d/relu (dense p 2 (d/reshape images :shape [20 800])))]
+             (d/mean (d/cross-entropy (dense p 3 hidden) y))))
+   :flops (* 2 20 (+ (* 2 20 25 576) (* 3 (+ (* 50 20 25 64) (* 800 500) (* 500 10)))))})
+
 (def models
   "All models, by name."
   {"attention" attention-layer, "block" (blocks 1), "blocks-12" (blocks 12)
-   "autoencoder" autoencoder, "mlp-1024" perceptron})
+   "autoencoder" autoencoder, "mlp-1024" perceptron, "lenet" lenet})
 
 (def names "The names of the models, in the order of the table."
-  ["attention" "block" "blocks-12" "autoencoder" "mlp-1024"])
+  ["attention" "block" "blocks-12" "autoencoder" "mlp-1024" "lenet"])
 
 (def expected-losses
   "The mean loss of the first five steps, as JAX has it in float32."
   {"attention" 0.335719, "block" 0.371232, "blocks-12" 0.8602714, "autoencoder" 0.3360559
-   "mlp-1024" 2.313649})
+   "mlp-1024" 2.313649, "lenet" 2.235584})
 
 (defn work
   "{:bytes :flops :memory} of a step of a model: its products; every parameter read and written

@@ -23,7 +23,7 @@
   (is (= (* 12 (:flops (nets/work "block"))) (:flops (nets/work "blocks-12")))))
 
 (deftest losses-are-those-of-the-other-programs
-  (doseq [model ["attention" "autoencoder" "mlp-1024"]]
+  (doseq [model ["attention" "autoencoder" "mlp-1024" "lenet"]]
     (testing model
       (is (task/near? (nets/expected-losses model) (:loss (main/damo model)))))))
 
