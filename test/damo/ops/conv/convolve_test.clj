@@ -148,3 +148,30 @@
                        [#"nothing is left" #(nn/conv-transpose2d (ones 1 2 1 1) (ones 2 2 2 2)
                                                                  :padding 2)]]]
     (is (thrown-with-msg? ExceptionInfo message (f)))))
+
+;; ## Loops, branches, threads
+
+(deftest loops-and-branches-convolve
+  (let [r (Random. 10), x (d/input 'x [:f64 [3 2 2 4 5]]), w (d/input 'w [:f64 [2 2 3 2]])
+        conv #(nn/conv2d % w :padding :same :strides [2 1])
+        in-loop (:y (d/scan {:sequences {:k x}} (fn [{:keys [k]}] {:y (conv k)})))
+        at-once (conv (d/reshape x :shape [6 2 4 5]))
+        whole (d/reshape x :shape [6 2 4 5])
+        in-branch (d/ifelse (d/gt (d/sum w) 0) (conv whole) (d/neg (conv whole)))
+        with-grads (fn [y] (into [y] (d/grad (d/sum (d/sqr y)) [x w])))
+        f (d/function [x w] (into [] (mapcat with-grads) [in-loop at-once in-branch]))
+        ws (random-array r [2 2 3 2]), xs (random-array r [3 2 2 4 5])
+        [looped whole branched] (partition 3 (mapv values (f xs ws)))
+        sign (if (pos? (double (reduce + (flatten ws)))) 1 -1)]
+    (is (every? true? (map near? looped whole)))
+    (is (every? true? (map near? (update (vec branched) 0 (partial mapv #(* sign %))) whole)))))
+
+(deftest two-threads-give-the-bits-of-one
+  (let [r (Random. 11), x (d/input 'x [:f32 [4 3 20 20]]), w (d/input 'w [:f32 [5 3 3 3]])
+        y (nn/conv2d x w :padding :same)
+        run (fn [threads xs ws]
+              (mapv values ((d/function [x w] (into [y] (d/grad (d/sum (d/sqr y)) [x w]))
+                                        {:threads threads})
+                            xs ws)))
+        xs (random-array r [4 3 20 20]), ws (random-array r [5 3 3 3])]
+    (is (= (run 1 xs ws) (run 2 xs ws)))))

@@ -170,8 +170,8 @@
   {:kind :composite, :args [?x ?w], :coerce [0 1], :attrs (attributes [:ncw :nwc])
    :normalize (normal 1), :type (conv-type 1), :expand (conv-expansion 1)
    :gen (gens/on-shapes
-         (fn [n] [[{} [2 3 (+ 3 n)] [2 3 3]] [{:padding :full, :flip true} [1 1 (inc n)] [2 1 2]]
-                  [{:padding :same, :strides 2, :layout :nwc} [n 5 2] [2 2 3]]]))
+         (fn [n] [[{} [2 1 (+ 3 n)] [2 1 3]] [{:padding :full, :flip true} [1 1 (inc n)] [1 1 2]]
+                  [{:padding :same, :strides 2, :layout :nwc} [n 3 2] [1 2 2]]]))
    :examples [[[:conv1d [:reshape {:shape [1 1 3]} [:iota {:shape [3]}]]
                 [:ones {:shape [1 1 2], :dtype :i64}]]
                [[[1 3]]]]]})
@@ -185,11 +185,11 @@
   {:kind :composite, :args [?x ?w], :coerce [0 1], :attrs (attributes [:nchw :nhwc])
    :normalize (normal 2), :type (conv-type 2), :expand (conv-expansion 2)
    :gen (gens/on-shapes
-         (fn [n] [[{} [2 3 (+ 3 n) 4] [2 3 3 2]]
-                  [{:padding :same, :strides [2 1], :flip true} [1 2 5 (inc n)] [3 2 3 2]]
-                  [{:padding [[1 0] 2], :groups 2, :dilation [2 1]} [n 2 3 4] [4 1 2 2]]
-                  [{:padding :half, :layout :nhwc} [2 3 (inc n) 2] [2 2 3 3]]
-                  [{:padding :full, :strides 2} [1 1 (inc n) 3] [1 1 2 3]]]))
+         (fn [n] [[{} [2 1 (+ 3 n) 2] [2 1 3 2]]
+                  [{:padding :same, :strides [2 1], :flip true} [1 1 3 (inc n)] [2 1 2 2]]
+                  [{:padding [[1 0] 1], :groups 2, :dilation [2 1]} [n 2 2 1] [2 1 2 2]]
+                  [{:padding :half, :layout :nhwc} [1 2 (inc n) 2] [1 2 3 1]]
+                  [{:padding :full, :strides 2} [1 1 (inc n) 2] [1 1 2 2]]]))
    :examples [[[:conv2d [:reshape {:shape [1 1 2 2]} [:iota {:shape [4]}]]
                 [:ones {:shape [1 1 2 2], :dtype :i64}]]
                [[[[6]]]]]]})
@@ -199,8 +199,8 @@
   {:kind :composite, :args [?x ?w], :coerce [0 1], :attrs (attributes [:ncdhw :ndhwc])
    :normalize (normal 3), :type (conv-type 3), :expand (conv-expansion 3)
    :gen (gens/on-shapes
-         (fn [n] [[{} [1 2 2 3 (+ 2 n)] [2 2 2 2 2]]
-                  [{:padding 1, :strides [1 2 1]} [n 1 2 3 2] [1 1 2 3 2]]]))
+         (fn [n] [[{} [1 1 2 2 (+ 2 n)] [1 1 2 1 2]]
+                  [{:padding 1, :strides [2 1 2]} [n 1 1 2 1] [1 1 2 3 1]]]))
    :examples [[[:conv3d [:reshape {:shape [1 1 1 2 2]} [:iota {:shape [4]}]]
                 [:ones {:shape [1 1 1 2 2], :dtype :i64}]]
                [[[[[6]]]]]]]})
