@@ -43,6 +43,7 @@
                :attrs (assoc name-and-type :stream
                              {:default nil, :is :flag
                               :doc "true: functions that draw random numbers from it move it on"})
+               :normalize (fn [attrs _] (if (:stream attrs) attrs (dissoc attrs :stream)))
                :doc "The value of a shared variable, state that lives between calls."})
 
 (op/register! {:name :param, :kind :leaf, :args [], :type declared-type
