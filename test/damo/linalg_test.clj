@@ -128,3 +128,39 @@
       (is (= [0.0 ##-Inf ##-Inf] (mapv (comp first d/->array) (f [[1.0 2.0] [2.0 4.0]]))))
       (is (= [-1.0 true] (let [[s _ l] (map (comp first d/->array) (f [[0.0 1.0] [1.0 0.0]]))]
                            [s (NaN? l)]))))))
+
+(deftest rules-find-structure
+  (let [a (d/input 'a [:f64 [3 3]]), b (d/input 'b [:f64 [3 2]]), v (d/input 'v [:f64 [3]])
+        m [[4.0 1.0 0.5] [1.0 5.0 2.0] [0.5 2.0 6.0]], r [[1.0 2.0] [3.0 4.0] [5.0 6.0]]
+        ignoring {:on-unused-input :ignore}
+        ops (fn [e] (let [text (with-out-str (d/explain (d/function [a b v] e ignoring)))]
+                      (set (map keyword (re-seq #"[a-z-]+" text)))))
+        plain {:mode {:mode :fast-run, :exclude #{:inv-times :inv-dot :times-inv :inv-inv :log-det
+                                                  :log-abs-det :logdet-of-factor
+                                                  :solve-of-factor}}}]
+    (doseq [[rule e] {:inv-dot (d/dot (la/inv a) b), :inv-times (d/matmul (la/inv a) v)
+                      :times-inv (d/matmul v (la/inv a)), :log-det (d/log (la/det a))
+                      :inv-inv (la/inv (la/inv a :on-failure :nan) :on-failure :nan)
+                      :log-abs-det (d/log (d/abs (la/det a)))
+                      :logdet-of-factor (la/logdet (la/cholesky a))
+                      :solve-of-factor (la/solve (la/cholesky a) b)}
+            :let [value #(d/->array ((d/function [a b v] %1 (merge ignoring %2)) m r [1.0 2.0 3.0]))]]
+      (testing (str rule)
+        (is (contains? (ops e) rule))
+        (doseq [e [e (d/grad (d/sum (d/sqr e)) a)]]
+          (is (every? #(< (abs (double %)) 1e-9)
+                      (map - (value e {}) (value e plain)))))))))
+
+(deftest factors-by-elimination
+  (let [a (matrix 3 40 40), b (matrix 4 40 3), [p l u] (la/lu a)]
+    (is (near? 1e-12 a (d/dot p (d/dot l u))))
+    (is (near? 1e-10 b (d/dot a (la/lu-solve (la/lu-factor a) b))))
+    (is (near? 1e-10 b (d/dot (tr a) (la/lu-solve (la/lu-factor a) b :transpose true)))))
+  (let [a (d/input 'a [:f64 ['k 2 2]]), batch [[[0.0 2.0] [4.0 1.0]] [[3.0 1.0] [1.0 2.0]]]
+        value #(vec (d/->array ((d/function [a] %) batch)))
+        off (fn [x y] (reduce max (map (fn [x y] (abs (- (double x) (double y)))) x y)))]
+    (doseq [b [[1.0 2.0] [[1.0] [2.0]]]
+            :let [x (la/lu-solve (la/lu-factor a) b), y (la/solve a b)
+                  slope #(d/grad (d/sum (d/sqr %)) a)]]
+      (is (> 1e-14 (double (off (value x) (value y)))))
+      (is (> 1e-13 (double (off (value (slope x)) (value (slope y)))))))))

@@ -8,6 +8,7 @@
             [damo.ops.all]
             [damo.ops.linalg.build :as build]
             [damo.ops.linalg.eig :as eig]
+            [damo.ops.linalg.lu :as lu]
             [damo.ops.linalg.norm :as norm]))
 
 (set! *warn-on-reflection* true)
@@ -20,3 +21,6 @@
   build/call-toeplitz)
 
 (def ^{:arglists '([a & attributes]), :doc (:doc (meta #'norm/call-norm))} norm norm/call-norm)
+
+(def ^{:arglists '([factors b & attributes]), :doc (:doc (meta #'lu/call-lu-solve))} lu-solve
+  lu/call-lu-solve)

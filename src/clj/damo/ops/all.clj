@@ -24,6 +24,7 @@
             [damo.ops.linalg.equations]
             [damo.ops.linalg.expm]
             [damo.ops.linalg.least]
+            [damo.ops.linalg.lu]
             [damo.ops.linalg.norm]
             [damo.ops.linalg.qr]
             [damo.ops.linalg.routines]

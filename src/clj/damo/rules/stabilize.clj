@@ -9,6 +9,7 @@
             [damo.rule.layers :as layers]
             [damo.rules.aligned :as aligned]
             [damo.rules.canonicalize :as canonicalize]
+            [damo.rules.linalg :as linalg]
             [damo.rules.parts :as parts]
             [damo.rules.tails :as tails]))
 
@@ -278,4 +279,4 @@
               [canonicalize/rules
                (rule/union :stabilize ""
                            (concat [parts/rules logarithms complements sigmoids softmaxes]
-                                   tails/families [masks]))]))
+                                   tails/families linalg/families [masks]))]))

@@ -107,8 +107,7 @@
 
 (def ^:private matrices
   (forms/of-matrices forms/random-matrices
-                     (fn [n] (let [n (min 4 n)]
-                               [[{} [n n]] [{} [2 n n]] [{} [3 3]] [{} [n 2 2]] [{} [2 1 n n]]]))))
+                     (fn [n] (let [n (min 2 n)] [[{} [n n]] [{} [2 n n]]]))))
 
 (defop expm-frechet
   "The derivative of exp a along e, for square matrices a and e: the upper right block of the
@@ -128,7 +127,7 @@
                (forms/last-columns rank n (if (integer? n) (* 2 n) [:* 2 n])
                                    (forms/first-rows rank n [:expm all]))))
    :gen (forms/beside (fn [ctx dtype shape _] (forms/random-matrices ctx dtype shape))
-                      (fn [n] (let [n (min 3 n)] [[{} [n n] [n n]] [{} [2 n n] [2 n n]]])))
+                      (fn [n] (let [n (min 2 n)] [[{} [n n] [n n]] [{} [2 n n] [2 n n]]])))
    :examples [[[:expm-frechet [:zeros {:shape [1 1]}] [:ones {:shape [1 1]}]] [[1.0]]]]})
 
 (defop expm

@@ -12,6 +12,7 @@
             [damo.matrix.singular :as singular]
             [damo.matrix.symmetric :as symmetric]
             [damo.op :as op :refer [defop]]
+            [damo.op.typing :as typing]
             [damo.ops.linalg.forms :as forms]))
 
 (set! *warn-on-reflection* true)
@@ -166,12 +167,26 @@
                            (fn [n] [[{} [n n]] [{} [2 n 3]] [{} [2 n]] [{} [n 3]]]))
    :examples [[[:part {:at 0} [:lapack-gelqf [:ones {:shape [1 1]}]]] [[1.0]]]]})
 
+(defn- check-reflections
+  "Fails unless matrices of that type have at least as many rows as columns, and reflections, whose
+  factors have the shape `tau`, for no more than these, as far as their dims are known."
+  [type tau]
+  (let [[lead m n] (check type), k (peek tau)
+        known (fn [x y] (and (integer? x) (integer? y) (< (long x) (long y))))]
+    (when (or (known m n) (nil? k) (known n k))
+      (fail! :damo.op.linalg/bad-reflections
+             (str "takes matrices with at least as many rows as columns and columns as "
+                  "reflections; their shape is " (pr-str (second type)) ", that of the factors "
+                  (pr-str tau))
+             {:shape (second type), :factors tau}))
+    (typing/unify-shapes "factors are like the matrices" lead (pop tau))))
+
 (defop lapack-orglq
   "[q] of the reflections below the diagonal of matrices [… m n], m ≥ n, whose factors are tau […
   k], k ≤ n: the first n columns of their product."
   {:kind :routine, :batch {}, :args [?packed ?tau], :attrs {}
    :internal "la/qr"
-   :type (fn [_ [type]] (check type) (tuple/of [type]))
+   :type (fn [_ [type [_ tau]]] (check-reflections type tau) (tuple/of [type]))
    :eval (fn [_ {:keys [shape] :as x} tau]
            (let [[m n] (take-last 2 shape), k (peek (:shape tau))]
              [(base/assembled (:dtype x) (drop-last 2 shape) [m n]
