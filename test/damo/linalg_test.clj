@@ -144,7 +144,8 @@
                       :log-abs-det (d/log (d/abs (la/det a)))
                       :logdet-of-factor (la/logdet (la/cholesky a))
                       :solve-of-factor (la/solve (la/cholesky a) b)}
-            :let [value #(d/->array ((d/function [a b v] %1 (merge ignoring %2)) m r [1.0 2.0 3.0]))]]
+            :let [value #(d/->array ((d/function [a b v] %1 (merge ignoring %2))
+                                     m r [1.0 2.0 3.0]))]]
       (testing (str rule)
         (is (contains? (ops e) rule))
         (doseq [e [e (d/grad (d/sum (d/sqr e)) a)]]

@@ -113,7 +113,7 @@
   {:kind :composite, :args [?a], :matrices #{0}, :attrs {}, :internal "la/lu and la/lu-factor"
    :type (fn [_ [[_ shape :as type]]] (forms/check-square type) [:i64 (pop shape)])
    :eval (fn [_ x] (array/cast :i64 (first (each-matrix (fn [a n] [(second (factored a n))])
-                                                         [1] x))))
+                                                        [1] x))))
    :expand places-template, :batch {}, :lop [0], :rop 0, :gen matrices
    :examples [[[:lu-places [:eye {:n 2}]] [0 1]]]})
 
@@ -163,7 +163,8 @@
   vector [n]; batches broadcast. With :transpose true the transposes of a. A singular matrix gives
   infinities and NaN. Any integers may be `places`; what are no places of rows adds nothing."
   [[packed places] b & {:keys [transpose]}]
-  (let [packed (expr/lift packed), b (expr/lift b), [dtype shape] (expr/type-of packed), n (peek shape)
+  (let [packed (expr/lift packed), b (expr/lift b), [dtype shape] (expr/type-of packed),
+        n (peek shape)
         rank (count shape), vector? (= 1 (count (expr/shape-of b)))
         eq (op/node :eq {} [(op/node :expand-dims {:axis [(dec rank)]} [places])
                             (op/node :iota {:shape [n], :axis 0} [])])
