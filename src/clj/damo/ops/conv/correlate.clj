@@ -232,8 +232,34 @@
         [:reshape {:shape [n groups sums (type/size ms)]}
          [:transpose {:axes (vec (concat [0 1 2] k-axes m-axes))} cols]]]])))
 
+(defn- by-channels?
+  "Has each group one channel and one kernel, of few elements? As products they would have one row."
+  [{:keys [groups]} [o c & ks]]
+  (and (= 1 c) (= o groups) (< 1 groups) (every? integer? ks) (<= (apply * ks) 32)))
+
+(defn- by-shifts
+  "The template of a correlation of each channel by itself: a sum over the elements of the kernel,
+  each times the images from that element on."
+  [{:keys [strides dilation]} dtype [n channels] w axes]
+  (let [d (count axes)
+        whole (framed dtype [n channels] axes)
+        shifted (fn [p]
+                  (reduce (fn [t [i q {:keys [m]} s dil]]
+                            [:slice {:axis (+ 2 i), :start (* dil q), :step s
+                                     :stop (type/dim+ (* dil q) (windows/span m s))} t])
+                          whole (map vector (range) p axes strides dilation)))
+        weight (fn [p]
+                 [:reshape {:shape (into [channels] (repeat d 1))}
+                  (reduce (fn [t [i q]] [:slice {:axis (+ 2 i), :start q, :stop (inc q)} t]) '?w
+                          (map vector (range) p))])]
+    (reduce (fn [a b] [:add a b])
+            (map (fn [p] [:mul (shifted p) (weight p)]) (array/indices (vec (drop 2 w)))))))
+
 (defn- correlate-expansion [{:keys [attrs], [[dtype x] [_ w]] :types}]
-  (by-products attrs dtype x w (per-axis attrs x w)))
+  (let [axes (per-axis attrs x w)]
+    (if (by-channels? attrs w)
+      (by-shifts attrs dtype x w axes)
+      (by-products attrs dtype x w axes))))
 
 ;; ## The op
 
