@@ -147,7 +147,7 @@
    :type (fn [_ [[_ shape :as type]]] (forms/check-square type) type)
    :expand (fn [{{:keys [n]} :attrs, [[dtype shape]] :types}]
              (cond (zero? n) [:add [:mul 0 ?a] (forms/unit dtype (peek shape))]
-                   (neg? n) (power-template [:inv ?a] (- n))
+                   (neg? n) (power-template [:inv ?a] (-' n))
                    :else (power-template ?a n)))
    :gen (forms/of-matrices forms/random-matrices
                            (fn [n] [[{:n 2} [n n]] [{:n 3} [2 n n]] [{:n 1} [n n]] [{:n 0} [n n]]
