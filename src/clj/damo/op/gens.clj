@@ -4,7 +4,8 @@
   arguments give equal cases. An entry's :gen is {?x [lo hi] or a dtype} for elementwise ops, else
   a function of a context {:dtype :size :seed :random} to {:attrs … :args [array …]}."
   (:refer-clojure :exclude [case])
-  (:require [damo.data.array :as array]
+  (:require [clojure.string :as str]
+            [damo.data.array :as array]
             [damo.data.fail :as fail :refer [fail!]]
             [damo.data.graph :as graph]
             [damo.data.tuple :as tuple]
@@ -132,18 +133,29 @@
       (when-not (#{::typing/bad-dtype ::typing/empty-reduction} (:damo/error (ex-data e)))
         (throw e)))))
 
+(def ^:private costly-families
+  "Folders of ops whose calls take long to compile or to evaluate by their meaning."
+  ["damo.ops.conv." "damo.ops.linalg." "damo.ops.sparse." "damo.ops.fft."])
+
+(defn- too-costly?
+  "Is a call of that size of an op left out? Of costly ops the small ones alone are made."
+  [{:keys [ns]} size]
+  (and (< 3 (long size)) (some #(str/starts-with? (str ns) %) costly-families)))
+
 (defn case
   "A call of an op, {:op :attrs :args [array …] :type}, attributes in normal form, of an op that has
   several results with :at, the one that is meant; nil when the op does not take that dtype as it
-  is, or not that size. Sizes are extents; `seed` is a natural number."
+  is, or not that size, and of costly ops beyond a size of 3. Sizes are extents; `seed` is a natural
+  number."
   [op dtype size seed]
-  (let [{:keys [kind args gen]} (op/entry op)
-        ctx (context op dtype size seed)
-        {:keys [attrs args]} (cond (fn? gen) (gen ctx)
-                                   (= kind :elementwise) (elementwise ctx args gen)
-                                   :else (fail! ::no-generator (str "the op " op " has no :gen")
-                                                {:op op}))]
-    (construct op attrs args seed)))
+  (let [{:keys [kind args gen] :as entry} (op/entry op)
+        ctx (context op dtype size seed)]
+    (when-not (too-costly? entry size)
+      (let [{:keys [attrs args]}
+            (cond (fn? gen) (gen ctx)
+                  (= kind :elementwise) (elementwise ctx args gen)
+                  :else (fail! ::no-generator (str "the op " op " has no :gen") {:op op}))]
+        (construct op attrs args seed)))))
 
 (def ^:private special-values
   {:float [0.0 -0.0 1.0 -1.0 0.5 -2.5 3.0 7.0 1e-30 -1e10 88.5 ##Inf ##-Inf ##NaN]

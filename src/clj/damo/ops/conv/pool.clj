@@ -194,7 +194,11 @@
   "The entry of pooling over d axes with that expansion, and more of it."
   [d expand more]
   (merge {:kind :composite, :args '[?x], :attrs (attributes d), :normalize (normal d)
-          :type (pool-type d), :expand expand, :gen (gens/on-shapes #(cases d %))}
+          :type (pool-type d), :expand expand, :gen (gens/on-shapes #(cases d %))
+          :requires (fn [{{:keys [window padding layout]} :attrs, [[_ shape]] :types}]
+                      (map (fn [a k [before after]] [k (type/dim+ (nth shape a) before after)])
+                           (spatial d layout) window padding))
+          :failure "a window must fit into the padded array"}
          more))
 
 (defn- counted "The template of 0 1 … in the shape [1 1 n]." [n]

@@ -117,6 +117,8 @@
    :type windows-type, :eval windows-value, :view windows-layout
    :requires (fn [{{:keys [axis extents size strides dilation]} :attrs, [[_ shape]] :types}]
                (concat (map #(vector 1 %) (concat extents size))
+                       ;; of its own: quotients of negative numbers are not rounded down in a call
+                       (map (fn [a k d] [(span k d) (nth shape a)]) axis size dilation)
                        (map (fn [a e k s d] [(needed e k s d) (nth shape a)])
                             axis extents size strides dilation)))
    :failure "windows must lie inside the array"

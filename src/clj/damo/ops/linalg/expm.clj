@@ -74,7 +74,9 @@
         none [:sum {:axis (dec rank), :keepdims true} [:mul 0 columns]]
         norm [:max {:axis (dec rank), :keepdims true}
               [:concatenate {:axis (dec rank)} none columns]]
-        s [:ceil [:log2 [:mul (typing/const dtype (/ 1.0 largest)) norm]]]]
+        ;; not of 0, whose logarithm is infinite
+        s [:ceil [:log2 [:maximum (typing/const dtype 1e-30)
+                         [:mul (typing/const dtype (/ 1.0 largest)) norm]]]]]
     [:cast {:dtype :i64} [:where [:logical-and [:isfinite norm] [:gt norm largest]] s 0]]))
 
 (defn- squaring
