@@ -140,12 +140,12 @@
 (defn- too-costly?
   "Is a call of that size of an op left out? Of costly ops the small ones alone are made."
   [{:keys [ns]} size]
-  (and (< 3 (long size)) (some #(str/starts-with? (str ns) %) costly-families)))
+  (and (< 7 (long size)) (some #(str/starts-with? (str ns) %) costly-families)))
 
 (defn case
   "A call of an op, {:op :attrs :args [array …] :type}, attributes in normal form, of an op that has
   several results with :at, the one that is meant; nil when the op does not take that dtype as it
-  is, or not that size, and of costly ops beyond a size of 3. Sizes are extents; `seed` is a natural
+  is, or not that size, and of costly ops beyond a size of 7. Sizes are extents; `seed` is a natural
   number."
   [op dtype size seed]
   (let [{:keys [kind args gen] :as entry} (op/entry op)
