@@ -4,6 +4,7 @@
   (:require [clojure.test :refer [deftest is]]
             [clojure.test.check.generators :as gen]
             [damo.core :as d]
+            [damo.data.poly :as poly]
             [damo.data.type :as type])
   (:import [java.util Random]))
 
@@ -64,3 +65,15 @@
                              (when-not (re-find #"come out even" (ex-message e)) e)))]]
       (is (if (every? integer? asked) (as-numpy? (* n m) asked got) (nil? got))
           (pr-str shape n m got)))))
+
+(deftest signs-of-many-positive-parts-are-soon-told
+  (let [dim #(symbol (str %1 %2))
+        part (fn [i] (type/dim-max 0 (type/dim- (dim "a" i) (dim "b" i))))
+        less (fn [i] (type/dim-max 0 (type/dim- (dim "a" i) [:+ (dim "b" i) (dim "c" i)])))
+        sum #(reduce poly/plus {} (map poly/of-dim %))
+        p (fn [k] (poly/minus (sum (map part (range k))) (sum (map less (range k)))))
+        soon #(deref (future (poly/nonnegative? %)) 20000 :late)]
+    (is (= [true true true] (map (comp soon p) [1 2 3])))
+    (is (false? (soon (poly/minus (p 4) {['z] 1}))))
+    (is (contains? #{true false} (soon (p 12))) "too many to be tried in all orders")
+    (is (false? (soon (poly/plus (poly/minus (poly/of-dim (part 1)) {['a1] 1}) {[] -1}))))))

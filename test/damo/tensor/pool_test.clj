@@ -107,7 +107,7 @@
   (let [x (d/input 'x [:f64 ['n]])
         y (d/add (d/mul x 2.0) 1.0)
         f (d/function [x] y), two (d/function [x] y {:keep-results 2})]
-    (doseq [[n calls] [[1000 20000] [10000 5000] [100000 700] [1000000 70]]
+    (doseq [[n calls] [[1000 4000] [10000 1000] [100000 200] [1000000 20]]
             :let [a (Tensor/full 1.0 DType/F64 (long-array [n]))
                   into-buffer (best-nanos 5 calls (let [out [(f64s n)]] #(d/call-into f out a)))
                   closed (best-nanos 5 calls #(d/close (f a)))

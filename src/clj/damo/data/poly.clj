@@ -6,7 +6,8 @@
   (to-dim (of-dim '[:- [:+ n n] [:min n 1]])) = [:+ n [:max 0 [:- n 1]]]."
   (:refer-clojure :exclude [denominator reduced])
   (:require [clojure.core :as clj]
-            [damo.data.fail :refer [fail!]]))
+            [damo.data.fail :refer [fail!]]
+            [damo.data.points :as points]))
 
 (set! *warn-on-reflection* true)
 
@@ -105,26 +106,40 @@
   [p [factors c] f q]
   (plus (dissoc p factors) (times q {(without factors f) c})))
 
-(defn- at-least-zero? [p depth]
-  (or (every? (comp not neg? val) p)
-      (and (pos? (long depth))
-           (boolean
-            (some (fn [[factors c :as term]]
-                    (some (fn [f]
-                            (some (fn [bound]
-                                    (let [condition (::when bound), q (dissoc bound ::when)]
-                                      (and (or (nil? condition)
-                                               (at-least-zero? condition (dec (long depth))))
-                                           (at-least-zero? (replaced p term f q)
-                                                           (dec (long depth))))))
-                                  (if (neg? c) (bounds-above p f) (bounds-below f))))
-                          factors))
-                  p)))))
+;; Bounds are tried one after another, and a polynomial with several positive parts has many. What
+;; is < 0 at a point can't be shown to be ≥ 0, so most of them end at once; others are kept.
+
+(defn- at-least-zero? [p {:keys [points seen] :as search} depth]
+  (let [known (get @seen [p depth])
+        again #(at-least-zero? % search (dec (long depth)))
+        holds? (fn [term f bound]
+                 (let [condition (::when bound)]
+                   (and (again (replaced p term f (dissoc bound ::when)))
+                        (or (nil? condition) (again condition)))))
+        shown? (fn [[factors c :as term]]
+                 (some (fn [f] (some #(holds? term f %)
+                                     (if (neg? c) (bounds-above p f) (bounds-below f))))
+                       factors))]
+    (if (some? known)
+      known
+      (let [answer (or (every? (comp not neg? val) p)
+                       (and (pos? (long depth))
+                            (not-any? #(points/negative-at? p %) points)
+                            (boolean (some shown? p))))]
+        (vswap! seen assoc [p depth] answer)
+        answer))))
+
+(defn- depth-for
+  "How many bounds are put in one after another, fewer where there are many to choose from."
+  [p]
+  (let [choices (count (filter #(or (vector? %) (contains? *bounds* %)) (mapcat key p)))]
+    (condp >= choices, 8 4, 14 3, 2)))
 
 (defn nonnegative?
   "Is a polynomial ≥ 0 for all values of its names, as far as its terms show?"
   [p]
-  (at-least-zero? p 4))
+  (or (every? (comp not neg? val) p)
+      (at-least-zero? p {:points (points/within *bounds*), :seen (volatile! {})} (depth-for p))))
 
 ;; ## What is no polynomial
 

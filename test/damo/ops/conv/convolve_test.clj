@@ -44,22 +44,27 @@
   (and (= (count a) (count b))
        (every? true? (map #(< (Math/abs (- (double %1) (double %2))) 1e-9) a b))))
 
+(defn- random-case
+  "{:inputs :arrays :output :expected :said} of a convolution drawn at random, its inputs numbered."
+  [^Random r i]
+  (let [pick #(+ %1 (.nextInt r (int (- %2 %1))))
+        g (pick 1 3), c (pick 1 3), per (pick 1 3), n (pick 1 3), kh (pick 1 4), kw (pick 1 4)
+        p (pick 0 3), s (pick 1 3), dil (pick 1 3), h (+ 7 (pick 0 3)), w (+ 7 (pick 0 3))
+        x [n (* g c) h w], k [(* g per) c kh kw]
+        xs (random-array r x), ks (random-array r k)
+        out [(places h kh p s dil) (places w kw p s dil)]
+        [images kernels :as inputs] [(d/input (symbol (str "x" i)) [:f64 x])
+                                     (d/input (symbol (str "w" i)) [:f64 k])]]
+    {:inputs inputs, :arrays [xs ks], :said {:padding p, :strides s, :dilation dil, :groups g}
+     :output (nn/conv2d images kernels :padding p :strides s :dilation dil :groups g)
+     :expected (flatten (written-out xs ks {:p p, :s s, :dil dil, :groups g, :out out}))}))
+
 (deftest random-shapes-agree-with-sums-written-out
-  (let [r (Random. 67), pick #(+ %1 (.nextInt r (int (- %2 %1))))]
-    (dotimes [_ 6]
-      (let [g (pick 1 3), c (pick 1 3), per (pick 1 3), n (pick 1 3), kh (pick 1 4), kw (pick 1 4)
-            p (pick 0 3), s (pick 1 3), dil (pick 1 3), h (+ 7 (pick 0 3)), w (+ 7 (pick 0 3))
-            x [n (* g c) h w], k [(* g per) c kh kw]
-            xs (random-array r x), ks (random-array r k)
-            said {:padding p, :strides s, :dilation dil, :groups g}
-            images (d/input 'images [:f64 x]), kernels (d/input 'kernels [:f64 k])
-            f (d/function [images kernels]
-                          (nn/conv2d images kernels :padding p :strides s :dilation dil :groups g))]
-        (is (near? (flatten (written-out xs ks {:p p, :s s, :dil dil, :groups g
-                                                :out [(places h kh p s dil)
-                                                      (places w kw p s dil)]}))
-                   (values (f xs ks)))
-            (pr-str said))))))
+  (let [r (Random. 67), cases (mapv #(random-case r %) (range 6))
+        results (apply (d/function (into [] (mapcat :inputs) cases) (mapv :output cases))
+                       (mapcat :arrays cases))]
+    (doseq [[{:keys [expected said]} result] (map vector cases results)]
+      (is (near? expected (values result)) (pr-str said)))))
 
 ;; ## A dense matrix
 
