@@ -76,8 +76,10 @@
     (d/transpose (d/reshape (convolved units) :shape [size -1]))))
 
 (deftest derivatives-agree-with-a-product-by-a-dense-matrix
-  (doseq [options [[:padding :same :strides 2] [:padding [[0 2] [1 0]] :dilation 2 :flip true]]]
-    (let [x (d/input 'x [:f64 [1 2 3 4]]), w (d/input 'w [:f64 [2 2 2 2]])
+  (doseq [[kernels options] [[[2 2 2 2] [:padding :same :strides 2]]
+                             [[2 2 2 2] [:padding [[0 2] [1 0]] :dilation 2 :flip true]]
+                             [[2 1 2 2] [:padding 1 :strides [3 2] :groups 2]]]]
+    (let [x (d/input 'x [:f64 [1 2 3 4]]), w (d/input 'w [:f64 kernels])
           conv #(apply nn/conv2d %1 %2 options)
           twin (d/matmul (as-matrix #(conv % w) [1 2 3 4]) (d/reshape x :shape [24]))
           first-ones (fn [y] (d/grad (d/sum (d/sin (d/flatten y))) [x w]))
@@ -86,7 +88,7 @@
                                                  [x w]))))
           f (d/function [x w] (into (all (conv x w)) (all twin)))
           r (Random. 5)
-          results (mapv values (f (random-array r [1 2 3 4]) (random-array r [2 2 2 2])))
+          results (mapv values (f (random-array r [1 2 3 4]) (random-array r kernels)))
           half (quot (count results) 2)]
       (doseq [k (range half)]
         (is (near? (results k) (results (+ k half))) (pr-str options k))))))

@@ -9,6 +9,7 @@
             [damo.op :refer [defop]]
             [damo.op.gens :as gens]
             [damo.op.typing :as typing]
+            [damo.ops.conv.split :as split]
             [damo.ops.conv.windows :as windows]))
 
 (set! *warn-on-reflection* true)
@@ -257,9 +258,11 @@
 
 (defn- correlate-expansion [{:keys [attrs], [[dtype x] [_ w]] :types}]
   (let [axes (per-axis attrs x w)]
-    (if (by-channels? attrs w)
-      (by-shifts attrs dtype x w axes)
-      (by-products attrs dtype x w axes))))
+    (cond (split/by-phases? axes) (split/by-phases attrs dtype x w axes)
+          (by-channels? attrs w) (by-shifts attrs dtype x w axes)
+          (split/by-places? attrs w axes)
+          (split/by-places attrs dtype x w (framed dtype (vec (take 2 x)) axes) axes)
+          :else (by-products attrs dtype x w axes))))
 
 ;; ## The op
 
