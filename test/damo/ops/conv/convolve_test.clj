@@ -5,6 +5,7 @@
             [damo.core :as d]
             [damo.data.array :as array]
             [damo.data.expr :as expr]
+            [damo.face.function :as function]
             [damo.nn :as nn])
   (:import [clojure.lang ExceptionInfo]
            [java.util Random]))
@@ -182,3 +183,8 @@
                             xs ws)))
         xs (random-array r [4 3 20 20]), ws (random-array r [5 3 3 3])]
     (is (= (run 1 xs ws) (run 2 xs ws)))))
+
+(deftest kernels-of-one-element-copy-nothing
+  (let [x (d/input 'x [:f32 [2 4 20 20]]), w (d/input 'w [:f32 [3 4 1 1]])
+        f (d/function [x w] (nn/conv2d x w))]
+    (is (empty? (:kernels (:program (function/info f)))))))
