@@ -113,24 +113,31 @@
   busy machine."
   480000)
 
+(defn- lanes
+  "How many JVMs run that many namespaces: one a core, which most tests keep busy alone, but no more
+  than four, which take 2 GB each."
+  [n]
+  (max 1 (min 4 n (.availableProcessors (Runtime/getRuntime)))))
+
 (defn- run-watched
-  "The totals of the namespaces, which another JVM runs."
+  "The totals of the namespaces, which other JVMs run."
   [names seed]
   (println "seed" seed)
   (flush)
-  (let [command (fn [journal names]
-                  (apply watch/same-jvm "-m" "damo.test-runner" "--journal" journal (str seed)
-                         (map str names)))
-        results (watch/run names command limit-ms)]
+  (let [command (fn [journal]
+                  (watch/same-jvm "-m" "damo.test-runner" "--journal" journal (str seed)))
+        results (watch/run names command limit-ms (lanes (count names)))]
     (print-slow results)
     (totals results)))
 
 (defn- run-noting
-  "Runs the namespaces in this JVM and writes the journal."
-  [journal seed names]
+  "Runs the namespaces whose names are read from the standard input in this JVM, one after the
+  other, and writes the journal."
+  [journal seed]
   (let [note (watch/journal-writer journal)]
-    (run names seed note)
-    (note {:ends true})
+    (doseq [name (line-seq (io/reader System/in))]
+      (run [(symbol name)] seed note)
+      (flush))
     (shutdown-agents)
     (System/exit 0)))
 
@@ -177,10 +184,10 @@
 (defn -main
   "Runs all tests, or those of the namespaces named, or random graphs with --fuzz; exits with 0 when
   something was tested and all passed, 1 when one failed or nothing ran, 2 when the arguments make
-  no sense. `--journal FILE SEED NAMESPACE...` is for damo.test-watch."
-  [& [option journal seed & names :as args]]
+  no sense. `--journal FILE SEED` is for damo.test-watch."
+  [& [option journal seed :as args]]
   ;; What a run finds shall not depend on what earlier ones have compiled.
   (System/setProperty "damo.code-cache" "0")
   (if (= "--journal" option)
-    (run-noting journal (parse-long seed) (map symbol names))
+    (run-noting journal (parse-long seed))
     (run-job args)))

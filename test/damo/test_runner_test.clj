@@ -109,11 +109,12 @@
 
 (deftest a-namespace-that-ends-its-jvm-or-hangs-costs-its-own-results
   (let [folder (source-folder), results (volatile! nil)
-        command (fn [journal names]
-                  (with-folder folder (apply watch/same-jvm "-m" "damo.test-runner" "--journal"
-                                             journal "7" (map str names))))
+        command (fn [journal]
+                  (with-folder folder (watch/same-jvm "-m" "damo.test-runner" "--journal" journal
+                                                      "7")))
         text (with-out-str
-               (vreset! results (watch/run '[ends-test hangs-test right-test] command 8000)))]
+               (vreset! results
+                        (watch/run '[ends-test hangs-test right-test] command 8000 2)))]
     (is (= '[[ends-test 0 1] [hangs-test 0 1] [right-test 1 0]]
            (map (juxt :name :passed :failed) @results)))
     (is (str/includes? text "ends-test: its JVM ended with exit status 134 while ends-test/b ran"))
