@@ -14,7 +14,8 @@
             [clojure.test.check.clojure-test :as check]
             [damo.cli :as cli]
             [damo.test-watch :as watch])
-  (:import [java.io File]))
+  (:import [java.io File]
+           [java.util.concurrent LinkedBlockingQueue]))
 
 (set! *warn-on-reflection* true)
 
@@ -132,14 +133,12 @@
 
 (defn- run-noting
   "Runs the namespaces whose names are read from the standard input in this JVM, one after the
-  other, and writes the journal."
+  other, and writes the journal; ends with the input, also when who wrote it has ended."
   [journal seed]
-  (let [note (watch/journal-writer journal)]
-    (doseq [name (line-seq (io/reader System/in))]
-      (run [(symbol name)] seed note)
-      (flush))
-    (shutdown-agents)
-    (System/exit 0)))
+  (let [note (watch/journal-writer journal), names (LinkedBlockingQueue.)]
+    (future (doseq [name (line-seq (io/reader System/in))] (.put names name))
+            (System/exit 0))
+    (while true (run [(symbol (.take names))] seed note))))
 
 (defn- refuse [message]
   (binding [*out* *err*] (println (str "bin/damo test: " message)))

@@ -35,13 +35,21 @@
                         "kernels " (pr-str w) " take " (pr-str (type/dim* groups c)))
                    x w groups))))
 
-(defn- correlate-type [{:keys [extents groups]} [[dtype x] [_ w]]]
+(defn- check-apart!
+  "No elements that lie apart would reach from one place to one in front of it."
+  [base x w groups]
+  (doseq [[n b] (map vector (drop 2 x) base) :when (and (= 0 n) (< 1 (long b)))]
+    (fail-shape! (str "elements that lie " b " apart need one at least; the shape is " (pr-str x))
+                 x w groups)))
+
+(defn- correlate-type [{:keys [extents groups base]} [[dtype x] [_ w]]]
   (typing/check-dtype :num dtype)
   (check-groups groups x w)
   (when-not (= (count x) (count w) (+ 2 (count extents)))
     (fail-shape! (str "takes arrays of " (+ 2 (count extents)) " axes; got " (pr-str x) " and "
                       (pr-str w))
                  x w groups))
+  (check-apart! base x w groups)
   [dtype (into [(first x) (first w)] extents)])
 
 ;; ## Meaning
@@ -57,6 +65,7 @@
       (quot at b))))
 
 (defn- correlate-value [{:keys [groups] :as attrs} {:keys [dtype] x :shape :as a} {w :shape :as b}]
+  (check-apart! (:base attrs) x w groups)
   (let [[_ out] (correlate-type attrs [[dtype x] [dtype w]])
         per-group (quot (long (first w)) (long groups)), channels (long (second w))
         [plus times] (if (type/float-dtype? dtype) [+ *] [unchecked-add unchecked-multiply])

@@ -16,17 +16,21 @@
 (defn- as-f64 [t] [:cast {:dtype :f64} t])
 
 (defn- slope-of-log
-  "The derivative of log x by a of a gamma variate x = e^l of shape a, :f64: of the distribution
-  function by a central difference of fourth order, which is exact to about 1e-11, on the side where
-  it is small; of its first term, x^a/Γ(a + 1), where x is next to nothing."
-  [a l]
+  "The derivative of log x by a of a gamma variate x = e^l of shape a, both of rank `rank` or less,
+  :f64: of the distribution function by a central difference of fourth order, which is exact to
+  about 1e-11, on the side where it is small; of its first term, x^a/Γ(a + 1), where x is next to
+  nothing. The four terms are one axis more, so that the machine code has one incomplete gamma
+  function."
+  [rank a l]
   (let [h [:mul 1e-3 a], x [:exp l], far [:lt l -60.0]
         safe [:where far 1.0 x]
-        around (fn [op n]
-                 [:sub [op [:add a [:mul (double n) h]] safe]
-                  [op [:sub a [:mul (double n) h]] safe]])
-        difference (fn [op] [:sub [:mul 8.0 (around op 1)] (around op 2)])
-        slope [:where [:lt safe a] [:neg (difference :gammainc)] (difference :gammaincc)]
+        lower [:lt safe a]
+        column [:reshape {:shape (into [4] (repeat rank 1))} [:arange {:stop 4}]]
+        steps [:where [:lt column 2] [:sub 1.0 [:mul 2.0 column]]
+               [:sub [:mul 4.0 column] 10.0]]
+        weights [:where [:lt column 2] [:mul 8.0 steps] [:mul -0.5 steps]]
+        tails [:gamma-tail [:add a [:mul steps h]] safe [:where lower 0.0 1.0]]
+        slope [:mul [:where lower -1.0 1.0] [:sum {:axis 0} [:mul weights tails]]]
         density [:exp [:sub [:sub [:mul a [:log safe]] safe] [:gammaln a]]]]
     [:where far
      [:neg [:div [:sub l [:psi [:add a 1.0]]] a]]
@@ -45,8 +49,8 @@
   "∂ log x/∂a of a gamma variate x = e^l of shape a that keeps its place in the distribution."
   {:internal true
    :kind :composite, :args [?a ?l], :type same-floats, :coerce [0 1]
-   :expand (fn [{[dtype] :type}]
-             (typing/as-dtype dtype :f64 (slope-of-log (as-f64 ?a) (as-f64 ?l))))
+   :expand (fn [{[dtype shape] :type}]
+             (typing/as-dtype dtype :f64 (slope-of-log (count shape) (as-f64 ?a) (as-f64 ?l))))
    :no-gradient "second derivatives of gamma variates are not written"
    :gen (shapes-and-logs [[[:n] [:n]] [[2 :n] []]])
    :ill-conditioned "differences of functions, of which the last digits are noise"

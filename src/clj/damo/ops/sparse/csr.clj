@@ -46,10 +46,24 @@
            {:shape shape}))
   (when n (type/unify-dims what n (first shape))))
 
+(def ^:private bad-pattern
+  "What is wrong when a check of these ops fails."
+  (str "the starts of a sparse matrix go from 0 to the number of its stored elements and do not "
+       "fall, and each index is that of a column"))
+
+(defn- bounds-of-rows
+  "[[from to] …] of the rows whose starts an array has, of so many elements; fails when they do not
+  go from 0 to that number, or fall."
+  [starts nnz]
+  (let [all (array/values starts)]
+    (when-not (and (= 0 (first all)) (= nnz (last all)) (apply <= all))
+      (fail! :damo.op.sparse/bad-pattern (str bad-pattern "; starts are " (pr-str all)) {}))
+    (partition 2 1 all)))
+
 (defn triples
   "[[row column element] …] of the arrays of a matrix, in their order."
   [data indices starts]
-  (let [ends (partition 2 1 (array/values starts)), elements (vec (array/values data))
+  (let [ends (bounds-of-rows starts (first (:shape data))), elements (vec (array/values data))
         columns (vec (array/values indices))]
     (for [[row [from to]] (map-indexed vector ends), k (range from to)]
       [row (columns k) (elements k)])))
@@ -97,11 +111,6 @@
 
 ;; ## Rows
 
-(def ^:private bad-pattern
-  "What is wrong when a check of these ops fails."
-  (str "the starts of a sparse matrix go from 0 to the number of its stored elements and do not "
-       "fall, and each index is that of a column"))
-
 (op/register!
  {:name :csr-rows, :ns 'damo.ops.sparse.csr, :internal true
   :kind :nest, :nest :csr-rows, :args '[?starts]
@@ -114,7 +123,7 @@
           [:i64 [nnz]])
   :eval (fn [{:keys [nnz]} starts]
           (array/of :i64 [nnz] (mapcat (fn [row [from to]] (repeat (- to from) row)) (range)
-                                       (partition 2 1 (array/values starts)))))
+                                       (bounds-of-rows starts nnz))))
   ;; a row begins at each start; what lies behind the last element is cut off
   :batch (fn [{{:keys [nnz]} :attrs, [[_ [n]]] :types}]
            [:sub [:slice {:axis 0, :start 0, :stop nnz, :step 1}
@@ -146,6 +155,7 @@
            [dtype (into [(rows-in starts)] more)])
    :eval (fn [_ {:keys [dtype] :as data} indices starts {:keys [shape] :as x}]
            (let [times (times dtype)]
+             (array/checked-indices indices (first shape))
              (added dtype (into [(dec (first (:shape starts)))] (rest shape))
                     (for [[row column a] (triples data indices starts), k (lines x)]
                       [(into [row] k) (times a (array/at x (into [column] k)))]))))
@@ -217,6 +227,7 @@
            [dtype (type/shape-of indices)])
    :eval (fn [_ indices starts {:keys [dtype] :as x} y]
            (let [times (times dtype), plus (plus dtype)]
+             (array/checked-indices indices (first (:shape y)))
              (array/of dtype (:shape indices)
                        (for [[row column] (triples indices indices starts)]
                          (reduce plus 0 (map (fn [k] (times (array/at x (into [row] k))
