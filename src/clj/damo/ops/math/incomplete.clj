@@ -44,16 +44,3 @@
    :scalar :gammaincc, :ulp bound, :slope-ulp slope-bound, :gen {?a [0.3 6], ?x [0.2 8]}
    :examples [[[:gammaincc 2.0 0.0] 1.0] [[:gammaincc 2.0 ##Inf] 0.0]
               [[:gammaincc -1.0 1.0] ##NaN]]})
-
-(defop gamma-tail
-  "P(a, x), or Q(a, x) where upper is 1, elementwise: one function for both, which takes half the
-  code where an array has some of each."
-  {:internal true
-   :kind :elementwise, :args [?a ?x ?upper], :type :float
-   :eval (fn [a x upper]
-           ((if (< 0.5 upper) scalar-incomplete/gammaincc scalar-incomplete/gammainc) a x))
-   :partials [nil [:mul [:sub 1 [:mul 2 ?upper]] density] 0]
-   :no-gradient in-a
-   :scalar :incomplete-gamma, :ulp bound, :slope-ulp slope-bound
-   :gen {?a [0.3 6], ?x [0.2 8], ?upper :bool}
-   :examples [[[:gamma-tail 2.0 ##Inf 0.0] 1.0] [[:gamma-tail 2.0 ##Inf 1.0] 0.0]]})
