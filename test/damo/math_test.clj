@@ -84,7 +84,7 @@
 (deftest every-function-is-defined
   (is (apply distinct? (mapcat keys families)) "in one file only")
   (is (= (set (keep (fn [[op row]] (when (and (:math row) (not= :i64 (:on row))) op))
-                       instructions)) (set (keys table))))
+                    instructions)) (set (keys table))))
   (is (set/subset? (set (keys table)) (set (keys oracles))))
   (doseq [[f definitions] table]
     (is (= (set dtypes) (set (keys definitions))) (str f))))
