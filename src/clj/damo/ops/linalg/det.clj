@@ -61,6 +61,44 @@
 
 (defn- inverse-turned [rank] (forms/transposed rank [:inv {:on-failure :nan} '?a]))
 
+;; ## Derivatives of cofactors
+
+(defn- turned-slope
+  "The tangent of cofactors by singular values, right for every rank: those of a diagonal s move by
+  Σ_k q_ik e_kk on the diagonal and by -q_ij e_ji beside it, q_ij = Π_{l≠i,j} s_l."
+  [dtype rank n t]
+  (let [[u s vt] (forms/parts 3 [:svd '?a]), tr #(forms/transposed rank %)
+        index (fn [shape axis] [:iota {:shape shape, :axis axis}])
+        i (index [n 1 1] 0), j (index [1 n 1] 1), l (index [1 1 n] 2)
+        own [:eq (index [n 1] 0) (index [1 n] 1)], one (typing/const dtype 1)
+        rests [:prod {:axis -1} [:where [:logical-or [:eq l i] [:eq l j]] one
+                                 [:expand-dims {:axis [(- rank 2) (dec rank)]} s]]]
+        q [:where own (typing/const dtype 0) rests]
+        e [:matmul [:matmul (tr u) t] (tr vt)]
+        along [:matmul q (forms/as-column rank (forms/diagonal rank e))]]
+    [:mul (spread rank [:mul [:det u] [:det vt]])
+     [:matmul [:matmul u [:where own along [:neg [:mul q (tr e)]]]] vt]]))
+
+(defn- slope
+  "The tangent of cofactors along t, and as second derivatives are symmetric their gradient too: by
+  inverses, and near singular matrices by singular values, where higher derivatives are NaN."
+  [t]
+  (fn [{[[dtype shape]] :types}]
+    (let [rank (count shape), n (peek shape), tr #(forms/transposed rank %)
+          ;; the sums keep an axis without elements from having no largest one
+          none [:expand-dims {:axis [-1]} [:sum {:axis -1} [:mul 0 [:svdvals '?a]]]]
+          largest (fn [t] [:max {:axis -1} [:concatenate {:axis (- rank 2)} none t]])
+          s [:svdvals '?a], bound (typing/const dtype (if (= dtype :f64) 1e-6 1e-2))
+          top [:expand-dims {:axis [(- rank 2)]} (largest s)]
+          singular [:any {:axis -1} [:le s [:mul bound top]]]
+          a [:mul '?a (spread rank [:where singular (typing/const dtype ##NaN)
+                                    (typing/const dtype 1)])]
+          x [:inv {:on-failure :nan} a], xt (tr x)
+          total (spread rank [:sum {:axis [-2 -1]} [:mul xt t]])]
+      [:where (spread rank singular)
+       (turned-slope dtype rank n t)
+       [:mul (spread rank [:det a]) [:sub [:mul total xt] [:matmul [:matmul xt (tr t)] xt]]]])))
+
 ;; ## Ops
 
 (defop cofactors
@@ -79,6 +117,7 @@
                 [:mul (spread rank [:mul [:det u] [:det vt]])
                  [:matmul [:mul u (forms/as-row rank others)] vt]]
                 [:mul (spread rank d) (inverse-turned rank)]]))
+   :lop (fn [node] [((slope '?g) node)]), :rop (slope '?da)
    :batch {}
    :gen (forms/of-matrices forms/random-matrices
                            (fn [n] (let [n (min 2 n)] [[{} [n n]] [{} [2 n n]]])))
@@ -86,7 +125,8 @@
 
 (defop det
   "The determinants of square matrices [… n n], [… ]. The gradient of one that is 0 are the
-  cofactors of its matrix; higher derivatives there are NaN. NaN in a matrix makes NaN."
+  cofactors of its matrix; second derivatives are right for every rank, higher ones near singular
+  matrices are NaN. NaN in a matrix makes NaN."
   {:kind :composite, :args [?a], :matrices #{0}, :attrs {}
    :type numbers-type
    :eval (fn [_ x] (first (each-matrix (fn [ds parity] [(reduce * parity ds)]) 1 x)))
