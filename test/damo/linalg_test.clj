@@ -75,8 +75,20 @@
         at-eye (fn [cost] (vec (d/->array ((d/function [a] (d/grad cost a)) eye))))]
     (is (= (flatten eye) (at-eye (d/sum (la/eigvalsh a)))))
     (is (= (flatten eye) (at-eye (d/mul 0.5 (d/sum (d/sqr (la/svdvals a)))))))
-    (is (every? zero? (at-eye (d/sum (d/sqr (second (la/eigh a))))))
-        "what no choice of the basis changes")))
+    (testing "functions of vectors of equal values are told not to have one"
+      (let [[w v] (la/eigh a), [u s vt] (la/svd a)]
+        (doseq [e [(d/dot (d/mul v (d/exp w)) (d/transpose v)) (d/dot (d/mul u (d/exp s)) vt)]]
+          (is (some #(NaN? %) (at-eye (d/sum (d/mul e [[1.0 2.0 3.0] [4.0 5.0 6.0]
+                                                       [7.0 8.0 9.0]]))))))))
+    (testing "nor second derivatives of functions of values"
+      (doseq [e [(d/sum (d/exp (la/eigvalsh a))) (d/sum (d/exp (la/svdvals a)))]]
+        (is (some #(NaN? %) (at-eye (d/sum (d/mul (d/grad e a) [[1.0 2.0 3.0] [4.0 5.0 6.0]
+                                                                [7.0 8.0 9.0]])))))))
+    (testing "leading vectors have one where others are equal"
+      (let [u (first (la/svd a)), leading (d/index u :all 0)
+            g ((d/function [a] (d/grad (d/sum (d/sqr (d/mul leading [1.0 2.0 3.0]))) a))
+               [[3.0 0.0 0.0] [0.0 0.0 0.0] [0.0 0.0 0.0]])]
+        (is (every? #(Double/isFinite %) (d/->array g)))))))
 
 (deftest failures-name-the-matrix
   (let [a (d/input 'a [:f64 ['k 2 2]])

@@ -85,6 +85,10 @@
   [journal name]
   (some #(when (= name (:name %)) %) (keep :result (events journal))))
 
+(def ^:private start-ms
+  "How long a worker may take until it runs something, in milliseconds."
+  120000)
+
 (defn- outcome
   "Waits for the result of a namespace: it, or the exit status of the worker, or :hung when its
   journal stood still for `limit` ms; a worker that hangs is ended, and its main thread returned
@@ -98,7 +102,7 @@
         (.waitFor process 50 TimeUnit/MILLISECONDS)
         (if-let [result (told journal name)] {:result result} {:status (.exitValue process)})
         (not= size written) (recur written now)
-        (< (- now since) (long limit)) (recur size since)
+        (< (- now since) (if (zero? written) start-ms (long limit))) (recur size since)
         :else (let [at (with-out-str (print-main-thread process))]
                 (.waitFor (.destroyForcibly process))
                 {:status :hung, :at at})))))

@@ -230,7 +230,9 @@
   "The function of an op, for users: (caller :add) adds. It lives here so that the caller's position
   is the user's."
   [op]
-  (fn [& given] ((if (sparse/among? given) sparse/call call) op given)))
+  (fn [& given]
+    (finite/check! op given)
+    ((if (sparse/among? given) sparse/call call) op given)))
 
 ;; ## Builders
 

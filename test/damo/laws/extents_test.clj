@@ -47,11 +47,13 @@
                                                          (= o :input)
                                                          (update-in [1 :name] rename))))))))
 
-(defn- cases-of [op]
+(defn- cases-of
+  "The cases of an op for an extent: every other variant of its generator, so that both extents
+  together have all; elementwise ops, which differ in what they compute alone, have one."
+  [extent op]
   (let [{:keys [gen kind]} (op/entry op)]
     (when (or gen (= kind :elementwise))
-      ;; elementwise ops differ in what they compute, not in how arrays of them are made
-      (for [seed (range (if (= kind :elementwise) 2 6))
+      (for [seed (range extent (if (= kind :elementwise) 2 6) 2)
             :let [c (some #(gens/case op % 3 seed) [:f64 :i64 :bool])
                   made (when c (gens/seen-graph c true))]
             :when (and made (some symbol? (mapcat #(second (:type (second %)))
@@ -114,7 +116,7 @@
     (when (and fails (re-find of-the-core (first (str/split-lines fails)))) [[call rules fails]])))
 
 (defn- checked [extent k ops]
-  (let [cases (for [[i c] (map-indexed vector (mapcat cases-of ops))
+  (let [cases (for [[i c] (map-indexed vector (mapcat #(cases-of extent %) ops))
                     :let [c (renamed i (assoc c :env (cut c extent)))]]
                 (assoc c :expected (:values (running/outcome #(eval/run (:graph c) (:env c))))))
         {valid true, refused false} (group-by (comp some? :expected) cases)

@@ -2,7 +2,6 @@
   "Laws of graphs in nodes: a part of a graph that is put into a node means what it did, for the
   interpreter, the rules, the compiler in its modes, and both modes of differentiation."
   (:require [clojure.test :refer [deftest is testing]]
-            [clojure.walk :as walk]
             [damo.compile.pass :as pass]
             [damo.compile.pass.guard :as guard]
             [damo.data.array :as array]
@@ -30,10 +29,9 @@
 (defn- flat [g] (:graph (whole/inlined g (constantly true))))
 
 (defn- canonical
-  "The live nodes of a graph, in an order that does not depend on that of the nodes; a constant that
-  is no number as a keyword, which equals itself."
+  "The live nodes of a graph, in an order that does not depend on that of the nodes."
   [g]
-  (walk/postwalk #(if (and (double? %) (Double/isNaN %)) :nan %) (:body (body/closed g))))
+  (:body (body/closed g)))
 
 (defn- values
   "The values that (f) gives as text, or the kind of its failure."

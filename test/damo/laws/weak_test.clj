@@ -4,6 +4,7 @@
   (:require [clojure.test :refer [deftest is]]
             [damo.core :as d]
             [damo.data.array :as array]
+            [damo.data.tuple :as tuple]
             [damo.data.type :as type]
             [damo.op :as op]
             [damo.op.gens :as gens]
@@ -85,17 +86,18 @@
   "The calls of an op, {:op :strong :expected :given}, where one operand has the dtype and computed
   numbers are the others, whose type is not that of operands of one dtype."
   [op-name dtype]
-  (for [{:keys [attrs args] expected :type} (take 3 (keep #(gens/case op-name dtype 2 %) (range 4)))
-        :let [at (keep-indexed #(when (float-array? %2) %1) args)]
-        :when (< 1 (count at))
-        strong at
+  (for [{:keys [attrs args at] expected :type} (take 3 (keep #(gens/case op-name dtype 2 %) (range 4)))
+        :let [floats (keep-indexed #(when (float-array? %2) %1) args)]
+        :when (< 1 (count floats))
+        strong floats
         :let [inputs (map-indexed
                       (fn [k {:keys [dtype shape] :as a}]
                         (if (or (= k strong) (not (float-array? a)))
                           (d/input (symbol (str "x" k)) [dtype shape])
                           (d/neg (numbers a))))
                       args)
-              given (try (d/type-of (op/node op-name attrs inputs))
+              given (try (cond-> (d/type-of (op/node op-name attrs inputs))
+                           at (-> tuple/types (nth at)))
                          (catch clojure.lang.ExceptionInfo e (ex-message e)))]
         :when (not= expected given)]
     {:op op-name, :strong strong, :expected expected, :given given}))

@@ -212,7 +212,8 @@
     (.callInto f outs args)
     (let [before (Tensor/outstandingBytes)]
       (dotimes [_ 1000] (.callInto f outs args))
-      (is (= before (Tensor/outstandingBytes))))))
+      ;; memory of earlier tests may be freed meanwhile
+      (is (<= (Tensor/outstandingBytes) before)))))
 
 (deftest programs-that-lie
   (testing "about an index: refused when the sizes are known, before anything runs"

@@ -101,12 +101,18 @@
              {:value x, :dtype dtype}))
     near))
 
+(def ^:private nan
+  "The NaN of constants. NaN equals nothing but the very same object; so equal graphs are equal, and
+  equal nodes one."
+  Double/NaN)
+
 (defn const-value
   "The number or boolean as a constant of that dtype holds it: a float rounded once, a long for
   integers. Fails when it does not fit."
   [dtype x]
   (case (:kind (type/dtypes dtype))
-    :float (float-value dtype (if (boolean? x) (if x 1 0) x))
+    :float (let [value (float-value dtype (if (boolean? x) (if x 1 0) x))]
+             (if (Double/isNaN value) nan value))
     :bool (if (boolean? x) x (not (zero? x)))
     :int (let [{:keys [lo hi]} (type/dtypes dtype), n (if (boolean? x) (if x 1 0) x)]
            (when-not (and (== n (bigint n)) (<= lo n hi))

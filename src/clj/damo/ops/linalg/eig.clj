@@ -35,11 +35,13 @@
     [(forms/first-rows rank n x) (forms/last-rows rank n [:* 2 n] x)]))
 
 (defn- gaps
-  "1/(w_j - w_i), 0 where they are equal."
-  [rank [re im]]
+  "1/(w_j - w_i), where they are equal 0, or NaN where `turns`, what turns their vectors into each
+  other, is not 0."
+  [dtype rank n [re im] [turns-re turns-im]]
   (let [d (fn [t] [:sub (forms/as-row rank t) (forms/as-column rank t)]), dr (d re), di (d im)
-        by [:reciprocal-or-zero [:add [:sqr dr] [:sqr di]]]]
-    [[:mul dr by] [:neg [:mul di by]]]))
+        size [:add [:sqr dr] [:sqr di]], by [:reciprocal-or-zero size]
+        turns [:add [:abs turns-re] [:abs turns-im]]]
+    [[:add [:mul dr by] (forms/undetermined dtype rank n size turns)] [:neg [:mul di by]]]))
 
 (defn- columns-summed [rank t] [:sum {:axis (- rank 2), :keepdims true} t])
 
@@ -87,7 +89,7 @@
 (defn- tangents [{[[dtype shape]] :types}]
   (let [rank (count shape), n (peek shape), v ['?out2 '?out3]
         p (quotient rank n v [[:matmul '?da '?out2] [:matmul '?da '?out3]])
-        [ur ui :as u] (product v (times (gaps rank ['?out0 '?out1]) p))
+        [ur ui :as u] (product v (times (gaps dtype rank n ['?out0 '?out1] p) p))
         grown (columns-summed rank [:add [:mul '?out2 ur] [:mul '?out3 ui]])
         turned (columns-summed rank [:mul (largest dtype rank n v) ui])]
     (into (mapv #(forms/diagonal rank %) p) (minus u (times v [grown turned])))))
@@ -98,7 +100,8 @@
         turned (columns-summed rank [:sub [:mul '?out2 '?g3] [:mul '?out3 '?g2]])
         [ur ui] (minus ['?g2 '?g3] [[:mul '?out2 grown] [:mul '?out3 grown]])
         u [ur [:sub ui [:mul (largest dtype rank n v) turned]]]
-        p (times (conjugate (gaps rank ['?out0 '?out1])) (product vh u))
+        turns (product vh u)
+        p (times (conjugate (gaps dtype rank n ['?out0 '?out1] turns)) turns)
         w (fn [g] [:mul (forms/unit dtype n) (forms/as-row rank g)])]
     (first (quotient rank n vh (product (plus p [(w '?g0) (w '?g1)]) vh)))))
 
@@ -136,6 +139,6 @@
   [[re im] [vre vim]], the values [… n], the vectors the columns of [… n n], of norm 1 and with a
   real largest element; in LAPACK's order, conjugate pairs side by side, the one with the positive
   imaginary part first. NaN in a matrix makes all NaN. The derivative is that of distinct
-  eigenvalues; of equal ones, what couples them counts as 0."
+  eigenvalues; where equal ones turn into each other it is NaN."
   [a]
   (let [[re im vre vim] (op/results (op/node :eig-parts {} [a]))] [[re im] [vre vim]]))

@@ -59,7 +59,7 @@
   "The eigenvalues of symmetric matrices [… n n], ascending, [… n]. One triangle is read, :lower;
   the derivative takes the matrix as symmetric, its gradient is symmetric. It is right also where
   eigenvalues are equal as long as the function of them is symmetric, as their sum is; a second
-  derivative takes 0 for what couples equal ones. NaN in a matrix makes all its eigenvalues NaN."
+  derivative that couples equal ones is NaN. NaN in a matrix makes all its eigenvalues NaN."
   {:kind :composite, :args [?a], :matrices #{0}, :attrs attributes
    :type values-type, :eval (fn [attrs x] (first (both attrs x)))
    :expand (fn [{:keys [attrs], [[_ shape :as type]] :types}]
@@ -86,8 +86,8 @@
   "[values vectors] of symmetric matrices [… n n]: the eigenvalues, ascending, [… n], and an
   orthonormal eigenvector of each as the columns of [… n n]. One triangle is read, :lower; the
   derivative takes the matrix as symmetric, its gradient is symmetric. Signs of eigenvectors are
-  LAPACK's. Eigenvectors of equal eigenvalues are some basis, which has no derivative: what couples
-  them counts as 0, which is right for functions that no choice of the basis changes."
+  LAPACK's. Eigenvectors of equal eigenvalues are some basis, which has no derivative: NaN, unless
+  the function or the direction does not turn them into each other."
   {:kind :composite, :args [?a], :matrices #{0}, :attrs attributes
    :type both-type, :eval both
    :expand (fn [{:keys [attrs], [[_ shape :as type]] :types}]
@@ -96,15 +96,15 @@
                [:tuple (known (dec rank) w) (known rank (forms/transposed rank v))]))
    :symmetric #{0}, :batch {}, :seen vectors-seen
    :alone (fn [{:keys [attrs]}] [[:eigvalsh attrs ?a] nil])
-   :lop (fn [{[[_ shape]] :types}]
+   :lop (fn [{[[_ shape :as type]] :types}]
           (let [rank (count shape), v ?out1
-                m [:mul (forms/gaps rank ?out0) [:matmul (forms/transposed rank v) ?g1]]
+                m (forms/over-gaps type ?out0 [:matmul (forms/transposed rank v) ?g1])
                 all [:add [:mul v (forms/as-row rank ?g0)] [:matmul v m]]]
             [(forms/symmetric rank [:matmul all (forms/transposed rank v)])]))
-   :rop (fn [{[[_ shape]] :types}]
+   :rop (fn [{[[_ shape :as type]] :types}]
           (let [rank (count shape), p (inside rank ?out1 ?da)]
             [(forms/diagonal rank p)
-             [:matmul ?out1 [:mul (forms/gaps rank ?out0) p]]]))
+             [:matmul ?out1 (forms/over-gaps type ?out0 p)]]))
    :gen symmetric-gen
    :examples [[[:part {:at 0} [:eigh [:diag [:sub 1.0 [:iota {:shape [3]}]]]]] [-1.0 0.0 1.0]]
               [[:part {:at 1} [:eigh [:diag [:add 1.0 [:iota {:shape [2]}]]]]]

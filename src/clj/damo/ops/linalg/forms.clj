@@ -99,10 +99,22 @@
   [dtype n]
   [:eye {:n n, :dtype dtype}])
 
-(defn gaps
-  "The template of 1/(t_j - t_i) as matrices of that rank, of vectors t; 0 where they are equal."
-  [rank t]
-  [:reciprocal-or-zero [:sub (as-row rank t) (as-column rank t)]])
+(defn undetermined
+  "The template of NaN where the gap between two different values of n is 0 and what turns their
+  vectors into each other, `turns`, is not, 0 elsewhere, as matrices of that rank: a sum of both
+  with one over the gap is the derivative of vectors that have one."
+  [dtype rank n gap turns]
+  (let [other [:ne [:iota {:shape [n 1], :axis 0}] [:iota {:shape [1 n], :axis 1}]]
+        turns? [:logical-or [:ne 0 turns] [:ne 0 (transposed rank turns)]]]
+    [:where [:logical-and other [:logical-and [:eq 0 gap] turns?]]
+     (typing/const dtype ##NaN) (typing/const dtype 0)]))
+
+(defn over-gaps
+  "The template of t/(w_j - w_i) as matrices of that type, for values w: 0 where these are equal and
+  t is 0, NaN where t is not."
+  [[dtype shape] w t]
+  (let [rank (count shape), gap [:sub (as-row rank w) (as-column rank w)]]
+    [:mul t [:add [:reciprocal-or-zero gap] (undetermined dtype rank (peek shape) gap t)]]))
 
 (defn reported
   "The template of t, of that rank, over the batch of matrices of that type, with NaN where a

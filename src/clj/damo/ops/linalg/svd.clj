@@ -41,10 +41,13 @@
 (defn- columns-by [{:keys [rank]} v t] [:mul t (forms/as-row rank v)])
 
 (defn- couplings
-  "The template of 1/(s_j² - s_i²), 0 where they are equal."
-  [{:keys [rank]} s]
-  (let [a (forms/as-row rank s), b (forms/as-column rank s)]
-    [:reciprocal-or-zero [:mul [:sub a b] [:add a b]]]))
+  "The template of 1/(s_j² - s_i²), where they are equal 0, or NaN where `turns`, what turns their
+  vectors into each other, is not 0."
+  [{:keys [rank], [[dtype shape]] :types} s turns]
+  (let [a (forms/as-row rank s), b (forms/as-column rank s), gap [:sub a b]
+        k (apply forms/lesser (take-last 2 shape))]
+    [:add [:reciprocal-or-zero [:mul gap [:add a b]]]
+     (forms/undetermined dtype rank k gap turns)]))
 
 (defn- outside
   "Terms of what lies outside of the range, nil where there is nothing: {:left :right}."
@@ -56,9 +59,9 @@
 (defn- gradient
   "The gradient of matrices by those of u, s and vt of their reduced decomposition, templates."
   [cx [u s vt] [gu gs gvt]]
-  (let [{:keys [left right]} (outside cx), f (couplings cx s), by-s [:reciprocal-or-zero s]
+  (let [{:keys [left right]} (outside cx), by-s [:reciprocal-or-zero s]
         au [:matmul (tr cx u) gu], av [:matmul vt (tr cx gvt)]
-        turned (fn [a] [:mul f [:sub a (tr cx a)]])
+        turned (fn [a] [:mul (couplings cx s a) [:sub a (tr cx a)]])
         inner (sum-of [(columns-by cx s (turned au)) (rows-by cx s (turned av))
                        (when left [:neg (columns-by cx by-s au)])
                        (when right [:neg (rows-by cx by-s (tr cx av))])])
@@ -69,8 +72,8 @@
 (defn- tangents
   "The tangents of u, s and vt of the reduced decomposition along da, templates."
   [{:keys [rank] :as cx} [u s vt] da]
-  (let [{:keys [left right]} (outside cx), f (couplings cx s), by-s [:reciprocal-or-zero s]
-        into-u [:matmul (tr cx u) da], p [:matmul into-u (tr cx vt)]
+  (let [{:keys [left right]} (outside cx), by-s [:reciprocal-or-zero s]
+        into-u [:matmul (tr cx u) da], p [:matmul into-u (tr cx vt)], f (couplings cx s p)
         turn-u [:mul f [:add (columns-by cx s p) (rows-by cx s (tr cx p))]]
         turn-v [:mul f [:add (rows-by cx s p) (columns-by cx s (tr cx p))]]
         beyond-u [:sub [:matmul da (tr cx vt)] [:matmul u p]]
@@ -94,8 +97,7 @@
 (defop svdvals
   "The singular values of matrices [… m n], descending, [… k] for k the smaller of m and n. NaN in a
   matrix makes all its singular values NaN. The gradient is right also where values are equal as
-  long as the function of them is symmetric; a second derivative takes 0 for what couples equal
-  ones."
+  long as the function of them is symmetric; a second derivative that couples equal ones is NaN."
   {:kind :composite, :args [?a], :matrices #{0}, :attrs {}
    :type (fn [_ [[dtype :as type]]] [dtype (second (shapes false type))])
    :expand (fn [{[[_ shape :as type]] :types}]
@@ -159,8 +161,8 @@
   "[u s vt] of matrices [… m n]: u·diag(s)·vt with orthonormal columns of u [… m k] and rows of vt
   [… k n] and the singular values s, descending, [… k], for k the smaller of m and n. With
   :full-matrices true u is [… m m] and vt [… n n]. Signs are LAPACK's. Vectors of equal singular
-  values are some bases, which have no derivative: what couples them counts as 0, which is right for
-  functions that no choice of the bases changes; so does what divides by a singular value 0."
+  values are some bases, which have no derivative: NaN, unless the function or the direction does
+  not turn them into each other; what divides by a singular value 0 counts as 0."
   {:kind :composite, :args [?a], :matrices #{0}, :attrs {}
    :call-attrs {:full-matrices {:default false, :is :flag
                                 :doc "true: square u and vt, with bases of null spaces"}}
