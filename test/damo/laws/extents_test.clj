@@ -49,16 +49,18 @@
 
 (defn- cases-of
   "The cases of an op for an extent: every other variant of its generator, so that both extents
-  together have all; elementwise ops, which differ in what they compute alone, have one."
+  together have all; elementwise ops, which differ in what they compute alone, have one, without
+  gradients, which are elementwise too."
   [extent op]
-  (let [{:keys [gen kind]} (op/entry op)]
-    (when (or gen (= kind :elementwise))
-      (for [seed (range extent (if (= kind :elementwise) 2 6) 2)
+  (let [{:keys [gen kind]} (op/entry op), elementwise? (= kind :elementwise)]
+    (when (or gen elementwise?)
+      (for [seed (range extent (if elementwise? 1 6) 2)
             :let [c (some #(gens/case op % 3 seed) [:f64 :i64 :bool])
                   made (when c (gens/seen-graph c true))]
             :when (and made (some symbol? (mapcat #(second (:type (second %)))
                                                   (:nodes (:graph made)))))]
-        (assoc made :graph (with-gradients (:graph made)) :call [op seed])))))
+        (-> (if elementwise? made (update made :graph with-gradients))
+            (assoc :call [op seed]))))))
 
 (defn- cut
   "The environment with arrays cut where the dimension n3 is an axis."

@@ -13,10 +13,10 @@
 (set! *warn-on-reflection* true)
 
 (deftest compiled-graphs-agree-with-the-reference
-  (is (nil? (random/check-recipes graphs/graph {} 30 20260727))))
+  (is (nil? (random/check-recipes graphs/graph {} 20 20260727))))
 
 (deftest compiled-graphs-of-all-ops-agree-with-the-reference
-  (is (nil? (random/check-recipes graphs/graph {:registry true} 40 20260730))))
+  (is (nil? (random/check-recipes graphs/graph {:registry true} 30 20260730))))
 
 (deftest compiled-gradients-agree-with-the-reference
   (is (nil? (random/check-recipes graphs/gradients {:smooth true} 15 20260728))))
@@ -69,7 +69,7 @@
      (magnitude values)]))
 
 (deftest gradients-are-slopes
-  (doseq [[k recipe] (map-indexed vector (graphs/recipes 60 20260729))
+  (doseq [[k recipe] (map-indexed vector (graphs/recipes 40 20260729))
           :let [g (graphs/gradients (assoc recipe :smooth true, :single false))
                 {[by-gradient by-differences scale] :values} (running/outcome #(slopes g k))]
           :when scale]
