@@ -86,7 +86,8 @@
   "The calls of an op, {:op :strong :expected :given}, where one operand has the dtype and computed
   numbers are the others, whose type is not that of operands of one dtype."
   [op-name dtype]
-  (for [{:keys [attrs args at] expected :type} (take 3 (keep #(gens/case op-name dtype 2 %) (range 4)))
+  (for [{:keys [attrs args at] expected :type}
+        (take 3 (keep #(gens/case op-name dtype 2 %) (range 4)))
         :let [floats (keep-indexed #(when (float-array? %2) %1) args)]
         :when (< 1 (count floats))
         strong floats

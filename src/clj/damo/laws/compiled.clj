@@ -40,8 +40,9 @@
   dimensions are named, moves on from dtype to dtype."
   [op dtype]
   (let [turn (.indexOf ^java.util.List dtypes dtype)
+        sizes (if (= :elementwise (op/kind op)) elementwise-sizes sizes)
         case-at (fn [k size] (case-of op dtype size (+ turn k) (odd? (+ turn k))))]
-    (concat (keep-indexed case-at ((if (= :elementwise (op/kind op)) elementwise-sizes sizes) dtype))
+    (concat (keep-indexed case-at (sizes dtype))
             (when-not (:ill-conditioned (op/entry op))
               (some-> (case-of op dtype :special 0 false) list)))))
 
