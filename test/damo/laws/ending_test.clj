@@ -26,7 +26,8 @@
   (doseq [{:keys [name types examples]} (distinct (mapcat :rules (mapcat first sweeps)))
           :let [forms (distinct (mapcat (fn [[left _ right]] [left right]) examples))
                 g (ending/graph-of-sides types (filter coll? forms) 3)]
-          sweep sweeps]
+          ;; every other sweep, which ones depends on the rule
+          sweep (take-nth 2 (drop (mod (hash name) 2) sweeps))]
     (is (empty? (ending/stops g sweep)) (str name ", " (:name (ffirst sweep)) " " (second sweep)))))
 
 ;; ## Chains
